@@ -1,0 +1,1 @@
+//! The engine over the API of Docker.

@@ -1,0 +1,102 @@
+use std::{error::Error as StdError, fmt};
+
+/// Why an engine operation failed: which operation, on what, and the class that decides what follows.
+///
+/// `Display` names the operation, its subject and the engine's own message; the client library's error is
+/// the [`source`](StdError::source).
+pub struct EngineError {
+    kind: EngineErrorKind,
+    operation: &'static str,
+    subject: String,
+    message: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// The class of an [`EngineError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EngineErrorKind {
+    /// The container, image, volume or network does not exist.
+    NotFound,
+    /// Something of that name exists already, or is being changed by another call.
+    Conflict,
+    /// The engine does not answer, or the connection broke.
+    Unavailable,
+    /// The call did not end before its deadline.
+    Timeout,
+    /// The engine or a registry refuses this caller.
+    Denied,
+    /// The engine understood and will never accept this request: a retry changes nothing.
+    Rejected,
+    /// The engine failed in a way that a retry may mend.
+    Failed,
+    /// This engine cannot do it at all.
+    Unsupported,
+}
+
+impl EngineError {
+    /// Describes a failure of `operation` on `subject` (a container name, an image, ...).
+    pub fn new(
+        kind: EngineErrorKind,
+        operation: &'static str,
+        subject: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { kind, operation, subject: subject.into(), message: message.into(), source: None }
+    }
+
+    /// Keeps the underlying error for logs.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The class of this failure.
+    #[must_use]
+    pub const fn kind(&self) -> EngineErrorKind {
+        self.kind
+    }
+
+    /// The operation that failed, such as `create`.
+    #[must_use]
+    pub const fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// The engine's own words.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        matches!(
+            self.kind,
+            EngineErrorKind::Unavailable
+                | EngineErrorKind::Timeout
+                | EngineErrorKind::Conflict
+                | EngineErrorKind::Failed
+        )
+    }
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.operation, self.subject, self.message)
+    }
+}
+
+impl fmt::Debug for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EngineError({:?}: {self})", self.kind)
+    }
+}
+
+impl StdError for EngineError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}

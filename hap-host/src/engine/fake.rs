@@ -1,0 +1,1 @@
+//! A stateful engine without containers, with scripted faults, for tests.

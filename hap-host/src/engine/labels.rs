@@ -1,0 +1,37 @@
+//! Labels that mark what is ours. A container, network or volume without them is never touched.
+
+use std::collections::BTreeMap;
+
+use hap_manifest::PluginId;
+
+use super::InstanceName;
+
+/// On everything that the supervisor makes; the value is the format of these labels.
+pub const SCHEMA: &str = "hap.schema";
+/// The format of the labels that this version writes.
+pub const SCHEMA_VERSION: &str = "1";
+/// The supervisor that owns it.
+pub const INSTANCE: &str = "hap.instance";
+/// The plugin, on containers and volumes.
+pub const PLUGIN_ID: &str = "hap.plugin.id";
+/// The plugin's version, on containers.
+pub const PLUGIN_VERSION: &str = "hap.plugin.version";
+/// The port that the plugin listens on, on containers.
+pub const PLUGIN_PORT: &str = "hap.plugin.port";
+/// Digest of the spec that the container was created from.
+pub const SPEC_DIGEST: &str = "hap.spec.digest";
+
+/// The labels of everything that belongs to an instance.
+pub(crate) fn of_instance(instance: &InstanceName) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        (SCHEMA.to_owned(), SCHEMA_VERSION.to_owned()),
+        (INSTANCE.to_owned(), instance.as_str().to_owned()),
+    ])
+}
+
+/// The labels of everything that belongs to one plugin of an instance.
+pub(crate) fn of_plugin(instance: &InstanceName, plugin: &PluginId) -> BTreeMap<String, String> {
+    let mut labels = of_instance(instance);
+    labels.insert(PLUGIN_ID.to_owned(), plugin.as_str().to_owned());
+    labels
+}

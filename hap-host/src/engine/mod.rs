@@ -1,0 +1,183 @@
+//! The seam between the supervisor and whatever runs containers.
+//!
+//! [`Engine`] is object safe, because the engine is chosen at run time. Only types of this module cross it:
+//! no type of an engine's client library does, so that library can change without breaking an embedder.
+
+mod build;
+#[cfg(feature = "docker")]
+pub(crate) mod docker;
+mod error;
+#[cfg(feature = "testing")]
+pub(crate) mod fake;
+mod instance;
+pub mod labels;
+mod observed;
+pub(crate) mod process;
+mod spec;
+mod stream;
+
+use std::{fmt, net::IpAddr, time::Duration};
+
+use async_trait::async_trait;
+use hap_manifest::ImageRef;
+
+pub use self::{
+    build::{BuildContext, Progress, ProgressSink},
+    error::{EngineError, EngineErrorKind},
+    instance::InstanceName,
+    observed::{ContainerId, ContainerStatus, Exit, Observed},
+    spec::{ContainerSpec, EnvVar, LogRotation, NetworkMode, ResourceLimits, TmpfsMount, VolumeMount},
+    stream::{EngineEvent, EngineEventKind, EngineStream, LogLine, LogOptions, LogSource, StatsSample},
+};
+
+/// Runs containers for one or more supervisors.
+///
+/// Implementations are stateless towards the supervisor: what exists is always asked, never remembered. Every
+/// method that changes something is idempotent as its text says, so that an operation repeated after a crash of
+/// the host does no harm. No method may touch a container, network or volume that does not carry the labels
+/// of [`ContainerSpec`] for the given instance.
+///
+/// # Deadlines
+/// The supervisor puts a deadline around each call and drops the future when it passes; an implementation must
+/// stay correct when dropped at any await.
+#[async_trait]
+pub trait Engine: fmt::Debug + Send + Sync + 'static {
+    /// What this engine is and what it gives.
+    fn capabilities(&self) -> EngineCapabilities;
+
+    /// Asks the engine for its version: the cheapest proof that it answers.
+    async fn version(&self) -> Result<String, EngineError>;
+
+    /// Makes the networks of an instance if they do not exist, and says where the host is found from inside.
+    async fn prepare(&self, instance: &InstanceName) -> Result<Platform, EngineError>;
+
+    /// Removes the instance's networks. Fine when they are gone already; a network still in use is left alone.
+    async fn teardown(&self, instance: &InstanceName) -> Result<(), EngineError>;
+
+    /// Looks up a local image and returns what pins it, without contacting a registry.
+    /// [`EngineErrorKind::NotFound`] when it is not there.
+    async fn image(&self, image: &ImageRef) -> Result<ImageId, EngineError>;
+
+    /// Pulls an image from its registry.
+    ///
+    /// The future may run for minutes; dropping it gives up the pull.
+    async fn pull(&self, image: &ImageRef, progress: ProgressSink) -> Result<ImageId, EngineError>;
+
+    /// Builds an image from a folder and tags it. Dropping the future gives up the build.
+    async fn build(
+        &self,
+        context: &BuildContext,
+        tag: &ImageRef,
+        progress: ProgressSink,
+    ) -> Result<ImageId, EngineError>;
+
+    /// Creates a container, and its volumes where they do not exist, without starting it.
+    ///
+    /// [`EngineErrorKind::Conflict`] when a container of that name exists: the caller inspects and decides.
+    async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, EngineError>;
+
+    /// Starts a container. Fine when it runs already.
+    async fn start(&self, id: &ContainerId) -> Result<(), EngineError>;
+
+    /// Asks a container to stop, and kills it after `grace`. Returns when it is down. Fine when it is down already.
+    async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<(), EngineError>;
+
+    /// Kills a container at once. Fine when it is down already.
+    async fn kill(&self, id: &ContainerId) -> Result<(), EngineError>;
+
+    /// Removes a container, running or not. Its named volumes stay. Fine when it is gone already.
+    async fn remove(&self, id: &ContainerId) -> Result<(), EngineError>;
+
+    /// Removes every volume of one plugin of an instance. Fine when there is none.
+    async fn remove_volumes(
+        &self,
+        instance: &InstanceName,
+        plugin: &hap_manifest::PluginId,
+    ) -> Result<(), EngineError>;
+
+    /// Looks at one container. [`EngineErrorKind::NotFound`] when it is gone.
+    async fn inspect(&self, id: &ContainerId) -> Result<Observed, EngineError>;
+
+    /// All containers of an instance, running or not.
+    async fn list(&self, instance: &InstanceName) -> Result<Vec<Observed>, EngineError>;
+
+    /// What containers of an instance go through, from now on. The stream ends or errs when the connection
+    /// is lost; the caller subscribes again and lists, because events in between are lost.
+    fn events(&self, instance: &InstanceName) -> EngineStream<EngineEvent>;
+
+    /// Output of a container.
+    fn logs(&self, id: &ContainerId, options: &LogOptions) -> EngineStream<LogLine>;
+
+    /// One sample of a container's resource use.
+    async fn stats(&self, id: &ContainerId) -> Result<StatsSample, EngineError>;
+}
+
+/// What an [`Engine`] gives, so that a host can say plainly what it does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EngineCapabilities {
+    /// Name for people, such as `docker`.
+    pub name: &'static str,
+    /// Plugins are kept apart from the host's files, processes and network.
+    pub isolation: bool,
+    /// Memory, CPU and process limits are enforced.
+    pub limits: bool,
+}
+
+impl EngineCapabilities {
+    /// Describes an engine.
+    #[must_use]
+    pub const fn new(name: &'static str, isolation: bool, limits: bool) -> Self {
+        Self { name, isolation, limits }
+    }
+}
+
+/// Where the platform is found from inside a plugin, by the plugin's network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Platform {
+    /// The host's address on the network of plugins without network access.
+    pub isolated_gateway: IpAddr,
+    /// The host's address on the network of plugins with network access.
+    pub outbound_gateway: IpAddr,
+}
+
+impl Platform {
+    /// Names both gateways.
+    #[must_use]
+    pub const fn new(isolated_gateway: IpAddr, outbound_gateway: IpAddr) -> Self {
+        Self { isolated_gateway, outbound_gateway }
+    }
+
+    /// The host's address as a plugin on `network` sees it.
+    #[must_use]
+    pub const fn gateway(&self, network: NetworkMode) -> IpAddr {
+        match network {
+            NetworkMode::Isolated => self.isolated_gateway,
+            NetworkMode::Outbound => self.outbound_gateway,
+        }
+    }
+}
+
+/// The engine's own id of an image: content-addressed, so it pins what runs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ImageId(String);
+
+impl ImageId {
+    /// Wraps an id as the engine prints it.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// The id as the engine prints it, `sha256:...` on Docker.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ImageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,119 @@
+use std::{fmt, net::SocketAddr};
+
+use hap_manifest::PluginId;
+use time::OffsetDateTime;
+
+/// The engine's id of one container. A container that is removed and created again has another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContainerId(Box<str>);
+
+impl ContainerId {
+    /// Wraps an id as the engine prints it.
+    pub fn new(id: impl Into<Box<str>>) -> Self {
+        Self(id.into())
+    }
+
+    /// The whole id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ContainerId {
+    /// Prints the first twelve characters, as `docker ps` does.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.get(..12).unwrap_or(&self.0))
+    }
+}
+
+/// What an engine sees of one container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Observed {
+    /// The container.
+    pub id: ContainerId,
+    /// The plugin that its label names.
+    pub plugin: PluginId,
+    /// The digest of the spec that it was created from, by its label; empty when the label is missing.
+    pub spec_digest: String,
+    /// What it is doing.
+    pub status: ContainerStatus,
+    /// When it was started last.
+    pub started_at: Option<OffsetDateTime>,
+    /// How the last run ended; `None` while it runs or when it never ran.
+    pub exit: Option<Exit>,
+    /// Where the host reaches its API port; `None` when it does not run.
+    pub address: Option<SocketAddr>,
+}
+
+impl Observed {
+    /// A container that was created and never started.
+    #[must_use]
+    pub const fn created(id: ContainerId, plugin: PluginId, spec_digest: String) -> Self {
+        Self {
+            id,
+            plugin,
+            spec_digest,
+            status: ContainerStatus::Created,
+            started_at: None,
+            exit: None,
+            address: None,
+        }
+    }
+}
+
+/// What a container is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ContainerStatus {
+    /// Created, never started.
+    Created,
+    /// Running.
+    Running,
+    /// Frozen by someone; it answers nothing until it is resumed.
+    Paused,
+    /// Ended.
+    Exited,
+    /// Half removed: the engine could not finish removing it.
+    Dead,
+}
+
+/// How a container's run ended, as the engine reports it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Exit {
+    /// Exit code; 128 + n after signal n.
+    pub code: i64,
+    /// The engine says that the kernel killed it for memory. Never guessed from the code.
+    pub oom_killed: bool,
+    /// What the engine says about a start that failed, else empty.
+    pub error: String,
+}
+
+impl Exit {
+    /// An end with an exit code.
+    #[must_use]
+    pub const fn code(code: i64) -> Self {
+        Self { code, oom_killed: false, error: String::new() }
+    }
+
+    /// The signal that ended the run, where the code says one.
+    #[must_use]
+    pub const fn signal(&self) -> Option<i64> {
+        if self.code > 128 && self.code < 128 + 65 { Some(self.code - 128) } else { None }
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.oom_killed {
+            write!(f, "killed by the kernel for running out of its memory limit (exit code {})", self.code)
+        } else if let Some(signal) = self.signal() {
+            write!(f, "exit code {} (signal {signal})", self.code)
+        } else {
+            write!(f, "exit code {}", self.code)
+        }?;
+        if self.error.is_empty() { Ok(()) } else { write!(f, ": {}", self.error) }
+    }
+}

@@ -1,0 +1,1 @@
+//! The engine that runs plugins as local processes: no isolation, no limits.

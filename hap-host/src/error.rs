@@ -1,0 +1,153 @@
+use std::{error::Error as StdError, fmt};
+
+use hap_manifest::{PluginId, wire::WireError};
+
+use crate::engine::{EngineError, EngineErrorKind};
+
+/// Why a call of this crate failed.
+///
+/// `Display` is one sentence that names the value, the rule and, where there is one, the fix. What lies beneath
+/// is the [`source`](StdError::source), and [`Error::report`] joins the chain for a log.
+#[expect(clippy::error_impl_error, reason = "the crate's one error type, named by convention")]
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    plugin: Option<PluginId>,
+    wire: Option<WireError>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// The class of an [`Error`]: what a caller may branch on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A value handed in breaks a rule that the message states.
+    InvalidInput,
+    /// The engine failed or does not answer.
+    Engine,
+    /// The image is missing, refused or unusable.
+    Image,
+    /// No plugin of that id is installed.
+    NotInstalled,
+    /// A plugin of that id is installed already.
+    AlreadyInstalled,
+    /// The plugin does not run now, so it cannot be asked anything.
+    NotRunning,
+    /// The plugin failed: the message holds the diagnosis.
+    Failed,
+    /// The plugin was uninstalled while the call ran.
+    Gone,
+    /// Too much is going on: try again in a moment.
+    Busy,
+    /// The deadline passed. What was asked for may still happen.
+    Timeout,
+    /// The plugin could not be reached: the request was not delivered.
+    Unreachable,
+    /// The plugin answered with a refusal: see [`Error::wire`].
+    Rejected,
+    /// The plugin answered with something that is no valid reply.
+    InvalidReply,
+    /// The state on disk could not be read or written.
+    Store,
+    /// The supervisor is shutting down.
+    ShuttingDown,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), plugin: None, wire: None, source: None }))
+    }
+
+    pub(crate) fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn with_plugin(mut self, plugin: &PluginId) -> Self {
+        self.0.plugin = Some(plugin.clone());
+        self
+    }
+
+    pub(crate) fn with_wire(mut self, wire: WireError) -> Self {
+        self.0.wire = Some(wire);
+        self
+    }
+
+    pub(crate) fn engine(error: EngineError) -> Self {
+        let kind = match error.kind() {
+            EngineErrorKind::Timeout => ErrorKind::Timeout,
+            _ => ErrorKind::Engine,
+        };
+        Self::new(kind, error.to_string()).with_source(error)
+    }
+
+    /// The class of this failure.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The plugin that it is about.
+    #[must_use]
+    pub fn plugin(&self) -> Option<&PluginId> {
+        self.0.plugin.as_ref()
+    }
+
+    /// The plugin's own refusal, when the kind is [`ErrorKind::Rejected`].
+    #[must_use]
+    pub fn wire(&self) -> Option<&WireError> {
+        self.0.wire.as_ref()
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything.
+    ///
+    /// A command after [`ErrorKind::Timeout`] may have been carried out, so it is not counted here.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.0.kind, ErrorKind::Engine | ErrorKind::Busy | ErrorKind::Unreachable)
+    }
+
+    /// The message and those of its sources, joined by `: `; a source that repeats the text before it is left out.
+    #[must_use]
+    pub fn report(&self) -> String {
+        report(self)
+    }
+}
+
+/// Joins an error's chain for a log.
+pub(crate) fn report(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let part = source.to_string();
+        if !text.contains(&part) {
+            text.push_str(": ");
+            text.push_str(&part);
+        }
+        next = source.source();
+    }
+    text
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(plugin) = &self.0.plugin {
+            write!(f, "plugin {plugin}: ")?;
+        }
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Error({:?}: {})", self.0.kind, self.report())
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}

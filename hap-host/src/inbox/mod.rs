@@ -1,0 +1,1 @@
+//! Events that plugins send: verified, made durable, delivered.

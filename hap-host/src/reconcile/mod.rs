@@ -1,0 +1,1 @@
+//! The law of a plugin's life: pure, without I/O, clock or randomness.

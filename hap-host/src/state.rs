@@ -1,0 +1,196 @@
+//! What is wanted of a plugin, and what is known of it.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{ContainerId, Exit};
+
+/// What is wanted of a plugin. Changes only by a call of the API, never by an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Desired {
+    /// It shall run.
+    Running,
+    /// It shall not run.
+    Stopped,
+    /// It shall be gone, container and all.
+    Removed {
+        /// Its volumes shall be gone too.
+        with_data: bool,
+    },
+}
+
+impl fmt::Display for Desired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Removed { with_data: false } => "removed, data kept",
+            Self::Removed { with_data: true } => "removed with its data",
+        })
+    }
+}
+
+/// Where a plugin is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Phase {
+    /// Nothing is known yet: the engine has not been asked or does not answer.
+    Unknown,
+    /// Its image is fetched or its container is made.
+    Preparing,
+    /// Its container starts, or runs and has not answered a health check yet.
+    Starting,
+    /// It answers its health checks.
+    Healthy,
+    /// It answers, and says that it works only in part. It is left running.
+    Degraded,
+    /// It runs and has missed health checks, fewer than lead to a restart.
+    Unhealthy,
+    /// It ended and is started again after a pause.
+    Backoff,
+    /// It ended again and again; it is still started again, with the longest pauses.
+    CrashLoop,
+    /// It is being stopped.
+    Stopping,
+    /// It does not run, as wanted.
+    Stopped,
+    /// It does not run, and starting it again would change nothing until someone acts.
+    Failed,
+    /// It is gone.
+    Removed,
+}
+
+impl Phase {
+    /// Whether the plugin can be asked something now.
+    #[must_use]
+    pub const fn is_reachable(self) -> bool {
+        matches!(self, Self::Healthy | Self::Degraded | Self::Unhealthy)
+    }
+
+    /// The name as it is serialised, such as `crash_loop`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Preparing => "preparing",
+            Self::Starting => "starting",
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
+            Self::Unhealthy => "unhealthy",
+            Self::Backoff => "backoff",
+            Self::CrashLoop => "crash_loop",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A snapshot of one plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PluginState {
+    /// What is wanted.
+    pub desired: Desired,
+    /// Where it is.
+    pub phase: Phase,
+    /// Its container, where there is one.
+    pub container: Option<ContainerId>,
+    /// How often it was started again after a failure, since the supervisor took it over.
+    pub restarts: u64,
+    /// How its last run ended, if it ended by itself.
+    pub last_exit: Option<Exit>,
+    /// What is wrong with it, in words, from a failure until it is healthy again.
+    pub failure: Option<Failure>,
+    /// The pause before the next start, while the phase is [`Phase::Backoff`] or [`Phase::CrashLoop`],
+    /// counted from the moment when the phase was entered.
+    pub retry_in: Option<Duration>,
+    /// What the plugin says of itself in its last health report, where it says something.
+    pub health_message: Option<String>,
+    /// From its last end, or from the request to start it, until its first healthy answer.
+    pub time_to_healthy: Option<Duration>,
+}
+
+/// Why a plugin does not do what is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failure {
+    /// The class.
+    pub cause: FailureCause,
+    /// One sentence with the values.
+    pub message: String,
+    /// What to do about it, where that is known.
+    pub hint: Option<String>,
+    /// The last lines of its output, oldest first; at most 20.
+    pub last_lines: Vec<String>,
+}
+
+impl Failure {
+    /// A failure without a hint and without output.
+    #[must_use]
+    pub fn new(cause: FailureCause, message: impl Into<String>) -> Self {
+        Self { cause, message: message.into(), hint: None, last_lines: Vec::new() }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(hint) = &self.hint {
+            write!(f, " (hint: {hint})")?;
+        }
+        for line in &self.last_lines {
+            write!(f, "\n  | {line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The class of a [`Failure`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FailureCause {
+    /// Its process ended by itself.
+    Exited,
+    /// The kernel killed it at its memory limit, as the engine says.
+    OutOfMemory,
+    /// It ended with exit code 78: its configuration is wrong. Not started again.
+    Configuration,
+    /// It ran and did not become healthy in time.
+    NotHealthyInTime,
+    /// It stopped answering its health checks.
+    Unresponsive,
+    /// Its image is missing, refused or for another architecture. Not tried again.
+    Image,
+    /// The engine refuses its container for good. Not tried again.
+    Refused,
+    /// The engine failed; tried again.
+    Engine,
+}
+
+impl FailureCause {
+    /// Whether trying again is pointless until someone acts.
+    #[must_use]
+    pub const fn is_permanent(self) -> bool {
+        matches!(self, Self::Configuration | Self::Image | Self::Refused)
+    }
+}

@@ -1,0 +1,1 @@
+//! What must survive a kill at any instant: wanted state, secrets and received events.
