@@ -1,1 +1,49 @@
-//! hap-manifest
+//! What a plugin of the home automation platform is, and what travels between it and its host.
+
+mod builder;
+mod check;
+mod collect;
+mod cpu;
+mod dependency;
+mod duration;
+pub mod env;
+mod error;
+mod fields;
+mod health;
+mod id;
+mod image;
+mod listing;
+mod manifest;
+mod memory;
+mod newtype;
+mod number;
+mod path;
+mod permission;
+mod read;
+mod report;
+mod restart;
+mod secret;
+mod suggest;
+mod trace;
+pub mod webhook;
+pub mod wire;
+
+pub use builder::ManifestBuilder;
+pub use cpu::CpuLimit;
+pub use dependency::Dependency;
+pub use duration::HumanDuration;
+pub use env::EnvName;
+pub use error::ParseError;
+pub use health::HealthCheck;
+pub use id::PluginId;
+pub use image::ImageRef;
+pub use listing::{Listing, Price};
+pub use manifest::{Manifest, Parsed};
+pub use memory::MemoryLimit;
+pub use number::{ApiPort, PidsLimit};
+pub use path::{EndpointPath, VolumePath};
+pub use permission::{Capability, ContainerUser, DevicePath};
+pub use report::{Issue, IssueCode, ManifestError, Severity};
+pub use restart::{RestartMode, RestartPolicy};
+pub use secret::{ApiToken, WebhookSecret};
+pub use trace::TraceParent;

@@ -1,0 +1,100 @@
+//! [`ParseError`], what every value type of this crate refuses a text with.
+
+use std::fmt;
+
+/// Longest part of a refused value that a message repeats, in characters.
+const SHOWN: usize = 60;
+
+/// Says why a value was refused: what it should have been, what was found, the rule, and often a fix.
+///
+/// The type is opaque so that messages can improve without breaking callers. A message never repeats a secret.
+///
+/// ```
+/// let error = hap_manifest::PluginId::new("Porch Light").unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "invalid plugin id \"Porch Light\": 'P' at position 1 is not one of a-z, 0-9 and '-'; try \"porch-light\""
+/// );
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseError {
+    // Boxed: results of value types stay as small as the value.
+    inner: Box<Inner>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Inner {
+    message: String,
+    help: Option<String>,
+}
+
+impl ParseError {
+    /// A refusal that repeats the value.
+    pub(crate) fn new(what: &str, found: impl fmt::Display, rule: impl fmt::Display) -> Self {
+        Self::from_message(format!("invalid {what} {found}: {rule}"))
+    }
+
+    /// A refusal that keeps the value to itself, for secrets.
+    pub(crate) fn hidden(what: &str, rule: impl fmt::Display) -> Self {
+        Self::from_message(format!("invalid {what}: {rule}"))
+    }
+
+    fn from_message(message: String) -> Self {
+        Self {
+            inner: Box::new(Inner { message, help: None }),
+        }
+    }
+
+    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.inner.help = Some(help.into());
+        self
+    }
+
+    /// The refusal without the proposed fix: the value and the rule it breaks.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.inner.message
+    }
+
+    /// What to write instead, where that can be told.
+    #[must_use]
+    pub fn help(&self) -> Option<&str> {
+        self.inner.help.as_deref()
+    }
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.inner.message)?;
+        match &self.inner.help {
+            Some(help) => write!(f, "; {help}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for ParseError {}
+
+/// Quotes a text for a message: escaped, so that no control character reaches a terminal, and shortened.
+pub(crate) fn quoted(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),
+        None => format!("{text:?}"),
+    }
+}
+
+/// The first character that `allowed` refuses, with its position counted from one.
+pub(crate) fn first_refused(text: &str, allowed: impl Fn(char) -> bool) -> Option<(usize, char)> {
+    text.chars()
+        .enumerate()
+        .find(|(_, c)| !allowed(*c))
+        .map(|(index, c)| (index + 1, c))
+}
+
+/// As [`quoted`], without the quotes: for pointers and keys inside a sentence.
+pub(crate) fn bare(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default().escape_debug()),
+        None => text.escape_debug().to_string(),
+    }
+}

@@ -1,0 +1,255 @@
+//! [`Fields`]: reads the members of a JSON object, collecting issues instead of stopping at the first.
+
+use serde_json::{Map, Value};
+
+use crate::ParseError;
+use crate::collect::Collector;
+use crate::error::{bare, quoted};
+use crate::report::{Issue, IssueCode, Severity};
+use crate::suggest::nearest;
+
+/// Most entries of any list or map in a manifest.
+pub(crate) const MAX_ENTRIES: usize = 256;
+
+pub(crate) struct Fields<'v, 'c> {
+    object: &'v Map<String, Value>,
+    at: String,
+    known: Vec<&'static str>,
+    collector: &'c mut Collector,
+}
+
+impl<'v, 'c> Fields<'v, 'c> {
+    /// Begins with `value`, which lies at the pointer `at`; an issue and `None` if it is no object.
+    pub(crate) fn of(value: &'v Value, at: &str, collector: &'c mut Collector) -> Option<Self> {
+        match value {
+            Value::Object(object) => Some(Self {
+                object,
+                at: at.to_owned(),
+                known: Vec::new(),
+                collector,
+            }),
+            other => {
+                let issue = Issue::new(at, IssueCode::WrongType, mismatch("an object", other));
+                collector.push(issue.with_help("write {\"key\": value}"));
+                None
+            }
+        }
+    }
+
+    /// The value of a key and its pointer. An explicit `null` is the same as an absent key.
+    pub(crate) fn take(&mut self, key: &'static str) -> Option<(&'v Value, String)> {
+        self.known.push(key);
+        let value = self.object.get(key).filter(|value| !value.is_null())?;
+        Some((value, self.pointer(key)))
+    }
+
+    /// Reads a field by one of the readers below, and reports its absence.
+    pub(crate) fn required<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Self, &'static str) -> Option<T>,
+    ) -> Option<T> {
+        if self.object.get(key).is_none_or(Value::is_null) {
+            let issue = Issue::new(
+                self.pointer(key),
+                IssueCode::MissingField,
+                format!("`{key}` is required"),
+            );
+            self.collector
+                .push(issue.with_help(format!("add \"{key}\" to the object")));
+        }
+        read(self, key)
+    }
+
+    pub(crate) fn text<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, ParseError>,
+    ) -> Option<T> {
+        let (value, at) = self.take(key)?;
+        text(value, at, self.collector, parse)
+    }
+
+    pub(crate) fn flag(&mut self, key: &'static str) -> Option<bool> {
+        let (value, at) = self.take(key)?;
+        let flag = value.as_bool();
+        if flag.is_none() {
+            let issue = Issue::new(at, IssueCode::WrongType, mismatch("true or false", value));
+            self.collector
+                .push(issue.with_help("write true or false, without quotes"));
+        }
+        flag
+    }
+
+    pub(crate) fn integer<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(i128) -> Result<T, ParseError>,
+    ) -> Option<T> {
+        let (value, at) = self.take(key)?;
+        let number = value
+            .as_i64()
+            .map(i128::from)
+            .or_else(|| value.as_u64().map(i128::from));
+        let Some(number) = number else {
+            self.push_number_mismatch(at, "a whole number", value);
+            return None;
+        };
+        self.keep(at, parse(number))
+    }
+
+    pub(crate) fn number<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(f64) -> Result<T, ParseError>,
+    ) -> Option<T> {
+        let (value, at) = self.take(key)?;
+        let Some(number) = value.as_f64() else {
+            self.push_number_mismatch(at, "a number", value);
+            return None;
+        };
+        self.keep(at, parse(number))
+    }
+
+    /// A list of texts, each with its index; entries that were refused are missing, so indexes may have gaps.
+    pub(crate) fn texts<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, ParseError>,
+    ) -> Vec<T> {
+        self.list(key, |value, at, collector| text(value, at, collector, &parse))
+    }
+
+    pub(crate) fn list<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&Value, String, &mut Collector) -> Option<T>,
+    ) -> Vec<T> {
+        let Some((value, at)) = self.take(key) else {
+            return Vec::new();
+        };
+        let Value::Array(entries) = value else {
+            let issue = Issue::new(at, IssueCode::WrongType, mismatch("a list", value));
+            self.collector.push(match value {
+                Value::String(text) => issue.with_help(format!("write [{}]", quoted(text))),
+                _ => issue.with_help("write [ ... ]"),
+            });
+            return Vec::new();
+        };
+        if entries.len() > MAX_ENTRIES {
+            self.push_too_many(at, entries.len());
+            return Vec::new();
+        }
+        entries
+            .iter()
+            .enumerate()
+            .filter_map(|(index, entry)| read(entry, format!("{at}/{index}"), self.collector))
+            .collect()
+    }
+
+    /// The members of an object whose keys are data; for each the key, the value and the pointer.
+    pub(crate) fn entries(&mut self, key: &'static str) -> Vec<(&'v str, &'v Value, String)> {
+        let Some((value, at)) = self.take(key) else {
+            return Vec::new();
+        };
+        let Value::Object(object) = value else {
+            let issue = Issue::new(at, IssueCode::WrongType, mismatch("an object", value));
+            self.collector
+                .push(issue.with_help("write {\"NAME\": \"value\"}"));
+            return Vec::new();
+        };
+        if object.len() > MAX_ENTRIES {
+            self.push_too_many(at, object.len());
+            return Vec::new();
+        }
+        object
+            .iter()
+            .map(|(name, value)| (name.as_str(), value, format!("{at}/{}", escaped(name))))
+            .collect()
+    }
+
+    pub(crate) const fn collector(&mut self) -> &mut Collector {
+        self.collector
+    }
+
+    /// Reports every key that was never asked for.
+    pub(crate) fn finish(self) {
+        for key in self
+            .object
+            .keys()
+            .filter(|key| !self.known.contains(&key.as_str()))
+        {
+            let pointer = format!("{}/{}", self.at, escaped(key));
+            let message = format!("unknown field `{}`", bare(key));
+            let issue = Issue::new(pointer, IssueCode::UnknownField, message);
+            let issue = issue.at_key().with_severity(Severity::Warning);
+            self.collector
+                .push(match nearest(key, self.known.iter().copied()) {
+                    Some(name) => issue.with_help(format!("did you mean `{name}`?")),
+                    None => issue,
+                });
+        }
+    }
+
+    fn keep<T>(&mut self, at: String, result: Result<T, ParseError>) -> Option<T> {
+        result
+            .map_err(|error| self.collector.push(Issue::refused(at, &error)))
+            .ok()
+    }
+
+    fn pointer(&self, key: &str) -> String {
+        format!("{}/{key}", self.at)
+    }
+
+    fn push_number_mismatch(&mut self, at: String, expected: &str, found: &Value) {
+        let issue = Issue::new(at, IssueCode::WrongType, mismatch(expected, found));
+        let unquoted = found
+            .as_str()
+            .filter(|text| text.len() < 20 && text.parse::<f64>().is_ok());
+        self.collector.push(match unquoted {
+            Some(number) => issue.with_help(format!("write {number} without quotes")),
+            None => issue,
+        });
+    }
+
+    fn push_too_many(&mut self, at: String, count: usize) {
+        let message = format!("{count} entries, at most {MAX_ENTRIES} are allowed");
+        self.collector.push(Issue::new(at, IssueCode::TooMany, message));
+    }
+}
+
+/// Reads one text.
+pub(crate) fn text<T>(
+    value: &Value,
+    at: String,
+    collector: &mut Collector,
+    parse: impl FnOnce(&str) -> Result<T, ParseError>,
+) -> Option<T> {
+    let Value::String(found) = value else {
+        let issue = Issue::new(at, IssueCode::WrongType, mismatch("a string", value));
+        collector.push(match value {
+            Value::Number(_) | Value::Bool(_) => issue.with_help(format!("write \"{value}\" in quotes")),
+            _ => issue,
+        });
+        return None;
+    };
+    parse(found)
+        .map_err(|error| collector.push(Issue::refused(at, &error)))
+        .ok()
+}
+
+/// "expected ..., found ...", naming the found value as far as it is short.
+pub(crate) fn mismatch(expected: &str, found: &Value) -> String {
+    match found {
+        Value::Null => format!("expected {expected}, found null"),
+        Value::Bool(_) | Value::Number(_) => format!("expected {expected}, found {found}"),
+        Value::String(text) => format!("expected {expected}, found the string {}", quoted(text)),
+        Value::Array(_) => format!("expected {expected}, found a list"),
+        Value::Object(_) => format!("expected {expected}, found an object"),
+    }
+}
+
+/// A key as a token of a JSON pointer.
+pub(crate) fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}

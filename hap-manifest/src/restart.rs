@@ -1,0 +1,130 @@
+//! [`RestartPolicy`] and [`RestartMode`].
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::collect::Collector;
+use crate::error::quoted;
+use crate::fields::{Fields, text};
+use crate::report::Issue;
+use crate::{HumanDuration, ParseError};
+
+/// When a plugin is started again after it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum RestartMode {
+    /// Whenever it ended without being asked to. Also written `unless-stopped`.
+    #[default]
+    Always,
+    /// When it failed, not when it exited with code 0.
+    OnFailure,
+    /// Never. Also written `never`.
+    No,
+}
+
+impl RestartMode {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        match text {
+            "always" | "unless-stopped" => Ok(Self::Always),
+            "on-failure" => Ok(Self::OnFailure),
+            "no" | "never" => Ok(Self::No),
+            _ => Err(ParseError::new(
+                "restart mode",
+                quoted(text),
+                "it must be one of \"always\", \"on-failure\" and \"no\"",
+            )),
+        }
+    }
+}
+
+/// When and how patiently a plugin is started again.
+///
+/// In JSON a mode alone, `"on-failure"`, or `{"mode": "always", "initial": "500ms", "max": "60s"}` with everything
+/// optional. What is `None` is left to the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+pub struct RestartPolicy {
+    mode: RestartMode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    initial: Option<HumanDuration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max: Option<HumanDuration>,
+}
+
+impl RestartPolicy {
+    /// When it is started again.
+    #[must_use]
+    pub const fn mode(&self) -> RestartMode {
+        self.mode
+    }
+
+    /// Pause before the first restart; it doubles from there.
+    #[must_use]
+    pub fn initial(&self) -> Option<Duration> {
+        self.initial.map(HumanDuration::get)
+    }
+
+    /// Longest pause between restarts.
+    #[must_use]
+    pub fn max(&self) -> Option<Duration> {
+        self.max.map(HumanDuration::get)
+    }
+
+    pub(crate) fn read(value: &Value, at: &str, collector: &mut Collector) -> Option<Self> {
+        if value.is_string() {
+            let mode = text(value, at.to_owned(), collector, RestartMode::parse)?;
+            return Some(Self {
+                mode,
+                ..Self::default()
+            });
+        }
+        let mut fields = Fields::of(value, at, collector)?;
+        let policy = Self {
+            mode: fields.text("mode", RestartMode::parse).unwrap_or_default(),
+            initial: fields.text("initial", str::parse),
+            max: fields.text("max", str::parse),
+        };
+        if let (Some(initial), Some(max)) = (policy.initial, policy.max)
+            && initial > max
+        {
+            let error = ParseError::new(
+                "restart pause",
+                initial,
+                format_args!("it is longer than `max`, {max}"),
+            );
+            fields
+                .collector()
+                .push(Issue::refused(format!("{at}/initial"), &error));
+        }
+        fields.finish();
+        Some(policy)
+    }
+}
+
+impl JsonSchema for RestartPolicy {
+    fn schema_name() -> Cow<'static, str> {
+        "RestartPolicy".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mode = json_schema!({
+            "type": "string",
+            "enum": ["always", "unless-stopped", "on-failure", "no", "never"],
+        });
+        let duration = generator.subschema_for::<HumanDuration>();
+        json_schema!({
+            "description": "When the plugin is started again, and the first and longest pause before that.",
+            "anyOf": [
+                mode,
+                {
+                    "type": "object",
+                    "properties": { "mode": mode, "initial": duration, "max": duration },
+                },
+            ],
+        })
+    }
+}

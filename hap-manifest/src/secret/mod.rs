@@ -1,0 +1,7 @@
+//! Secrets that pass between a host and its plugins.
+
+mod token;
+mod webhook;
+
+pub use token::ApiToken;
+pub use webhook::WebhookSecret;

@@ -1,0 +1,73 @@
+//! "Did you mean": the nearest of a few known names.
+
+/// The known name that `found` is most likely a misspelling of.
+pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Longer than any known key: nothing to guess, and the comparison stays cheap.
+    if found.len() > 40 {
+        return None;
+    }
+    let plain = normal(found);
+    known
+        .into_iter()
+        .map(|name| (distance(&plain, &normal(name)), name))
+        .filter(|(distance, name)| *distance <= name.chars().count() / 3)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// `apiPort`, `api-port` and `API_PORT` are all one slip away from `api_port`.
+fn normal(name: &str) -> Vec<char> {
+    name.chars()
+        .filter(|c| !matches!(c, '_' | '-' | ' '))
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
+}
+
+/// Insertions, deletions, replacements and swaps of neighbours between two names.
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut row = Vec::with_capacity(b.len() + 1);
+        row.push(i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX - 1);
+            let mut best = (at(&last, j) + usize::from(x != y))
+                .min(at(&last, j + 1) + 1)
+                .min(at(&row, j) + 1);
+            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
+            if swapped {
+                best = best.min(at(&before, j - 1) + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_are_recognised_and_strangers_are_not() {
+        let known = ["api_port", "image", "id", "memory_limit", "depends_on"];
+        let rows = [
+            ("apiPort", Some("api_port")),
+            ("api-port", Some("api_port")),
+            ("api_prot", Some("api_port")),
+            ("imgae", Some("image")),
+            ("Image", Some("image")),
+            ("ID", Some("id")),
+            ("memory_limits", Some("memory_limit")),
+            ("mem", None),
+            ("x", None),
+            ("", None),
+            ("something_else_entirely", None),
+        ];
+        for (found, expected) in rows {
+            assert_eq!(nearest(found, known), expected, "{found}");
+        }
+    }
+}

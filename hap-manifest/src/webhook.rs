@@ -1,0 +1,152 @@
+//! Signing and checking webhooks by the Standard Webhooks scheme.
+//!
+//! The signature is HMAC-SHA256 over `id.timestamp.body`. The receiver also checks that the timestamp is within
+//! [`TOLERANCE`] of its own clock; to refuse a repeated message within that time it remembers ids, which is not
+//! done here.
+//!
+//! ```
+//! use hap_manifest::{WebhookSecret, webhook};
+//!
+//! let secret = WebhookSecret::from_bytes(&[7; 32])?;
+//! let body = br#"{"type":"motion"}"#;
+//! let signature = webhook::sign(&secret, "msg-1", 1_700_000_000, body);
+//! webhook::verify(&[secret], "msg-1", "1700000000", &signature, body, 1_700_000_010)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use subtle::{Choice, ConstantTimeEq as _};
+
+use crate::WebhookSecret;
+
+/// Header with the message's id, the same for every attempt to deliver it.
+pub const ID_HEADER: &str = "webhook-id";
+/// Header with the time of the attempt, in seconds since 1970.
+pub const TIMESTAMP_HEADER: &str = "webhook-timestamp";
+/// Header with one or more signatures, separated by spaces.
+pub const SIGNATURE_HEADER: &str = "webhook-signature";
+/// How far a timestamp may be from the receiver's clock, either way.
+pub const TOLERANCE: Duration = Duration::from_secs(5 * 60);
+
+/// The symmetric scheme; others, such as `v1a`, are passed over.
+const SCHEME: &str = "v1";
+/// Signatures looked at in one header; more than any rotation of keys needs.
+const MAX_SIGNATURES: usize = 16;
+
+/// Says why a webhook was refused. It does not tell the sender which secret was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The id is empty or has a `.`, which would let bytes wander between id, timestamp and body.
+    #[error("the webhook id is missing or contains a '.'")]
+    MissingOrBadId,
+    /// The timestamp is not a whole number of seconds.
+    #[error("the webhook timestamp is missing or not a whole number of seconds")]
+    MissingOrBadTimestamp,
+    /// The timestamp is more than [`TOLERANCE`] ago.
+    #[error("the webhook timestamp is more than five minutes ago")]
+    TooOld,
+    /// The timestamp is more than [`TOLERANCE`] ahead.
+    #[error("the webhook timestamp is more than five minutes ahead")]
+    TooNew,
+    /// The header holds no signature of a known scheme.
+    #[error("the webhook signature is missing or not of the form \"v1,<base64>\"")]
+    MissingOrBadSignature,
+    /// No signature fits any of the secrets.
+    #[error("no webhook signature matches")]
+    NoMatch,
+}
+
+/// Signs a message; the result is one entry for [`SIGNATURE_HEADER`].
+///
+/// `timestamp` is in seconds since 1970. The id must not contain a `.`: [`verify`] refuses such a message.
+#[must_use]
+pub fn sign(secret: &WebhookSecret, id: &str, timestamp: i64, body: &[u8]) -> String {
+    let tag = tag(secret, id, &timestamp.to_string(), body);
+    format!("{SCHEME},{}", STANDARD.encode(tag))
+}
+
+/// Checks a received message: fresh, and signed with one of the secrets.
+///
+/// Several secrets and several signatures in one header let keys be rotated. All pairs are compared, each in
+/// constant time. Bound the body before calling: it is hashed once for each secret.
+///
+/// # Errors
+/// Tells what is missing, stale or unmatched; see [`VerifyError`].
+pub fn verify(
+    secrets: &[WebhookSecret],
+    id: &str,
+    timestamp: &str,
+    signature: &str,
+    body: &[u8],
+    now_unix: i64,
+) -> Result<(), VerifyError> {
+    if id.is_empty() || id.contains('.') {
+        return Err(VerifyError::MissingOrBadId);
+    }
+    let sent_at = seconds(timestamp).ok_or(VerifyError::MissingOrBadTimestamp)?;
+    let tolerance = TOLERANCE.as_secs();
+    if sent_at.abs_diff(now_unix) > tolerance {
+        return Err(if sent_at < now_unix {
+            VerifyError::TooOld
+        } else {
+            VerifyError::TooNew
+        });
+    }
+    let presented: Vec<[u8; 32]> = signature
+        .split(' ')
+        .take(MAX_SIGNATURES)
+        .filter_map(decode)
+        .collect();
+    if presented.is_empty() {
+        return Err(VerifyError::MissingOrBadSignature);
+    }
+    let mut matches = Choice::from(0);
+    for secret in secrets {
+        let expected = tag(secret, id, timestamp, body);
+        for candidate in &presented {
+            matches |= expected.as_slice().ct_eq(candidate.as_slice());
+        }
+    }
+    if matches.into() {
+        Ok(())
+    } else {
+        Err(VerifyError::NoMatch)
+    }
+}
+
+/// Digits only: `i64::from_str` would also take a sign.
+fn seconds(text: &str) -> Option<i64> {
+    if text.bytes().all(|b| b.is_ascii_digit()) {
+        text.parse().ok()
+    } else {
+        None
+    }
+}
+
+fn decode(entry: &str) -> Option<[u8; 32]> {
+    let encoded = entry.strip_prefix(SCHEME)?.strip_prefix(',')?;
+    // The length first: nothing long is decoded only to be thrown away.
+    if encoded.len() != 44 {
+        return None;
+    }
+    STANDARD.decode(encoded).ok()?.try_into().ok()
+}
+
+fn tag(secret: &WebhookSecret, id: &str, timestamp: &str, body: &[u8]) -> [u8; 32] {
+    // A key of at most one hash block is used as it is and never refused.
+    let mut key = [0; 64];
+    for (to, from) in key.iter_mut().zip(secret.bytes()) {
+        *to = *from;
+    }
+    let mut mac = Hmac::<Sha256>::new(&key.into());
+    for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}

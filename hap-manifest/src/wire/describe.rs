@@ -1,0 +1,68 @@
+//! [`Describe`].
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Map, PROTOCOL_VERSION};
+
+/// What a plugin says about itself: protocol versions and JSON Schemas.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Describe {
+    /// The protocol versions it speaks.
+    #[serde(default)]
+    pub protocol: Vec<u32>,
+    /// The plugin's id.
+    #[serde(default)]
+    pub plugin_id: String,
+    /// The plugin's version.
+    #[serde(default)]
+    pub version: String,
+    /// JSON Schema of the command object; `Null` when unknown.
+    #[serde(default)]
+    pub commands: Value,
+    /// JSON Schema of the configuration; `Null` when there is none.
+    #[serde(default)]
+    pub config: Value,
+    /// JSON Schema of the status data; `Null` when there is none.
+    #[serde(default)]
+    pub status: Value,
+    /// Fields of the object that this version does not know.
+    #[serde(flatten)]
+    pub extra: Map,
+}
+
+impl Describe {
+    /// A description in the current protocol version, without schemas.
+    #[must_use]
+    pub fn new(plugin_id: impl Into<String>, version: impl Into<String>) -> Self {
+        Self {
+            protocol: vec![PROTOCOL_VERSION],
+            plugin_id: plugin_id.into(),
+            version: version.into(),
+            commands: Value::Null,
+            config: Value::Null,
+            status: Value::Null,
+            extra: Map::new(),
+        }
+    }
+
+    /// The same description with the schema of commands.
+    #[must_use]
+    pub fn with_commands(self, commands: Value) -> Self {
+        Self { commands, ..self }
+    }
+
+    /// The same description with the schema of the configuration.
+    #[must_use]
+    pub fn with_config(self, config: Value) -> Self {
+        Self { config, ..self }
+    }
+
+    /// The same description with the schema of the status data.
+    #[must_use]
+    pub fn with_status(self, status: Value) -> Self {
+        Self { status, ..self }
+    }
+}

@@ -1,0 +1,144 @@
+//! Reading, writing and building manifests.
+
+use std::time::Duration;
+
+use hap_manifest::{Dependency, HealthCheck, IssueCode, Manifest, MemoryLimit, PluginId};
+use serde_json::{Value, json};
+
+/// The eleven fields that every manifest of the platform's guide has, and nothing else.
+const GUIDE: &str = include_str!("fixtures/guide.json");
+/// Every field there is.
+const FULL: &str = include_str!("fixtures/full.json");
+
+#[test]
+fn a_manifest_of_the_guide_loads_without_a_warning() {
+    let parsed = Manifest::from_json(GUIDE).unwrap();
+    assert_eq!(parsed.warnings, []);
+    let manifest = parsed.manifest;
+    assert_eq!(manifest.id().as_str(), "my-plugin");
+    assert_eq!(manifest.memory_limit(), Some(MemoryLimit::from_mib(512).unwrap()));
+    assert_eq!(manifest.cpu_limit().unwrap().nano_cpus(), 500_000_000);
+    assert!(manifest.network_access());
+    assert!(!manifest.device_access());
+    assert_eq!(manifest.command_endpoint().as_str(), "/command");
+    assert_eq!(manifest.health_check(), &HealthCheck::default());
+    assert_eq!(Manifest::from_json_strict(GUIDE).unwrap(), manifest);
+}
+
+#[test]
+fn every_field_is_read_and_written_back() {
+    let parsed = Manifest::from_json(FULL).unwrap();
+    assert_eq!(parsed.warnings, []);
+    let manifest = parsed.manifest;
+    assert_eq!(manifest.stop_timeout(), Some(Duration::from_secs(20)));
+    assert_eq!(manifest.health_check().retries(), 5);
+    assert_eq!(manifest.depends_on()[1].version().unwrap().to_string(), "^1.2");
+    assert_eq!(manifest.listing().tags(), ["light", "garden"]);
+    assert_eq!(manifest.user(), Some("1000:1000"));
+    assert_eq!(Manifest::from_json_strict(&manifest.to_json()).unwrap(), manifest);
+    assert_eq!(serde_json::from_str::<Manifest>(FULL).unwrap(), manifest);
+    let written: Value = serde_json::from_str(&manifest.to_json()).unwrap();
+    let read: Value = serde_json::from_str(FULL).unwrap();
+    assert_eq!(written, read);
+}
+
+#[test]
+fn null_is_the_same_as_absent() {
+    let mut value: Value = serde_json::from_str(GUIDE).unwrap();
+    for key in [
+        "cpu_limit",
+        "volumes",
+        "env_vars",
+        "health_check",
+        "api_port",
+        "network_access",
+    ] {
+        value[key] = Value::Null;
+    }
+    let manifest = Manifest::from_json_strict(&value.to_string()).unwrap();
+    assert_eq!(manifest.api_port().get(), 8000);
+    assert!(manifest.network_access());
+}
+
+#[test]
+fn everything_wrong_is_told_at_once() {
+    let text = json!({
+        "id": "My Plugin",
+        "name": "",
+        "version": "1",
+        "image": "UPPER",
+        "api_port": 0,
+        "cpu_limit": "0.5",
+        "memory_limit": "512mb",
+        "network_access": "yes",
+        "volumes": ["data", "/ok", 5],
+        "env_vars": {"PORT": "1", "2X": "y", "N": 5},
+        "healthcheck": {},
+    })
+    .to_string();
+    let error = Manifest::from_json(&text).unwrap_err();
+    let mut found: Vec<_> = error
+        .issues()
+        .iter()
+        .map(|issue| (issue.pointer(), issue.code()))
+        .collect();
+    found.sort_unstable();
+    let mut expected = vec![
+        ("/id", IssueCode::InvalidValue),
+        ("/name", IssueCode::InvalidValue),
+        ("/version", IssueCode::InvalidValue),
+        ("/description", IssueCode::MissingField),
+        ("/author", IssueCode::MissingField),
+        ("/image", IssueCode::InvalidValue),
+        ("/api_port", IssueCode::InvalidValue),
+        ("/cpu_limit", IssueCode::WrongType),
+        ("/memory_limit", IssueCode::InvalidValue),
+        ("/network_access", IssueCode::WrongType),
+        ("/volumes/0", IssueCode::InvalidValue),
+        ("/volumes/2", IssueCode::WrongType),
+        ("/env_vars/2X", IssueCode::InvalidValue),
+        ("/env_vars/N", IssueCode::WrongType),
+        ("/healthcheck", IssueCode::UnknownField),
+    ];
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    let help = error
+        .issues()
+        .iter()
+        .find(|issue| issue.pointer() == "/healthcheck")
+        .unwrap()
+        .help();
+    assert_eq!(help, Some("did you mean `health_check`?"));
+}
+
+#[test]
+fn a_manifest_is_built_in_code() {
+    let manifest = Manifest::builder("lamp", "Lamp", semver::Version::new(1, 0, 0), "example/lamp:1")
+        .memory_limit(MemoryLimit::from_mib(64).unwrap())
+        .cpu_limit(0.5)
+        .api_port(9000_u16)
+        .env_var("ROOM", "hall")
+        .volume("/data")
+        .depends_on(PluginId::new("broker").unwrap())
+        .depends_on(Dependency::new(PluginId::new("clock").unwrap()).with_version("^1".parse().unwrap()))
+        .health_check(HealthCheck::default().with_retries(9).unwrap())
+        .pids_limit(32_u32)
+        .stop_timeout("5s")
+        .build()
+        .unwrap();
+    assert_eq!(manifest.api_port().get(), 9000);
+    assert_eq!(manifest.depends_on().len(), 2);
+    assert_eq!(manifest.health_check().retries(), 9);
+    assert_eq!(Manifest::from_json_strict(&manifest.to_json()).unwrap(), manifest);
+}
+
+#[test]
+fn a_builder_tells_everything_at_once() {
+    let error = Manifest::builder("Lamp", "Lamp", "1", "example/lamp:1")
+        .cpu_limit(f64::NAN)
+        .env_var("PORT", "1")
+        .build()
+        .unwrap_err();
+    let pointers: Vec<_> = error.issues().iter().map(hap_manifest::Issue::pointer).collect();
+    assert_eq!(pointers, ["/id", "/version", "/cpu_limit"]);
+}
