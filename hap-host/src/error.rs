@@ -8,7 +8,10 @@ use crate::engine::{EngineError, EngineErrorKind};
 ///
 /// `Display` is one sentence that names the value, the rule and, where there is one, the fix. What lies beneath
 /// is the [`source`](StdError::source), and [`Error::report`] joins the chain for a log.
-#[expect(clippy::error_impl_error, reason = "the crate's one error type, named by convention")]
+#[expect(
+    clippy::error_impl_error,
+    reason = "the crate's one error type, named by convention"
+)]
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -45,6 +48,8 @@ pub enum ErrorKind {
     Timeout,
     /// The plugin could not be reached: the request was not delivered.
     Unreachable,
+    /// The connection broke before the whole answer was there. The plugin may have acted on the request.
+    Interrupted,
     /// The plugin answered with a refusal: see [`Error::wire`].
     Rejected,
     /// The plugin answered with something that is no valid reply.
@@ -57,7 +62,13 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), plugin: None, wire: None, source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            plugin: None,
+            wire: None,
+            source: None,
+        }))
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -106,7 +117,10 @@ impl Error {
     /// A command after [`ErrorKind::Timeout`] may have been carried out, so it is not counted here.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self.0.kind, ErrorKind::Engine | ErrorKind::Busy | ErrorKind::Unreachable)
+        matches!(
+            self.0.kind,
+            ErrorKind::Engine | ErrorKind::Busy | ErrorKind::Unreachable
+        )
     }
 
     /// The message and those of its sources, joined by `: `; a source that repeats the text before it is left out.
@@ -148,6 +162,9 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+        self.0
+            .source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
     }
 }

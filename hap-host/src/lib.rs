@@ -1,14 +1,28 @@
 //! Installs, isolates, limits, starts, watches and heals plugins in containers.
+#![expect(dead_code, reason = "the supervisor that uses the modules is not in yet")]
 
+mod client;
+mod diagnose;
 pub mod engine;
 mod error;
+mod event;
+mod folder;
 mod inbox;
+mod limits;
+mod logs;
+mod operate;
+mod options;
 mod reconcile;
 mod state;
 mod store;
 
 pub use self::{
     error::{Error, ErrorKind},
+    event::{Event, EventKind, EventStream, Notice},
+    limits::DefaultLimits,
+    logs::LogStream,
+    options::{InstallOptions, Shutdown, UninstallOptions},
+    reconcile::{HealthPolicy, RestartPolicy},
     state::{Desired, Failure, FailureCause, Phase, PluginState},
 };
 

@@ -109,6 +109,8 @@ pub struct PluginState {
     pub container: Option<ContainerId>,
     /// How often it was started again after a failure, since the supervisor took it over.
     pub restarts: u64,
+    /// It failed again and again lately. Stays true while it is healthy, until it has been so for a while.
+    pub crash_loop: bool,
     /// How its last run ended, if it ended by itself.
     pub last_exit: Option<Exit>,
     /// What is wrong with it, in words, from a failure until it is healthy again.
@@ -140,7 +142,12 @@ impl Failure {
     /// A failure without a hint and without output.
     #[must_use]
     pub fn new(cause: FailureCause, message: impl Into<String>) -> Self {
-        Self { cause, message: message.into(), hint: None, last_lines: Vec::new() }
+        Self {
+            cause,
+            message: message.into(),
+            hint: None,
+            last_lines: Vec::new(),
+        }
     }
 
     /// Adds what to do about it.

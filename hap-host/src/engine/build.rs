@@ -14,7 +14,10 @@ pub struct BuildContext {
 impl BuildContext {
     /// Builds from `folder` with the `dockerfile` in it, by its path relative to the folder.
     pub fn new(folder: impl Into<PathBuf>, dockerfile: impl Into<String>) -> Self {
-        Self { folder: folder.into(), dockerfile: dockerfile.into() }
+        Self {
+            folder: folder.into(),
+            dockerfile: dockerfile.into(),
+        }
     }
 
     /// The folder that is sent to the engine.

@@ -42,7 +42,13 @@ impl EngineError {
         subject: impl Into<String>,
         message: impl Into<String>,
     ) -> Self {
-        Self { kind, operation, subject: subject.into(), message: message.into(), source: None }
+        Self {
+            kind,
+            operation,
+            subject: subject.into(),
+            message: message.into(),
+            source: None,
+        }
     }
 
     /// Keeps the underlying error for logs.
@@ -97,6 +103,8 @@ impl fmt::Debug for EngineError {
 
 impl StdError for EngineError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
     }
 }

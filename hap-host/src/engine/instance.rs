@@ -19,7 +19,9 @@ impl InstanceName {
     /// [`ErrorKind::InvalidInput`] when the name breaks the rule above.
     pub fn new(name: &str) -> Result<Self, Error> {
         let edges_fit = !name.starts_with('-') && !name.ends_with('-');
-        let letters_fit = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let letters_fit = name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if name.is_empty() || name.len() > Self::MAX_LEN || !edges_fit || !letters_fit {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
@@ -69,7 +71,17 @@ mod tests {
         for good in ["default", "a", "home-2", "0"] {
             assert_eq!(InstanceName::new(good).unwrap().as_str(), good);
         }
-        for bad in ["", "-a", "a-", "Home", "a_b", "a.b", "aaaaaaaaaaaaaaaaaaaaaaaaa", "a b", "é"] {
+        for bad in [
+            "",
+            "-a",
+            "a-",
+            "Home",
+            "a_b",
+            "a.b",
+            "aaaaaaaaaaaaaaaaaaaaaaaaa",
+            "a b",
+            "é",
+        ] {
             let error = InstanceName::new(bad).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput);
             assert!(error.to_string().contains("a-z, 0-9 and -"), "{error}");

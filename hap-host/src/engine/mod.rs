@@ -128,7 +128,11 @@ impl EngineCapabilities {
     /// Describes an engine.
     #[must_use]
     pub const fn new(name: &'static str, isolation: bool, limits: bool) -> Self {
-        Self { name, isolation, limits }
+        Self {
+            name,
+            isolation,
+            limits,
+        }
     }
 }
 
@@ -146,7 +150,10 @@ impl Platform {
     /// Names both gateways.
     #[must_use]
     pub const fn new(isolated_gateway: IpAddr, outbound_gateway: IpAddr) -> Self {
-        Self { isolated_gateway, outbound_gateway }
+        Self {
+            isolated_gateway,
+            outbound_gateway,
+        }
     }
 
     /// The host's address as a plugin on `network` sees it.

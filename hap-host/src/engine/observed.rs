@@ -95,25 +95,41 @@ impl Exit {
     /// An end with an exit code.
     #[must_use]
     pub const fn code(code: i64) -> Self {
-        Self { code, oom_killed: false, error: String::new() }
+        Self {
+            code,
+            oom_killed: false,
+            error: String::new(),
+        }
     }
 
     /// The signal that ended the run, where the code says one.
     #[must_use]
     pub const fn signal(&self) -> Option<i64> {
-        if self.code > 128 && self.code < 128 + 65 { Some(self.code - 128) } else { None }
+        if self.code > 128 && self.code < 128 + 65 {
+            Some(self.code - 128)
+        } else {
+            None
+        }
     }
 }
 
 impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.oom_killed {
-            write!(f, "killed by the kernel for running out of its memory limit (exit code {})", self.code)
+            write!(
+                f,
+                "killed by the kernel for running out of its memory limit (exit code {})",
+                self.code
+            )
         } else if let Some(signal) = self.signal() {
             write!(f, "exit code {} (signal {signal})", self.code)
         } else {
             write!(f, "exit code {}", self.code)
         }?;
-        if self.error.is_empty() { Ok(()) } else { write!(f, ": {}", self.error) }
+        if self.error.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {}", self.error)
+        }
     }
 }

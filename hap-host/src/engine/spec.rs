@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use hap_manifest::PluginId;
 
@@ -65,7 +65,10 @@ impl ContainerSpec {
             network: NetworkMode::Isolated,
             api_port,
             volumes: Vec::new(),
-            tmpfs: vec![TmpfsMount { path: "/tmp".to_owned(), size_bytes: 64 << 20 }],
+            tmpfs: vec![TmpfsMount {
+                path: "/tmp".to_owned(),
+                size_bytes: 64 << 20,
+            }],
             user: None,
             writable_rootfs: false,
             log: LogRotation::default(),
@@ -85,12 +88,20 @@ pub struct EnvVar {
 impl EnvVar {
     /// A variable whose value may be shown.
     pub fn plain(name: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { name: name.into(), value: value.into(), secret: false }
+        Self {
+            name: name.into(),
+            value: value.into(),
+            secret: false,
+        }
     }
 
     /// A variable whose value is never shown and does not enter the spec's digest.
     pub fn secret(name: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { name: name.into(), value: value.into(), secret: true }
+        Self {
+            name: name.into(),
+            value: value.into(),
+            secret: true,
+        }
     }
 
     /// The name.
@@ -137,7 +148,12 @@ impl ResourceLimits {
     /// Names the limits; open files are 4,096.
     #[must_use]
     pub const fn new(memory_bytes: u64, nano_cpus: u64, pids: u32) -> Self {
-        Self { memory_bytes, nano_cpus, pids, open_files: 4096 }
+        Self {
+            memory_bytes,
+            nano_cpus,
+            pids,
+            open_files: 4096,
+        }
     }
 }
 
@@ -199,7 +215,10 @@ pub struct LogRotation {
 
 impl Default for LogRotation {
     fn default() -> Self {
-        Self { max_bytes: 10_000_000, files: 3 }
+        Self {
+            max_bytes: 10_000_000,
+            files: 3,
+        }
     }
 }
 
@@ -209,7 +228,10 @@ mod tests {
 
     #[test]
     fn debug_of_a_secret_variable_hides_its_value() {
-        let env = [EnvVar::plain("PORT", "8000"), EnvVar::secret("HAP_API_TOKEN", "hunter2")];
+        let env = [
+            EnvVar::plain("PORT", "8000"),
+            EnvVar::secret("HAP_API_TOKEN", "hunter2"),
+        ];
         assert_eq!(format!("{env:?}"), "[PORT=8000, HAP_API_TOKEN=[REDACTED]]");
     }
 }

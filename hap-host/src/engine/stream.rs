@@ -28,7 +28,11 @@ impl EngineEvent {
     /// Names an event.
     #[must_use]
     pub const fn new(plugin: PluginId, container: ContainerId, kind: EngineEventKind) -> Self {
-        Self { plugin, container, kind }
+        Self {
+            plugin,
+            container,
+            kind,
+        }
     }
 }
 
@@ -117,7 +121,12 @@ impl LogLine {
     /// A whole line.
     #[must_use]
     pub const fn new(source: LogSource, time: Option<OffsetDateTime>, text: String) -> Self {
-        Self { source, time, text, partial: false }
+        Self {
+            source,
+            time,
+            text,
+            partial: false,
+        }
     }
 }
 

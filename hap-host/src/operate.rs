@@ -1,0 +1,160 @@
+//! Carries out one operation of the reconcile machine on the engine, and says how it ended in the machine's words.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use tokio::sync::Semaphore;
+
+use crate::{
+    engine::{ContainerId, ContainerSpec, Engine, EngineError, EngineErrorKind},
+    options::deadline,
+    reconcile::{Op, Outcome, Seen},
+    state::{Failure, FailureCause},
+};
+
+/// What an operation needs; owned, because the actor holds the operation as a future beside itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Operator {
+    pub engine: Arc<dyn Engine>,
+    pub spec: Arc<ContainerSpec>,
+    /// Caps how many plugins are created or started at a time: the engine saturates at about twice the cores.
+    pub starts: Arc<Semaphore>,
+    pub stop_grace: Duration,
+}
+
+impl Operator {
+    /// Carries out `op` on `container`. Safe to drop at any await: the machine looks again afterwards.
+    pub(crate) async fn perform(self, op: Op, container: Option<ContainerId>) -> Outcome {
+        let done = match (op, container) {
+            (Op::Look, Some(id)) => self.look(&id).await,
+            (Op::Look, None) => self.find().await,
+            (Op::Create, _) => self.create().await,
+            (Op::Start, Some(id)) => self.start(&id).await,
+            (Op::Stop, Some(id)) => self.stop(&id).await,
+            (Op::Remove, Some(id)) => self
+                .control(self.engine.remove(&id))
+                .await
+                .map(|()| Seen::Absent)
+                .map_err(Trouble::from),
+            (Op::RemoveData, _) => {
+                let removal = self.engine.remove_volumes(&self.spec.instance, &self.spec.plugin);
+                self.control(removal)
+                    .await
+                    .map(|()| Seen::Absent)
+                    .map_err(Trouble::from)
+            }
+            // What shall be started, stopped or removed is gone already.
+            (Op::Start | Op::Stop | Op::Remove, None) => Ok(Seen::Absent),
+        };
+        match done {
+            Ok(seen) => Outcome::Done(seen),
+            Err(Trouble::Engine(error)) if error.is_retryable() => Outcome::Retry(error.to_string()),
+            Err(Trouble::Engine(error)) => {
+                Outcome::Permanent(Failure::new(FailureCause::Refused, error.to_string()))
+            }
+            Err(Trouble::Plugin(failure)) if failure.cause.is_permanent() => Outcome::Permanent(failure),
+            Err(Trouble::Plugin(failure)) => Outcome::Failed(failure),
+        }
+    }
+
+    async fn look(&self, id: &ContainerId) -> Result<Seen, Trouble> {
+        match self.control(self.engine.inspect(id)).await {
+            Ok(observed) => Ok(Seen::Present(observed)),
+            // Another container may have taken its place.
+            Err(error) if error.kind() == EngineErrorKind::NotFound => self.find().await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn find(&self) -> Result<Seen, Trouble> {
+        let all = self.control(self.engine.list(&self.spec.instance)).await?;
+        let ours = all
+            .into_iter()
+            .find(|observed| observed.plugin == self.spec.plugin);
+        Ok(ours.map_or(Seen::Absent, Seen::Present))
+    }
+
+    async fn create(&self) -> Result<Seen, Trouble> {
+        let _permit = self.starts.acquire().await;
+        // The networks may have been removed by hand since the supervisor started.
+        self.control(self.engine.prepare(&self.spec.instance)).await?;
+        match self.control(self.engine.create(&self.spec)).await {
+            Ok(id) => self.look(&id).await,
+            Err(error) if error.kind() == EngineErrorKind::Conflict => match self.find().await? {
+                Seen::Present(observed) => Ok(Seen::Present(observed)),
+                _ => Err(Trouble::Plugin(
+                    Failure::new(FailureCause::Refused, error.to_string()).with_hint(
+                        "something of that name exists that is not this supervisor's: rename or remove it",
+                    ),
+                )),
+            },
+            Err(error) if error.kind() == EngineErrorKind::NotFound => Err(Trouble::Plugin(
+                Failure::new(FailureCause::Image, error.to_string())
+                    .with_hint("build or pull the image again, or install the plugin again"),
+            )),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn start(&self, id: &ContainerId) -> Result<Seen, Trouble> {
+        let permit = self.starts.acquire().await;
+        let started = self.control(self.engine.start(id)).await;
+        drop(permit);
+        match started {
+            Ok(()) => self.look(id).await,
+            Err(error) => match error.kind() {
+                EngineErrorKind::Unavailable | EngineErrorKind::Timeout => Err(error.into()),
+                // The container is gone, or what it was made with is (its network, for one): make it anew.
+                EngineErrorKind::NotFound => {
+                    self.control(self.engine.remove(id)).await?;
+                    Err(Trouble::Plugin(Failure::new(
+                        FailureCause::Exited,
+                        error.to_string(),
+                    )))
+                }
+                _ => Err(Trouble::Plugin(crate::diagnose::refused_start(&error))),
+            },
+        }
+    }
+
+    async fn stop(&self, id: &ContainerId) -> Result<Seen, Trouble> {
+        let limit = deadline::CONTROL + self.stop_grace;
+        within(limit, "stop", id, self.engine.stop(id, self.stop_grace)).await?;
+        self.look(id).await
+    }
+
+    async fn control<T>(
+        &self,
+        call: impl Future<Output = Result<T, EngineError>> + Send,
+    ) -> Result<T, EngineError> {
+        within(deadline::CONTROL, "call", &self.spec.name, call).await
+    }
+}
+
+/// Puts a deadline around a call of an engine.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    operation: &'static str,
+    subject: &(impl std::fmt::Display + Sync + ?Sized),
+    call: impl Future<Output = Result<T, EngineError>> + Send,
+) -> Result<T, EngineError> {
+    tokio::time::timeout(limit, call).await.unwrap_or_else(|_| {
+        let message = format!("the engine did not answer within {limit:?}");
+        Err(EngineError::new(
+            EngineErrorKind::Timeout,
+            operation,
+            subject.to_string(),
+            message,
+        ))
+    })
+}
+
+enum Trouble {
+    Engine(EngineError),
+    Plugin(Failure),
+}
+
+impl From<EngineError> for Trouble {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(error)
+    }
+}

@@ -1,0 +1,71 @@
+//! Options of the supervisor's calls.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::engine::ProgressSink;
+
+/// How to install a plugin.
+#[derive(Debug, Clone, Default)]
+pub struct InstallOptions {
+    pub(crate) program: Option<PathBuf>,
+    pub(crate) progress: Option<ProgressSink>,
+}
+
+impl InstallOptions {
+    /// The program that stands for the image on an engine without images. Others ignore it.
+    #[must_use]
+    pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = Some(program.into());
+        self
+    }
+
+    /// Is told what a build or a pull does. Default: nobody is.
+    #[must_use]
+    pub fn progress(mut self, sink: ProgressSink) -> Self {
+        self.progress = Some(sink);
+        self
+    }
+
+    pub(crate) fn sink(&self) -> ProgressSink {
+        self.progress.clone().unwrap_or_else(ProgressSink::none)
+    }
+}
+
+/// What goes with a plugin that is uninstalled. Default: its container; its volumes stay.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UninstallOptions {
+    pub(crate) remove_data: bool,
+}
+
+impl UninstallOptions {
+    /// Removes the plugin's volumes too. There is no way back.
+    #[must_use]
+    pub const fn remove_data(mut self, remove: bool) -> Self {
+        self.remove_data = remove;
+        self
+    }
+}
+
+/// What becomes of the plugins when the supervisor ends. There is no default: the choice is the embedder's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Shutdown {
+    /// Stops them all, in parallel. What is wanted of them does not change: the next supervisor starts them again.
+    StopPlugins,
+    /// Leaves them running without supervision until the next supervisor adopts them.
+    LeaveRunning,
+}
+
+/// Deadlines of the supervisor's own calls.
+pub(crate) mod deadline {
+    use super::Duration;
+
+    /// One control call of an engine.
+    pub(crate) const CONTROL: Duration = Duration::from_secs(30);
+    /// A pull or a build in all.
+    pub(crate) const IMAGE: Duration = Duration::from_secs(15 * 60);
+    /// A command, a config or a status call, unless the caller says otherwise.
+    pub(crate) const PLUGIN_CALL: Duration = Duration::from_secs(30);
+    /// The last lines of a plugin that failed.
+    pub(crate) const DIAGNOSIS: Duration = Duration::from_secs(2);
+}

@@ -1,0 +1,597 @@
+use std::time::{Duration, Instant};
+
+use super::{
+    HealthPolicy, ProbeResult, RestartPolicy,
+    backoff::{Backoff, LoopChange},
+    watchdog::{Verdict, Watchdog},
+};
+use crate::{
+    engine::{ContainerStatus, Exit, Observed},
+    event::EventKind,
+    state::{Desired, Failure, FailureCause, Phase, PluginState},
+};
+
+/// Exit code by which a program says that its configuration is wrong (`EX_CONFIG` of `sysexits.h`).
+const EXIT_CONFIGURATION: i64 = 78;
+/// Pauses after an engine operation failed: they double from the first to the longest.
+const ENGINE_PAUSE_FIRST: Duration = Duration::from_millis(200);
+const ENGINE_PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// One plugin's life. At most one [`Op`] is in flight: the next is named only after [`Input::OpDone`].
+#[derive(Debug)]
+pub(crate) struct Machine {
+    desired: Desired,
+    /// The host shuts down: stop, whatever is wanted, without changing what is wanted.
+    halting: bool,
+    spec_digest: String,
+    seen: Seen,
+    op: Option<Op>,
+    cancelling: bool,
+    /// Something may have changed since the engine was asked last.
+    look_again: bool,
+    restart_wanted: bool,
+    /// A stop of ours is why the run ends, so the end is no failure.
+    stop_expected: bool,
+    watchdog: Watchdog,
+    backoff: Backoff,
+    failure: Option<Failure>,
+    /// No start before this moment.
+    start_gate: Option<Instant>,
+    /// No engine operation before this moment.
+    engine_gate: Option<Instant>,
+    engine_failures: u32,
+    restarts: u64,
+    last_exit: Option<Exit>,
+    health_message: Option<String>,
+    down_since: Option<Instant>,
+    hinted_at: Option<Instant>,
+    time_to_healthy: Option<Duration>,
+    removed: bool,
+    phase: Phase,
+}
+
+/// What the engine said last about the plugin's container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// Not asked yet, or the answer is no longer good.
+    Unknown,
+    /// There is none.
+    Absent,
+    /// There is one.
+    Present(Observed),
+}
+
+impl Seen {
+    /// Whether a process of the plugin exists.
+    fn is_running(&self) -> bool {
+        matches!(self, Self::Present(o) if matches!(o.status, ContainerStatus::Running | ContainerStatus::Paused))
+    }
+
+    /// Whether both show the same run of the same container.
+    fn same_run(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Present(a), Self::Present(b)) => a.id == b.id && a.started_at == b.started_at,
+            _ => false,
+        }
+    }
+}
+
+/// Something that the machine is told.
+#[derive(Debug, Clone)]
+pub(crate) enum Input {
+    /// What is wanted changed. Wanting what is wanted already forgives earlier failures.
+    Desire(Desired),
+    /// The plugin shall be stopped and started once.
+    Restart,
+    /// The container's spec changed to this digest.
+    Spec(String),
+    /// The host shuts down and stops its plugins.
+    Halt,
+    /// The engine hints that something happened.
+    Hint,
+    /// A list of all containers shows this.
+    Listed(Seen),
+    /// The operation in flight ended.
+    OpDone(Outcome),
+    /// The probe of this run ended.
+    Probe { generation: u64, result: ProbeResult },
+    /// Time passed.
+    Tick,
+}
+
+/// One operation on the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Op {
+    /// Looks at the container.
+    Look,
+    /// Makes the container. The only one that is given up when the plugin shall not run after all.
+    Create,
+    /// Starts the container, then looks at it.
+    Start,
+    /// Stops the container, then looks at it.
+    Stop,
+    /// Removes the container.
+    Remove,
+    /// Removes the plugin's volumes.
+    RemoveData,
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone)]
+pub(crate) enum Outcome {
+    /// It is done, and this is what there is now.
+    Done(Seen),
+    /// It failed or was given up; trying again may help. The reason in words.
+    Retry(String),
+    /// The plugin could not be started: counted and paused for like a run that failed.
+    Failed(Failure),
+    /// It failed, and trying again is pointless until someone acts.
+    Permanent(Failure),
+}
+
+/// What to do after an input.
+#[derive(Debug, Default)]
+pub(crate) struct Step {
+    /// Start this operation.
+    pub op: Option<Op>,
+    /// Give up the operation in flight.
+    pub cancel: bool,
+    /// Probe the plugin's health now; hand the result in with this generation.
+    pub probe: Option<u64>,
+    /// What happened, oldest first.
+    pub events: Vec<EventKind>,
+    /// Call again with [`Input::Tick`] at this moment, if nothing else comes before.
+    pub wake_at: Option<Instant>,
+}
+
+impl Machine {
+    pub(crate) fn new(
+        desired: Desired,
+        spec_digest: String,
+        restart: RestartPolicy,
+        health: HealthPolicy,
+        seed: u64,
+    ) -> Self {
+        Self {
+            desired,
+            halting: false,
+            spec_digest,
+            seen: Seen::Unknown,
+            op: None,
+            cancelling: false,
+            look_again: false,
+            restart_wanted: false,
+            stop_expected: false,
+            watchdog: Watchdog::new(health),
+            backoff: Backoff::new(restart, seed),
+            failure: None,
+            start_gate: None,
+            engine_gate: None,
+            engine_failures: 0,
+            restarts: 0,
+            last_exit: None,
+            health_message: None,
+            down_since: None,
+            hinted_at: None,
+            time_to_healthy: None,
+            removed: false,
+            phase: Phase::Unknown,
+        }
+    }
+
+    /// Takes one input and says what to do.
+    pub(crate) fn step(&mut self, input: Input, now: Instant) -> Step {
+        let mut step = Step::default();
+        self.take(input, now, &mut step.events);
+        let verdict = self.watchdog.tick(now);
+        self.judge(verdict, Duration::ZERO, now, &mut step.events);
+        self.note(|this| this.calm_down(now), &mut step.events);
+        if self.op.is_some() {
+            // Only making a container can take minutes, and half of it does no harm: looking finds what there is.
+            let pointless = self.op == Some(Op::Create) && self.wanted() != Desired::Running;
+            if pointless && !self.cancelling {
+                self.cancelling = true;
+                step.cancel = true;
+            }
+        } else {
+            step.op = self.next_op(now);
+            self.op = step.op.clone();
+            if step.op == Some(Op::Stop) {
+                self.stop_expected = true;
+            }
+            if step.op == Some(Op::Look) {
+                self.look_again = false;
+            }
+        }
+        if self.watchdog.take_due(now) {
+            step.probe = Some(self.watchdog.generation());
+        }
+        let phase = self.derive_phase();
+        if phase != self.phase {
+            step.events.push(EventKind::Phase {
+                from: self.phase,
+                to: phase,
+            });
+            self.phase = phase;
+        }
+        step.wake_at = self.wake_at(now);
+        step
+    }
+
+    /// Takes over new probing figures; they hold from the next run on.
+    pub(crate) fn set_health_policy(&mut self, policy: HealthPolicy) {
+        self.watchdog.set_policy(policy);
+    }
+
+    /// The container as it was seen last.
+    pub(crate) const fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Whether the plugin is gone and the machine has nothing more to do.
+    pub(crate) const fn is_removed(&self) -> bool {
+        self.removed
+    }
+
+    /// Whether no process of the plugin is left and none will be started while it shuts down.
+    pub(crate) fn is_halted(&self) -> bool {
+        self.halting && self.op.is_none() && !self.seen.is_running() && self.seen != Seen::Unknown
+    }
+
+    /// The snapshot for readers.
+    pub(crate) fn state(&self, now: Instant) -> PluginState {
+        let waiting = matches!(self.phase, Phase::Backoff | Phase::CrashLoop);
+        PluginState {
+            desired: self.desired,
+            phase: self.phase,
+            container: match &self.seen {
+                Seen::Present(observed) => Some(observed.id.clone()),
+                _ => None,
+            },
+            restarts: self.restarts,
+            crash_loop: self.backoff.is_looping(),
+            last_exit: self.last_exit.clone(),
+            failure: self.failure.clone(),
+            retry_in: self
+                .start_gate
+                .filter(|_| waiting)
+                .map(|gate| gate.saturating_duration_since(now)),
+            health_message: self.health_message.clone(),
+            time_to_healthy: self.time_to_healthy,
+        }
+    }
+
+    /// What is wanted, the shutdown of the host included.
+    fn wanted(&self) -> Desired {
+        if self.halting && self.desired == Desired::Running {
+            Desired::Stopped
+        } else {
+            self.desired
+        }
+    }
+
+    fn take(&mut self, input: Input, now: Instant, events: &mut Vec<EventKind>) {
+        match input {
+            Input::Desire(desired) => {
+                self.desired = desired;
+                self.forgive(events);
+                if desired == Desired::Running && !self.seen.is_running() {
+                    self.down_since = Some(now);
+                }
+            }
+            Input::Restart => {
+                self.restart_wanted = true;
+                self.down_since = Some(now);
+                self.forgive(events);
+            }
+            Input::Spec(digest) => {
+                self.spec_digest = digest;
+                self.forgive(events);
+            }
+            Input::Halt => self.halting = true,
+            Input::Hint => {
+                self.look_again = true;
+                self.engine_gate = None;
+                self.hinted_at = Some(now);
+            }
+            Input::Listed(seen) => {
+                // The list may be older than the operation that ended last: it is a reason to look, not the truth.
+                if self.seen == Seen::Unknown && self.op.is_none() {
+                    self.see(seen, false, now, events);
+                } else if seen != self.seen {
+                    self.look_again = true;
+                }
+                self.engine_gate = None;
+            }
+            Input::OpDone(outcome) => self.finish(outcome, now, events),
+            Input::Probe { generation, result } => {
+                if let ProbeResult::Answered { message, .. } = &result
+                    && generation == self.watchdog.generation()
+                {
+                    self.health_message.clone_from(message);
+                }
+                let healthy_run = self.watchdog.healthy_run(now);
+                let verdict = self
+                    .watchdog
+                    .probed(generation, result, self.backoff.jitter(), now);
+                self.judge(verdict, healthy_run, now, events);
+            }
+            Input::Tick => {}
+        }
+    }
+
+    /// Someone acted, so earlier failures no longer hold anything back.
+    fn forgive(&mut self, events: &mut Vec<EventKind>) {
+        self.note(|this| this.backoff.reset(), events);
+        self.failure = None;
+        self.start_gate = None;
+        self.engine_gate = None;
+        self.engine_failures = 0;
+    }
+
+    fn note(&mut self, change: impl FnOnce(&mut Self) -> LoopChange, events: &mut Vec<EventKind>) {
+        match change(self) {
+            LoopChange::None => {}
+            LoopChange::Entered => events.push(EventKind::CrashLoopEntered),
+            LoopChange::Left => events.push(EventKind::CrashLoopLeft),
+        }
+    }
+
+    fn calm_down(&mut self, now: Instant) -> LoopChange {
+        if !self.watchdog.is_healthy() {
+            return LoopChange::None;
+        }
+        let healthy_run = self.watchdog.healthy_run(now);
+        self.backoff.healthy_for(healthy_run, now)
+    }
+
+    fn finish(&mut self, outcome: Outcome, now: Instant, events: &mut Vec<EventKind>) {
+        let op = self.op.take();
+        let cancelled = std::mem::take(&mut self.cancelling);
+        match outcome {
+            Outcome::Done(seen) => {
+                self.engine_gate = None;
+                if op != Some(Op::Look) {
+                    self.engine_failures = 0;
+                }
+                if self
+                    .failure
+                    .as_ref()
+                    .is_some_and(|f| f.cause == FailureCause::Engine)
+                {
+                    self.failure = None;
+                }
+                if op == Some(Op::RemoveData)
+                    || (op == Some(Op::Remove) && self.wanted() == (Desired::Removed { with_data: false }))
+                {
+                    self.removed = matches!(self.desired, Desired::Removed { .. });
+                }
+                self.see(seen, op == Some(Op::Start), now, events);
+                if op == Some(Op::Stop) && self.seen.is_running() {
+                    self.stop_expected = false;
+                }
+            }
+            Outcome::Retry(_) if cancelled => self.seen = Seen::Unknown,
+            Outcome::Retry(reason) => {
+                self.seen = if op == Some(Op::Look) {
+                    self.seen.clone()
+                } else {
+                    Seen::Unknown
+                };
+                self.look_again = true;
+                let pause = ENGINE_PAUSE_FIRST
+                    .saturating_mul(1 << self.engine_failures.min(16))
+                    .min(ENGINE_PAUSE_MAX);
+                self.engine_failures = self.engine_failures.saturating_add(1);
+                self.engine_gate = Some(now + self.backoff.jitter().around(pause, 20));
+                let failure = Failure::new(FailureCause::Engine, reason);
+                // Said once per outage, not once per try.
+                if self.engine_failures == 1 {
+                    events.push(EventKind::Failed(failure.clone()));
+                }
+                if self.failure.is_none() {
+                    self.failure = Some(failure);
+                }
+            }
+            Outcome::Failed(failure) => {
+                self.look_again = true;
+                self.fail(failure, Duration::ZERO, now, events);
+            }
+            Outcome::Permanent(failure) => {
+                self.look_again = true;
+                events.push(EventKind::Failed(failure.clone()));
+                self.failure = Some(failure);
+            }
+        }
+    }
+
+    /// Takes what the engine shows now. `after_start`: a start has just succeeded, so a container that does not
+    /// run has run and ended.
+    fn see(&mut self, seen: Seen, after_start: bool, now: Instant, events: &mut Vec<EventKind>) {
+        let was_running = self.seen.is_running();
+        let same_run = self.seen.same_run(&seen);
+        let was_known = self.seen != Seen::Unknown;
+        self.seen = seen;
+        let is_running = self.seen.is_running();
+        if is_running && !(was_running && same_run) {
+            if was_known && self.failure.is_some() && after_start {
+                self.restarts = self.restarts.saturating_add(1);
+            }
+            self.start_gate = None;
+            self.watchdog.stopped(now);
+            self.watchdog.started(now);
+        } else if !is_running && (was_running || after_start) {
+            self.ended(now, events);
+        }
+        self.hinted_at = None;
+    }
+
+    /// A run ended.
+    fn ended(&mut self, now: Instant, events: &mut Vec<EventKind>) {
+        let healthy_run = self.watchdog.stopped(now);
+        self.health_message = None;
+        let requested = std::mem::take(&mut self.stop_expected)
+            || self.restart_wanted
+            || self.wanted() != Desired::Running;
+        if requested {
+            return;
+        }
+        self.down_since = Some(self.hinted_at.unwrap_or(now));
+        let exit = match &self.seen {
+            Seen::Present(observed) => observed.exit.clone(),
+            _ => None,
+        };
+        self.last_exit.clone_from(&exit);
+        self.fail(failure_of(exit.as_ref()), healthy_run, now, events);
+    }
+
+    fn fail(&mut self, failure: Failure, healthy_run: Duration, now: Instant, events: &mut Vec<EventKind>) {
+        events.push(EventKind::Failed(failure.clone()));
+        self.failure = Some(failure);
+        let (delay, change) = self.backoff.failed(healthy_run, now);
+        self.note(|_| change, events);
+        self.start_gate = Some(now + delay);
+    }
+
+    fn judge(&mut self, verdict: Verdict, healthy_run: Duration, now: Instant, events: &mut Vec<EventKind>) {
+        match verdict {
+            Verdict::Nothing | Verdict::Answered | Verdict::Missed { .. } => {}
+            Verdict::BecameHealthy => {
+                self.failure = None;
+                self.time_to_healthy = self
+                    .down_since
+                    .take()
+                    .map(|since| now.saturating_duration_since(since));
+            }
+            Verdict::Unresponsive { misses, reason } => {
+                let message = format!("missed {misses} health checks in a row, the last one: {reason}");
+                self.down_since = Some(now);
+                self.restart_wanted = true;
+                self.fail(
+                    Failure::new(FailureCause::Unresponsive, message),
+                    healthy_run,
+                    now,
+                    events,
+                );
+            }
+            Verdict::NotHealthyInTime { last_miss } => {
+                let last = last_miss.unwrap_or_else(|| "no probe came back".to_owned());
+                let message = format!("did not become healthy in time, the last health check: {last}");
+                self.restart_wanted = true;
+                self.fail(
+                    Failure::new(FailureCause::NotHealthyInTime, message),
+                    Duration::ZERO,
+                    now,
+                    events,
+                );
+            }
+        }
+    }
+
+    fn next_op(&mut self, now: Instant) -> Option<Op> {
+        if self.removed || self.engine_gate.is_some_and(|gate| gate > now) {
+            return None;
+        }
+        if self.seen == Seen::Unknown || self.look_again {
+            return Some(Op::Look);
+        }
+        let running = self.seen.is_running();
+        let observed = match &self.seen {
+            Seen::Present(observed) => Some(observed),
+            _ => None,
+        };
+        match (self.wanted(), observed) {
+            (Desired::Removed { with_data: false }, None) => {
+                self.removed = true;
+                None
+            }
+            (Desired::Removed { with_data: true }, None) => Some(Op::RemoveData),
+            (Desired::Removed { .. }, Some(_)) => Some(if running { Op::Stop } else { Op::Remove }),
+            (Desired::Stopped, _) => running.then_some(Op::Stop),
+            (Desired::Running, observed) => {
+                let outdated = observed
+                    .is_some_and(|o| o.spec_digest != self.spec_digest || o.status == ContainerStatus::Dead);
+                if running {
+                    return (outdated || self.restart_wanted).then_some(Op::Stop);
+                }
+                self.restart_wanted = false;
+                if self.is_held() || self.start_gate.is_some_and(|gate| gate > now) {
+                    return None;
+                }
+                Some(match observed {
+                    None => Op::Create,
+                    Some(_) if outdated => Op::Remove,
+                    Some(_) => Op::Start,
+                })
+            }
+        }
+    }
+
+    /// Whether nothing is tried until someone acts.
+    fn is_held(&self) -> bool {
+        self.failure
+            .as_ref()
+            .is_some_and(|failure| failure.cause.is_permanent())
+    }
+
+    fn derive_phase(&self) -> Phase {
+        if self.removed {
+            return Phase::Removed;
+        }
+        let running = self.seen.is_running();
+        match self.wanted() {
+            Desired::Removed { .. } => Phase::Stopping,
+            _ if self.seen == Seen::Unknown && self.op != Some(Op::Create) => Phase::Unknown,
+            Desired::Stopped if running || self.op.as_ref().is_some_and(|op| *op != Op::Look) => {
+                Phase::Stopping
+            }
+            Desired::Stopped => Phase::Stopped,
+            Desired::Running => match &self.op {
+                Some(Op::Create) => Phase::Preparing,
+                Some(Op::Stop) => Phase::Stopping,
+                Some(Op::Start) => Phase::Starting,
+                _ if running && self.watchdog.is_up() => {
+                    if !self.watchdog.is_healthy() {
+                        Phase::Unhealthy
+                    } else if self.watchdog.is_degraded() {
+                        Phase::Degraded
+                    } else {
+                        Phase::Healthy
+                    }
+                }
+                _ if running => Phase::Starting,
+                _ if self.is_held() => Phase::Failed,
+                _ if self.start_gate.is_some() && self.backoff.is_looping() => Phase::CrashLoop,
+                _ if self.start_gate.is_some() => Phase::Backoff,
+                _ => Phase::Starting,
+            },
+        }
+    }
+
+    fn wake_at(&self, now: Instant) -> Option<Instant> {
+        let gates = [self.start_gate, self.engine_gate]
+            .into_iter()
+            .flatten()
+            .filter(|gate| *gate > now);
+        gates.chain(self.watchdog.wake_at()).min()
+    }
+}
+
+/// What a run that ended by itself says.
+fn failure_of(exit: Option<&Exit>) -> Failure {
+    match exit {
+        None => Failure::new(FailureCause::Exited, "its container was removed by someone else"),
+        Some(exit) if exit.oom_killed => Failure::new(FailureCause::OutOfMemory, exit.to_string())
+            .with_hint("raise memory_limit in the manifest, or find out what the plugin keeps in memory"),
+        Some(exit) if exit.code == EXIT_CONFIGURATION => Failure::new(
+            FailureCause::Configuration,
+            format!("ended with exit code {EXIT_CONFIGURATION}, which says that its configuration is wrong"),
+        )
+        .with_hint("its last lines below should name the setting; mend it, then start the plugin again"),
+        Some(exit) => Failure::new(FailureCause::Exited, format!("ended with {exit}")),
+    }
+}
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;

@@ -1,0 +1,518 @@
+use hap_manifest::PluginId;
+use time::OffsetDateTime;
+
+use super::*;
+use crate::engine::ContainerId;
+
+/// Drives one machine in virtual time against a container that does as it is told.
+struct Bench {
+    machine: Machine,
+    now: Instant,
+    digest: &'static str,
+    /// The truth on the engine.
+    truth: Seen,
+    runs: i64,
+    containers: u32,
+    ops: Vec<Op>,
+    events: Vec<EventKind>,
+    /// The container answers its health checks.
+    answers: bool,
+    /// The next runs end at once with this exit.
+    crash_with: Option<Exit>,
+    wake_at: Option<Instant>,
+}
+
+impl Bench {
+    fn new(desired: Desired) -> Self {
+        Self {
+            machine: Machine::new(
+                desired,
+                "d1".to_owned(),
+                RestartPolicy::default(),
+                HealthPolicy::default(),
+                1,
+            ),
+            now: Instant::now(),
+            digest: "d1",
+            truth: Seen::Absent,
+            runs: 0,
+            containers: 0,
+            ops: Vec::new(),
+            events: Vec::new(),
+            answers: true,
+            crash_with: None,
+            wake_at: None,
+        }
+    }
+
+    fn running(status: ContainerStatus, container: u32, digest: &str, run: i64) -> Observed {
+        let id = ContainerId::new(format!("c{container}"));
+        let mut observed = Observed::created(id, PluginId::new("p").unwrap(), digest.to_owned());
+        observed.status = status;
+        observed.started_at = Some(OffsetDateTime::UNIX_EPOCH + time::Duration::seconds(run));
+        observed
+    }
+
+    /// Feeds an input and carries out every operation and probe until the machine rests.
+    fn feed(&mut self, input: Input) {
+        let mut inputs = std::collections::VecDeque::from([input]);
+        let mut rounds = 0;
+        while let Some(input) = inputs.pop_front() {
+            rounds += 1;
+            assert!(rounds < 200, "the machine spins: {:?}", self.ops);
+            let step = self.machine.step(input, self.now);
+            self.events.extend(step.events);
+            self.wake_at = step.wake_at;
+            if let Some(generation) = step.probe {
+                let answered = self.answers && self.truth.is_running();
+                let result = if answered {
+                    ProbeResult::Answered {
+                        degraded: false,
+                        message: None,
+                    }
+                } else {
+                    ProbeResult::Missed("connection refused".to_owned())
+                };
+                inputs.push_back(Input::Probe { generation, result });
+            }
+            if let Some(op) = step.op {
+                self.ops.push(op.clone());
+                let outcome = self.perform(&op);
+                inputs.push_back(Input::OpDone(outcome));
+            }
+        }
+    }
+
+    fn perform(&mut self, op: &Op) -> Outcome {
+        match op {
+            Op::Look => {}
+            Op::Create => {
+                self.containers += 1;
+                self.truth = Seen::Present(Observed::created(
+                    ContainerId::new(format!("c{}", self.containers)),
+                    PluginId::new("p").unwrap(),
+                    self.digest.to_owned(),
+                ));
+            }
+            Op::Start => {
+                self.runs += 1;
+                let mut observed =
+                    Self::running(ContainerStatus::Running, self.containers, self.digest, self.runs);
+                if let Some(exit) = self.crash_with.clone() {
+                    observed.status = ContainerStatus::Exited;
+                    observed.exit = Some(exit);
+                }
+                self.truth = Seen::Present(observed);
+            }
+            Op::Stop => self.end(Exit::code(143)),
+            Op::Remove => self.truth = Seen::Absent,
+            Op::RemoveData => {}
+        }
+        Outcome::Done(self.truth.clone())
+    }
+
+    fn end(&mut self, exit: Exit) {
+        if let Seen::Present(observed) = &mut self.truth {
+            observed.status = ContainerStatus::Exited;
+            observed.exit = Some(exit);
+        }
+    }
+
+    /// The process ends by itself and the engine says so.
+    fn crash(&mut self, exit: Exit) {
+        self.end(exit);
+        self.feed(Input::Hint);
+    }
+
+    /// Lets time pass, waking the machine whenever it asked for it.
+    fn pass(&mut self, time: Duration) {
+        let until = self.now + time;
+        while let Some(at) = self.wake_at.filter(|at| *at <= until) {
+            self.now = self.now.max(at);
+            self.feed(Input::Tick);
+            if self.wake_at.is_some_and(|next| next <= self.now && next == at) {
+                panic!("the machine asks to be woken at a moment that has passed");
+            }
+        }
+        self.now = until;
+        self.feed(Input::Tick);
+    }
+
+    fn healthy(mut self) -> Self {
+        self.feed(Input::Tick);
+        assert_eq!(self.phase(), Phase::Healthy);
+        self.ops.clear();
+        self.events.clear();
+        self
+    }
+
+    fn phase(&self) -> Phase {
+        self.machine.state(self.now).phase
+    }
+}
+
+fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+#[test]
+fn a_plugin_that_shall_run_is_created_started_and_probed_until_healthy() {
+    let mut bench = Bench::new(Desired::Running);
+    bench.feed(Input::Tick);
+    assert_eq!(bench.ops, [Op::Look, Op::Create, Op::Start]);
+    assert_eq!(bench.phase(), Phase::Healthy);
+}
+
+#[test]
+fn a_plugin_that_shall_not_run_is_left_alone() {
+    let mut bench = Bench::new(Desired::Stopped);
+    bench.feed(Input::Tick);
+    assert_eq!(bench.ops, [Op::Look]);
+    assert_eq!(bench.phase(), Phase::Stopped);
+}
+
+#[test]
+fn a_running_container_with_the_right_digest_is_adopted_and_not_restarted() {
+    let mut bench = Bench::new(Desired::Running);
+    bench.truth = Seen::Present(Bench::running(ContainerStatus::Running, 1, "d1", 5));
+    bench.feed(Input::Tick);
+    assert_eq!(bench.ops, [Op::Look]);
+    assert_eq!(bench.phase(), Phase::Healthy);
+    assert_eq!(bench.machine.state(bench.now).restarts, 0);
+}
+
+#[test]
+fn a_running_container_with_another_digest_is_replaced() {
+    let mut bench = Bench::new(Desired::Running);
+    bench.truth = Seen::Present(Bench::running(ContainerStatus::Running, 1, "d0", 5));
+    bench.feed(Input::Tick);
+    assert_eq!(bench.ops, [Op::Look, Op::Stop, Op::Remove, Op::Create, Op::Start]);
+    assert_eq!(bench.phase(), Phase::Healthy);
+}
+
+#[test]
+fn one_crash_after_a_calm_run_is_started_again_at_once() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.pass(secs(30));
+    bench.ops.clear();
+    bench.crash(Exit::code(137));
+    assert_eq!(bench.ops, [Op::Look, Op::Start]);
+    assert_eq!(bench.phase(), Phase::Healthy);
+    let state = bench.machine.state(bench.now);
+    assert_eq!((state.restarts, state.failure), (1, None));
+}
+
+#[test]
+fn a_crash_after_a_short_run_waits_first() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.pass(secs(2));
+    bench.ops.clear();
+    bench.crash(Exit::code(1));
+    assert_eq!(bench.ops, [Op::Look]);
+    assert_eq!(bench.phase(), Phase::Backoff);
+    bench.pass(secs(1));
+    assert_eq!(bench.ops, [Op::Look, Op::Start]);
+    assert_eq!(bench.phase(), Phase::Healthy);
+}
+
+#[test]
+fn a_crash_loop_is_visible_never_given_up_and_announced_at_its_start_and_end() {
+    let mut bench = Bench::new(Desired::Running);
+    bench.crash_with = Some(Exit::code(1));
+    bench.feed(Input::Tick);
+    bench.pass(secs(3600));
+    assert_eq!(bench.phase(), Phase::CrashLoop);
+    let entered = bench
+        .events
+        .iter()
+        .filter(|e| **e == EventKind::CrashLoopEntered)
+        .count();
+    assert_eq!(entered, 1);
+    let starts = bench.ops.iter().filter(|op| **op == Op::Start).count();
+    assert!((50..90).contains(&starts), "{starts} starts in an hour");
+
+    bench.crash_with = None;
+    bench.pass(secs(80));
+    assert_eq!(bench.phase(), Phase::Healthy);
+    assert!(bench.machine.state(bench.now).crash_loop);
+    bench.pass(secs(700));
+    assert!(!bench.machine.state(bench.now).crash_loop);
+    assert!(bench.events.contains(&EventKind::CrashLoopLeft));
+}
+
+#[test]
+fn exit_code_78_is_not_retried_until_someone_starts_it_again() {
+    let mut bench = Bench::new(Desired::Running);
+    bench.crash_with = Some(Exit::code(78));
+    bench.feed(Input::Tick);
+    bench.pass(secs(3600));
+    assert_eq!(bench.ops, [Op::Look, Op::Create, Op::Start]);
+    assert_eq!(bench.phase(), Phase::Failed);
+    bench.crash_with = None;
+    bench.feed(Input::Desire(Desired::Running));
+    assert_eq!(bench.phase(), Phase::Healthy);
+}
+
+#[test]
+fn exit_code_137_alone_is_not_called_out_of_memory() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.crash(Exit::code(137));
+    let failure = bench.machine.state(bench.now).failure.unwrap();
+    assert_eq!(failure.cause, FailureCause::Exited);
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.crash(Exit {
+        oom_killed: true,
+        ..Exit::code(137)
+    });
+    let failure = bench.machine.state(bench.now).failure.unwrap();
+    assert_eq!(failure.cause, FailureCause::OutOfMemory);
+}
+
+#[test]
+fn a_requested_stop_is_no_failure_whatever_the_exit_code() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.feed(Input::Desire(Desired::Stopped));
+    assert_eq!(bench.ops, [Op::Stop]);
+    let state = bench.machine.state(bench.now);
+    assert_eq!(
+        (state.phase, state.failure, state.last_exit),
+        (Phase::Stopped, None, None)
+    );
+}
+
+#[test]
+fn a_plugin_that_stops_answering_is_stopped_and_started_again() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.pass(secs(60));
+    bench.ops.clear();
+    bench.answers = false;
+    bench.pass(secs(31));
+    assert_eq!(bench.ops, [Op::Stop, Op::Start]);
+    let unresponsive =
+        |event: &EventKind| matches!(event, EventKind::Failed(f) if f.cause == FailureCause::Unresponsive);
+    assert!(bench.events.iter().any(unresponsive));
+}
+
+#[test]
+fn one_that_never_becomes_healthy_is_started_again_after_the_deadline() {
+    let mut bench = Bench::new(Desired::Running);
+    bench.answers = false;
+    bench.feed(Input::Tick);
+    bench.pass(secs(59));
+    assert_eq!(bench.phase(), Phase::Starting);
+    bench.pass(secs(3));
+    assert_eq!(bench.ops, [Op::Look, Op::Create, Op::Start, Op::Stop, Op::Start]);
+    let failure = bench.machine.state(bench.now).failure.unwrap();
+    assert_eq!(failure.cause, FailureCause::NotHealthyInTime);
+    assert!(failure.message.contains("connection refused"), "{failure}");
+}
+
+#[test]
+fn a_stop_while_the_container_is_made_gives_that_up_at_once() {
+    let mut machine = Machine::new(
+        Desired::Running,
+        "d1".to_owned(),
+        RestartPolicy::default(),
+        HealthPolicy::default(),
+        1,
+    );
+    let now = Instant::now();
+    machine.step(Input::Tick, now);
+    let step = machine.step(Input::OpDone(Outcome::Done(Seen::Absent)), now);
+    assert_eq!(step.op, Some(Op::Create));
+    let step = machine.step(Input::Desire(Desired::Stopped), now);
+    assert!(step.cancel && step.op.is_none());
+    let step = machine.step(Input::OpDone(Outcome::Retry("given up".to_owned())), now);
+    assert_eq!(step.op, Some(Op::Look));
+    let step = machine.step(Input::OpDone(Outcome::Done(Seen::Absent)), now);
+    assert_eq!(step.op, None);
+    assert_eq!(machine.state(now).phase, Phase::Stopped);
+}
+
+#[test]
+fn a_start_during_a_requested_stop_does_not_count_the_end_as_a_failure() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    let step = bench.machine.step(Input::Desire(Desired::Stopped), bench.now);
+    assert_eq!(step.op, Some(Op::Stop));
+    bench.machine.step(Input::Desire(Desired::Running), bench.now);
+    bench.end(Exit::code(137));
+    let done = Outcome::Done(bench.truth.clone());
+    bench.feed(Input::OpDone(done));
+    assert_eq!(bench.phase(), Phase::Healthy);
+    let state = bench.machine.state(bench.now);
+    assert_eq!((state.last_exit, state.restarts), (None, 0));
+}
+
+#[test]
+fn a_container_removed_by_hand_is_made_again() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.pass(secs(20));
+    bench.ops.clear();
+    bench.truth = Seen::Absent;
+    bench.feed(Input::Hint);
+    assert_eq!(bench.ops, [Op::Look, Op::Create, Op::Start]);
+    assert_eq!(bench.phase(), Phase::Healthy);
+}
+
+#[test]
+fn a_lost_event_is_repaired_by_the_next_list() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.pass(secs(20));
+    bench.ops.clear();
+    bench.end(Exit::code(1));
+    let listed = bench.truth.clone();
+    bench.feed(Input::Listed(listed));
+    assert_eq!(bench.ops, [Op::Look, Op::Start]);
+}
+
+#[test]
+fn a_stale_list_makes_the_machine_look_and_nothing_more() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.feed(Input::Listed(Seen::Absent));
+    assert_eq!(bench.ops, [Op::Look]);
+    assert_eq!(bench.phase(), Phase::Healthy);
+}
+
+#[test]
+fn a_dead_engine_is_asked_again_with_growing_pauses_and_is_no_failure_of_the_plugin() {
+    let mut machine = Machine::new(
+        Desired::Running,
+        "d1".to_owned(),
+        RestartPolicy::default(),
+        HealthPolicy::default(),
+        1,
+    );
+    let mut now = Instant::now();
+    let start = now;
+    let mut step = machine.step(Input::Tick, now);
+    let mut looks = 0;
+    while now < start + secs(120) {
+        assert_eq!(step.op, Some(Op::Look));
+        looks += 1;
+        let waiting = machine.step(Input::OpDone(Outcome::Retry("no answer".to_owned())), now);
+        assert_eq!(waiting.op, None);
+        now = waiting.wake_at.unwrap();
+        step = machine.step(Input::Tick, now);
+    }
+    assert!((12..25).contains(&looks), "{looks}");
+    let state = machine.state(now);
+    assert_eq!(state.failure.unwrap().cause, FailureCause::Engine);
+    assert_eq!(state.restarts, 0);
+    assert!(!state.crash_loop);
+}
+
+#[test]
+fn a_restart_stops_and_starts_the_same_container_once() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.feed(Input::Restart);
+    assert_eq!(bench.ops, [Op::Stop, Op::Start]);
+    assert_eq!(bench.phase(), Phase::Healthy);
+    assert_eq!(bench.machine.state(bench.now).failure, None);
+}
+
+#[test]
+fn removal_goes_on_until_nothing_is_left_and_keeps_data_unless_told() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.feed(Input::Desire(Desired::Removed { with_data: false }));
+    assert_eq!(bench.ops, [Op::Stop, Op::Remove]);
+    assert!(bench.machine.is_removed());
+
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.feed(Input::Desire(Desired::Removed { with_data: true }));
+    assert_eq!(bench.ops, [Op::Stop, Op::Remove, Op::RemoveData]);
+    assert!(bench.machine.is_removed());
+    assert_eq!(bench.phase(), Phase::Removed);
+}
+
+#[test]
+fn halting_stops_the_plugin_and_does_not_change_what_is_wanted() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.feed(Input::Halt);
+    assert_eq!(bench.ops, [Op::Stop]);
+    assert!(bench.machine.is_halted());
+    assert_eq!(bench.machine.state(bench.now).desired, Desired::Running);
+}
+
+#[test]
+fn the_time_to_healthy_counts_from_the_hint_of_the_death() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.pass(secs(20));
+    bench.answers = false;
+    bench.crash(Exit::code(137));
+    bench.answers = true;
+    bench.pass(secs(1));
+    let time = bench.machine.state(bench.now).time_to_healthy.unwrap();
+    assert!(time > Duration::ZERO && time < secs(1), "{time:?}");
+}
+
+mod laws {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Clone)]
+    enum Happening {
+        Desire(Desired),
+        Restart,
+        Crash(i64),
+        RemovedByHand,
+        StopsAnswering,
+        Answers,
+        LosesEvents,
+        List,
+        Pass(u64),
+    }
+
+    fn happening() -> impl Strategy<Value = Happening> {
+        prop_oneof![
+            Just(Happening::Desire(Desired::Running)),
+            Just(Happening::Desire(Desired::Stopped)),
+            Just(Happening::Restart),
+            (0i64..140).prop_map(Happening::Crash),
+            Just(Happening::RemovedByHand),
+            Just(Happening::StopsAnswering),
+            Just(Happening::Answers),
+            Just(Happening::LosesEvents),
+            Just(Happening::List),
+            (1u64..100).prop_map(Happening::Pass),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn whatever_happens_it_converges_to_what_is_wanted(story in prop::collection::vec(happening(), 0..40)) {
+            let mut bench = Bench::new(Desired::Stopped);
+            let mut wanted = Desired::Stopped;
+            bench.feed(Input::Tick);
+            for happening in story {
+                match happening {
+                    Happening::Desire(desired) => { wanted = desired; bench.feed(Input::Desire(desired)); }
+                    Happening::Restart => bench.feed(Input::Restart),
+                    Happening::Crash(code) => if bench.truth.is_running() { bench.crash(Exit::code(code)) },
+                    Happening::RemovedByHand => { bench.truth = Seen::Absent; bench.feed(Input::Hint); }
+                    Happening::StopsAnswering => bench.answers = false,
+                    Happening::Answers => bench.answers = true,
+                    Happening::LosesEvents => if bench.truth.is_running() { bench.end(Exit::code(1)) },
+                    Happening::List => { let seen = bench.truth.clone(); bench.feed(Input::Listed(seen)) }
+                    Happening::Pass(n) => bench.pass(secs(n)),
+                }
+            }
+            bench.answers = true;
+            // A list comes every 30 s, and the longest pause is 72 s.
+            for _ in 0..6 {
+                let seen = bench.truth.clone();
+                bench.feed(Input::Listed(seen));
+                bench.pass(secs(30));
+            }
+            let held = bench.machine.is_held();
+            let expected = match wanted {
+                Desired::Running if held => Phase::Failed,
+                Desired::Running => Phase::Healthy,
+                _ => Phase::Stopped,
+            };
+            prop_assert_eq!(bench.phase(), expected);
+            prop_assert_eq!(bench.truth.is_running(), expected == Phase::Healthy);
+        }
+    }
+}

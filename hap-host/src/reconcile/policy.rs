@@ -1,0 +1,105 @@
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind};
+
+/// When a plugin that ended is started again.
+///
+/// A plugin that ended after it was healthy for at least [`calm_run`](Self::calm_run) is started at once, unless it
+/// is in a crash loop. Every other start waits: [`first_delay`](Self::first_delay), doubled each time, up to
+/// [`max_delay`](Self::max_delay), each with 20 % of jitter either way. The count starts anew after
+/// [`reset_after`](Self::reset_after) of health; that the plugin runs is not enough. The supervisor never gives up
+/// on its own: a crash loop is a visible state with its own events, and starts go on at the longest delay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RestartPolicy {
+    /// Delay before the first start after a short run. Default 500 ms.
+    pub first_delay: Duration,
+    /// Longest delay. Default 60 s.
+    pub max_delay: Duration,
+    /// A healthy run of this length makes the next start immediate. Default 10 s.
+    pub calm_run: Duration,
+    /// Health for this long forgets earlier failures. Default 10 min.
+    pub reset_after: Duration,
+    /// This many failures within [`loop_window`](Self::loop_window) are a crash loop. Default 3.
+    pub loop_failures: usize,
+    /// The window in which failures are counted. Default 10 min.
+    pub loop_window: Duration,
+}
+
+impl Default for RestartPolicy {
+    fn default() -> Self {
+        Self {
+            first_delay: Duration::from_millis(500),
+            max_delay: Duration::from_secs(60),
+            calm_run: Duration::from_secs(10),
+            reset_after: Duration::from_secs(600),
+            loop_failures: 3,
+            loop_window: Duration::from_secs(600),
+        }
+    }
+}
+
+impl RestartPolicy {
+    /// Refuses figures under which a crash loop could go unseen or spin without a pause.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let refuse = |message: &str| {
+            Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!("restart policy: {message}"),
+            ))
+        };
+        if self.first_delay < Duration::from_millis(10) {
+            return refuse("first_delay must be at least 10 ms, or a crash loop burns a core");
+        }
+        if self.max_delay < self.first_delay {
+            return refuse("max_delay must not be below first_delay");
+        }
+        if self.loop_failures < 2 {
+            return refuse("loop_failures must be at least 2: one failure is no loop");
+        }
+        let slowest = self
+            .max_delay
+            .saturating_mul(u32::try_from(self.loop_failures).unwrap_or(u32::MAX));
+        if self.loop_window < slowest {
+            return refuse(
+                "loop_window must be at least loop_failures x max_delay, or a slow loop is never seen",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// How health is probed.
+///
+/// After a start the plugin is asked every [`startup_first`](Self::startup_first), doubling up to
+/// [`startup_max`](Self::startup_max), until it answers; then every [`interval`](Self::interval) with 10 % of jitter.
+/// Only misses in a row count: one success clears them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HealthPolicy {
+    /// First pause of the start-up probe. Default 20 ms.
+    pub startup_first: Duration,
+    /// Longest pause of the start-up probe. Default 500 ms.
+    pub startup_max: Duration,
+    /// A plugin that has not answered by then is started again. Default 60 s, from the start of its process.
+    pub startup_deadline: Duration,
+    /// Pause between probes of a healthy plugin. Default 10 s.
+    pub interval: Duration,
+    /// An answer that takes longer is a miss. Default 3 s.
+    pub timeout: Duration,
+    /// Misses in a row after which the plugin is started again. Default 3.
+    pub retries: u32,
+}
+
+impl Default for HealthPolicy {
+    fn default() -> Self {
+        Self {
+            startup_first: Duration::from_millis(20),
+            startup_max: Duration::from_millis(500),
+            startup_deadline: Duration::from_secs(60),
+            interval: Duration::from_secs(10),
+            timeout: Duration::from_secs(3),
+            retries: 3,
+        }
+    }
+}

@@ -1,0 +1,248 @@
+use std::fmt::Write as _;
+
+use hap_manifest::{ApiToken, Manifest, WebhookSecret, env};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    engine::{
+        ContainerSpec, EnvVar, InstanceName, NetworkMode, ResourceLimits, TmpfsMount, VolumeMount, labels,
+    },
+    limits::DefaultLimits,
+};
+
+/// What a container's spec is made from.
+#[derive(Debug)]
+pub(crate) struct SpecInputs<'a> {
+    pub manifest: &'a Manifest,
+    pub instance: &'a InstanceName,
+    /// The image's id, or its reference where the engine knows no ids.
+    pub image: &'a str,
+    pub limits: &'a DefaultLimits,
+    /// Base URL of the platform as the plugin sees it.
+    pub platform_url: &'a str,
+    pub token: &'a ApiToken,
+    pub webhook_secret: &'a WebhookSecret,
+    pub program: Option<&'a std::path::Path>,
+}
+
+/// Size of a memory file system that the manifest asks for.
+const TMPFS_BYTES: u64 = 64 << 20;
+
+/// Makes the whole spec of a plugin's container, its digest among the labels.
+pub(crate) fn container_spec(inputs: &SpecInputs<'_>) -> ContainerSpec {
+    let manifest = inputs.manifest;
+    let defaults = inputs.limits;
+    let limits = ResourceLimits::new(
+        manifest
+            .memory_limit()
+            .map_or(defaults.memory_bytes(), |limit| limit.bytes()),
+        manifest
+            .cpu_limit()
+            .map_or(defaults.nano_cpus(), |limit| limit.nano_cpus()),
+        manifest
+            .pids_limit()
+            .map_or(defaults.pids_limit(), |limit| limit.get()),
+    );
+    let name = format!("hap.{}.{}", inputs.instance, manifest.id());
+    let mut spec = ContainerSpec::new(
+        name.clone(),
+        manifest.id().clone(),
+        inputs.instance.clone(),
+        inputs.image.to_owned(),
+        limits,
+        manifest.api_port().get(),
+    );
+    spec.network = network_of(manifest);
+    spec.user = manifest.user().map(ToOwned::to_owned);
+    spec.writable_rootfs = manifest.writable_rootfs();
+    spec.program = inputs.program.map(ToOwned::to_owned);
+    spec.volumes = manifest
+        .volumes()
+        .iter()
+        .map(|path| VolumeMount::new(volume_name(&name, path.as_str()), path.as_str().to_owned()))
+        .collect();
+    let asked = manifest.tmpfs().iter().filter(|path| path.as_str() != "/tmp");
+    spec.tmpfs
+        .extend(asked.map(|path| TmpfsMount::new(path.as_str().to_owned(), TMPFS_BYTES)));
+    spec.env = environment(inputs);
+    spec.labels = labels::of_plugin(inputs.instance, manifest.id());
+    spec.labels
+        .insert(labels::PLUGIN_VERSION.to_owned(), manifest.version().to_string());
+    spec.labels.insert(
+        labels::PLUGIN_PORT.to_owned(),
+        manifest.api_port().get().to_string(),
+    );
+    let digest = digest(&spec);
+    spec.labels.insert(labels::SPEC_DIGEST.to_owned(), digest);
+    spec
+}
+
+/// The network that a manifest asks for. Anything but a clear yes is the isolated one.
+pub(crate) fn network_of(manifest: &Manifest) -> NetworkMode {
+    if manifest.network_access() {
+        NetworkMode::Outbound
+    } else {
+        NetworkMode::Isolated
+    }
+}
+
+/// The digest of a spec, as its label carries it.
+pub(crate) fn spec_digest(spec: &ContainerSpec) -> &str {
+    spec.labels.get(labels::SPEC_DIGEST).map_or("", String::as_str)
+}
+
+fn environment(inputs: &SpecInputs<'_>) -> Vec<EnvVar> {
+    let manifest = inputs.manifest;
+    let mut vars = vec![
+        EnvVar::plain(env::PLUGIN_ID, manifest.id().as_str()),
+        EnvVar::plain(env::PLUGIN_NAME, manifest.name()),
+        EnvVar::plain(env::PLUGIN_VERSION, manifest.version().to_string()),
+        EnvVar::plain(env::PORT, manifest.api_port().get().to_string()),
+        EnvVar::plain(env::PLATFORM_API_URL, inputs.platform_url),
+        EnvVar::secret(env::HAP_API_TOKEN, inputs.token.expose()),
+        EnvVar::secret(env::HAP_WEBHOOK_SECRET, inputs.webhook_secret.expose()),
+    ];
+    let volumes = manifest.volumes();
+    if let Some(data) = volumes
+        .iter()
+        .find(|path| path.as_str() == "/data")
+        .or_else(|| volumes.first())
+    {
+        vars.push(EnvVar::plain(env::HAP_DATA_DIR, data.as_str()));
+    }
+    vars.extend(
+        manifest
+            .env_vars()
+            .iter()
+            .map(|(name, value)| EnvVar::plain(name.as_str(), value.as_str())),
+    );
+    vars
+}
+
+/// Name of the volume for one path: readable, and different for paths that differ in any character.
+fn volume_name(container: &str, path: &str) -> String {
+    let readable: String = path
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(40)
+        .collect();
+    let tag = hex(&Sha256::digest(path.as_bytes()));
+    let tag = tag.get(..8).unwrap_or_default();
+    format!("{container}.{}-{tag}", readable.trim_matches('-'))
+}
+
+/// SHA-256 over everything in a spec but secret values: those may be rotated without a new container, and a
+/// label is no place for anything derived from them.
+fn digest(spec: &ContainerSpec) -> String {
+    let mut hash = Sha256::new();
+    let mut field = |name: &str, value: &str| {
+        // Lengths keep `a`+`bc` and `ab`+`c` apart.
+        hash.update(format!("{}:{name}={}:", name.len(), value.len()));
+        hash.update(value);
+    };
+    field("schema", labels::SCHEMA_VERSION);
+    field("image", &spec.image);
+    for var in &spec.env {
+        field("env", &format!("{var:?}"));
+    }
+    for (name, value) in &spec.labels {
+        field("label", &format!("{name}={value}"));
+    }
+    field("limits", &format!("{:?}", spec.limits));
+    field("network", &format!("{:?}", spec.network));
+    field("volumes", &format!("{:?}", spec.volumes));
+    field("tmpfs", &format!("{:?}", spec.tmpfs));
+    field("user", &format!("{:?}", spec.user));
+    field("rootfs", &format!("{:?}", spec.writable_rootfs));
+    field("log", &format!("{:?}", spec.log));
+    field("program", &format!("{:?}", spec.program));
+    hex(&hash.finalize())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest(extra: &str) -> Manifest {
+        let text = format!(
+            r#"{{"id":"light","name":"Light","version":"1.0.0","description":"d","author":"a",
+                "image":"light:1","api_port":8000{extra}}}"#
+        );
+        Manifest::from_json(&text).unwrap().manifest
+    }
+
+    fn spec_with(manifest: &Manifest, secret: u8) -> ContainerSpec {
+        container_spec(&SpecInputs {
+            manifest,
+            instance: &InstanceName::default(),
+            image: "sha256:1",
+            limits: &DefaultLimits::default(),
+            platform_url: "http://10.0.0.1:9000/plugins/light/api/v1",
+            token: &ApiToken::from_bytes(&[secret; 32]),
+            webhook_secret: &WebhookSecret::from_bytes(&[secret; 32]).unwrap(),
+            program: None,
+        })
+    }
+
+    #[test]
+    fn nothing_runs_without_limits_even_when_the_manifest_is_silent() {
+        let spec = spec_with(&manifest(""), 1);
+        assert_eq!(spec.limits, ResourceLimits::new(256 << 20, 1_000_000_000, 256));
+    }
+
+    #[test]
+    fn secrets_are_in_no_label_and_change_no_digest() {
+        let manifest = manifest("");
+        let (one, two) = (spec_with(&manifest, 1), spec_with(&manifest, 2));
+        assert_eq!(spec_digest(&one), spec_digest(&two));
+        let secret = ApiToken::from_bytes(&[1; 32]);
+        assert!(!format!("{one:?}").contains(secret.expose()));
+    }
+
+    #[test]
+    fn any_change_that_the_container_would_feel_changes_the_digest() {
+        let plain = spec_with(&manifest(""), 1);
+        for extra in [
+            r#","memory_limit":"64m""#,
+            r#","cpu_limit":0.5"#,
+            r#","network_access":false"#,
+            r#","volumes":["/data"]"#,
+            r#","env_vars":{"A":"b"}"#,
+        ] {
+            let changed = spec_with(&manifest(extra), 1);
+            assert_ne!(spec_digest(&plain), spec_digest(&changed), "{extra}");
+        }
+    }
+
+    #[test]
+    fn the_data_directory_is_named_where_there_is_a_volume() {
+        let spec = spec_with(&manifest(r#","volumes":["/cache","/data"]"#), 1);
+        let data = spec
+            .env
+            .iter()
+            .find(|var| var.name() == env::HAP_DATA_DIR)
+            .unwrap();
+        assert_eq!(data.expose_value(), "/data");
+        assert!(
+            spec_with(&manifest(""), 1)
+                .env
+                .iter()
+                .all(|var| var.name() != env::HAP_DATA_DIR)
+        );
+    }
+
+    #[test]
+    fn volumes_of_paths_that_look_alike_have_different_names() {
+        assert_ne!(volume_name("c", "/var/lib"), volume_name("c", "/var-lib"));
+    }
+}

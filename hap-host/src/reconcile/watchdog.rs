@@ -1,0 +1,367 @@
+use std::time::{Duration, Instant};
+
+use super::{HealthPolicy, backoff::Jitter};
+
+/// What one health probe found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ProbeResult {
+    /// It answered that it is well, or well in part.
+    Answered { degraded: bool, message: Option<String> },
+    /// It did not answer in time, or answered that it is not well; the reason in words.
+    Missed(String),
+}
+
+/// Turns probe results into verdicts; one value lives as long as the plugin, one run after the other.
+#[derive(Debug)]
+pub(super) struct Watchdog {
+    policy: HealthPolicy,
+    run: Run,
+    /// Tells the runs apart, so that a late answer of an earlier run counts for nothing.
+    generation: u64,
+}
+
+#[derive(Debug)]
+enum Run {
+    Down,
+    Starting {
+        deadline: Instant,
+        pause: Duration,
+        next: Next,
+        last_miss: Option<String>,
+    },
+    Up {
+        healthy_since: Instant,
+        misses: u32,
+        degraded: bool,
+        next: Next,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    At(Instant),
+    InFlight,
+}
+
+/// What a probe, or the passing of time, means for the plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Nothing,
+    /// The first answer of this run.
+    BecameHealthy,
+    /// Well again after misses, or degraded changed.
+    Answered,
+    /// A miss that is not the last straw.
+    Missed {
+        misses: u32,
+        reason: String,
+    },
+    /// Too many misses in a row.
+    Unresponsive {
+        misses: u32,
+        reason: String,
+    },
+    /// Never answered before the start-up deadline.
+    NotHealthyInTime {
+        last_miss: Option<String>,
+    },
+}
+
+impl Watchdog {
+    pub(super) const fn new(policy: HealthPolicy) -> Self {
+        Self {
+            policy,
+            run: Run::Down,
+            generation: 0,
+        }
+    }
+
+    pub(super) fn set_policy(&mut self, policy: HealthPolicy) {
+        self.policy = policy;
+    }
+
+    pub(super) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// A run began: probe at once.
+    pub(super) fn started(&mut self, now: Instant) {
+        self.generation += 1;
+        self.run = Run::Starting {
+            deadline: now + self.policy.startup_deadline,
+            pause: self.policy.startup_first,
+            next: Next::At(now),
+            last_miss: None,
+        };
+    }
+
+    /// The run ended; returns how long it had been healthy.
+    pub(super) fn stopped(&mut self, now: Instant) -> Duration {
+        let healthy = self.healthy_run(now);
+        self.generation += 1;
+        self.run = Run::Down;
+        healthy
+    }
+
+    pub(super) fn healthy_run(&self, now: Instant) -> Duration {
+        match self.run {
+            Run::Up { healthy_since, .. } => now.saturating_duration_since(healthy_since),
+            _ => Duration::ZERO,
+        }
+    }
+
+    pub(super) const fn is_healthy(&self) -> bool {
+        matches!(self.run, Run::Up { misses: 0, .. })
+    }
+
+    pub(super) const fn is_up(&self) -> bool {
+        matches!(self.run, Run::Up { .. })
+    }
+
+    pub(super) const fn is_degraded(&self) -> bool {
+        matches!(self.run, Run::Up { degraded: true, .. })
+    }
+
+    /// Whether a probe shall be launched now; says yes once for each due time.
+    pub(super) fn take_due(&mut self, now: Instant) -> bool {
+        let (Run::Starting { next, .. } | Run::Up { next, .. }) = &mut self.run else {
+            return false;
+        };
+        match next {
+            Next::At(at) if *at <= now => {
+                *next = Next::InFlight;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// When something is due next.
+    pub(super) fn wake_at(&self) -> Option<Instant> {
+        match &self.run {
+            Run::Down => None,
+            Run::Starting {
+                deadline,
+                next: Next::At(at),
+                ..
+            } => Some((*at).min(*deadline)),
+            Run::Starting {
+                deadline,
+                next: Next::InFlight,
+                ..
+            } => Some(*deadline),
+            Run::Up {
+                next: Next::At(at), ..
+            } => Some(*at),
+            Run::Up {
+                next: Next::InFlight, ..
+            } => None,
+        }
+    }
+
+    /// Checks the start-up deadline.
+    pub(super) fn tick(&mut self, now: Instant) -> Verdict {
+        match &mut self.run {
+            Run::Starting {
+                deadline, last_miss, ..
+            } if *deadline <= now => {
+                let last_miss = last_miss.take();
+                self.run = Run::Down;
+                self.generation += 1;
+                Verdict::NotHealthyInTime { last_miss }
+            }
+            _ => Verdict::Nothing,
+        }
+    }
+
+    /// Takes the result of a probe of run `generation`.
+    pub(super) fn probed(
+        &mut self,
+        generation: u64,
+        result: ProbeResult,
+        jitter: &mut Jitter,
+        now: Instant,
+    ) -> Verdict {
+        if generation != self.generation {
+            return Verdict::Nothing;
+        }
+        let regular = Next::At(now + jitter.around(self.policy.interval, 10));
+        match (&mut self.run, result) {
+            (Run::Down, _) => Verdict::Nothing,
+            (Run::Starting { .. }, ProbeResult::Answered { degraded, .. }) => {
+                self.run = Run::Up {
+                    healthy_since: now,
+                    misses: 0,
+                    degraded,
+                    next: regular,
+                };
+                Verdict::BecameHealthy
+            }
+            (
+                Run::Starting {
+                    pause,
+                    next,
+                    last_miss,
+                    ..
+                },
+                ProbeResult::Missed(reason),
+            ) => {
+                *next = Next::At(now + *pause);
+                *pause = (*pause * 2).min(self.policy.startup_max);
+                *last_miss = Some(reason);
+                self.tick(now)
+            }
+            (
+                Run::Up {
+                    misses,
+                    degraded,
+                    next,
+                    ..
+                },
+                ProbeResult::Answered {
+                    degraded: now_degraded,
+                    ..
+                },
+            ) => {
+                *next = regular;
+                *misses = 0;
+                *degraded = now_degraded;
+                Verdict::Answered
+            }
+            (Run::Up { misses, next, .. }, ProbeResult::Missed(reason)) => {
+                *next = regular;
+                *misses += 1;
+                let misses = *misses;
+                if misses >= self.policy.retries.max(1) {
+                    self.run = Run::Down;
+                    self.generation += 1;
+                    return Verdict::Unresponsive { misses, reason };
+                }
+                Verdict::Missed { misses, reason }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reconcile::{RestartPolicy, backoff::Backoff};
+
+    fn miss() -> ProbeResult {
+        ProbeResult::Missed("timed out".to_owned())
+    }
+
+    fn hit() -> ProbeResult {
+        ProbeResult::Answered {
+            degraded: false,
+            message: None,
+        }
+    }
+
+    struct Bench {
+        dog: Watchdog,
+        jitter: Backoff,
+        now: Instant,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let mut bench = Self {
+                dog: Watchdog::new(HealthPolicy::default()),
+                jitter: Backoff::new(RestartPolicy::default(), 3),
+                now: Instant::now(),
+            };
+            bench.dog.started(bench.now);
+            bench
+        }
+
+        /// Waits until the next probe is due, launches it and hands in its result.
+        fn probe(&mut self, result: ProbeResult) -> Verdict {
+            self.now = self.now.max(self.dog.wake_at().unwrap());
+            assert!(self.dog.take_due(self.now));
+            self.dog
+                .probed(self.dog.generation(), result, self.jitter.jitter(), self.now)
+        }
+    }
+
+    #[test]
+    fn start_up_probes_double_from_20_ms_to_500_ms() {
+        let mut bench = Bench::new();
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            let before = bench.now;
+            bench.probe(miss());
+            pauses.push((bench.dog.wake_at().unwrap() - before.max(bench.now)).as_millis());
+        }
+        assert_eq!(pauses, [20, 40, 80, 160, 320, 500, 500, 500]);
+    }
+
+    #[test]
+    fn misses_that_are_not_in_a_row_never_add_up() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.probe(hit()), Verdict::BecameHealthy);
+        for _ in 0..1000 {
+            assert!(matches!(bench.probe(miss()), Verdict::Missed { misses: 1, .. }));
+            assert!(matches!(bench.probe(miss()), Verdict::Missed { misses: 2, .. }));
+            assert_eq!(bench.probe(hit()), Verdict::Answered);
+        }
+    }
+
+    #[test]
+    fn three_misses_in_a_row_are_unresponsive() {
+        let mut bench = Bench::new();
+        bench.probe(hit());
+        bench.probe(miss());
+        bench.probe(miss());
+        assert!(matches!(
+            bench.probe(miss()),
+            Verdict::Unresponsive { misses: 3, .. }
+        ));
+    }
+
+    #[test]
+    fn a_slow_starter_of_forty_seconds_is_not_given_up() {
+        let mut bench = Bench::new();
+        let start = bench.now;
+        while bench.now < start + Duration::from_secs(40) {
+            assert_eq!(bench.probe(miss()), Verdict::Nothing);
+        }
+        assert_eq!(bench.probe(hit()), Verdict::BecameHealthy);
+    }
+
+    #[test]
+    fn one_that_never_answers_is_given_up_at_the_deadline_with_the_last_reason() {
+        let mut bench = Bench::new();
+        let start = bench.now;
+        loop {
+            match bench.probe(miss()) {
+                Verdict::Nothing => assert!(bench.now < start + Duration::from_secs(61)),
+                verdict => {
+                    let last_miss = Some("timed out".to_owned());
+                    assert_eq!(verdict, Verdict::NotHealthyInTime { last_miss });
+                    break;
+                }
+            }
+            bench.now = bench.dog.wake_at().unwrap();
+            if bench.now >= start + Duration::from_secs(60) {
+                assert!(matches!(
+                    bench.dog.tick(bench.now),
+                    Verdict::NotHealthyInTime { .. }
+                ));
+                break;
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_of_an_earlier_run_counts_for_nothing() {
+        let mut bench = Bench::new();
+        let earlier = bench.dog.generation();
+        bench.dog.stopped(bench.now);
+        bench.dog.started(bench.now);
+        let verdict = bench.dog.probed(earlier, hit(), bench.jitter.jitter(), bench.now);
+        assert_eq!(verdict, Verdict::Nothing);
+        assert!(!bench.dog.is_up());
+    }
+}
