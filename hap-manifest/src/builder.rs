@@ -201,7 +201,7 @@ impl ManifestBuilder {
     /// # Errors
     /// Lists everything that is wrong. Unknown fields are refused too.
     pub fn build(self) -> Result<Manifest, ManifestError> {
-        let parsed = crate::read::from_value(&Value::Object(self.object))?;
+        let parsed = crate::manifest::from_value(&Value::Object(self.object))?;
         if parsed.warnings.is_empty() {
             Ok(parsed.manifest)
         } else {

@@ -1,6 +1,7 @@
 //! [`Collector`]: gathers issues without growing beyond bounds.
 
-use crate::report::{Issue, IssueCode, Severity};
+use crate::IssueCode;
+use crate::report::{Issue, Severity};
 
 /// Most issues that one report lists; the rest is counted.
 const MAX_ISSUES: usize = 100;
@@ -8,13 +9,13 @@ const MAX_ISSUES: usize = 100;
 #[derive(Debug, Default)]
 pub(crate) struct Collector {
     issues: Vec<Issue>,
-    refused: bool,
+    errors: usize,
     left_out: usize,
 }
 
 impl Collector {
     pub(crate) fn push(&mut self, issue: Issue) {
-        self.refused |= issue.severity() == Severity::Error;
+        self.errors += usize::from(issue.severity() == Severity::Error);
         if self.issues.len() < MAX_ISSUES {
             self.issues.push(issue);
         } else {
@@ -24,13 +25,18 @@ impl Collector {
 
     /// Whether any error was among the issues, listed or left out.
     pub(crate) const fn refused(&self) -> bool {
-        self.refused
+        self.errors > 0
+    }
+
+    /// How many errors there are so far, listed or left out.
+    pub(crate) const fn errors(&self) -> usize {
+        self.errors
     }
 
     pub(crate) fn into_issues(mut self) -> Vec<Issue> {
         if self.left_out > 0 {
             let message = format!("{} more problems are not listed", self.left_out);
-            let severity = if self.refused {
+            let severity = if self.errors > 0 {
                 Severity::Error
             } else {
                 Severity::Warning

@@ -32,6 +32,8 @@ impl HumanDuration {
     /// The most that is accepted: a day.
     pub const MAX: Self = Self::from_secs(24 * 3600);
 
+    const MAX_TEXT: usize = 24;
+
     pub(crate) const fn from_secs(secs: u32) -> Self {
         Self { millis: secs * 1000 }
     }
@@ -45,6 +47,9 @@ impl HumanDuration {
     fn parse(text: &str) -> Result<Self, ParseError> {
         let refuse =
             |rule: &str, help: String| Err(ParseError::new(WHAT, quoted(text), rule).with_help(help));
+        if text.len() > Self::MAX_TEXT {
+            return refuse("it is too long", "write for example \"10s\"".to_owned());
+        }
         let digits_end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (digits, unit) = text.split_at(digits_end);
         if digits.is_empty() {
@@ -59,10 +64,7 @@ impl HumanDuration {
             "m" => 60_000,
             "h" => 3_600_000,
             "" => {
-                return refuse(
-                    "it has no unit",
-                    format!("write \"{}s\" for seconds", shortened(digits)),
-                );
+                return refuse("it has no unit", format!("write \"{digits}s\" for seconds"));
             }
             _ => {
                 let help = "write a whole number and one unit, for example \"500ms\" or \"90s\"".to_owned();
@@ -78,10 +80,6 @@ impl HumanDuration {
             .filter(|duration| *duration <= Self::MAX)
             .ok_or_else(|| ParseError::new(WHAT, quoted(text), "it is more than 24h"))
     }
-}
-
-fn shortened(digits: &str) -> &str {
-    digits.get(..12).unwrap_or(digits)
 }
 
 impl TryFrom<Duration> for HumanDuration {

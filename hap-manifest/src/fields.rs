@@ -2,14 +2,28 @@
 
 use serde_json::{Map, Value};
 
+use crate::IssueCode;
 use crate::ParseError;
 use crate::collect::Collector;
 use crate::error::{bare, quoted};
-use crate::report::{Issue, IssueCode, Severity};
+use crate::report::{Issue, Severity};
 use crate::suggest::nearest;
 
 /// Most entries of any list or map in a manifest.
 pub(crate) const MAX_ENTRIES: usize = 256;
+
+/// An entry of a list, with the pointer to it.
+#[derive(Debug)]
+pub(crate) struct Entry<T> {
+    pub(crate) at: String,
+    pub(crate) value: T,
+}
+
+impl<T> Entry<T> {
+    pub(crate) fn values(entries: Vec<Self>) -> Vec<T> {
+        entries.into_iter().map(|entry| entry.value).collect()
+    }
+}
 
 pub(crate) struct Fields<'v, 'c> {
     object: &'v Map<String, Value>,
@@ -43,13 +57,31 @@ impl<'v, 'c> Fields<'v, 'c> {
         Some((value, self.pointer(key)))
     }
 
+    /// A field with a default. `None` only if it was refused, so that no rule is applied to what nobody wrote.
+    pub(crate) fn or_default<T>(
+        &mut self,
+        key: &'static str,
+        default: impl FnOnce() -> T,
+        read: impl FnOnce(&mut Self, &'static str) -> Option<T>,
+    ) -> Option<T> {
+        if self.lacks(key) {
+            self.known.push(key);
+            return Some(default());
+        }
+        read(self, key)
+    }
+
+    fn lacks(&self, key: &str) -> bool {
+        self.object.get(key).is_none_or(Value::is_null)
+    }
+
     /// Reads a field by one of the readers below, and reports its absence.
     pub(crate) fn required<T>(
         &mut self,
         key: &'static str,
         read: impl FnOnce(&mut Self, &'static str) -> Option<T>,
     ) -> Option<T> {
-        if self.object.get(key).is_none_or(Value::is_null) {
+        if self.lacks(key) {
             let issue = Issue::new(
                 self.pointer(key),
                 IssueCode::MissingField,
@@ -111,12 +143,12 @@ impl<'v, 'c> Fields<'v, 'c> {
         self.keep(at, parse(number))
     }
 
-    /// A list of texts, each with its index; entries that were refused are missing, so indexes may have gaps.
+    /// A list of texts. Entries that were refused are missing.
     pub(crate) fn texts<T>(
         &mut self,
         key: &'static str,
         parse: impl Fn(&str) -> Result<T, ParseError>,
-    ) -> Vec<T> {
+    ) -> Vec<Entry<T>> {
         self.list(key, |value, at, collector| text(value, at, collector, &parse))
     }
 
@@ -124,7 +156,7 @@ impl<'v, 'c> Fields<'v, 'c> {
         &mut self,
         key: &'static str,
         read: impl Fn(&Value, String, &mut Collector) -> Option<T>,
-    ) -> Vec<T> {
+    ) -> Vec<Entry<T>> {
         let Some((value, at)) = self.take(key) else {
             return Vec::new();
         };
@@ -143,7 +175,10 @@ impl<'v, 'c> Fields<'v, 'c> {
         entries
             .iter()
             .enumerate()
-            .filter_map(|(index, entry)| read(entry, format!("{at}/{index}"), self.collector))
+            .filter_map(|(index, entry)| {
+                let at = format!("{at}/{index}");
+                read(entry, at.clone(), self.collector).map(|value| Entry { at, value })
+            })
             .collect()
     }
 
@@ -166,6 +201,10 @@ impl<'v, 'c> Fields<'v, 'c> {
             .iter()
             .map(|(name, value)| (name.as_str(), value, format!("{at}/{}", escaped(name))))
             .collect()
+    }
+
+    pub(crate) fn report(&mut self, issues: impl IntoIterator<Item = Issue>) {
+        issues.into_iter().for_each(|issue| self.collector.push(issue));
     }
 
     pub(crate) const fn collector(&mut self) -> &mut Collector {

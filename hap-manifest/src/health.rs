@@ -27,13 +27,14 @@ use crate::{HumanDuration, ParseError};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(default)]
+#[schemars(description = "How the host watches the plugin's health endpoint.")]
 pub struct HealthCheck {
     /// Pause between two probes, at least 1s.
     interval: HumanDuration,
     /// How long one probe may take; less than the interval.
     timeout: HumanDuration,
     /// Failures in a row until the plugin counts as unhealthy.
-    #[schemars(range(min = 1, max = 100))]
+    #[schemars(range(min = 1, max = 100), transform = crate::newtype::without_format)]
     retries: u32,
     /// Time from start in which failures do not count.
     start_period: HumanDuration,

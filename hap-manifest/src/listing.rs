@@ -4,11 +4,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Number, Value};
 
+use crate::IssueCode;
 use crate::ParseError;
 use crate::collect::Collector;
 use crate::error::quoted;
-use crate::fields::{Fields, mismatch};
-use crate::report::{Issue, IssueCode};
+use crate::fields::{Entry, Fields, mismatch};
+use crate::report::Issue;
 
 /// The marketplace part of a manifest: `price`, `category`, `tags`, `homepage`, `license` and `icon`.
 ///
@@ -83,7 +84,7 @@ impl Listing {
                 .take("price")
                 .and_then(|(value, at)| price(value, at, fields.collector())),
             category: fields.text("category", |text| line("category", text)),
-            tags: fields.texts("tags", |text| line("tag", text)),
+            tags: Entry::values(fields.texts("tags", |text| line("tag", text))),
             homepage: fields.text("homepage", |text| line("homepage", text)),
             license: fields.text("license", |text| line("license", text)),
             icon: fields.text("icon", |text| Ok(text.to_owned())),

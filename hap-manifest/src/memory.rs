@@ -37,6 +37,9 @@ impl MemoryLimit {
     /// The most that is accepted: Docker counts in signed 64 bits.
     const MAX_BYTES: u64 = i64::MAX.unsigned_abs();
 
+    /// Longest text: all digits of the largest limit, one more, and a unit.
+    const MAX_TEXT: usize = 21;
+
     /// A limit in mebibytes.
     ///
     /// # Errors
@@ -83,6 +86,9 @@ impl MemoryLimit {
             Err(ParseError::new(WHAT, quoted(text), rule).with_help(help.to_owned()))
         };
         let example = "write for example \"512m\" or \"1g\"";
+        if text.len() > Self::MAX_TEXT {
+            return refuse("it is too long", example);
+        }
         let digits_end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (digits, unit) = text.split_at(digits_end);
         if digits.is_empty() {
@@ -101,7 +107,6 @@ impl MemoryLimit {
             }
             _ => return refuse("the unit must be one of b, k, m and g", example),
         };
-        // Eighteen digits and more can only overflow or be padded with zeros; both are refused as too large.
         let bytes = digits
             .parse::<u64>()
             .ok()

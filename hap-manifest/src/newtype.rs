@@ -89,4 +89,9 @@ macro_rules! text_traits {
     };
 }
 
+/// Drops a format such as `uint32`, which JSON Schema does not know.
+pub(crate) fn without_format(schema: &mut schemars::Schema) {
+    schema.remove("format");
+}
+
 pub(crate) use {text_newtype, text_traits};

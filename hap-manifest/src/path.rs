@@ -47,7 +47,7 @@ impl EndpointPath {
 text_newtype!(
     EndpointPath,
     max: 255,
-    pattern: "^/([A-Za-z0-9._~!$&'()*+,;=:@-]+/?)*$",
+    pattern: "^/([A-Za-z0-9._~!$&'()*+,;=:@-]+(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*/?)?$",
     about: "Absolute HTTP path without query, escapes, empty segments, '.' or '..'.",
 );
 

@@ -1,90 +1,10 @@
 //! [`Issue`] and [`ManifestError`]: everything that is wrong with a manifest, told at once.
 
 use std::fmt;
-use std::ops::Range;
 
-use crate::ParseError;
-
-/// What kind of problem an [`Issue`] is; stable, for programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum IssueCode {
-    /// The text is larger than [`Manifest::MAX_BYTES`](crate::Manifest::MAX_BYTES).
-    TooLarge,
-    /// The text is not JSON.
-    InvalidJson,
-    /// An object has the same key twice.
-    DuplicateKey,
-    /// A required field is absent.
-    MissingField,
-    /// A field that this version does not know.
-    UnknownField,
-    /// A value of another JSON type.
-    WrongType,
-    /// A value that breaks the rule of its field.
-    InvalidValue,
-    /// A list or map with too many entries.
-    TooMany,
-    /// The same entry twice in a list.
-    DuplicateEntry,
-    /// An environment variable that only the host sets.
-    ReservedName,
-    /// A volume where the container keeps something of its own.
-    ReservedPath,
-    /// Two mounts of which one covers the other.
-    OverlappingPaths,
-    /// Two endpoints on one path.
-    EndpointCollision,
-    /// A plugin that waits for itself.
-    SelfDependency,
-    /// A secret that the configuration does not have.
-    UnknownSecret,
-    /// Times of the health check that contradict each other.
-    HealthTiming,
-    /// Devices without the access to them.
-    DevicesWithoutAccess,
-    /// More problems than are listed.
-    MoreIssues,
-}
-
-impl IssueCode {
-    /// The code as text, such as `missing_field`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::TooLarge => "too_large",
-            Self::InvalidJson => "invalid_json",
-            Self::DuplicateKey => "duplicate_key",
-            Self::MissingField => "missing_field",
-            Self::UnknownField => "unknown_field",
-            Self::WrongType => "wrong_type",
-            Self::InvalidValue => "invalid_value",
-            Self::TooMany => "too_many",
-            Self::DuplicateEntry => "duplicate_entry",
-            Self::ReservedName => "reserved_name",
-            Self::ReservedPath => "reserved_path",
-            Self::OverlappingPaths => "overlapping_paths",
-            Self::EndpointCollision => "endpoint_collision",
-            Self::SelfDependency => "self_dependency",
-            Self::UnknownSecret => "unknown_secret",
-            Self::HealthTiming => "health_timing",
-            Self::DevicesWithoutAccess => "devices_without_access",
-            Self::MoreIssues => "more_issues",
-        }
-    }
-}
-
-impl fmt::Display for IssueCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl PartialEq<&str> for IssueCode {
-    fn eq(&self, other: &&str) -> bool {
-        self.as_str() == *other
-    }
-}
+use crate::json::{Found, Node};
+use crate::place::Place;
+use crate::{IssueCode, ParseError};
 
 /// How much an [`Issue`] matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,14 +32,6 @@ pub(crate) enum Target {
     Value,
 }
 
-/// Where in the text an issue lies.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) line: u32,
-    pub(crate) column: u32,
-    pub(crate) bytes: Range<usize>,
-}
-
 /// One problem of a manifest: where it is, what was found, what is allowed, and often what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
@@ -128,8 +40,8 @@ pub struct Issue {
     severity: Severity,
     message: String,
     help: Option<String>,
-    pub(crate) target: Target,
-    pub(crate) place: Option<Place>,
+    target: Target,
+    place: Option<Place>,
 }
 
 impl Issue {
@@ -166,6 +78,31 @@ impl Issue {
 
     pub(crate) fn with_severity(self, severity: Severity) -> Self {
         Self { severity, ..self }
+    }
+
+    pub(crate) fn at_place(self, place: Place) -> Self {
+        Self {
+            place: Some(place),
+            ..self
+        }
+    }
+
+    /// Finds the place of the pointer in the text it was read from, unless it is known already.
+    pub(crate) fn located(self, text: &str, root: &Node) -> Self {
+        if self.place.is_some() {
+            return self;
+        }
+        let span = match root.find(&self.pointer) {
+            Found::Exact { key: Some(key), .. } if self.target == Target::Key => key,
+            Found::Exact { value, .. } => value,
+            // The whole of an object is too much to underline for what it lacks: its first bracket will do.
+            Found::Around(object) => object.start..object.end.min(object.start + 1),
+        };
+        self.at_place(Place::of(text, &span))
+    }
+
+    pub(crate) const fn place(&self) -> Option<Place> {
+        self.place
     }
 
     pub(crate) fn at_key(self) -> Self {
@@ -205,22 +142,61 @@ impl Issue {
         self.help.as_deref()
     }
 
+    /// Draws the issue with the line of `source` it is about, which must be the text that was read.
+    ///
+    /// Plain text of several lines for a terminal or a log, ending in a line break. Control characters of the
+    /// source are not passed on.
+    ///
+    /// ```
+    /// let source = "{\n  \"id\": \"porch-light\",\n  \"imgae\": \"example/light:1\"\n}";
+    /// let error = hap_manifest::Manifest::from_json(source).unwrap_err();
+    /// let issue = error.issues().iter().find(|issue| issue.code() == "unknown_field").unwrap();
+    /// assert_eq!(issue.render(source), "\
+    /// warning[unknown_field]: unknown field `imgae`
+    ///  --> 3:3 (/imgae)
+    ///   |
+    /// 3 |   \"imgae\": \"example/light:1\"
+    ///   |   ^^^^^^^
+    ///   = help: did you mean `image`?
+    /// ");
+    /// ```
+    #[must_use]
+    pub fn render(&self, source: &str) -> String {
+        let mut out = format!("{}[{}]: {}\n", self.severity, self.code, self.message);
+        let pointer = crate::error::bare(&self.pointer);
+        match (self.place, pointer.is_empty()) {
+            (Some(place), true) => out.push_str(&format!(" --> {}:{}\n", place.line, place.column)),
+            (Some(place), false) => {
+                out.push_str(&format!(" --> {}:{} ({pointer})\n", place.line, place.column))
+            }
+            (None, true) => {}
+            (None, false) => out.push_str(&format!(" --> {pointer}\n")),
+        }
+        if let Some(place) = self.place {
+            place.draw(source, &mut out);
+        }
+        if let Some(help) = &self.help {
+            out.push_str(&format!("  = help: {help}\n"));
+        }
+        out
+    }
+
     /// Line of the text, counted from 1; `None` for a manifest that was not read from text.
     #[must_use]
     pub fn line(&self) -> Option<u32> {
-        self.place.as_ref().map(|place| place.line)
+        self.place.map(|place| place.line)
     }
 
     /// Column in characters, counted from 1; `None` for a manifest that was not read from text.
     #[must_use]
     pub fn column(&self) -> Option<u32> {
-        self.place.as_ref().map(|place| place.column)
+        self.place.map(|place| place.column)
     }
 }
 
 impl fmt::Display for Issue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(place) = &self.place {
+        if let Some(place) = self.place {
             write!(f, "{}:{}: ", place.line, place.column)?;
         }
         write!(f, "{}[{}]", self.severity, self.code)?;
@@ -259,6 +235,16 @@ impl ManifestError {
     #[must_use]
     pub fn issues(&self) -> &[Issue] {
         &self.issues
+    }
+
+    /// Draws every issue with its source line; see [`Issue::render`].
+    #[must_use]
+    pub fn render(&self, source: &str) -> String {
+        self.issues
+            .iter()
+            .map(|issue| issue.render(source))
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 }
 

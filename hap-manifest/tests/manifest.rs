@@ -98,6 +98,7 @@ fn everything_wrong_is_told_at_once() {
         ("/volumes/2", IssueCode::WrongType),
         ("/env_vars/2X", IssueCode::InvalidValue),
         ("/env_vars/N", IssueCode::WrongType),
+        ("/env_vars/PORT", IssueCode::ReservedName),
         ("/healthcheck", IssueCode::UnknownField),
     ];
     expected.sort_unstable();
@@ -140,5 +141,5 @@ fn a_builder_tells_everything_at_once() {
         .build()
         .unwrap_err();
     let pointers: Vec<_> = error.issues().iter().map(hap_manifest::Issue::pointer).collect();
-    assert_eq!(pointers, ["/id", "/version", "/cpu_limit"]);
+    assert_eq!(pointers, ["/id", "/version", "/cpu_limit", "/env_vars/PORT"]);
 }

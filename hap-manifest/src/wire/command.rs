@@ -23,6 +23,7 @@ use super::{CommandSet, DecodeError, Map};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(description = "A command for a plugin.")]
 #[non_exhaustive]
 pub struct CommandRequest {
     /// What to do.

@@ -12,6 +12,7 @@ use super::{Map, PROTOCOL_VERSION};
 pub struct Describe {
     /// The protocol versions it speaks.
     #[serde(default)]
+    #[schemars(with = "Vec<ProtocolVersion>")]
     pub protocol: Vec<u32>,
     /// The plugin's id.
     #[serde(default)]
@@ -32,6 +33,15 @@ pub struct Describe {
     #[serde(flatten)]
     pub extra: Map,
 }
+
+/// A version of the protocol, for the schema.
+#[derive(JsonSchema)]
+#[schemars(inline, transparent)]
+struct ProtocolVersion(
+    #[schemars(range(min = 1), transform = crate::newtype::without_format)]
+    #[expect(dead_code, reason = "only the schema is of use")]
+    u32,
+);
 
 impl Describe {
     /// A description in the current protocol version, without schemas.

@@ -19,6 +19,7 @@ use super::Map;
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(description = "The body of every refusal.")]
 #[non_exhaustive]
 pub struct WireError {
     /// False.

@@ -70,6 +70,7 @@ impl Event {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(description = "An event as a plugin sends it: only `type` is required.")]
 #[non_exhaustive]
 pub struct EventDraft {
     /// Version of CloudEvents, if the sender knows it.

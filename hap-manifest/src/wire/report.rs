@@ -12,7 +12,7 @@ use super::Map;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct HealthReport {
-    /// One word; see [`status_kind`](Self::status_kind). `healthy` when absent.
+    /// One word, such as `healthy`, `degraded`, `unhealthy` or `starting`; `healthy` when absent.
     #[serde(default = "healthy")]
     pub status: String,
     /// The plugin that answers.

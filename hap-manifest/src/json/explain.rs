@@ -1,0 +1,124 @@
+//! [`Mistake`]: why a text is not JSON, in words that lead to the fix.
+
+use std::ops::Range;
+
+use crate::error::quoted;
+
+/// Where, why and how to mend it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mistake {
+    pub(crate) span: Range<usize>,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+}
+
+/// What the scanner was waiting for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Document,
+    Entry,
+    AfterEntry,
+    Key,
+    Colon,
+    Value,
+    AfterMember,
+    AfterDocument,
+}
+
+impl Place {
+    const fn expected(self) -> &'static str {
+        match self {
+            Self::Document | Self::Value => "a value",
+            Self::Entry => "a value or ']'",
+            Self::AfterEntry => "',' or ']'",
+            Self::Key => "a key in double quotes or '}'",
+            Self::Colon => "':' after the key",
+            Self::AfterMember => "',' or '}'",
+            Self::AfterDocument => "the end",
+        }
+    }
+}
+
+impl Mistake {
+    pub(super) fn new(span: Range<usize>, message: impl Into<String>) -> Self {
+        Self {
+            span,
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    pub(super) fn with_help(self, help: impl Into<String>) -> Self {
+        Self {
+            help: Some(help.into()),
+            ..self
+        }
+    }
+
+    /// Explains what stands at `at` instead of what belongs at `place`.
+    pub(super) fn unexpected(text: &str, at: usize, place: Place) -> Self {
+        let rest = text.get(at..).unwrap_or_default();
+        let Some(first) = rest.chars().next() else {
+            return Self::end(at, place);
+        };
+        let here = |length: usize| at..at + length;
+        if rest.starts_with("//") || rest.starts_with("/*") || first == '#' {
+            let line = rest.find(['\n', '\r']).unwrap_or(rest.len());
+            let closed = rest.find("*/").map_or(line, |end| end + 2);
+            let length = if rest.starts_with("/*") {
+                closed.min(line)
+            } else {
+                line
+            };
+            return Self::new(here(length), "JSON has no comments").with_help("remove the comment");
+        }
+        if first == '\'' {
+            return Self::new(here(1), "strings and keys are written in double quotes")
+                .with_help("replace ' by \"");
+        }
+        if matches!(first, '\u{201c}' | '\u{201d}' | '\u{201e}') {
+            let message = format!("the quotation mark {first} is not the plain one");
+            return Self::new(here(first.len_utf8()), message).with_help("replace it by \"");
+        }
+        let starts_value = matches!(first, '"' | '{' | '[' | '-') || first.is_alphanumeric();
+        if starts_value && matches!(place, Place::AfterEntry | Place::AfterMember) {
+            return Self::new(here(first.len_utf8()), "a comma is missing before this")
+                .with_help("add ',' after what precedes it");
+        }
+        let length = rest
+            .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))
+            .unwrap_or(rest.len());
+        if let Some(word) = rest.get(..length).filter(|word| !word.is_empty()) {
+            return Self::word(here(length), word, place);
+        }
+        let message = format!("expected {}, found {first:?}", place.expected());
+        Self::new(here(first.len_utf8()), message)
+    }
+
+    fn word(span: Range<usize>, word: &str, place: Place) -> Self {
+        let message = format!("expected {}, found {}", place.expected(), quoted(word));
+        let mistake = Self::new(span, message);
+        match place {
+            Place::AfterDocument => return mistake.with_help("remove what follows the manifest's last '}'"),
+            Place::Key => return mistake.with_help("write keys in double quotes"),
+            Place::Colon => return mistake,
+            _ => {}
+        }
+        match word.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" => mistake.with_help("write true"),
+            "false" | "no" | "off" => mistake.with_help("write false"),
+            "none" | "null" | "nil" | "undefined" => mistake.with_help("write null, or leave the key out"),
+            "nan" | "infinity" | "inf" => mistake.with_help("JSON has no such number"),
+            _ => mistake.with_help("write strings in double quotes"),
+        }
+    }
+
+    fn end(at: usize, place: Place) -> Self {
+        let (message, help) = match place {
+            Place::Document => ("the text is empty", "a manifest is a JSON object"),
+            Place::Entry | Place::AfterEntry => ("the text ends inside a list", "close it with ']'"),
+            _ => ("the text ends inside an object", "close it with '}'"),
+        };
+        Self::new(at..at, message).with_help(help)
+    }
+}

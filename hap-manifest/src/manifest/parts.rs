@@ -1,0 +1,137 @@
+//! Readers of the fields that are more than one value type.
+
+use std::collections::BTreeMap;
+
+use semver::{Version, VersionReq};
+use serde_json::Value;
+
+use crate::check;
+use crate::collect::Collector;
+use crate::error::quoted;
+use crate::fields::{Fields, mismatch, text};
+use crate::listing::line;
+use crate::report::Issue;
+use crate::{Dependency, EnvName, HealthCheck, IssueCode, ParseError, PluginId};
+
+/// Longest value of an environment variable, in bytes.
+const MAX_ENV_VALUE: usize = 32 * 1024;
+/// Longest description, in characters.
+const MAX_DESCRIPTION: usize = 10_000;
+
+pub(super) fn version(text: &str) -> Result<Version, ParseError> {
+    text.parse().map_err(|error: semver::Error| {
+        ParseError::new("version", quoted(text), error).with_help("write for example \"1.0.0\"")
+    })
+}
+
+pub(super) fn version_range(text: &str) -> Result<VersionReq, ParseError> {
+    text.parse().map_err(|error: semver::Error| {
+        ParseError::new("version range", quoted(text), error).with_help("write for example \"^1.2\"")
+    })
+}
+
+pub(super) fn author(text: &str) -> Result<String, ParseError> {
+    if text.is_empty() {
+        Ok(String::new())
+    } else {
+        line("author", text)
+    }
+}
+
+pub(super) fn description(text: &str) -> Result<String, ParseError> {
+    let length = text.chars().count();
+    if length > MAX_DESCRIPTION {
+        let rule = format!("it has {length} characters, at most {MAX_DESCRIPTION} are allowed");
+        return Err(ParseError::new("description", quoted(text), rule));
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn env_vars(fields: &mut Fields<'_, '_>) -> BTreeMap<EnvName, String> {
+    let mut env_vars = BTreeMap::new();
+    for (name, value, at) in fields.entries("env_vars") {
+        if let Ok(name) = name.parse() {
+            fields.report(check::reserved_env(&at, &name));
+        }
+        let collector = fields.collector();
+        let name = name
+            .parse::<EnvName>()
+            .map_err(|error| collector.push(Issue::refused(&at, &error).at_key()));
+        let value = text(value, at, collector, env_value);
+        if let (Ok(name), Some(value)) = (name, value) {
+            env_vars.insert(name, value);
+        }
+    }
+    env_vars
+}
+
+/// The value is not repeated in messages: it may well be a password.
+fn env_value(text: &str) -> Result<String, ParseError> {
+    if text.contains('\0') {
+        return Err(ParseError::hidden(
+            "environment variable",
+            "its value has a NUL character",
+        ));
+    }
+    if text.len() > MAX_ENV_VALUE {
+        let rule = format!(
+            "its value has {} bytes, at most {MAX_ENV_VALUE} are allowed",
+            text.len()
+        );
+        return Err(ParseError::hidden("environment variable", rule));
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn dependency(value: &Value, at: String, collector: &mut Collector) -> Option<Dependency> {
+    if !value.is_object() {
+        return text(value, at, collector, str::parse::<PluginId>).map(Dependency::new);
+    }
+    let mut fields = Fields::of(value, &at, collector)?;
+    let id = fields.required("id", |f, key| f.text(key, str::parse));
+    let version = fields.text("version", version_range);
+    fields.finish();
+    let dependency = Dependency::new(id?);
+    Some(match version {
+        Some(version) => dependency.with_version(version),
+        None => dependency,
+    })
+}
+
+pub(super) fn config_schema(fields: &mut Fields<'_, '_>) -> Option<Value> {
+    let (value, at) = fields.take("config_schema")?;
+    if !(value.is_object() || value.is_boolean()) {
+        let message = mismatch("a JSON Schema, an object", value);
+        fields
+            .collector()
+            .push(Issue::new(at, IssueCode::WrongType, message));
+        return None;
+    }
+    Some(value.clone())
+}
+
+pub(super) fn health_check(outer: &mut Fields<'_, '_>) -> HealthCheck {
+    let Some((value, at)) = outer.take("health_check") else {
+        return HealthCheck::default();
+    };
+    let before = outer.collector().errors();
+    let check = health_check_parts(value, &at, outer.collector()).unwrap_or_default();
+    // With a part refused, the defaults in its place would be held against the others.
+    if outer.collector().errors() == before {
+        outer.report(check::health(&at, &check));
+    }
+    check
+}
+
+fn health_check_parts(value: &Value, at: &str, collector: &mut Collector) -> Option<HealthCheck> {
+    let mut fields = Fields::of(value, at, collector)?;
+    let interval = fields.text("interval", str::parse);
+    let timeout = fields.text("timeout", str::parse);
+    let retries = fields.integer("retries", |number| {
+        let rule = "it must be from 1 to 100";
+        u32::try_from(number).map_err(|_| ParseError::new("health check retries", number, rule))
+    });
+    let start_period = fields.text("start_period", str::parse);
+    fields.finish();
+    Some(HealthCheck::from_parts(interval, timeout, retries, start_period))
+}

@@ -1,0 +1,178 @@
+//! From JSON to a [`Manifest`], collecting everything that is wrong.
+
+use serde_json::Value;
+
+use super::{Manifest, Parsed, parts};
+use crate::check::{self, Endpoints};
+use crate::collect::Collector;
+use crate::fields::{Entry, Fields};
+use crate::json::{self, Mistake, Node};
+use crate::listing::line;
+use crate::place::Place;
+use crate::report::{Issue, ManifestError};
+use crate::{ApiPort, CpuLimit, IssueCode, Listing, PidsLimit, RestartPolicy};
+
+/// Most keys given twice that are told; each comes with its whole pointer.
+const MAX_DUPLICATES: usize = 20;
+
+pub(super) fn from_text(text: &str) -> Result<Parsed, ManifestError> {
+    if text.len() > Manifest::MAX_BYTES {
+        let message = format!(
+            "the manifest has {} bytes, at most {} are allowed",
+            text.len(),
+            Manifest::MAX_BYTES
+        );
+        return Err(ManifestError::new(vec![Issue::new(
+            "",
+            IssueCode::TooLarge,
+            message,
+        )]));
+    }
+    let root = json::scan(text).map_err(|mistake| not_json(text, mistake))?;
+    let value: Value = serde_json::from_str(text).map_err(|error| {
+        // The scanner reads the same language; should the two ever differ, the stricter wins.
+        let issue = Issue::new("", IssueCode::InvalidJson, error.to_string());
+        ManifestError::new(vec![issue.at_place(Place::at(error.line(), error.column()))])
+    })?;
+    let mut collector = Collector::default();
+    duplicates(text, &root, &mut collector);
+    finish(read(&value, &mut collector), collector, |issues| {
+        let mut issues: Vec<_> = issues
+            .into_iter()
+            .map(|issue| issue.located(text, &root))
+            .collect();
+        issues.sort_by_key(Issue::place);
+        issues
+    })
+}
+
+pub(super) fn from_value(value: &Value) -> Result<Parsed, ManifestError> {
+    let mut collector = Collector::default();
+    finish(read(value, &mut collector), collector, |issues| issues)
+}
+
+fn finish(
+    manifest: Option<Manifest>,
+    collector: Collector,
+    arrange: impl FnOnce(Vec<Issue>) -> Vec<Issue>,
+) -> Result<Parsed, ManifestError> {
+    match manifest {
+        Some(manifest) if !collector.refused() => Ok(Parsed {
+            manifest,
+            warnings: arrange(collector.into_issues()),
+        }),
+        _ => Err(ManifestError::new(arrange(collector.into_issues()))),
+    }
+}
+
+fn not_json(text: &str, mistake: Mistake) -> ManifestError {
+    let place = Place::of(text, &mistake.span);
+    let message = format!("not valid JSON: {}", mistake.message);
+    let issue = Issue::new("", IssueCode::InvalidJson, message).at_place(place);
+    ManifestError::new(vec![match mistake.help {
+        Some(help) => issue.with_help(help),
+        None => issue,
+    }])
+}
+
+fn duplicates(text: &str, root: &Node, collector: &mut Collector) {
+    for duplicate in root.duplicates(MAX_DUPLICATES) {
+        let first = Place::of(text, &duplicate.first);
+        let message = format!(
+            "this key is already given on line {}, column {}",
+            first.line, first.column
+        );
+        let issue = Issue::new(duplicate.pointer, IssueCode::DuplicateKey, message);
+        collector.push(
+            issue
+                .with_help("remove one of the two")
+                .at_place(Place::of(text, &duplicate.again)),
+        );
+    }
+}
+
+/// Reads all fields and applies all rules before it gives up for the lack of a required one.
+fn read(value: &Value, collector: &mut Collector) -> Option<Manifest> {
+    let mut fields = Fields::of(value, "", collector)?;
+    let f = &mut fields;
+    let id = f.required("id", |f, key| f.text(key, str::parse));
+    let name = f.required("name", |f, key| f.text(key, |text| line("name", text)));
+    let version = f.required("version", |f, key| f.text(key, parts::version));
+    let description = f.required("description", |f, key| f.text(key, parts::description));
+    let author = f.required("author", |f, key| f.text(key, parts::author));
+    let image = f.required("image", |f, key| f.text(key, str::parse));
+    let api_port = f.integer("api_port", ApiPort::from_number).unwrap_or_default();
+    let cpu_limit = f.number("cpu_limit", CpuLimit::from_cores);
+    let memory_limit = f.text("memory_limit", str::parse);
+    let network_access = f.flag("network_access").unwrap_or(true);
+    let device_access = f.or_default("device_access", || false, Fields::flag);
+    let dockerfile = f
+        .text("dockerfile", |text| line("dockerfile", text))
+        .unwrap_or_else(super::dockerfile);
+    let path = |f: &mut Fields<'_, '_>, key| f.text(key, str::parse);
+    let endpoints = Endpoints {
+        health: f.or_default("health_check_path", super::health_check_path, path),
+        command: f.or_default("command_endpoint", super::command_endpoint, path),
+        status: f.or_default("status_endpoint", super::status_endpoint, path),
+        config: f.or_default("config_endpoint", super::config_endpoint, path),
+    };
+    let env_vars = parts::env_vars(f);
+    let volumes = f.texts("volumes", str::parse);
+    let depends_on = f.list("depends_on", parts::dependency);
+    let listing = Listing::read(f);
+    let config_schema = parts::config_schema(f);
+    let secrets = f.texts("secrets", |text| line("secret", text));
+    let devices = f.texts("devices", str::parse);
+    let capabilities = f.texts("capabilities", str::parse);
+    let user = f.text("user", str::parse);
+    let writable_rootfs = f.flag("writable_rootfs").unwrap_or(false);
+    let tmpfs = f.texts("tmpfs", str::parse);
+    let pids_limit = f.integer("pids_limit", PidsLimit::from_number);
+    let health_check = parts::health_check(f);
+    let stop_timeout = f.text("stop_timeout", str::parse);
+    let restart = f
+        .take("restart")
+        .and_then(|(value, at)| RestartPolicy::read(value, &at, f.collector()));
+    let platform = f.text("platform", parts::version_range);
+
+    f.report(check::endpoints(&endpoints));
+    f.report(check::mounts(&volumes, &tmpfs));
+    f.report(check::depends_on(id.as_ref(), &depends_on));
+    f.report(check::secrets(&secrets, config_schema.as_ref()));
+    f.report(check::devices(&devices, device_access));
+    fields.finish();
+    Some(Manifest {
+        id: id?,
+        name: name?,
+        version: version?,
+        description: description?,
+        author: author?,
+        image: image?,
+        api_port,
+        cpu_limit,
+        memory_limit,
+        network_access,
+        device_access: device_access?,
+        dockerfile,
+        health_check_path: endpoints.health?,
+        command_endpoint: endpoints.command?,
+        status_endpoint: endpoints.status?,
+        config_endpoint: endpoints.config?,
+        env_vars,
+        volumes: Entry::values(volumes),
+        depends_on: Entry::values(depends_on),
+        listing,
+        config_schema,
+        secrets: Entry::values(secrets),
+        devices: Entry::values(devices),
+        capabilities: Entry::values(capabilities),
+        user,
+        writable_rootfs,
+        tmpfs: Entry::values(tmpfs),
+        pids_limit,
+        health_check,
+        stop_timeout,
+        restart,
+        platform,
+    })
+}

@@ -1,0 +1,431 @@
+//! Every issue of a manifest: its place, code, message and help.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a test fails as the test itself does"
+)]
+
+mod golden;
+
+use hap_manifest::{Issue, Manifest, Severity};
+use serde_json::{Value, json};
+
+const GUIDE: &str = include_str!("fixtures/guide.json");
+
+/// The guide's manifest with some fields replaced.
+fn with(fields: &Value) -> String {
+    let mut manifest: Value = serde_json::from_str(GUIDE).unwrap();
+    let object = manifest.as_object_mut().unwrap();
+    object.extend(fields.as_object().unwrap().clone());
+    manifest.to_string()
+}
+
+/// All issues, errors or warnings, without their places.
+fn issues(text: &str) -> Vec<String> {
+    let issues = match Manifest::from_json(text) {
+        Ok(parsed) => parsed.warnings,
+        Err(error) => error.issues().to_vec(),
+    };
+    issues.iter().map(plain).collect()
+}
+
+fn plain(issue: &Issue) -> String {
+    let text = issue.to_string();
+    match issue.line() {
+        Some(line) => text
+            .strip_prefix(&format!("{line}:{}: ", issue.column().unwrap()))
+            .unwrap()
+            .to_owned(),
+        None => text,
+    }
+}
+
+#[track_caller]
+fn check(fields: &Value, expected: &[&str]) {
+    assert_eq!(issues(&with(fields)), expected, "{fields}");
+}
+
+#[test]
+fn values_of_another_type() {
+    check(
+        &json!({"id": 5}),
+        &["error[wrong_type] /id: expected a string, found 5; write \"5\" in quotes"],
+    );
+    check(
+        &json!({"name": ["x"]}),
+        &["error[wrong_type] /name: expected a string, found a list"],
+    );
+    check(
+        &json!({"api_port": "8000"}),
+        &[
+            "error[wrong_type] /api_port: expected a whole number, found the string \"8000\"; write 8000 without quotes",
+        ],
+    );
+    check(
+        &json!({"api_port": 80.5}),
+        &["error[wrong_type] /api_port: expected a whole number, found 80.5"],
+    );
+    check(
+        &json!({"network_access": "no"}),
+        &[
+            "error[wrong_type] /network_access: expected true or false, found the string \"no\"; write true or false, without quotes",
+        ],
+    );
+    check(
+        &json!({"volumes": "/data"}),
+        &["error[wrong_type] /volumes: expected a list, found the string \"/data\"; write [\"/data\"]"],
+    );
+    check(
+        &json!({"env_vars": ["A=b"]}),
+        &["error[wrong_type] /env_vars: expected an object, found a list; write {\"NAME\": \"value\"}"],
+    );
+    check(
+        &json!({"env_vars": {"A": 1}}),
+        &["error[wrong_type] /env_vars/A: expected a string, found 1; write \"1\" in quotes"],
+    );
+    check(
+        &json!({"health_check": "/health"}),
+        &[
+            "error[wrong_type] /health_check: expected an object, found the string \"/health\"; write {\"key\": value}",
+        ],
+    );
+    check(
+        &json!({"config_schema": "schema.json"}),
+        &[
+            "error[wrong_type] /config_schema: expected a JSON Schema, an object, found the string \"schema.json\"",
+        ],
+    );
+    check(
+        &json!({"price": {}}),
+        &["error[wrong_type] /price: expected a number or a string, found an object"],
+    );
+}
+
+#[test]
+fn values_that_break_the_rule_of_their_field() {
+    check(
+        &json!({"name": " "}),
+        &["error[invalid_value] /name: invalid name \" \": it is empty"],
+    );
+    check(
+        &json!({"name": "a\nb"}),
+        &[
+            "error[invalid_value] /name: invalid name \"a\\nb\": it has a line break or another control character",
+        ],
+    );
+    check(
+        &json!({"version": "1.0"}),
+        &[
+            "error[invalid_value] /version: invalid version \"1.0\": unexpected end of input while parsing minor version number; write for example \"1.0.0\"",
+        ],
+    );
+    check(
+        &json!({"platform": "newest"}),
+        &[
+            "error[invalid_value] /platform: invalid version range \"newest\": unexpected character 'n' while parsing major version number; write for example \"^1.2\"",
+        ],
+    );
+    check(
+        &json!({"pids_limit": -1}),
+        &["error[invalid_value] /pids_limit: invalid process limit -1: it must be from 1 to 32768"],
+    );
+    check(
+        &json!({"restart": "sometimes"}),
+        &[
+            "error[invalid_value] /restart: invalid restart mode \"sometimes\": it must be one of \"always\", \"on-failure\" and \"no\"",
+        ],
+    );
+    check(
+        &json!({"restart": {"initial": "1m", "max": "30s"}}),
+        &["error[invalid_value] /restart/initial: invalid restart pause 1m: it is longer than `max`, 30s"],
+    );
+    check(
+        &json!({"price": -1}),
+        &["error[invalid_value] /price: invalid price -1: it is negative"],
+    );
+    check(
+        &json!({"env_vars": {"A": "\0"}}),
+        &["error[invalid_value] /env_vars/A: invalid environment variable: its value has a NUL character"],
+    );
+    check(
+        &json!({"health_check": {"retries": 0}}),
+        &["error[health_timing] /health_check: invalid health check retries 0: it must be from 1 to 100"],
+    );
+}
+
+#[test]
+fn unknown_fields_are_warnings_with_a_proposal() {
+    check(
+        &json!({"Image": "x", "healthcheck": {}, "colour": 1}),
+        &[
+            "warning[unknown_field] /Image: unknown field `Image`; did you mean `image`?",
+            "warning[unknown_field] /colour: unknown field `colour`",
+            "warning[unknown_field] /healthcheck: unknown field `healthcheck`; did you mean `health_check`?",
+        ],
+    );
+    check(
+        &json!({"health_check": {"intervall": "10s"}}),
+        &[
+            "warning[unknown_field] /health_check/intervall: unknown field `intervall`; did you mean `interval`?",
+        ],
+    );
+    check(
+        &json!({"depends_on": [{"id": "x", "verison": "1"}]}),
+        &["warning[unknown_field] /depends_on/0/verison: unknown field `verison`; did you mean `version`?"],
+    );
+    let text = with(&json!({"colour": 1}));
+    let parsed = Manifest::from_json(&text).unwrap();
+    assert_eq!(parsed.warnings[0].severity(), Severity::Warning);
+    assert_eq!(
+        Manifest::from_json_strict(&text).unwrap_err().issues(),
+        parsed.warnings
+    );
+}
+
+#[test]
+fn names_that_only_the_host_sets() {
+    for name in hap_manifest::env::RESERVED {
+        check(
+            &json!({"env_vars": {*name: "x"}}),
+            &[&format!(
+                "error[reserved_name] /env_vars/{name}: the environment variable {name} is set by the host; remove it or choose another name"
+            )],
+        );
+    }
+}
+
+#[test]
+fn mounts_that_get_in_each_others_way() {
+    check(
+        &json!({"volumes": ["/"]}),
+        &[
+            "error[invalid_value] /volumes/0: invalid container path \"/\": it would cover the whole container; name a directory, such as \"/data\"",
+        ],
+    );
+    for (path, reserved) in [
+        ("/proc", "/proc"),
+        ("/sys/fs", "/sys"),
+        ("/dev/shm", "/dev"),
+        ("/run/hap/x", "/run/hap"),
+        ("/run", "/run/hap"),
+    ] {
+        check(
+            &json!({"volumes": [path]}),
+            &[&format!(
+                "error[reserved_path] /volumes/0: nothing can be mounted at {path}: {reserved} is kept for the container itself; choose another directory, such as \"/data\""
+            )],
+        );
+    }
+    check(
+        &json!({"volumes": ["/tmp/x"]}),
+        &[
+            "error[reserved_path] /volumes/0: nothing can be mounted at /tmp/x: /tmp is kept in memory; choose another directory, such as \"/data\"",
+        ],
+    );
+    check(
+        &json!({"volumes": ["/data", "/x", "/data"]}),
+        &["error[duplicate_entry] /volumes/2: /data is already listed at /volumes/0; remove it"],
+    );
+    check(
+        &json!({"volumes": ["/data/a", "/database", "/data"]}),
+        &[
+            "error[overlapping_paths] /volumes/2: the volume /data overlaps /data/a at /volumes/0; keep the outer one only: it holds what is below it",
+        ],
+    );
+    check(
+        &json!({"volumes": ["/data"], "tmpfs": ["/data", "/proc/x", "/run", "/run"]}),
+        &[
+            "error[overlapping_paths] /tmpfs/0: /data is already a volume at /volumes/0; keep data that must last as a volume, and remove it here",
+            "error[reserved_path] /tmpfs/1: nothing can be mounted at /proc/x: /proc is kept for the container itself; choose another directory, such as \"/data\"",
+            "error[duplicate_entry] /tmpfs/3: /run is already listed at /tmpfs/2; remove it",
+        ],
+    );
+    check(
+        &json!({"volumes": ["/data", "/process", "/device"], "tmpfs": ["/tmp", "/run", "/data/cache"]}),
+        &[],
+    );
+    // The index is that of the text, though an entry before it was refused.
+    check(
+        &json!({"volumes": ["x", "/proc"]}),
+        &[
+            "error[invalid_value] /volumes/0: invalid container path \"x\": it must begin with '/'; write \"/x\"",
+            "error[reserved_path] /volumes/1: nothing can be mounted at /proc: /proc is kept for the container itself; choose another directory, such as \"/data\"",
+        ],
+    );
+}
+
+#[test]
+fn endpoints_that_collide() {
+    check(
+        &json!({"command_endpoint": "/config/"}),
+        &[
+            "error[endpoint_collision] /config_endpoint: commands and configuration are both posted to /config/; give one of them another path",
+        ],
+    );
+    check(
+        &json!({"command_endpoint": "/api", "config_endpoint": "/api"}),
+        &[
+            "error[endpoint_collision] /config_endpoint: commands and configuration are both posted to /api; give one of them another path",
+        ],
+    );
+    check(
+        &json!({"status_endpoint": "/health"}),
+        &[
+            "warning[endpoint_collision] /status_endpoint: health and status are both asked from /health; give the status a path of its own, so that health stays quick to answer",
+        ],
+    );
+    check(
+        &json!({"status_endpoint": "/describe"}),
+        &[
+            "error[endpoint_collision] /status_endpoint: /describe is the path of another call of the protocol; choose another path",
+        ],
+    );
+    // One path for two methods is one object in many a framework.
+    check(
+        &json!({"status_endpoint": "/api", "command_endpoint": "/api"}),
+        &[],
+    );
+    // What was refused is not held against its default.
+    check(
+        &json!({"command_endpoint": "config", "config_endpoint": "/command"}),
+        &[
+            "error[invalid_value] /command_endpoint: invalid endpoint path \"config\": it must begin with '/'; write \"/config\"",
+        ],
+    );
+}
+
+#[test]
+fn dependencies_that_never_end() {
+    check(
+        &json!({"depends_on": ["broker", {"id": "my-plugin"}, {"id": "broker", "version": "^1"}]}),
+        &[
+            "error[self_dependency] /depends_on/1: the plugin my-plugin depends on itself and would never start; remove it",
+            "error[duplicate_entry] /depends_on/2: broker is already listed at /depends_on/0; remove it",
+        ],
+    );
+    check(
+        &json!({"depends_on": [{"version": "^1"}]}),
+        &["error[missing_field] /depends_on/0/id: `id` is required; add \"id\" to the object"],
+    );
+}
+
+#[test]
+fn secrets_that_the_configuration_lacks() {
+    let schema = json!({"type": "object", "properties": {"password": {}, "topic": {}}});
+    check(
+        &json!({"config_schema": schema, "secrets": ["pasword", "topic", "key", "topic"]}),
+        &[
+            "error[unknown_secret] /secrets/0: `pasword` is not a property of `config_schema`; did you mean `password`?",
+            "error[unknown_secret] /secrets/2: `key` is not a property of `config_schema`; name a top-level key of the configuration",
+            "error[duplicate_entry] /secrets/3: `topic` is already listed at /secrets/1; remove it",
+        ],
+    );
+    // Nothing can be told without a schema, or with one whose properties are elsewhere.
+    check(&json!({"secrets": ["password"]}), &[]);
+    check(
+        &json!({"config_schema": {"properties": {"a": {}}, "allOf": [{"properties": {"b": {}}}]}, "secrets": ["b"]}),
+        &[],
+    );
+}
+
+#[test]
+fn health_checks_that_overlap() {
+    check(
+        &json!({"health_check": {"interval": "5s", "timeout": "5s"}}),
+        &[
+            "error[health_timing] /health_check: invalid health check timeout 5s: it must be shorter than the interval, 5s",
+        ],
+    );
+    // A refused interval is told once, and not compared by its default.
+    check(
+        &json!({"health_check": {"interval": "x", "timeout": "15s"}}),
+        &[
+            "error[invalid_value] /health_check/interval: invalid duration \"x\": it must begin with a digit; write for example \"10s\"",
+        ],
+    );
+}
+
+#[test]
+fn devices_without_access() {
+    check(
+        &json!({"devices": ["/dev/ttyUSB0"]}),
+        &[
+            "error[devices_without_access] /devices: `devices` are listed, but `device_access` is false; add \"device_access\": true",
+        ],
+    );
+    check(&json!({"devices": ["/dev/ttyUSB0"], "device_access": true}), &[]);
+}
+
+#[test]
+fn lists_are_bounded() {
+    let many: Vec<_> = (0..257).map(|n| format!("/data{n}")).collect();
+    check(
+        &json!({"volumes": many}),
+        &["error[too_many] /volumes: 257 entries, at most 256 are allowed"],
+    );
+}
+
+#[test]
+fn reports_are_bounded() {
+    let many: serde_json::Map<_, _> = (0..500).map(|n| (format!("unknown_{n}"), Value::Null)).collect();
+    let warnings = Manifest::from_json(&with(&Value::Object(many))).unwrap().warnings;
+    assert_eq!(warnings.len(), 101);
+    assert!(
+        warnings
+            .iter()
+            .any(|issue| issue.message() == "400 more problems are not listed")
+    );
+}
+
+#[test]
+fn large_and_deep_texts_are_refused() {
+    let large = format!("{}{{}}", " ".repeat(Manifest::MAX_BYTES));
+    assert_eq!(
+        issues(&large),
+        ["error[too_large]: the manifest has 1048578 bytes, at most 1048576 are allowed"]
+    );
+    let deep = "[".repeat(1_000_000);
+    assert_eq!(
+        issues(&deep),
+        ["error[invalid_json]: not valid JSON: lists and objects are nested more than 127 deep"]
+    );
+}
+
+#[test]
+fn what_is_no_object_is_refused() {
+    assert_eq!(
+        issues("[]"),
+        ["error[wrong_type]: expected an object, found a list; write {\"key\": value}"]
+    );
+    assert_eq!(
+        issues("{} x"),
+        [
+            "error[invalid_json]: not valid JSON: expected the end, found \"x\"; remove what follows the manifest's last '}'"
+        ]
+    );
+}
+
+#[test]
+fn places_are_told_in_order_of_the_text() {
+    let source = include_str!("fixtures/mistakes.json");
+    let error = Manifest::from_json(source).unwrap_err();
+    golden::check("tests/fixtures/mistakes.list.txt", &format!("{error}\n"));
+    golden::check("tests/fixtures/mistakes.drawn.txt", &error.render(source));
+}
+
+#[test]
+fn a_report_cannot_steer_a_terminal() {
+    let hostile = "{\"\u{1b}[2J\u{202e}\": \"\u{1b}\"";
+    let error = Manifest::from_json(hostile).unwrap_err();
+    let escaped = with(&json!({"id": "\u{1b}[2J", "\u{1b}[2J\u{9b}": 1, "name": "\u{202e}x\u{0}"}));
+    let error2 = Manifest::from_json(&escaped).unwrap_err();
+    for text in [
+        error.to_string(),
+        error.render(hostile),
+        error2.to_string(),
+        error2.render(&escaped),
+    ] {
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+        assert!(!text.contains('\u{202e}'), "{text:?}");
+    }
+}
