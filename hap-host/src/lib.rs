@@ -24,6 +24,7 @@ pub use self::{
     options::{InstallOptions, Shutdown, UninstallOptions},
     reconcile::{HealthPolicy, RestartPolicy},
     state::{Desired, Failure, FailureCause, Phase, PluginState},
+    store::EventRetention,
 };
 
 /// What a fallible call of this crate returns.

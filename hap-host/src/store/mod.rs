@@ -1,1 +1,293 @@
 //! What must survive a kill at any instant: wanted state, secrets and received events.
+//!
+//! One SQLite database in a folder of its own. A change is on the disk, synced, before its call returns. Database
+//! calls block, so they run on two [lanes](lane::Lane) in the runtime's blocking pool: one that writes, one that
+//! reads. No type of the database library leaves this module.
+
+mod append;
+mod fail;
+mod folder;
+mod lane;
+mod page;
+mod plugin;
+mod retention;
+mod schema;
+mod source;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use hap_manifest::{PluginId, wire::Event};
+use serde_json::Value;
+use time::OffsetDateTime;
+use tokio::sync::watch;
+
+pub use self::retention::EventRetention;
+use self::{
+    append::Batch,
+    folder::{Claim, Folder},
+    lane::Lane,
+    plugin::{Column, PluginRow, json},
+    writer::{Read, Reader, Write, Writer},
+};
+pub(crate) use self::{
+    append::{Appended, STATUS},
+    page::{Entry, Filter, Page, StoredEvent},
+    plugin::{Loaded, PluginRecord},
+};
+use crate::{Desired, Error, ErrorKind};
+
+/// How long an opener waits for an owner that is just going.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
+const LOCK_POLL: Duration = Duration::from_millis(20);
+
+/// The supervisor's memory on disk. Clones share it.
+///
+/// Calls queue up in order and each has a deadline. Dropping the last clone gives up the folder at once.
+///
+/// # Cancel safety
+/// A change whose future is dropped may or may not happen; it never happens by half.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    writer: Lane<Writer>,
+    reader: Lane<Reader>,
+    last: watch::Receiver<u64>,
+}
+
+/// What retention did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Pruned {
+    /// Events whose content was removed.
+    pub(crate) forgotten: u64,
+    /// Events of which nothing is remembered any more.
+    pub(crate) erased: u64,
+}
+
+impl Pruned {
+    fn add(&mut self, (forgotten, erased): (u64, u64)) {
+        self.forgotten += forgotten;
+        self.erased += erased;
+    }
+}
+
+impl Store {
+    /// Opens the store in a folder, making what is missing, with the default retention.
+    pub(crate) async fn open(folder: PathBuf) -> Result<(Self, Loaded), Error> {
+        Self::open_with(folder, EventRetention::default()).await
+    }
+
+    /// Opens the store in a folder, making what is missing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`] when another supervisor owns the folder, when the database is damaged or of a newer
+    /// format, and when the disk fails; [`ErrorKind::InvalidInput`] when the folder is shared with others.
+    pub(crate) async fn open_with(
+        folder: PathBuf,
+        retention: EventRetention,
+    ) -> Result<(Self, Loaded), Error> {
+        let folder = claim(folder).await?;
+        let (writer, reader, last, loaded) = blocking(move || {
+            let writer = schema::open_writer(&folder.database())?;
+            let reader = schema::open_reader(&folder.database())?;
+            let loaded = plugin::load(&reader)?;
+            let last = page::last_seq(&reader).map_err(fail::sql("read the events"))?;
+            let (sender, last) = watch::channel(last);
+            let folder = Arc::new(folder);
+            let writer = Writer::new(writer, retention, sender, Arc::clone(&folder));
+            Ok((writer, Reader::new(reader, folder), last, loaded))
+        })
+        .await?;
+        Ok((
+            Self {
+                writer: Lane::new(writer),
+                reader: Lane::new(reader),
+                last,
+            },
+            loaded,
+        ))
+    }
+
+    /// Finishes what is queued and gives up the folder, while clones may live on: their calls then fail with
+    /// [`ErrorKind::ShuttingDown`].
+    pub(crate) async fn close(&self) {
+        self.writer.close().await;
+        self.reader.close().await;
+    }
+
+    /// Stores a plugin, over the one of the same id if there is one.
+    pub(crate) async fn put_plugin(&self, record: &PluginRecord) -> Result<(), Error> {
+        let row = PluginRow::of(record)?;
+        self.write(move |writer| plugin::put(writer.connection(), &row))
+            .await
+    }
+
+    /// Stores what is wanted. [`ErrorKind::NotInstalled`] for an unknown plugin.
+    pub(crate) async fn set_desired(&self, id: &PluginId, desired: Desired) -> Result<(), Error> {
+        self.set(id, Column::Desired, Some(json("desired state", &desired)?))
+            .await
+    }
+
+    /// Stores the configuration. [`ErrorKind::NotInstalled`] for an unknown plugin.
+    pub(crate) async fn set_config(&self, id: &PluginId, config: Option<Value>) -> Result<(), Error> {
+        let config = config.map(|config| json("configuration", &config)).transpose()?;
+        self.set(id, Column::Config, config).await
+    }
+
+    /// Stores what image was last run. [`ErrorKind::NotInstalled`] for an unknown plugin.
+    pub(crate) async fn set_image(&self, id: &PluginId, image: &str) -> Result<(), Error> {
+        self.set(id, Column::Image, Some(image.to_owned())).await
+    }
+
+    async fn set(&self, id: &PluginId, column: Column, value: Option<String>) -> Result<(), Error> {
+        let id = id.clone();
+        self.write(move |writer| plugin::set(writer.connection(), &id, column, value.as_deref()))
+            .await
+    }
+
+    /// Removes a plugin, its keys, its last status and the memory of its event ids. Events that it sent stay as
+    /// long as retention keeps them. Fine when it is gone already.
+    pub(crate) async fn remove_plugin(&self, id: &PluginId) -> Result<(), Error> {
+        let id = id.clone();
+        self.write(move |writer| plugin::remove(writer.connection(), &id))
+            .await
+    }
+
+    /// Reads a fact of the supervisor.
+    pub(crate) async fn meta(&self, key: &str) -> Result<Option<String>, Error> {
+        let key = key.to_owned();
+        self.read(move |connection| plugin::meta(connection, &key)).await
+    }
+
+    /// Stores a fact of the supervisor.
+    pub(crate) async fn set_meta(&self, key: &str, value: &str) -> Result<(), Error> {
+        let (key, value) = (key.to_owned(), value.to_owned());
+        self.write(move |writer| plugin::set_meta(writer.connection(), &key, &value))
+            .await
+    }
+
+    /// Adds events to the log, all or none, and returns when they are on the disk. An event whose id the plugin
+    /// used before is not added again.
+    pub(crate) async fn append_events(
+        &self,
+        plugin: PluginId,
+        events: Vec<Event>,
+        received: OffsetDateTime,
+    ) -> Result<Vec<Appended>, Error> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        let batch = Batch::new(plugin, events, received)?;
+        self.writer.ask(|reply| Write::Append { batch, reply }).await
+    }
+
+    /// Reads the log after a cursor.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] for a cursor that this log has never reached.
+    pub(crate) async fn events_since(
+        &self,
+        after: u64,
+        limit: usize,
+        filter: &Filter,
+    ) -> Result<Page, Error> {
+        let filter = filter.clone();
+        self.read(move |connection| page::read(connection, after, limit, &filter))
+            .await
+    }
+
+    /// The oldest event that can still be read.
+    pub(crate) async fn oldest_seq(&self) -> Result<Option<u64>, Error> {
+        self.read(|connection| page::oldest_seq(connection)).await
+    }
+
+    /// The number of the last event ever stored, 0 before the first.
+    pub(crate) fn last_seq(&self) -> u64 {
+        *self.last.borrow()
+    }
+
+    /// Follows [`Store::last_seq`]. Ends with the store.
+    pub(crate) fn watch_last_seq(&self) -> watch::Receiver<u64> {
+        self.last.clone()
+    }
+
+    /// The last event of type `status` that a plugin sent, also when retention took it from the log.
+    pub(crate) async fn last_status(&self, plugin: &PluginId) -> Result<Option<StoredEvent>, Error> {
+        let plugin = plugin.clone();
+        self.read(move |connection| page::last_status(connection, &plugin))
+            .await
+    }
+
+    /// Removes what is older than retention allows. Bounds by number and size are kept at every append already.
+    pub(crate) async fn prune_events(&self, now: OffsetDateTime) -> Result<Pruned, Error> {
+        let mut all = Pruned::default();
+        loop {
+            // In steps, so that events that arrive meanwhile are stored in between.
+            let step = self.write(move |writer| writer.prune_step(now)).await?;
+            if step == Pruned::default() {
+                return Ok(all);
+            }
+            all.add((step.forgotten, step.erased));
+        }
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Writer) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.writer
+            .ask(|reply| {
+                Write::Other(Box::new(move |writer| {
+                    // The caller may have gone; the change stands.
+                    let _ = reply.send(work(writer));
+                }))
+            })
+            .await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut rusqlite::Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.reader
+            .ask(|reply| -> Read {
+                Box::new(move |connection| {
+                    // Nobody to tell when the caller has gone.
+                    let _ = reply.send(work(connection));
+                })
+            })
+            .await
+    }
+}
+
+/// Takes the folder, waiting a moment for an owner that is just going.
+async fn claim(path: PathBuf) -> Result<Folder, Error> {
+    let mut waited = Duration::ZERO;
+    loop {
+        let at = path.clone();
+        match blocking(move || Folder::claim(&at)).await? {
+            Claim::Ours(folder) => return Ok(folder),
+            Claim::Taken { owner } if waited >= LOCK_WAIT => {
+                return Err(folder::taken(Path::new(&path), &owner));
+            }
+            Claim::Taken { .. } => {
+                tokio::time::sleep(LOCK_POLL).await;
+                waited += LOCK_POLL;
+            }
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::new(ErrorKind::Store, "the store could not be opened").with_source(error)),
+    }
+}

@@ -1,0 +1,142 @@
+//! Adds received events to the log.
+
+use hap_manifest::{PluginId, wire::Event};
+use rusqlite::{Connection, OptionalExtension as _, params};
+use time::OffsetDateTime;
+
+use super::{EventRetention, fail, plugin::json, source::Source};
+use crate::Error;
+
+/// The type of an event that reports a plugin's status.
+pub(crate) const STATUS: &str = "status";
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Appended {
+    /// Its place in the log; that of the first delivery for a repeated one.
+    pub(crate) seq: u64,
+    /// It was there already.
+    pub(crate) duplicate: bool,
+}
+
+/// Events on their way into the log.
+#[derive(Debug)]
+pub(super) struct Batch {
+    plugin: PluginId,
+    received: i64,
+    events: Vec<Prepared>,
+}
+
+#[derive(Debug)]
+struct Prepared {
+    id: String,
+    kind: String,
+    body: String,
+}
+
+impl Batch {
+    pub(super) fn new(plugin: PluginId, events: Vec<Event>, received: OffsetDateTime) -> Result<Self, Error> {
+        let events = events
+            .into_iter()
+            .map(|event| {
+                let body = json("event", &event)?;
+                Ok(Prepared {
+                    id: event.id,
+                    kind: event.r#type,
+                    body,
+                })
+            })
+            .collect::<Result<_, Error>>()?;
+        Ok(Self {
+            plugin,
+            received: micros(received),
+            events,
+        })
+    }
+}
+
+/// Appends several batches in one transaction, so that they share the wait for the disk.
+pub(super) fn append_all(
+    connection: &mut Connection,
+    batches: &[&Batch],
+    retention: &EventRetention,
+) -> Result<Vec<Vec<Appended>>, Error> {
+    (|| {
+        let transaction = connection.transaction()?;
+        let appended = batches
+            .iter()
+            .map(|batch| append(&transaction, batch, retention))
+            .collect::<Result<_, _>>()?;
+        transaction.commit()?;
+        Ok(appended)
+    })()
+    .map_err(fail::sql("store the events"))
+}
+
+fn append(
+    connection: &Connection,
+    batch: &Batch,
+    retention: &EventRetention,
+) -> rusqlite::Result<Vec<Appended>> {
+    let plugin = batch.plugin.as_str();
+    let mut source = Source::read(connection, plugin)?;
+    // Looked up first rather than left to the index: an insert that the index refuses would use up a number, and
+    // readers take a missing number for a lost event.
+    let mut find = connection.prepare_cached("SELECT seq FROM events WHERE plugin = ?1 AND id = ?2")?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO events (plugin, id, kind, received, bytes, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    let mut appended = Vec::with_capacity(batch.events.len());
+    for event in &batch.events {
+        let known: Option<i64> = find.query_row([plugin, &event.id], |row| row.get(0)).optional()?;
+        if let Some(seq) = known {
+            appended.push(Appended {
+                seq: unsigned(seq),
+                duplicate: true,
+            });
+            continue;
+        }
+        let bytes = event.body.len();
+        insert.execute(params![
+            plugin,
+            event.id,
+            event.kind,
+            batch.received,
+            signed(bytes),
+            event.body
+        ])?;
+        let seq = connection.last_insert_rowid();
+        source.kept += 1;
+        source.kept_bytes += signed(bytes);
+        if event.kind == STATUS {
+            source.note_status(connection, seq, batch.received, &event.body)?;
+        }
+        appended.push(Appended {
+            seq: unsigned(seq),
+            duplicate: false,
+        });
+    }
+    source.apply(connection, retention)?;
+    source.write(connection)?;
+    Ok(appended)
+}
+
+/// Microseconds since 1970: what the database holds of a time.
+pub(super) fn micros(time: OffsetDateTime) -> i64 {
+    i64::try_from(time.unix_timestamp_nanos() / 1000).unwrap_or(i64::MAX)
+}
+
+/// The time of [`micros`]; the epoch for what is none.
+pub(super) fn time_of(micros: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+/// Row numbers are positive.
+pub(super) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+/// The database's integers end at half of ours; no count or size gets there.
+pub(super) fn signed<N: TryInto<i64>>(number: N) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
+}

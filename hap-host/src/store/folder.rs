@@ -1,0 +1,182 @@
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io::{self, Read as _, Seek as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+use super::fail;
+use crate::{Error, ErrorKind};
+
+const LOCK: &str = "hap.lock";
+const DATABASE: &str = "hap.db";
+/// What SQLite puts beside the database.
+const COMPANIONS: [&str; 2] = ["hap.db-wal", "hap.db-shm"];
+
+/// The folder of a store, owned by this process until dropped.
+///
+/// It holds every plugin's secrets in clear text, so nobody but the owner may read its files or replace them.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    /// Holds the lock: the system gives it up when the file is closed, also after a kill.
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes the folder where it is missing, closes it to others and takes its lock. `None` when another owner has it.
+    pub(super) fn claim(path: &Path) -> Result<Claim, Error> {
+        create(path)?;
+        // SQLite is told to follow no link, so the way to the folder must not hold one either.
+        let path = path
+            .canonicalize()
+            .map_err(fail::io(format!("find the folder {}", path.display())))?;
+        close_to_others(&path)?;
+
+        let at = path.join(LOCK);
+        let mut lock = private_file(&at).map_err(fail::io(format!("open {}", at.display())))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Ok(Claim::Taken {
+                    owner: read_owner(&mut lock),
+                });
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(fail::io(format!("lock {}", at.display()))(error));
+            }
+        }
+        // Only for the message that a second opener prints, so a failure to write it is no reason to stop.
+        if let Err(error) = write_owner(&mut lock) {
+            tracing::debug!(%error, "could not note the owner in the lock file");
+        }
+
+        let database = path.join(DATABASE);
+        private_file(&database).map_err(fail::io(format!("open {}", database.display())))?;
+        for name in COMPANIONS {
+            restrict_if_there(&path.join(name))?;
+        }
+        Ok(Claim::Ours(Self { path, _lock: lock }))
+    }
+
+    pub(super) fn database(&self) -> PathBuf {
+        self.path.join(DATABASE)
+    }
+}
+
+/// What came of [`Folder::claim`].
+#[derive(Debug)]
+pub(super) enum Claim {
+    Ours(Folder),
+    Taken { owner: String },
+}
+
+/// The error that tells a second opener what is going on.
+pub(super) fn taken(path: &Path, owner: &str) -> Error {
+    let owner = if owner.is_empty() {
+        String::new()
+    } else {
+        format!(" (process {owner})")
+    };
+    Error::new(
+        ErrorKind::Store,
+        format!(
+            "the folder {} is in use by another supervisor{owner}; stop that one, or give this one a folder of its own",
+            path.display()
+        ),
+    )
+}
+
+fn read_owner(lock: &mut File) -> String {
+    let mut text = String::new();
+    match lock.take(20).read_to_string(&mut text) {
+        Ok(_) => text.chars().filter(char::is_ascii_digit).collect(),
+        Err(_) => String::new(),
+    }
+}
+
+fn write_owner(lock: &mut File) -> io::Result<()> {
+    lock.set_len(0)?;
+    lock.rewind()?;
+    write!(lock, "{}", std::process::id())
+}
+
+fn create(path: &Path) -> Result<(), Error> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(path)
+        .map_err(fail::io(format!("make the folder {}", path.display())))
+}
+
+/// Opens a file that only its owner may read, and takes wider permissions off one that exists.
+fn private_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options
+            .mode(0o600)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        if file.metadata()?.permissions().mode() & 0o077 != 0 {
+            file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        }
+    }
+    Ok(file)
+}
+
+fn restrict_if_there(path: &Path) -> Result<(), Error> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => private_file(path)
+            .map(drop)
+            .map_err(fail::io(format!("open {}", path.display()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(fail::io(format!("look at {}", path.display()))(error)),
+    }
+}
+
+/// Takes the folder's permissions off everybody else, provided that it is ours alone.
+///
+/// A folder that holds other things, such as `/tmp` or a home, is refused rather than changed under its other users.
+#[cfg(unix)]
+fn close_to_others(path: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let doing = || format!("look at the folder {}", path.display());
+    let mode = fs::metadata(path)
+        .map_err(fail::io(doing()))?
+        .permissions()
+        .mode()
+        & 0o777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    let mut entries = fs::read_dir(path).map_err(fail::io(doing()))?;
+    let ours = path.join(DATABASE).exists() || entries.next().is_none();
+    if !ours {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!(
+                "the folder {} holds other things and is open to other users (mode {mode:o}); \
+                 name a folder for the supervisor alone, or set its mode to 700",
+                path.display()
+            ),
+        ));
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(fail::io(format!(
+        "set the mode of the folder {} to 700",
+        path.display()
+    )))
+}
+
+#[cfg(not(unix))]
+fn close_to_others(_: &Path) -> Result<(), Error> {
+    Ok(())
+}

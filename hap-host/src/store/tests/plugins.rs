@@ -1,0 +1,151 @@
+use rusqlite::Connection;
+
+use super::*;
+use crate::ErrorKind;
+
+fn assert_same(left: &PluginRecord, right: &PluginRecord) {
+    assert_eq!(left.manifest, right.manifest);
+    assert_eq!(left.desired, right.desired);
+    assert_eq!(left.config, right.config);
+    assert_eq!(left.token.expose(), right.token.expose());
+    assert_eq!(left.webhook_secret.expose(), right.webhook_secret.expose());
+    assert_eq!(left.image_id, right.image_id);
+    assert_eq!(left.program, right.program);
+}
+
+#[tokio::test]
+async fn a_plugin_comes_back_as_it_was_stored() {
+    let folder = folder();
+    let mut wanted = record("light");
+    let store = open(&folder).await;
+    store.put_plugin(&wanted).await.unwrap();
+    drop(store);
+
+    let (store, loaded) = Store::open(folder.path().to_path_buf()).await.unwrap();
+    assert!(loaded.corrupt.is_empty());
+    assert_eq!(loaded.plugins.len(), 1);
+    assert_same(&loaded.plugins[0], &wanted);
+
+    wanted.config = None;
+    wanted.program = None;
+    wanted.image_id = None;
+    wanted.desired = Desired::Removed { with_data: true };
+    store.put_plugin(&wanted).await.unwrap();
+    drop(store);
+    let (_store, loaded) = Store::open(folder.path().to_path_buf()).await.unwrap();
+    assert_same(&loaded.plugins[0], &wanted);
+}
+
+#[tokio::test]
+async fn each_part_of_a_plugin_changes_by_itself() {
+    let folder = folder();
+    let store = open(&folder).await;
+    let light = id("light");
+    store.put_plugin(&record("light")).await.unwrap();
+    store.set_desired(&light, Desired::Stopped).await.unwrap();
+    store.set_config(&light, Some(json!({"level": 3}))).await.unwrap();
+    store.set_image(&light, "sha256:1").await.unwrap();
+    store.set_meta("port", "4711").await.unwrap();
+    store.set_meta("port", "4712").await.unwrap();
+    drop(store);
+
+    let (store, loaded) = Store::open(folder.path().to_path_buf()).await.unwrap();
+    let mut wanted = record("light");
+    wanted.desired = Desired::Stopped;
+    wanted.config = Some(json!({"level": 3}));
+    wanted.image_id = Some("sha256:1".to_owned());
+    assert_same(&loaded.plugins[0], &wanted);
+    assert_eq!(store.meta("port").await.unwrap().as_deref(), Some("4712"));
+    assert_eq!(store.meta("host").await.unwrap(), None);
+
+    store.set_config(&light, None).await.unwrap();
+    store.remove_plugin(&light).await.unwrap();
+    store.remove_plugin(&light).await.unwrap();
+    let gone = store.set_desired(&light, Desired::Running).await.unwrap_err();
+    assert_eq!(gone.kind(), ErrorKind::NotInstalled);
+    drop(store);
+    let (_store, loaded) = Store::open(folder.path().to_path_buf()).await.unwrap();
+    assert!(loaded.plugins.is_empty());
+}
+
+#[tokio::test]
+async fn a_corrupt_row_costs_one_plugin_and_stays_as_it_is() {
+    let folder = folder();
+    let store = open(&folder).await;
+    for name in [
+        "a-config",
+        "b-desired",
+        "c-manifest",
+        "d-other",
+        "e-secret",
+        "f-token",
+        "good",
+    ] {
+        store.put_plugin(&record(name)).await.unwrap();
+    }
+    drop(store);
+    let vandal = Connection::open(folder.path().join("hap.db")).unwrap();
+    for (name, change) in [
+        ("a-config", "config = '{'"),
+        ("b-desired", "desired = '\"dancing\"'"),
+        ("c-manifest", "manifest = '{}'"),
+        (
+            "d-other",
+            "manifest = (SELECT manifest FROM plugins WHERE id = 'good')",
+        ),
+        ("e-secret", "webhook_secret = 'whsec_hunter2'"),
+        ("f-token", "token = 'hunter2'"),
+    ] {
+        let changed = vandal
+            .execute(&format!("UPDATE plugins SET {change} WHERE id = '{name}'"), [])
+            .unwrap();
+        assert_eq!(changed, 1);
+    }
+    vandal
+        .execute("INSERT INTO plugins SELECT '../x', manifest, desired, config, token, webhook_secret, NULL, NULL FROM plugins WHERE id = 'good'", [])
+        .unwrap();
+    drop(vandal);
+
+    let (store, loaded) = Store::open(folder.path().to_path_buf()).await.unwrap();
+    let good: Vec<_> = loaded
+        .plugins
+        .iter()
+        .map(|record| record.manifest.id().as_str())
+        .collect();
+    assert_eq!(good, ["good"]);
+    let corrupt: Vec<_> = loaded
+        .corrupt
+        .iter()
+        .map(|entry| entry.id_text.as_str())
+        .collect();
+    assert_eq!(
+        corrupt,
+        [
+            "../x",
+            "a-config",
+            "b-desired",
+            "c-manifest",
+            "d-other",
+            "e-secret",
+            "f-token"
+        ]
+    );
+    assert!(!format!("{:?}", loaded.corrupt).contains("hunter2"));
+    drop(store);
+
+    let rows: i64 = Connection::open(folder.path().join("hap.db"))
+        .unwrap()
+        .query_row("SELECT count(*) FROM plugins", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(rows, 8);
+}
+
+#[test]
+fn no_secret_shows_in_debug() {
+    let record = record("light");
+    let text = format!("{record:?}");
+    assert!(text.contains("light"));
+    assert!(!text.contains("hunter2"));
+    assert!(!text.contains(record.token.expose()));
+    assert!(!text.contains(&record.webhook_secret.expose()));
+}

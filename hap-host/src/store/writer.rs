@@ -1,0 +1,175 @@
+use std::{collections::VecDeque, sync::Arc};
+
+use rusqlite::Connection;
+use time::OffsetDateTime;
+use tokio::sync::{oneshot, watch};
+
+use super::{
+    Appended, EventRetention, Pruned,
+    append::{self, Batch, micros},
+    fail,
+    folder::Folder,
+    lane::Worker,
+    source::Source,
+};
+use crate::Error;
+
+/// Batches that share one transaction: enough to share the wait for the disk, few enough that none waits long.
+const GROUP: usize = 64;
+/// Rows of one plugin that retention works on before it lets others in.
+const PRUNE_STEP: i64 = 1000;
+
+/// The one that writes.
+pub(super) struct Writer {
+    // Closed before the folder is given up.
+    connection: Connection,
+    retention: EventRetention,
+    last: watch::Sender<u64>,
+    _folder: Arc<Folder>,
+}
+
+/// Where the places of appended events are told.
+type AppendReply = oneshot::Sender<Result<Vec<Appended>, Error>>;
+
+/// What a [`Writer`] does.
+pub(super) enum Write {
+    Append { batch: Batch, reply: AppendReply },
+    Other(Box<dyn FnOnce(&mut Writer) + Send>),
+}
+
+impl Writer {
+    pub(super) fn new(
+        connection: Connection,
+        retention: EventRetention,
+        last: watch::Sender<u64>,
+        folder: Arc<Folder>,
+    ) -> Self {
+        Self {
+            connection,
+            retention,
+            last,
+            _folder: folder,
+        }
+    }
+
+    pub(super) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    fn append(&mut self, mut group: Vec<(Batch, AppendReply)>) {
+        let batches: Vec<_> = group.iter().map(|(batch, _)| batch).collect();
+        match append::append_all(&mut self.connection, &batches, &self.retention) {
+            Ok(appended) => {
+                let last = appended
+                    .iter()
+                    .flatten()
+                    .map(|appended| appended.seq)
+                    .max()
+                    .unwrap_or(0);
+                // After the commit, so that whoever is woken finds the rows.
+                self.last.send_if_modified(|known| {
+                    let news = last > *known;
+                    *known = last.max(*known);
+                    news
+                });
+                for ((_, reply), appended) in group.into_iter().zip(appended) {
+                    // The caller may have gone; the events are stored all the same.
+                    let _ = reply.send(Ok(appended));
+                }
+            }
+            Err(error) if group.len() == 1 => {
+                if let Some((_, reply)) = group.pop() {
+                    let _ = reply.send(Err(error));
+                }
+            }
+            // Each by itself, so that what one of them meets is not the others' failure.
+            Err(_) => group.into_iter().for_each(|one| self.append(vec![one])),
+        }
+    }
+
+    /// One bounded step of retention by age.
+    pub(super) fn prune_step(&mut self, now: OffsetDateTime) -> Result<Pruned, Error> {
+        let kept_for = self.retention.longest();
+        let forget_before = micros(now - kept_for);
+        let erase_before = micros(now - kept_for.max(EventRetention::MEMORY));
+        (|| {
+            let mut pruned = Pruned::default();
+            let transaction = self.connection.transaction()?;
+            for plugin in Source::plugins(&transaction)? {
+                let mut source = Source::read(&transaction, &plugin)?;
+                let before = source.clone();
+                pruned.add(source.expire(&transaction, forget_before, erase_before, PRUNE_STEP)?);
+                // The bounds may be narrower than those that the last host had.
+                pruned.add(source.apply(&transaction, &self.retention)?);
+                if source != before {
+                    source.write(&transaction)?;
+                }
+            }
+            transaction.commit()?;
+            if pruned == Pruned::default() {
+                // Freed pages go back to the disk a few at a time, so that this too is short.
+                self.connection
+                    .query_row("PRAGMA incremental_vacuum(256)", [], |_| Ok(()))
+                    .or_else(none_is_fine)?;
+            }
+            Ok(pruned)
+        })()
+        .map_err(fail::sql("remove old events"))
+    }
+}
+
+fn none_is_fine(error: rusqlite::Error) -> rusqlite::Result<()> {
+    match error {
+        rusqlite::Error::QueryReturnedNoRows => Ok(()),
+        error => Err(error),
+    }
+}
+
+impl Worker for Writer {
+    type Job = Write;
+
+    fn run(&mut self, jobs: Vec<Write>) {
+        let mut jobs = VecDeque::from(jobs);
+        let mut group = Vec::new();
+        while let Some(job) = jobs.pop_front() {
+            match job {
+                Write::Append { batch, reply } => {
+                    group.push((batch, reply));
+                    if group.len() < GROUP && matches!(jobs.front(), Some(Write::Append { .. })) {
+                        continue;
+                    }
+                    self.append(std::mem::take(&mut group));
+                }
+                Write::Other(work) => work(self),
+            }
+        }
+    }
+}
+
+/// The one that reads, beside the writer.
+pub(super) struct Reader {
+    connection: Connection,
+    _folder: Arc<Folder>,
+}
+
+impl Reader {
+    pub(super) fn new(connection: Connection, folder: Arc<Folder>) -> Self {
+        Self {
+            connection,
+            _folder: folder,
+        }
+    }
+}
+
+/// What a [`Reader`] does.
+pub(super) type Read = Box<dyn FnOnce(&mut Connection) + Send>;
+
+impl Worker for Reader {
+    type Job = Read;
+
+    fn run(&mut self, jobs: Vec<Read>) {
+        for job in jobs {
+            job(&mut self.connection);
+        }
+    }
+}
