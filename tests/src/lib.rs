@@ -1,1 +1,3 @@
-//! tests
+//! What the end-to-end tests of the plugin platform share.
+
+pub mod docker;

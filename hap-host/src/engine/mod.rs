@@ -21,6 +21,8 @@ use std::{fmt, net::IpAddr, time::Duration};
 use async_trait::async_trait;
 use hap_manifest::ImageRef;
 
+#[cfg(feature = "docker")]
+pub use self::docker::{DockerEngine, SubnetPool};
 pub use self::{
     build::{BuildContext, Progress, ProgressSink},
     error::{EngineError, EngineErrorKind},

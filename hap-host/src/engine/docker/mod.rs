@@ -1,1 +1,213 @@
 //! The engine over the API of Docker.
+
+mod build;
+mod client;
+mod container;
+mod context;
+mod convert;
+mod failure;
+mod ignore;
+mod image;
+mod lines;
+mod network;
+mod pull;
+mod stats;
+mod stream;
+mod subnet;
+mod volume;
+
+use std::{env, fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use hap_manifest::{ImageRef, PluginId};
+use tokio::sync::Mutex;
+
+use self::client::Client;
+pub use self::subnet::SubnetPool;
+use super::{
+    BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineError, EngineErrorKind,
+    EngineEvent, EngineStream, ImageId, InstanceName, LogLine, LogOptions, Observed, Platform, ProgressSink,
+    StatsSample,
+};
+
+/// Where Docker listens unless told otherwise.
+const DEFAULT_URI: &str = "unix:///var/run/docker.sock";
+
+/// Runs plugins in Docker containers.
+///
+/// Each instance gets two bridge networks with inter-container communication off, one of them without a way out.
+/// Containers drop all capabilities, gain no privileges, see their image read-only, and are held to the limits of
+/// their spec. A container, volume or network without the labels of a supervisor is never touched.
+///
+/// Docker filters what a container sends *through* the host, not what it sends *to* it: a plugin on either network
+/// reaches every port that the host listens on at all of its addresses. Bind other services to loopback, or filter
+/// the host's input from the plugins' subnets.
+///
+/// Cloning is cheap; clones share one client.
+///
+/// The client library logs whole requests, environment and secrets included, at level `debug` under the target
+/// `bollard`: keep that target at `info` in what is logged.
+///
+/// ```no_run
+/// use hap_host::engine::{DockerEngine, Engine, InstanceName};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = DockerEngine::connect().await?;
+/// println!("Docker {}", engine.version().await?);
+/// let platform = engine.prepare(&InstanceName::default()).await?;
+/// println!("plugins find this host at {}", platform.isolated_gateway);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct DockerEngine {
+    client: Client,
+    pool: SubnetPool,
+    /// One at a time within this process: two at once would each make a network and then remove one of them.
+    preparing: Arc<Mutex<()>>,
+}
+
+impl DockerEngine {
+    /// Connects to the engine that `DOCKER_HOST` names, else to the usual socket.
+    ///
+    /// # Errors
+    /// [`EngineErrorKind::Unavailable`] when no engine answers there, with what to do about it;
+    /// [`EngineErrorKind::Unsupported`] for an address of another kind than `unix://`, `tcp://` and `http://`.
+    pub async fn connect() -> Result<Self, EngineError> {
+        let uri = env::var("DOCKER_HOST").ok().filter(|uri| !uri.is_empty());
+        let uri = uri.unwrap_or_else(|| DEFAULT_URI.to_owned());
+        if uri.starts_with("tcp://") && env::var("DOCKER_TLS_VERIFY").is_ok_and(|verify| !verify.is_empty()) {
+            return Err(EngineError::new(
+                EngineErrorKind::Unsupported,
+                "connect",
+                uri,
+                "DOCKER_TLS_VERIFY asks for TLS, which this engine does not speak: reach Docker through a Unix \
+                 socket or a tunnel",
+            ));
+        }
+        Self::connect_to(&uri).await
+    }
+
+    /// Connects to the engine at `uri`, such as `unix:///var/run/docker.sock` or `tcp://127.0.0.1:2375`.
+    ///
+    /// # Errors
+    /// As for [`connect`](Self::connect).
+    pub async fn connect_to(uri: &str) -> Result<Self, EngineError> {
+        let client = Client::new(uri)?;
+        let engine = Self {
+            client,
+            pool: SubnetPool::default(),
+            preparing: Arc::default(),
+        };
+        engine.version().await?;
+        Ok(engine)
+    }
+
+    /// Takes the subnets of new networks from another pool. Networks that exist keep theirs.
+    #[must_use]
+    pub fn with_subnet_pool(mut self, pool: SubnetPool) -> Self {
+        self.pool = pool;
+        self
+    }
+
+    /// Where this engine is reached.
+    #[must_use]
+    pub fn uri(&self) -> &str {
+        self.client.uri()
+    }
+}
+
+impl fmt::Debug for DockerEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DockerEngine")
+            .field("uri", &self.uri())
+            .field("pool", &self.pool)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Engine for DockerEngine {
+    fn capabilities(&self) -> EngineCapabilities {
+        EngineCapabilities::new("docker", true, true)
+    }
+
+    async fn version(&self) -> Result<String, EngineError> {
+        let version = self
+            .client
+            .call("version", "docker", self.client.docker().version())
+            .await?;
+        Ok(version.version.unwrap_or_else(|| "unknown".to_owned()))
+    }
+
+    async fn prepare(&self, instance: &InstanceName) -> Result<Platform, EngineError> {
+        let _one_at_a_time = self.preparing.lock().await;
+        network::prepare(&self.client, self.pool, instance).await
+    }
+
+    async fn teardown(&self, instance: &InstanceName) -> Result<(), EngineError> {
+        let _one_at_a_time = self.preparing.lock().await;
+        network::teardown(&self.client, instance).await
+    }
+
+    async fn image(&self, image: &ImageRef) -> Result<ImageId, EngineError> {
+        image::inspect(&self.client, image).await
+    }
+
+    async fn pull(&self, image: &ImageRef, progress: ProgressSink) -> Result<ImageId, EngineError> {
+        pull::pull(&self.client, image, &progress).await
+    }
+
+    async fn build(
+        &self,
+        context: &BuildContext,
+        tag: &ImageRef,
+        progress: ProgressSink,
+    ) -> Result<ImageId, EngineError> {
+        build::build(&self.client, context, tag, &progress).await
+    }
+
+    async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {
+        container::create(&self.client, spec).await
+    }
+
+    async fn start(&self, id: &ContainerId) -> Result<(), EngineError> {
+        container::start(&self.client, id).await
+    }
+
+    async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<(), EngineError> {
+        container::stop(&self.client, id, grace).await
+    }
+
+    async fn kill(&self, id: &ContainerId) -> Result<(), EngineError> {
+        container::kill(&self.client, id).await
+    }
+
+    async fn remove(&self, id: &ContainerId) -> Result<(), EngineError> {
+        container::remove(&self.client, id).await
+    }
+
+    async fn remove_volumes(&self, instance: &InstanceName, plugin: &PluginId) -> Result<(), EngineError> {
+        volume::remove_all(&self.client, instance, plugin).await
+    }
+
+    async fn inspect(&self, id: &ContainerId) -> Result<Observed, EngineError> {
+        container::inspect(&self.client, id).await
+    }
+
+    async fn list(&self, instance: &InstanceName) -> Result<Vec<Observed>, EngineError> {
+        container::list(&self.client, instance).await
+    }
+
+    fn events(&self, instance: &InstanceName) -> EngineStream<EngineEvent> {
+        stream::events(&self.client, instance)
+    }
+
+    fn logs(&self, id: &ContainerId, options: &LogOptions) -> EngineStream<LogLine> {
+        stream::logs(&self.client, id, options)
+    }
+
+    async fn stats(&self, id: &ContainerId) -> Result<StatsSample, EngineError> {
+        stats::sample(&self.client, id).await
+    }
+}

@@ -1,0 +1,118 @@
+use std::{sync::Arc, time::Duration};
+
+use bollard::{Docker, errors::Error as ClientError};
+
+use super::failure::Failure;
+
+/// Longest that a call may take which only reads or writes the engine's books.
+pub(super) const CONTROL_DEADLINE: Duration = Duration::from_secs(30);
+
+/// The client library's own deadline covers the time until the engine begins to answer, for every kind of call.
+/// It only has to be longer than each of ours.
+const LIBRARY_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The client library with the engine's address, which it does not tell and error texts need.
+#[derive(Clone)]
+pub(super) struct Client {
+    docker: Docker,
+    uri: Arc<str>,
+}
+
+impl Client {
+    pub(super) fn new(uri: &str) -> Result<Self, Failure> {
+        let docker =
+            Docker::connect_with_host(uri).map_err(|error| Failure::new("connect", "docker", uri, error))?;
+        Ok(Self {
+            docker: docker.with_timeout(LIBRARY_TIMEOUT),
+            uri: uri.into(),
+        })
+    }
+
+    pub(super) const fn docker(&self) -> &Docker {
+        &self.docker
+    }
+
+    pub(super) fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// Awaits one control call under the usual deadline.
+    pub(super) async fn call<T>(
+        &self,
+        operation: &'static str,
+        subject: &str,
+        call: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, Failure> {
+        self.call_within(CONTROL_DEADLINE, operation, subject, call).await
+    }
+
+    /// Awaits one call under a deadline of its own.
+    pub(super) async fn call_within<T>(
+        &self,
+        deadline: Duration,
+        operation: &'static str,
+        subject: &str,
+        call: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, Failure> {
+        match tokio::time::timeout(deadline, call).await {
+            Ok(result) => result.map_err(|error| self.failure(operation, subject, error)),
+            Err(_) => Err(Failure::timeout(
+                operation,
+                subject,
+                format!(
+                    "the Docker engine at {} did not answer within {deadline:?}",
+                    self.uri
+                ),
+            )),
+        }
+    }
+
+    pub(super) fn failure(&self, operation: &'static str, subject: &str, error: ClientError) -> Failure {
+        Failure::new(operation, subject, &self.uri, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::UnixListener;
+
+    use super::*;
+    use crate::engine::EngineErrorKind;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_engine_that_accepts_and_never_answers_ends_at_the_deadline() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("silent.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let client = Client::new(&format!("unix://{}", path.display())).unwrap();
+        let failure = client
+            .call("version", "docker", client.docker().version())
+            .await
+            .unwrap_err();
+        assert_eq!(failure.kind(), EngineErrorKind::Timeout);
+        assert!(
+            failure.message().contains("did not answer within 30s"),
+            "{}",
+            failure.message()
+        );
+        drop(listener);
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_nobody_serves_is_unavailable_with_the_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gone.sock");
+        drop(UnixListener::bind(&path).unwrap());
+        let client = Client::new(&format!("unix://{}", path.display())).unwrap();
+        let failure = client
+            .call("version", "docker", client.docker().version())
+            .await
+            .unwrap_err();
+        assert_eq!(failure.kind(), EngineErrorKind::Unavailable);
+        assert!(
+            failure.message().contains("(Connection refused"),
+            "{}",
+            failure.message()
+        );
+    }
+}

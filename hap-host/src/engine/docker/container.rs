@@ -1,0 +1,228 @@
+use std::{collections::HashMap, time::Duration};
+
+use bollard::{
+    models::ContainerInspectResponse,
+    query_parameters::{
+        CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptions,
+        ListContainersOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions,
+        StopContainerOptionsBuilder,
+    },
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{
+    client::{CONTROL_DEADLINE, Client},
+    convert,
+    failure::Failure,
+    network, volume,
+};
+use crate::engine::{
+    ContainerId, ContainerSpec, EngineError, EngineErrorKind, InstanceName, Observed, labels,
+};
+
+/// Containers that are inspected at the same time when all are listed.
+const CONCURRENT_INSPECTS: usize = 8;
+
+/// How often to look whether a removal that somebody else began has ended.
+const REMOVAL_POLL: Duration = Duration::from_millis(100);
+
+pub(super) async fn create(client: &Client, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {
+    let network = network::id(client, &spec.instance, spec.network).await?;
+    volume::ensure(client, spec).await?;
+    let options = CreateContainerOptionsBuilder::default().name(&spec.name).build();
+    let body = convert::create_body(spec, &network);
+    let created = client
+        .call(
+            "create",
+            &spec.name,
+            client.docker().create_container(Some(options), body),
+        )
+        .await
+        .map_err(|failure| explain_create(failure, spec))?;
+    for warning in created.warnings {
+        // Such as a kernel that cannot limit swap: the container exists, with less than was asked for.
+        tracing::warn!(plugin = %spec.plugin, warning, "the engine does not enforce everything");
+    }
+    Ok(ContainerId::new(created.id))
+}
+
+fn explain_create(failure: Failure, spec: &ContainerSpec) -> EngineError {
+    if failure.is(404) && failure.message().to_ascii_lowercase().contains("no such image") {
+        let message = format!(
+            "image {} is not on this machine and creating never pulls: pull or build it",
+            spec.image
+        );
+        failure.with_message(message).into()
+    } else {
+        failure.into()
+    }
+}
+
+pub(super) async fn start(client: &Client, id: &ContainerId) -> Result<(), EngineError> {
+    owned(client, "start", id).await?;
+    let started = client
+        .docker()
+        .start_container(id.as_str(), None::<StartContainerOptions>);
+    client
+        .call("start", &id.to_string(), started)
+        .await
+        .map_err(Into::into)
+}
+
+/// A container that is gone is down, too.
+pub(super) async fn stop(client: &Client, id: &ContainerId, grace: Duration) -> Result<(), EngineError> {
+    let Some(id) = gone_is_fine(owned(client, "stop", id).await)? else {
+        return Ok(());
+    };
+    // The engine counts in seconds: part of one is rounded up, so that a plugin gets what it was promised.
+    let seconds = grace
+        .as_secs()
+        .saturating_add(u64::from(grace.subsec_nanos() > 0));
+    let options = StopContainerOptionsBuilder::default()
+        .t(i32::try_from(seconds).unwrap_or(i32::MAX))
+        .build();
+    let stopped = client.docker().stop_container(id.as_str(), Some(options));
+    let deadline = grace.saturating_add(CONTROL_DEADLINE);
+    match client
+        .call_within(deadline, "stop", &id.to_string(), stopped)
+        .await
+    {
+        Err(failure) if failure.is(404) => Ok(()),
+        done => done.map_err(Into::into),
+    }
+}
+
+pub(super) async fn kill(client: &Client, id: &ContainerId) -> Result<(), EngineError> {
+    let Some(id) = gone_is_fine(owned(client, "kill", id).await)? else {
+        return Ok(());
+    };
+    let killed = client
+        .docker()
+        .kill_container(id.as_str(), None::<KillContainerOptions>);
+    match client.call("kill", &id.to_string(), killed).await {
+        // 409: it does not run.
+        Err(failure) if failure.is(404) || failure.is(409) => Ok(()),
+        done => done.map_err(Into::into),
+    }
+}
+
+pub(super) async fn remove(client: &Client, id: &ContainerId) -> Result<(), EngineError> {
+    let Some(id) = gone_is_fine(owned(client, "remove", id).await)? else {
+        return Ok(());
+    };
+    // `v` removes the volumes that the image made without a name; named ones stay.
+    let options = RemoveContainerOptionsBuilder::default()
+        .force(true)
+        .v(true)
+        .build();
+    let removed = client.docker().remove_container(id.as_str(), Some(options));
+    match client.call("remove", &id.to_string(), removed).await {
+        Err(failure) if failure.is(404) => Ok(()),
+        // 409: somebody else is removing it.
+        Err(failure) if failure.is(409) => until_gone(client, &id, failure).await,
+        done => done.map_err(Into::into),
+    }
+}
+
+async fn until_gone(client: &Client, id: &ContainerId, removal: Failure) -> Result<(), EngineError> {
+    let gone = async {
+        loop {
+            match inspect_raw(client, "remove", id).await {
+                Ok(_) => tokio::time::sleep(REMOVAL_POLL).await,
+                Err(failure) if failure.is(404) => return Ok(()),
+                Err(failure) => return Err(EngineError::from(failure)),
+            }
+        }
+    };
+    match tokio::time::timeout(CONTROL_DEADLINE, gone).await {
+        Ok(done) => done,
+        Err(_) => Err(removal.into()),
+    }
+}
+
+pub(super) async fn inspect(client: &Client, id: &ContainerId) -> Result<Observed, EngineError> {
+    let found = inspect_raw(client, "inspect", id).await?;
+    convert::observed(&found).ok_or_else(|| foreign("inspect", id))
+}
+
+pub(super) async fn list(client: &Client, instance: &InstanceName) -> Result<Vec<Observed>, EngineError> {
+    let filters = HashMap::from([("label", vec![format!("{}={instance}", labels::INSTANCE)])]);
+    let options = ListContainersOptionsBuilder::default()
+        .all(true)
+        .filters(&filters)
+        .build();
+    let listed = client
+        .call(
+            "list",
+            instance.as_str(),
+            client.docker().list_containers(Some(options)),
+        )
+        .await?;
+    let ids = listed
+        .into_iter()
+        .filter_map(|container| container.id)
+        .map(ContainerId::new);
+    // The list itself has neither the exit code nor the moment of the start.
+    let observed: Vec<Option<Observed>> = stream::iter(ids)
+        .map(async |id| match inspect_raw(client, "list", &id).await {
+            Ok(found) => Ok(observe_listed(&id, &found)),
+            Err(failure) if failure.is(404) => Ok(None),
+            Err(failure) => Err(EngineError::from(failure)),
+        })
+        .buffered(CONCURRENT_INSPECTS)
+        .try_collect()
+        .await?;
+    Ok(observed.into_iter().flatten().collect())
+}
+
+fn observe_listed(id: &ContainerId, found: &ContainerInspectResponse) -> Option<Observed> {
+    let observed = convert::observed(found);
+    if observed.is_none() {
+        tracing::warn!(container = %id, "a container with our instance label names no plugin and is left alone");
+    }
+    observed
+}
+
+/// Looks before anything is done to a container: what no supervisor made is never touched.
+async fn owned(
+    client: &Client,
+    operation: &'static str,
+    id: &ContainerId,
+) -> Result<ContainerId, EngineError> {
+    let found = inspect_raw(client, operation, id).await?;
+    if convert::is_ours(&found) {
+        Ok(id.clone())
+    } else {
+        Err(foreign(operation, id))
+    }
+}
+
+fn gone_is_fine(owned: Result<ContainerId, EngineError>) -> Result<Option<ContainerId>, EngineError> {
+    match owned {
+        Err(error) if error.kind() == EngineErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
+    }
+}
+
+async fn inspect_raw(
+    client: &Client,
+    operation: &'static str,
+    id: &ContainerId,
+) -> Result<ContainerInspectResponse, Failure> {
+    let found = client
+        .docker()
+        .inspect_container(id.as_str(), None::<InspectContainerOptions>);
+    client.call(operation, &id.to_string(), found).await
+}
+
+fn foreign(operation: &'static str, id: &ContainerId) -> EngineError {
+    EngineError::new(
+        EngineErrorKind::Rejected,
+        operation,
+        id.to_string(),
+        format!(
+            "the container has no label {} of a supervisor, so it is somebody else's and left alone",
+            labels::INSTANCE
+        ),
+    )
+}

@@ -1,0 +1,164 @@
+use std::{collections::HashMap, time::SystemTime};
+
+use bollard::{
+    models::EventMessage,
+    query_parameters::{EventsOptionsBuilder, LogsOptions, LogsOptionsBuilder},
+};
+use futures_util::{StreamExt, stream};
+use hap_manifest::PluginId;
+
+use super::{
+    client::Client,
+    lines::{LineAssembler, is_before},
+};
+use crate::engine::{
+    ContainerId, EngineEvent, EngineEventKind, EngineStream, InstanceName, LogLine, LogOptions, labels,
+};
+
+/// What may change a container's state. Without naming them, each check of health would add three more.
+const EVENTS: [&str; 8] = [
+    "start", "die", "destroy", "oom", "pause", "unpause", "rename", "update",
+];
+
+pub(super) fn events(client: &Client, instance: &InstanceName) -> EngineStream<EngineEvent> {
+    let filters = HashMap::from([
+        ("type", vec!["container".to_owned()]),
+        ("label", vec![format!("{}={instance}", labels::INSTANCE)]),
+        ("event", EVENTS.map(str::to_owned).to_vec()),
+    ]);
+    // The request goes out with the first poll, which may be later than the call: the engine is asked for what
+    // came since, so that nothing falls between.
+    let options = EventsOptionsBuilder::default()
+        .since(&now())
+        .filters(&filters)
+        .build();
+    let client = client.clone();
+    let subject = instance.to_string();
+    let events = client.docker().events(Some(options)).filter_map(move |message| {
+        let event = match message {
+            Ok(message) => event(&message).map(Ok),
+            Err(error) => Some(Err(client.failure("events", &subject, error).into())),
+        };
+        std::future::ready(event)
+    });
+    Box::pin(events)
+}
+
+/// The engine reads seconds and nine digits behind a point.
+fn now() -> String {
+    let since_epoch = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    format!("{}.{:09}", since_epoch.as_secs(), since_epoch.subsec_nanos())
+}
+
+/// `None` for a container that names no plugin: the same that listing leaves out.
+fn event(message: &EventMessage) -> Option<EngineEvent> {
+    let actor = message.actor.as_ref()?;
+    let plugin = PluginId::new(actor.attributes.as_ref()?.get(labels::PLUGIN_ID)?).ok()?;
+    let kind = match message.action.as_deref()? {
+        "start" => EngineEventKind::Started,
+        "die" => EngineEventKind::Died,
+        "destroy" => EngineEventKind::Removed,
+        _ => EngineEventKind::Changed,
+    };
+    Some(EngineEvent::new(
+        plugin,
+        ContainerId::new(actor.id.as_deref()?),
+        kind,
+    ))
+}
+
+pub(super) fn logs(client: &Client, id: &ContainerId, options: &LogOptions) -> EngineStream<LogLine> {
+    let since = options.wanted_since();
+    let client = client.clone();
+    let subject = id.to_string();
+    let frames = client.docker().logs(id.as_str(), Some(logs_options(options)));
+    let mut lines = LineAssembler::default();
+    // A last item tells the end, so that a line without its line end is not lost.
+    let ended = frames.map(Some).chain(stream::iter([None]));
+    let lines = ended.flat_map(move |frame| {
+        let items = match frame {
+            Some(Ok(frame)) => lines.push(&frame),
+            None => lines.finish(),
+            Some(Err(error)) => {
+                return stream::iter(vec![Err(client.failure("logs", &subject, error).into())]);
+            }
+        };
+        let wanted = items.into_iter().filter(|line| !is_before(line, since)).map(Ok);
+        stream::iter(wanted.collect::<Vec<_>>())
+    });
+    Box::pin(lines)
+}
+
+fn logs_options(options: &LogOptions) -> LogsOptions {
+    let tail = options
+        .wanted_tail()
+        .map_or_else(|| "all".to_owned(), |lines| lines.to_string());
+    let since = options
+        .wanted_since()
+        .and_then(|since| since.duration_since(SystemTime::UNIX_EPOCH).ok());
+    let since = since.map_or(0, |since| i32::try_from(since.as_secs()).unwrap_or(i32::MAX));
+    LogsOptionsBuilder::default()
+        .follow(options.wants_follow())
+        .stdout(true)
+        .stderr(true)
+        .timestamps(true)
+        .since(since)
+        .tail(&tail)
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn message(action: &str) -> EventMessage {
+        serde_json::from_value(serde_json::json!({
+            "Type": "container", "Action": action,
+            "Actor": { "ID": "abc", "Attributes": { "hap.instance": "home", "hap.plugin.id": "light" } }
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn actions_become_kinds() {
+        for (action, kind) in [
+            ("start", EngineEventKind::Started),
+            ("die", EngineEventKind::Died),
+            ("destroy", EngineEventKind::Removed),
+            ("oom", EngineEventKind::Changed),
+            ("pause", EngineEventKind::Changed),
+        ] {
+            let event = event(&message(action)).unwrap();
+            assert_eq!(
+                (event.kind, event.plugin.as_str(), event.container.as_str()),
+                (kind, "light", "abc")
+            );
+        }
+    }
+
+    #[test]
+    fn an_event_without_a_plugin_is_left_out() {
+        let mut unnamed = message("die");
+        if let Some(attributes) = unnamed.actor.as_mut().and_then(|actor| actor.attributes.as_mut()) {
+            attributes.remove(labels::PLUGIN_ID);
+        }
+        assert_eq!(event(&unnamed), None);
+    }
+
+    #[test]
+    fn log_options_are_handed_on_with_whole_seconds() {
+        let since = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_900);
+        let options = logs_options(&LogOptions::default().follow(true).tail(5).since(since));
+        assert_eq!(
+            (options.follow, options.tail.as_str(), options.since),
+            (true, "5", 1_700_000_000)
+        );
+        assert!(options.stdout && options.stderr && options.timestamps);
+        let all = logs_options(&LogOptions::default());
+        assert_eq!((all.follow, all.tail.as_str(), all.since), (false, "all", 0));
+    }
+}

@@ -1,0 +1,140 @@
+use std::{collections::HashMap, fmt, thread};
+
+use bollard::{
+    Docker,
+    query_parameters::{
+        ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
+        RemoveContainerOptionsBuilder, RemoveVolumeOptions,
+    },
+};
+use hap_host::engine::{ContainerSpec, DockerEngine, Engine, InstanceName, ResourceLimits, labels};
+use hap_manifest::{ImageRef, PluginId};
+use uuid::Uuid;
+
+use super::{OWNER, probe};
+
+/// A supervisor's name that nobody else uses. Dropping it removes every container, network and volume of that name,
+/// also when the test panics.
+pub struct Instance {
+    name: InstanceName,
+    engine: DockerEngine,
+    /// Keeps the image of the probe while any instance of this process lives.
+    _image: probe::Lease,
+}
+
+impl Instance {
+    /// Takes a new name on the engine of this machine; `None` when there is none, as [`engine`](super::engine) says.
+    ///
+    /// # Panics
+    /// In CI when there is no engine.
+    pub async fn new() -> Option<Self> {
+        let engine = super::engine().await?;
+        // The front of the id is the time, which is the same for tests that begin together.
+        let id = Uuid::now_v7().simple().to_string();
+        let name = InstanceName::new(&format!("t-{}", id.get(20..)?)).ok()?;
+        Some(Self {
+            name,
+            engine,
+            _image: probe::Lease::take(),
+        })
+    }
+
+    /// The name.
+    #[must_use]
+    pub const fn name(&self) -> &InstanceName {
+        &self.name
+    }
+
+    /// The engine.
+    #[must_use]
+    pub const fn engine(&self) -> &DockerEngine {
+        &self.engine
+    }
+
+    /// The engine as its clients hold it.
+    #[must_use]
+    pub fn dyn_engine(&self) -> std::sync::Arc<dyn Engine> {
+        std::sync::Arc::new(self.engine.clone())
+    }
+
+    /// A spec of a plugin of this instance on port 8000 with 64 MiB, one core and 64 processes.
+    ///
+    /// # Panics
+    /// When `plugin` is no id of a plugin.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a wrong id is a mistake in the test")]
+    pub fn spec(&self, plugin: &str, image: &ImageRef) -> ContainerSpec {
+        let id = PluginId::new(plugin).expect("the test names a valid plugin id");
+        let name = format!("hap-{}-{plugin}", self.name);
+        let limits = ResourceLimits::new(64 << 20, 1_000_000_000, 64);
+        ContainerSpec::new(name, id, self.name.clone(), image.to_string(), limits, 8000)
+    }
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Instance({})", self.name)
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let (name, uri) = (self.name.to_string(), self.engine.uri().to_owned());
+        // The test's own runtime may be the one that is unwinding, so the work has a thread and a runtime of its own.
+        let swept = thread::spawn(move || on_own_runtime(sweep(&uri, &name))).join();
+        #[expect(
+            clippy::print_stderr,
+            reason = "there is no other way to tell from a destructor"
+        )]
+        if !matches!(swept, Ok(Ok(()))) {
+            eprintln!("leftovers of {} may remain: {swept:?}", self.name);
+        }
+    }
+}
+
+/// Runs a future to its end on a thread that has no runtime.
+pub(super) fn on_own_runtime(
+    work: impl Future<Output = Result<(), bollard::errors::Error>>,
+) -> Result<(), bollard::errors::Error> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
+}
+
+/// Removes what carries the labels of one instance, and nothing else.
+async fn sweep(uri: &str, name: &str) -> Result<(), bollard::errors::Error> {
+    let docker = Docker::connect_with_host(uri)?;
+    for label in [labels::INSTANCE, OWNER] {
+        let filters = HashMap::from([("label", vec![format!("{label}={name}")])]);
+        let containers = ListContainersOptionsBuilder::default()
+            .all(true)
+            .filters(&filters)
+            .build();
+        for container in docker.list_containers(Some(containers)).await? {
+            let forced = RemoveContainerOptionsBuilder::default()
+                .force(true)
+                .v(true)
+                .build();
+            docker
+                .remove_container(&container.id.unwrap_or_default(), Some(forced))
+                .await?;
+        }
+        let networks = ListNetworksOptionsBuilder::default().filters(&filters).build();
+        for network in docker.list_networks(Some(networks)).await? {
+            docker.remove_network(&network.id.unwrap_or_default()).await?;
+        }
+        let volumes = ListVolumesOptionsBuilder::default().filters(&filters).build();
+        for volume in docker
+            .list_volumes(Some(volumes))
+            .await?
+            .volumes
+            .unwrap_or_default()
+        {
+            docker
+                .remove_volume(&volume.name, None::<RemoveVolumeOptions>)
+                .await?;
+        }
+    }
+    Ok(())
+}
