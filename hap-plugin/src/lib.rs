@@ -1,1 +1,41 @@
-//! hap-plugin
+#![doc = include_str!("../README.md")]
+
+mod absent;
+mod body;
+mod cli;
+mod config_file;
+mod context;
+mod events;
+mod fault;
+mod files;
+mod gate;
+mod guard;
+mod health;
+mod lifecycle;
+mod listen;
+mod log;
+mod metrics;
+mod origin;
+mod plugin;
+mod refusal;
+mod reply;
+mod run;
+mod serve;
+mod service;
+mod settings;
+mod signals;
+mod start_error;
+
+pub use absent::{NoCommand, NoConfig, NoStatus};
+pub use context::Context;
+pub use events::{EmitError, EventClient};
+pub use fault::{Fault, Result};
+pub use health::Health;
+pub use plugin::Plugin;
+pub use reply::Reply;
+pub use run::run;
+pub use serve::{Serve, into_router, serve};
+pub use settings::Settings;
+pub use start_error::StartError;
+
+pub use hap_manifest::{ApiToken, PluginId, TraceParent, WebhookSecret, wire};

@@ -1,2 +1,8 @@
-//! light
-fn main() {}
+//! The light as a program of its own.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    hap_plugin::run(light::Light::default()).await
+}

@@ -1,0 +1,140 @@
+//! What a plugin's program does besides serving.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use reqwest::Client;
+
+use crate::service::Schemas;
+use crate::{Plugin, Settings};
+
+/// Longest time for a health check from within the container.
+const HEALTH_DEADLINE: Duration = Duration::from_secs(2);
+
+const USAGE: &str = "\
+A home automation plugin.
+
+Without an argument it serves its API until SIGTERM or SIGINT. Otherwise:
+  healthcheck   ask the running plugin for its health; exit 0 if it is well, else 1
+  describe      print the JSON Schemas of commands, configuration and status
+  help          print this
+
+Environment: PLUGIN_ID, PLUGIN_NAME, PLUGIN_VERSION, PORT, PLATFORM_API_URL, HAP_API_TOKEN, HAP_WEBHOOK_SECRET,
+HAP_DATA_DIR (all optional, set by the host), RUST_LOG.
+";
+
+/// The sub-commands of every plugin's program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    Serve,
+    HealthCheck,
+    Describe,
+    Help,
+    Unknown,
+}
+
+impl Task {
+    /// Reads the arguments after the program's name.
+    pub(crate) fn of(mut arguments: impl Iterator<Item = OsString>) -> Self {
+        let first = arguments.next();
+        match (first.as_deref().map(|first| first.to_str()), arguments.next()) {
+            (None, _) => Self::Serve,
+            (Some(Some("healthcheck")), None) => Self::HealthCheck,
+            (Some(Some("describe")), None) => Self::Describe,
+            (Some(Some("help" | "--help" | "-h")), None) => Self::Help,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// Prints the schemas as the endpoint would answer them.
+pub(crate) fn describe<P: Plugin>() -> ExitCode {
+    let description = Settings::from_env()
+        .and_then(|settings| Ok(Schemas::of::<P>()?.describe(&settings)))
+        .map_err(|error| (error.exit_code(), error.to_string()))
+        .and_then(|describe| serde_json::to_string_pretty(&describe).map_err(|error| (1, error.to_string())));
+    match description {
+        Ok(text) => out(&format!("{text}\n")),
+        Err((code, problem)) => {
+            err(&problem);
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// Asks the plugin that serves in this container.
+pub(crate) async fn healthcheck() -> ExitCode {
+    match ask_health().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            err(&problem);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn ask_health() -> Result<(), String> {
+    let settings = Settings::from_env().map_err(|error| error.to_string())?;
+    let url = format!("http://127.0.0.1:{}/health", settings.port());
+    let client = Client::builder()
+        .no_proxy()
+        .timeout(HEALTH_DEADLINE)
+        .build()
+        .map_err(|error| error.to_string())?;
+    let response = client
+        .get(url)
+        .send()
+        .await
+        .map_err(|error| crate::log::chain(&error))?;
+    if response.status().is_success() {
+        Ok(())
+    } else {
+        Err(format!("/health answered {}", response.status()))
+    }
+}
+
+pub(crate) fn help() -> ExitCode {
+    out(USAGE)
+}
+
+pub(crate) fn unknown() -> ExitCode {
+    err(USAGE);
+    // EX_USAGE.
+    ExitCode::from(64)
+}
+
+fn out(text: &str) -> ExitCode {
+    // A reader that has gone away does not want the rest.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+pub(crate) fn err(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", text.trim_end());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_argument_chooses_the_task() {
+        let rows: [(&[&str], Task); 6] = [
+            (&[], Task::Serve),
+            (&["healthcheck"], Task::HealthCheck),
+            (&["describe"], Task::Describe),
+            (&["--help"], Task::Help),
+            (&["serve"], Task::Unknown),
+            (&["describe", "now"], Task::Unknown),
+        ];
+        for (arguments, task) in rows {
+            assert_eq!(
+                Task::of(arguments.iter().map(OsString::from)),
+                task,
+                "{arguments:?}"
+            );
+        }
+    }
+}

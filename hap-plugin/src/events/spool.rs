@@ -1,0 +1,556 @@
+//! [`Spool`]: the outbox of a plugin with a data directory.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use serde::de::IgnoredAny;
+
+use super::store::{Appended, BatchLimit};
+use crate::files::{create_private_dir, open_private, sync_dir};
+
+/// Length from which on a segment is left for a new one.
+const SEGMENT: u64 = 1024 * 1024;
+/// Length from which on a segment whose records are all acknowledged is removed.
+const WORTH_REMOVING: u64 = 64 * 1024;
+/// Longest line that is looked at; anything longer is damage.
+const MAX_LINE: usize = 1024 * 1024;
+
+/// An append-only log in a directory of its own.
+///
+/// * `0000000007.jsonl`: a segment, one JSON event a line. Numbers only grow. A record is accepted once its line
+///   and the directory entry of its segment are synced.
+/// * `acked`: segment and offset up to which the platform has acknowledged. It is written without a sync: when it
+///   is lost, events are delivered again, which their ids tell.
+/// * `lock`: held by the process that owns the spool.
+///
+/// A line that was cut short by a crash has no newline or is no JSON, so it is recognised without a checksum.
+#[derive(Debug)]
+pub(super) struct Spool {
+    dir: PathBuf,
+    // Length of the good part of each segment.
+    segments: BTreeMap<u64, u64>,
+    // Open on the last segment; `None` before the first append and after a failed write.
+    writer: Option<File>,
+    acked: Position,
+    handed: Option<Handed>,
+    pending: usize,
+    pending_bytes: u64,
+    damaged: usize,
+    max_records: usize,
+    max_bytes: u64,
+    // Closing it releases the lock.
+    _lock: File,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Position {
+    segment: u64,
+    offset: u64,
+}
+
+/// What `next` returned last.
+#[derive(Debug, Clone, Copy)]
+struct Handed {
+    end: Position,
+    records: usize,
+    bytes: u64,
+    damaged: usize,
+}
+
+impl Spool {
+    /// Opens or creates the spool and counts what waits in it.
+    ///
+    /// Fails with `WouldBlock` while another process owns it.
+    pub(super) fn open(dir: &Path, max_records: usize, max_bytes: u64) -> io::Result<Self> {
+        create_private_dir(dir)?;
+        let lock = lock(dir)?;
+        let mut spool = Self {
+            dir: dir.to_owned(),
+            segments: BTreeMap::new(),
+            writer: None,
+            acked: read_acked(&dir.join("acked")).unwrap_or_default(),
+            handed: None,
+            pending: 0,
+            pending_bytes: 0,
+            damaged: 0,
+            max_records,
+            max_bytes,
+            _lock: lock,
+        };
+        spool.recover()?;
+        Ok(spool)
+    }
+
+    fn recover(&mut self) -> io::Result<()> {
+        let mut numbers = Vec::new();
+        for entry in fs::read_dir(&self.dir)? {
+            numbers.extend(entry?.file_name().to_str().and_then(segment_number));
+        }
+        numbers.sort_unstable();
+        let (done, waiting): (Vec<u64>, Vec<u64>) = numbers
+            .into_iter()
+            .partition(|number| *number < self.acked.segment);
+        for number in done {
+            fs::remove_file(self.path(number))?;
+        }
+        if waiting.first() != Some(&self.acked.segment) {
+            // The acknowledged segment is gone. Its number is not used again: an older mark could point into it.
+            let segment = waiting.first().copied().unwrap_or(self.acked.segment + 1);
+            self.acked = Position { segment, offset: 0 };
+        }
+        for number in waiting {
+            let from = if number == self.acked.segment {
+                self.acked.offset
+            } else {
+                0
+            };
+            let found = scan(&self.path(number), from)?;
+            self.segments.insert(number, found.good_len);
+            self.pending += found.records;
+            self.pending_bytes += found.bytes;
+            if number == self.acked.segment {
+                self.acked.offset = from.min(found.good_len);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes and syncs the records that fit, all or none of them.
+    pub(super) fn append(&mut self, records: &[Bytes]) -> Appended {
+        let (mut accepted, mut bytes, mut lines) = (0, 0, Vec::new());
+        for record in records {
+            let more = bytes + record.len() as u64;
+            if self.pending + accepted >= self.max_records || self.pending_bytes + more > self.max_bytes {
+                break;
+            }
+            lines.extend_from_slice(record);
+            lines.push(b'\n');
+            bytes = more;
+            accepted += 1;
+        }
+        if accepted == 0 {
+            return Appended {
+                accepted,
+                error: None,
+            };
+        }
+        match self.write(&lines) {
+            Ok(()) => {
+                self.pending += accepted;
+                self.pending_bytes += bytes;
+                Appended {
+                    accepted,
+                    error: None,
+                }
+            }
+            Err(error) => {
+                self.abandon_segment();
+                Appended {
+                    accepted: 0,
+                    error: Some(error),
+                }
+            }
+        }
+    }
+
+    /// Leaves a segment whose last write failed; the next append begins another one.
+    fn abandon_segment(&mut self) {
+        let good_len = self.segments.last_key_value().map(|(_, len)| *len);
+        if let (Some(writer), Some(len)) = (self.writer.take(), good_len) {
+            // If this fails as well, the refused records may be delivered after a restart.
+            let _ = writer.set_len(len);
+        }
+    }
+
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        let last = self
+            .segments
+            .last_key_value()
+            .map(|(number, len)| (*number, *len));
+        let (number, len) = match last {
+            Some((number, len)) if self.writer.is_some() && len < SEGMENT => (number, len),
+            last => {
+                let number = last.map_or(self.acked.segment, |(number, _)| number + 1);
+                self.writer = Some(open_private(&self.path(number), true)?);
+                self.segments.insert(number, 0);
+                sync_dir(&self.dir)?;
+                (number, 0)
+            }
+        };
+        if let Some(writer) = &mut self.writer {
+            writer.write_all(lines)?;
+            writer.sync_data()?;
+        }
+        self.segments.insert(number, len + lines.len() as u64);
+        Ok(())
+    }
+
+    /// The oldest records that are not acknowledged. A batch does not reach across segments.
+    pub(super) fn next(&mut self, limit: BatchLimit) -> io::Result<Vec<Bytes>> {
+        self.handed = None;
+        let waiting: Vec<(u64, u64)> = self
+            .segments
+            .range(self.acked.segment..)
+            .map(|(n, len)| (*n, *len))
+            .collect();
+        for (number, len) in waiting {
+            let offset = if number == self.acked.segment {
+                self.acked.offset
+            } else {
+                0
+            };
+            let batch = read_batch(&self.path(number), offset, len, limit)?;
+            let end = Position {
+                segment: number,
+                offset: batch.end,
+            };
+            let damaged = batch.damaged;
+            if batch.records.is_empty() {
+                // Nothing but damage up to the end of the segment.
+                self.damaged += damaged;
+                self.acked = end;
+                continue;
+            }
+            self.handed = Some(Handed {
+                end,
+                records: batch.records.len(),
+                bytes: batch.bytes,
+                damaged,
+            });
+            return Ok(batch.records);
+        }
+        // What was counted as waiting and is not there was damaged.
+        self.pending = 0;
+        self.pending_bytes = 0;
+        Ok(Vec::new())
+    }
+
+    /// Acknowledges what [`next`](Self::next) returned last.
+    pub(super) fn ack(&mut self) -> io::Result<()> {
+        let Some(handed) = self.handed.take() else {
+            return Ok(());
+        };
+        self.acked = handed.end;
+        self.damaged += handed.damaged;
+        self.pending = self.pending.saturating_sub(handed.records);
+        self.pending_bytes = self.pending_bytes.saturating_sub(handed.bytes);
+        if self.segments.last_key_value() == Some((&self.acked.segment, &self.acked.offset))
+            && self.acked.offset >= WORTH_REMOVING
+        {
+            self.acked = Position {
+                segment: self.acked.segment + 1,
+                offset: 0,
+            };
+            self.writer = None;
+        }
+        // The mark first: a segment that is gone before its mark moved would look lost.
+        write_acked(&self.dir.join("acked"), self.acked)?;
+        while let Some(first) = self.segments.first_entry() {
+            let number = *first.key();
+            if number >= self.acked.segment {
+                break;
+            }
+            first.remove();
+            fs::remove_file(self.path(number))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn pending(&self) -> usize {
+        self.pending
+    }
+
+    pub(super) fn take_damaged(&mut self) -> usize {
+        std::mem::take(&mut self.damaged)
+    }
+
+    fn path(&self, number: u64) -> PathBuf {
+        self.dir.join(format!("{number:010}.jsonl"))
+    }
+}
+
+fn lock(dir: &Path) -> io::Result<File> {
+    let file = open_private(&dir.join("lock"), false)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(io::Error::new(
+            io::ErrorKind::WouldBlock,
+            "another process uses this data directory",
+        )),
+        // Some network file systems have no locks; one process to a volume is the rule anyway.
+        Err(fs::TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(file),
+        Err(fs::TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn segment_number(name: &str) -> Option<u64> {
+    name.strip_suffix(".jsonl")?.parse().ok()
+}
+
+/// A mark that cannot be read counts as none: events are then delivered again.
+fn read_acked(path: &Path) -> Option<Position> {
+    let text = fs::read_to_string(path).ok()?;
+    let (segment, offset) = text.trim_end().split_once(' ')?;
+    Some(Position {
+        segment: segment.parse().ok()?,
+        offset: offset.parse().ok()?,
+    })
+}
+
+fn write_acked(path: &Path, position: Position) -> io::Result<()> {
+    // Always as long, so that the old mark is overwritten by one write within a sector.
+    let line = format!("{:020} {:020}\n", position.segment, position.offset);
+    open_private(path, false)?.write_all(line.as_bytes())
+}
+
+/// Walks the lines of a segment between two offsets until `visit` says no.
+///
+/// A line is `None` where it is damaged. The second argument of `visit` is the offset after the line.
+fn walk(
+    path: &Path,
+    from: u64,
+    to: u64,
+    mut visit: impl FnMut(Option<Vec<u8>>, u64) -> bool,
+) -> io::Result<()> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(from))?;
+    let mut reader = BufReader::new(io::Read::take(file, to.saturating_sub(from)));
+    let mut end = from;
+    loop {
+        let mut line = Vec::new();
+        end += reader.read_until(b'\n', &mut line)? as u64;
+        if line.pop() != Some(b'\n') {
+            // The end, or a record whose write did not finish and which was never accepted.
+            return Ok(());
+        }
+        let good = line.len() <= MAX_LINE && serde_json::from_slice::<IgnoredAny>(&line).is_ok();
+        if !visit(good.then_some(line), end) {
+            return Ok(());
+        }
+    }
+}
+
+struct Scan {
+    records: usize,
+    bytes: u64,
+    good_len: u64,
+}
+
+/// Counts the records of a segment from an offset on, up to its last newline.
+fn scan(path: &Path, from: u64) -> io::Result<Scan> {
+    let len = fs::metadata(path)?.len();
+    let from = from.min(len);
+    let mut scan = Scan {
+        records: 0,
+        bytes: 0,
+        good_len: from,
+    };
+    walk(path, from, len, |line, end| {
+        if let Some(line) = line {
+            scan.records += 1;
+            scan.bytes += line.len() as u64;
+        }
+        scan.good_len = end;
+        true
+    })?;
+    Ok(scan)
+}
+
+struct Batch {
+    records: Vec<Bytes>,
+    bytes: u64,
+    end: u64,
+    damaged: usize,
+}
+
+fn read_batch(path: &Path, from: u64, to: u64, limit: BatchLimit) -> io::Result<Batch> {
+    let mut batch = Batch {
+        records: Vec::new(),
+        bytes: 0,
+        end: from,
+        damaged: 0,
+    };
+    walk(path, from, to, |line, end| {
+        match line {
+            None => batch.damaged += 1,
+            Some(line) => {
+                let bytes = batch.bytes + line.len() as u64;
+                if !batch.records.is_empty() && bytes > limit.bytes as u64 {
+                    return false;
+                }
+                batch.bytes = bytes;
+                batch.records.push(Bytes::from(line));
+            }
+        }
+        batch.end = end;
+        batch.records.len() < limit.events
+    })?;
+    Ok(batch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: BatchLimit = BatchLimit {
+        events: 500,
+        bytes: 256 * 1024,
+    };
+
+    fn open(dir: &Path) -> Spool {
+        Spool::open(dir, 100, 1024 * 1024 * 16).unwrap()
+    }
+
+    fn record(n: usize) -> Bytes {
+        Bytes::from(format!("{{\"n\":{n}}}"))
+    }
+
+    fn put(spool: &mut Spool, numbers: std::ops::Range<usize>) {
+        let records: Vec<Bytes> = numbers.map(record).collect();
+        let appended = spool.append(&records);
+        assert_eq!(appended.accepted, records.len(), "{appended:?}");
+    }
+
+    #[track_caller]
+    fn check_next(spool: &mut Spool, numbers: std::ops::Range<usize>) {
+        let expected: Vec<Bytes> = numbers.map(record).collect();
+        assert_eq!(spool.next(ALL).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_not_acknowledged_is_there_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut spool = open(dir.path());
+        put(&mut spool, 0..5);
+        assert_eq!(
+            spool.next(BatchLimit { events: 2, ..ALL }).unwrap(),
+            [record(0), record(1)]
+        );
+        spool.ack().unwrap();
+        drop(spool);
+
+        let mut spool = open(dir.path());
+        assert_eq!(spool.pending(), 3);
+        check_next(&mut spool, 2..5);
+        put(&mut spool, 5..6);
+        check_next(&mut spool, 2..5);
+        spool.ack().unwrap();
+        check_next(&mut spool, 5..6);
+        spool.ack().unwrap();
+        assert_eq!(spool.pending(), 0);
+        drop(spool);
+        assert_eq!(open(dir.path()).pending(), 0);
+    }
+
+    #[test]
+    fn a_record_cut_short_by_a_crash_is_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut spool = open(dir.path());
+        put(&mut spool, 0..2);
+        let segment = spool.path(1);
+        drop(spool);
+        let mut file = fs::OpenOptions::new().append(true).open(segment).unwrap();
+        file.write_all(b"{\"n\":2").unwrap();
+
+        let mut spool = open(dir.path());
+        assert_eq!(spool.pending(), 2);
+        put(&mut spool, 3..4);
+        check_next(&mut spool, 0..2);
+        spool.ack().unwrap();
+        check_next(&mut spool, 3..4);
+    }
+
+    #[test]
+    fn damage_in_the_middle_costs_only_what_is_damaged() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut spool = open(dir.path());
+        put(&mut spool, 0..3);
+        let segment = spool.path(1);
+        drop(spool);
+        let mut content = fs::read(&segment).unwrap();
+        content[9] = 0;
+        fs::write(&segment, content).unwrap();
+
+        let mut spool = open(dir.path());
+        assert_eq!(spool.next(ALL).unwrap(), [record(0), record(2)]);
+        spool.ack().unwrap();
+        assert_eq!((spool.take_damaged(), spool.pending()), (1, 0));
+    }
+
+    #[test]
+    fn a_lost_mark_delivers_again_and_an_old_mark_skips_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut spool = open(dir.path());
+        put(&mut spool, 0..3);
+        spool.next(ALL).unwrap();
+        spool.ack().unwrap();
+        drop(spool);
+        fs::write(dir.path().join("acked"), "rubbish").unwrap();
+        check_next(&mut open(dir.path()), 0..3);
+
+        fs::write(dir.path().join("acked"), "0 5000").unwrap();
+        check_next(&mut open(dir.path()), 0..3);
+    }
+
+    #[test]
+    fn a_segment_number_is_not_used_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("acked"), "7 100").unwrap();
+        let mut spool = open(dir.path());
+        put(&mut spool, 0..1);
+        assert!(spool.path(8).exists());
+        drop(spool);
+        check_next(&mut open(dir.path()), 0..1);
+    }
+
+    #[test]
+    fn room_is_bounded_by_records_and_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut spool = Spool::open(dir.path(), 3, 1000).unwrap();
+        let appended = spool.append(&[record(0), record(1), record(2), record(3)]);
+        assert_eq!(appended.accepted, 3);
+        assert!(appended.error.is_none());
+        spool.next(ALL).unwrap();
+        spool.ack().unwrap();
+        put(&mut spool, 4..5);
+        let long = Bytes::from(format!("\"{}\"", "x".repeat(1000)));
+        assert_eq!(spool.append(&[long]).accepted, 0);
+    }
+
+    #[test]
+    fn acknowledged_segments_are_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut spool = open(dir.path());
+        let long = Bytes::from(format!("\"{}\"", "x".repeat(200 * 1024)));
+        for _ in 0..12 {
+            assert_eq!(spool.append(std::slice::from_ref(&long)).accepted, 1);
+        }
+        let segments = |dir: &Path| {
+            fs::read_dir(dir)
+                .unwrap()
+                .filter(|e| e.as_ref().unwrap().path().extension().is_some())
+                .count()
+        };
+        assert_eq!(segments(dir.path()), 2);
+        while !spool.next(ALL).unwrap().is_empty() {
+            spool.ack().unwrap();
+        }
+        assert_eq!(segments(dir.path()), 0);
+        put(&mut spool, 0..1);
+        drop(spool);
+        check_next(&mut open(dir.path()), 0..1);
+    }
+
+    #[test]
+    fn one_process_owns_the_spool() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = open(dir.path());
+        let second = Spool::open(dir.path(), 100, 1000).unwrap_err();
+        assert_eq!(second.kind(), io::ErrorKind::WouldBlock);
+        drop(spool);
+        open(dir.path());
+    }
+}

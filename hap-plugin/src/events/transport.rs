@@ -1,0 +1,205 @@
+//! [`Transport`]: one attempt to hand a message to the platform.
+
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hap_manifest::{ApiToken, WebhookSecret, webhook};
+use http::{HeaderMap, HeaderName, StatusCode, header};
+use reqwest::{Client, redirect};
+use serde::Deserialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
+use uuid::Uuid;
+
+use crate::Settings;
+use crate::settings::PlatformUrl;
+
+/// Longest time for one request.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// One event or a batch, the same bytes under the same id at every attempt.
+#[derive(Debug, Clone)]
+pub(super) struct Message {
+    pub(super) id: String,
+    pub(super) events: usize,
+    body: Bytes,
+}
+
+impl Message {
+    /// Records that are each a JSON event.
+    pub(super) fn new(records: &[Bytes]) -> Self {
+        #[derive(Deserialize)]
+        struct Id {
+            id: String,
+        }
+        if let [record] = records {
+            // Its own id, so that the platform recognises it even after a restart of the plugin.
+            let id = serde_json::from_slice(record).map(|Id { id }| id);
+            let id = id.unwrap_or_else(|_| Uuid::now_v7().to_string());
+            return Self {
+                id,
+                events: 1,
+                body: record.clone(),
+            };
+        }
+        let body = [b"[".as_slice(), &records.join(&b','), b"]"].concat();
+        Self {
+            id: Uuid::now_v7().to_string(),
+            events: records.len(),
+            body: body.into(),
+        }
+    }
+
+    fn content_type(&self) -> &'static str {
+        if self.events == 1 {
+            "application/cloudevents+json"
+        } else {
+            "application/cloudevents-batch+json"
+        }
+    }
+}
+
+/// What came of an attempt.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// The platform has it on its disk.
+    Accepted,
+    /// The platform will not take this message, now or later.
+    Refused(StatusCode),
+    /// Another attempt may succeed.
+    Later {
+        /// For the log.
+        reason: String,
+        /// The platform's wish.
+        after: Option<Duration>,
+    },
+}
+
+/// Carries messages; a fake one lets the sender be tested in virtual time.
+pub(super) trait Transport: Send + 'static {
+    fn post(&mut self, message: &Message) -> impl Future<Output = Answer> + Send;
+}
+
+/// Posts to `{PLATFORM_API_URL}/events`.
+pub(super) struct HttpTransport {
+    client: Client,
+    url: String,
+    secret: Option<WebhookSecret>,
+    token: Option<ApiToken>,
+}
+
+impl HttpTransport {
+    pub(super) fn new(platform: &PlatformUrl, settings: &Settings) -> reqwest::Result<Self> {
+        let client = Client::builder()
+            .user_agent(concat!("hap-plugin/", env!("CARGO_PKG_VERSION")))
+            .timeout(DEADLINE)
+            .connect_timeout(Duration::from_secs(5))
+            // A signed event goes to the platform and nowhere else.
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .pool_max_idle_per_host(1)
+            .build()?;
+        Ok(Self {
+            client,
+            url: platform.events(),
+            secret: settings.webhook_secret.clone(),
+            token: settings.token.clone(),
+        })
+    }
+}
+
+impl Transport for HttpTransport {
+    async fn post(&mut self, message: &Message) -> Answer {
+        let mut request = self
+            .client
+            .post(&self.url)
+            .header(header::CONTENT_TYPE, message.content_type())
+            .body(message.body.clone());
+        if let Some(secret) = &self.secret {
+            // Signed anew at each attempt: the platform refuses old timestamps.
+            let now = OffsetDateTime::now_utc().unix_timestamp();
+            request = request
+                .header(HeaderName::from_static(webhook::ID_HEADER), &message.id)
+                .header(HeaderName::from_static(webhook::TIMESTAMP_HEADER), now)
+                .header(
+                    HeaderName::from_static(webhook::SIGNATURE_HEADER),
+                    webhook::sign(secret, &message.id, now, &message.body),
+                );
+        } else if let Some(token) = &self.token {
+            request = request.bearer_auth(token.expose());
+        }
+        match request.send().await {
+            Ok(response) => judge(response.status(), response.headers()),
+            Err(error) => Answer::Later {
+                reason: crate::log::chain(&error.without_url()),
+                after: None,
+            },
+        }
+    }
+}
+
+/// The platform acknowledges with 202 and nothing else: only that says that the events are on its disk.
+fn judge(status: StatusCode, headers: &HeaderMap) -> Answer {
+    match status {
+        StatusCode::ACCEPTED => Answer::Accepted,
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
+            Answer::Refused(status)
+        }
+        status => Answer::Later {
+            reason: format!("the platform answered {status} where 202 acknowledges"),
+            after: headers
+                .get(header::RETRY_AFTER)
+                .and_then(|value| retry_after(value.to_str().ok()?)),
+        },
+    }
+}
+
+/// Seconds or a date.
+fn retry_after(value: &str) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = OffsetDateTime::parse(value.trim(), &Rfc2822).ok()?;
+    Duration::try_from(date - OffsetDateTime::now_utc()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_202_acknowledges() {
+        for status in [200, 201, 204, 302, 401, 403, 404, 429, 500, 503] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert!(
+                matches!(judge(status, &HeaderMap::new()), Answer::Later { .. }),
+                "{status}"
+            );
+        }
+        assert_eq!(judge(StatusCode::ACCEPTED, &HeaderMap::new()), Answer::Accepted);
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after("soon"), None);
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT"), None);
+        let later = retry_after("Fri, 01 Jan 2100 00:00:00 GMT").unwrap();
+        assert!(later > Duration::from_secs(3600 * 24 * 365));
+    }
+
+    #[test]
+    fn one_event_goes_alone_under_its_own_id_and_more_as_a_batch() {
+        let one = Message::new(&[Bytes::from_static(br#"{"id":"e-1"}"#)]);
+        assert_eq!(
+            (one.id.as_str(), one.content_type()),
+            ("e-1", "application/cloudevents+json")
+        );
+        assert_eq!(one.body, br#"{"id":"e-1"}"#.as_slice());
+        let two = Message::new(&[Bytes::from_static(b"{}"), Bytes::from_static(b"{}")]);
+        assert_eq!(two.content_type(), "application/cloudevents-batch+json");
+        assert_eq!(two.body, b"[{},{}]".as_slice());
+        assert!(!two.id.contains('.'));
+    }
+}

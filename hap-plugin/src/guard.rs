@@ -1,0 +1,123 @@
+//! Runs an author's code within bounds: a deadline, panics caught, an end when the process has no more time.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::Outcome;
+use crate::{Fault, Result};
+
+/// How the author's code ended.
+#[derive(Debug)]
+pub(crate) enum Ended<T> {
+    Done(T),
+    Faulted(Fault),
+    TimedOut(Duration),
+    Panicked(String),
+    /// The process had no more time.
+    CutOff,
+}
+
+/// Runs work to its end, its deadline or `kill`, whichever comes first.
+pub(crate) async fn bounded<T>(
+    deadline: Duration,
+    kill: &CancellationToken,
+    work: impl Future<Output = Result<T>>,
+) -> Ended<T> {
+    // What the work was touching belongs to the plugin, whose locks tell it about panics (poisoning).
+    let work = AssertUnwindSafe(timeout(deadline, work)).catch_unwind();
+    tokio::select! {
+        ended = work => match ended {
+            Ok(Ok(Ok(value))) => Ended::Done(value),
+            Ok(Ok(Err(fault))) => Ended::Faulted(fault),
+            Ok(Err(_)) => Ended::TimedOut(deadline),
+            Err(payload) => Ended::Panicked(panic_message(payload.as_ref())),
+        },
+        () = kill.cancelled() => Ended::CutOff,
+    }
+}
+
+impl<T> Ended<T> {
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Done(_) => Outcome::Ok,
+            Self::Faulted(fault) if fault.status() == 500 => Outcome::Failed,
+            Self::Faulted(_) => Outcome::Rejected,
+            Self::TimedOut(_) => Outcome::TimedOut,
+            Self::Panicked(_) => Outcome::Panicked,
+            Self::CutOff => Outcome::TurnedAway,
+        }
+    }
+
+    pub(crate) fn into_result(self) -> Result<T> {
+        match self {
+            Self::Done(value) => Ok(value),
+            Self::Faulted(fault) => Err(fault),
+            Self::TimedOut(deadline) => Err(timed_out(deadline)),
+            Self::Panicked(message) => {
+                Err(Fault::new(500, "panicked", "the plugin panicked").with_cause(message))
+            }
+            Self::CutOff => Err(Fault::new(
+                503,
+                "stopping",
+                "the plugin stopped before it was done",
+            )),
+        }
+    }
+}
+
+/// The refusal of what took too long.
+pub(crate) fn timed_out(deadline: Duration) -> Fault {
+    Fault::new(
+        504,
+        "timeout",
+        format!("the plugin was not done within {deadline:?}"),
+    )
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("panicked without a message").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn end(work: impl Future<Output = Result<u8>>) -> Ended<u8> {
+        bounded(Duration::from_secs(30), &CancellationToken::new(), work).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_end_has_its_refusal() {
+        assert!(matches!(end(async { Ok(1) }).await, Ended::Done(1)));
+        let faulted = end(async { Err(Fault::rejected("no", "no")) }).await;
+        assert_eq!(faulted.into_result().unwrap_err().code(), "no");
+        let late = end(std::future::pending()).await;
+        assert_eq!(late.into_result().unwrap_err().status(), 504);
+        let panicked = end(async { panic!("boom") }).await.into_result().unwrap_err();
+        assert_eq!(
+            (panicked.status(), panicked.report().as_str()),
+            (500, "the plugin panicked: boom")
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_is_dropped_when_the_process_has_no_more_time() {
+        let kill = CancellationToken::new();
+        kill.cancel();
+        let ended = bounded(
+            Duration::from_secs(30),
+            &kill,
+            std::future::pending::<Result<u8>>(),
+        )
+        .await;
+        assert_eq!(ended.into_result().unwrap_err().status(), 503);
+    }
+}

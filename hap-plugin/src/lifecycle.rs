@@ -1,0 +1,73 @@
+//! [`Lifecycle`]: whether the plugin takes requests.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::Fault;
+
+/// Where the process is in its life. It only moves forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Starting,
+    Ready,
+    Stopping,
+}
+
+/// The phase, and what is not quite right about the configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Lifecycle {
+    phase: AtomicU8,
+    complaint: Mutex<Option<String>>,
+}
+
+impl Lifecycle {
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Starting,
+            1 => Phase::Ready,
+            _ => Phase::Stopping,
+        }
+    }
+
+    pub(crate) fn advance(&self, phase: Phase) {
+        self.phase.fetch_max(phase as u8, Ordering::AcqRel);
+    }
+
+    /// Refuses unless the plugin is ready.
+    pub(crate) fn check_ready(&self) -> Result<(), Fault> {
+        let (code, message, seconds) = match self.phase() {
+            Phase::Ready => return Ok(()),
+            Phase::Starting => ("starting", "the plugin is still starting", 1),
+            Phase::Stopping => ("stopping", "the plugin is stopping", 5),
+        };
+        Err(Fault::new(503, code, message).with_retry_after(Duration::from_secs(seconds)))
+    }
+
+    /// What makes the plugin degraded although it says nothing itself.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        self.complaint
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn set_complaint(&self, complaint: Option<String>) {
+        *self.complaint.lock().unwrap_or_else(PoisonError::into_inner) = complaint;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_phase_only_moves_forward() {
+        let lifecycle = Lifecycle::default();
+        assert_eq!(lifecycle.phase(), Phase::Starting);
+        lifecycle.advance(Phase::Stopping);
+        lifecycle.advance(Phase::Ready);
+        assert_eq!(lifecycle.phase(), Phase::Stopping);
+        assert_eq!(lifecycle.check_ready().unwrap_err().code(), "stopping");
+    }
+}

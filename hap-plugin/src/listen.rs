@@ -1,0 +1,68 @@
+//! Accepts connections and serves them, all in bounded numbers and times.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// Connections at a time; more wait in the listener's backlog.
+const CONNECTIONS: usize = 512;
+/// Longest time for the head of a request to arrive.
+const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// Longest head of a request.
+const HEAD_BYTES: usize = 64 * 1024;
+/// Pause after the system could not accept, for example because it has no file descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Time for answers that are being written when the server closes.
+const CLOSING: Duration = Duration::from_millis(300);
+
+/// Serves until `close` is cancelled, then finishes the answers that are under way.
+pub(crate) async fn listen(listener: TcpListener, router: Router, close: CancellationToken) {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEAD_DEADLINE)
+        .max_buf_size(HEAD_BYTES);
+    let open = GracefulShutdown::new();
+    let service = TowerToHyperService::new(router);
+    loop {
+        let accept = async {
+            // The semaphore is never closed.
+            let slot = Arc::clone(&slots).acquire_owned().await;
+            (slot, listener.accept().await)
+        };
+        let (slot, accepted) = tokio::select! {
+            accepted = accept => accepted,
+            () = close.cancelled() => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // Answers are small and written at once; waiting to fill a packet only delays them.
+        let _ = stream.set_nodelay(true);
+        let connection = open.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            drop(slot);
+        });
+    }
+    drop(listener);
+    if timeout(CLOSING, open.shutdown()).await.is_err() {
+        tracing::debug!("connections are cut off");
+    }
+}

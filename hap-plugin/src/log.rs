@@ -1,0 +1,75 @@
+//! Logging: what [`run`](crate::run) installs, and how errors are written.
+
+use std::error::Error;
+use std::io::{IsTerminal as _, stdout};
+use std::str::FromStr as _;
+
+use tracing::Level;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// The message of an error and of all its causes.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// Logs to standard output, unless the author has installed a subscriber: one JSON object a line, and text for
+/// people on a terminal.
+///
+/// `RUST_LOG` chooses levels (`info`, `my_plugin=debug,hyper=off`); `info` without it.
+pub(crate) fn install() {
+    if tracing::dispatcher::has_been_set() {
+        return;
+    }
+    let wanted = std::env::var("RUST_LOG")
+        .ok()
+        .filter(|text| !text.trim().is_empty());
+    let (filter, wrong) = match wanted.as_deref().map(Targets::from_str) {
+        None => (default_filter(), None),
+        Some(Ok(filter)) => (filter, None),
+        Some(Err(error)) => (default_filter(), Some(error)),
+    };
+    let layer = tracing_subscriber::fmt::layer();
+    let installed = if stdout().is_terminal() {
+        tracing_subscriber::registry()
+            .with(layer.with_filter(filter))
+            .try_init()
+    } else {
+        let layer = layer.json().flatten_event(true).with_span_list(false);
+        tracing_subscriber::registry()
+            .with(layer.with_filter(filter))
+            .try_init()
+    };
+    if installed.is_err() {
+        return;
+    }
+    log_panics();
+    if let Some(error) = wrong {
+        tracing::warn!(%error, "RUST_LOG={:?} is not understood; info is logged", wanted.unwrap_or_default());
+    }
+}
+
+fn default_filter() -> Targets {
+    Targets::new().with_default(Level::INFO)
+}
+
+/// Puts panics into the log instead of loose text on standard error.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(
+            place,
+            "panicked: {}",
+            panic.payload_as_str().unwrap_or("without a message")
+        );
+    }));
+}

@@ -1,0 +1,183 @@
+//! [`Plugin`], the trait an author implements.
+
+use std::any::Any;
+use std::future::{Future, ready};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::absent::NoStatus;
+use crate::{Context, Fault, Health, Reply, Result};
+
+/// Says what a plugin does; everything around it is done by [`run`](crate::run).
+///
+/// One value of the type lives for the whole process and is shared by concurrent calls, hence `&self`: keep what
+/// changes behind a lock of your choice, and do not hold that lock across an `.await`.
+///
+/// Write the methods as `async fn`. Their futures must be `Send`, since they run on a runtime of several threads.
+///
+/// ```
+/// use hap_plugin::{Context, NoConfig, NoStatus, Plugin, Reply, Result};
+///
+/// #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// #[serde(tag = "command", content = "params", rename_all = "snake_case")]
+/// enum Command {
+///     Ring { times: u8 },
+/// }
+///
+/// struct Bell;
+///
+/// impl Plugin for Bell {
+///     type Config = NoConfig;
+///     type Command = Command;
+///     type Status = NoStatus;
+///
+///     async fn command(&self, cx: &Context, command: Command) -> Result<Reply> {
+///         let Command::Ring { times } = command;
+///         cx.emit("bell.rung", &serde_json::json!({"times": times})).await?;
+///         Ok(Reply::text(format!("rang {times} times")))
+///     }
+/// }
+/// # fn main() {}
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a plugin",
+    label = "`Plugin` is not implemented for this type",
+    note = "write `impl hap_plugin::Plugin for {Self}` with the types `Config`, `Command` and `Status`; `NoConfig`, `NoCommand` and `NoStatus` stand for what the plugin does not have"
+)]
+pub trait Plugin: Send + Sync + 'static {
+    /// The settings that `POST /config` takes; [`NoConfig`](crate::NoConfig) when there are none.
+    type Config: DeserializeOwned + JsonSchema + Send + 'static;
+
+    /// The commands that `POST /command` takes; [`NoCommand`](crate::NoCommand) when there are none.
+    ///
+    /// An enum with `#[serde(tag = "command", content = "params", rename_all = "snake_case")]`. A plugin whose
+    /// commands are not known in advance takes [`CommandRequest`](crate::wire::CommandRequest).
+    type Command: DeserializeOwned + JsonSchema + Send + 'static;
+
+    /// What `GET /status` shows as `data`; [`NoStatus`] when there is nothing to show.
+    type Status: Serialize + JsonSchema + Send + 'static;
+
+    /// Prepares the plugin: opens connections, spawns background work with [`Context::spawn`].
+    ///
+    /// Until it is done `/health` answers `starting` and commands are refused. Does nothing by default.
+    ///
+    /// # Errors
+    /// The process ends: with exit code 78, which a host does not retry, for a [`Fault::rejected`], and with 1,
+    /// which it retries, for any other.
+    fn start(&self, cx: Context) -> impl Future<Output = Result<()>> + Send {
+        drop(cx);
+        ready(Ok(()))
+    }
+
+    /// Tells whether the plugin works, from what it already knows. Healthy by default.
+    ///
+    /// It is not `async` on purpose: hosts ask every few seconds and restart what does not answer, so it must
+    /// not wait for a device or a lock that a command may hold for long.
+    fn health(&self) -> Health {
+        Health::healthy()
+    }
+
+    /// Carries out a command.
+    ///
+    /// It runs detached: a caller that hangs up does not cancel it. It is dropped at its next `.await` when its
+    /// deadline passes ([`Settings::with_command_timeout`](crate::Settings::with_command_timeout)) or when the
+    /// process has no time left to stop. A panic fails this command only.
+    ///
+    /// # Errors
+    /// [`Fault::rejected`] tells the caller why; an error brought in by `?` is logged and told as `internal`.
+    fn command(&self, cx: &Context, command: Self::Command) -> impl Future<Output = Result<Reply>> + Send;
+
+    /// Tells the plugin's state. A plugin whose status is [`NoStatus`] need not write this.
+    ///
+    /// Unlike a command it is dropped when the caller hangs up.
+    ///
+    /// # Errors
+    /// As for commands. The default refuses with code `status_not_implemented`, unless the type is [`NoStatus`].
+    fn status(&self, cx: &Context) -> impl Future<Output = Result<Self::Status>> + Send {
+        let _ = cx;
+        let nothing: Box<dyn Any> = Box::new(NoStatus);
+        ready(
+            nothing
+                .downcast::<Self::Status>()
+                .map(|status| *status)
+                .map_err(|_| {
+                    Fault::rejected("status_not_implemented", "this plugin does not tell its status")
+                        .with_status(501)
+                }),
+        )
+    }
+
+    /// Takes new settings. A plugin without configuration need not write this.
+    ///
+    /// Calls never overlap. What was accepted last is kept in the data directory and handed in again at the next
+    /// start, after [`start`](Self::start) and before `/health` turns healthy.
+    ///
+    /// # Errors
+    /// The settings in force must then stay in force. The default refuses with code `config_not_supported`.
+    fn configure(&self, cx: &Context, config: Self::Config) -> impl Future<Output = Result<()>> + Send {
+        let _ = (cx, config);
+        ready(Err(Fault::rejected(
+            "config_not_supported",
+            "this plugin has no configuration",
+        )
+        .with_status(404)))
+    }
+
+    /// Says goodbye to devices before the process ends; events may still be emitted.
+    ///
+    /// Called once, when no command runs any more, and dropped when the time to stop is used up. Does nothing by
+    /// default.
+    fn stop(&self, cx: &Context) -> impl Future<Output = ()> + Send {
+        let _ = cx;
+        ready(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::CommandSet;
+    use crate::{NoCommand, NoConfig};
+
+    struct Silent;
+
+    impl Plugin for Silent {
+        type Config = NoConfig;
+        type Command = NoCommand;
+        type Status = NoStatus;
+
+        async fn command(&self, _: &Context, command: NoCommand) -> Result<Reply> {
+            match command {}
+        }
+    }
+
+    struct Forgetful;
+
+    impl Plugin for Forgetful {
+        type Config = NoConfig;
+        type Command = NoCommand;
+        type Status = u8;
+
+        async fn command(&self, _: &Context, command: NoCommand) -> Result<Reply> {
+            match command {}
+        }
+    }
+
+    #[tokio::test]
+    async fn a_plugin_without_status_need_not_write_the_method() {
+        let cx = Context::for_tests();
+        assert!(Silent.status(&cx).await.is_ok());
+        assert_eq!(
+            Forgetful.status(&cx).await.unwrap_err().code(),
+            "status_not_implemented"
+        );
+    }
+
+    #[test]
+    fn no_command_means_that_no_command_is_known() {
+        let commands = CommandSet::of::<NoCommand>().unwrap();
+        assert_eq!(commands.names(), Some(&[][..]));
+    }
+}

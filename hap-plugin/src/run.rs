@@ -1,0 +1,120 @@
+//! [`run`], a plugin's whole `main`.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{self, Task};
+use crate::settings::Limits;
+use crate::signals::Signals;
+use crate::{Plugin, StartError, log, serve};
+
+/// Time for the runtime to end after the plugin has stopped.
+const EPILOGUE: Duration = Duration::from_secs(1);
+
+/// Runs a plugin as the program it is in: `main` needs nothing else.
+///
+/// * Logs to standard output, unless a [`tracing`] subscriber is already set: JSON, or text on a terminal; levels
+///   by `RUST_LOG`.
+/// * Reads [`Settings`](crate::Settings) from the environment and serves on all addresses.
+/// * On SIGTERM or SIGINT stops within 8 s: `/health` answers `stopping`, running commands finish, the plugin's
+///   `stop` runs, the last events are delivered. A second signal ends the process at once.
+/// * With the argument `healthcheck` it asks the running plugin instead, for the `HEALTHCHECK` of an image without a
+///   shell; with `describe` it prints the schemas.
+///
+/// The exit code is 0 after a stop; 78 (`EX_CONFIG`) when the configuration or the program is wrong, which a host
+/// does not retry; 1 when another attempt may help; 64 for an unknown argument.
+///
+/// ```no_run
+/// # use hap_plugin::{Context, NoCommand, NoConfig, NoStatus, Plugin, Reply, Result};
+/// # struct Silent;
+/// # impl Plugin for Silent {
+/// #     type Config = NoConfig;
+/// #     type Command = NoCommand;
+/// #     type Status = NoStatus;
+/// #     async fn command(&self, _: &Context, command: NoCommand) -> Result<Reply> { match command {} }
+/// # }
+/// #[tokio::main]
+/// async fn main() -> std::process::ExitCode {
+///     hap_plugin::run(Silent).await
+/// }
+/// ```
+///
+/// # Cancel safety
+/// As [`Serve`](crate::Serve).
+pub async fn run<P: Plugin>(plugin: P) -> ExitCode {
+    match Task::of(std::env::args_os().skip(1)) {
+        Task::Serve => serve_until_signal(plugin).await,
+        Task::HealthCheck => cli::healthcheck().await,
+        Task::Describe => cli::describe::<P>(),
+        Task::Help => cli::help(),
+        Task::Unknown => cli::unknown(),
+    }
+}
+
+async fn serve_until_signal<P: Plugin>(plugin: P) -> ExitCode {
+    log::install();
+    let stop = CancellationToken::new();
+    match Signals::install() {
+        // A task of its own: it must be heard even while the plugin's start blocks.
+        Ok(signals) => drop(tokio::spawn(watch(signals, stop.clone()))),
+        Err(error) => tracing::warn!(%error, "signals cannot be received: the plugin ends without a drain"),
+    }
+    let served = serve(plugin).with_graceful_shutdown(stop.cancelled_owned()).await;
+    let code = match &served {
+        Ok(()) => 0,
+        Err(error) => {
+            report(error);
+            error.exit_code()
+        }
+    };
+    // What blocks a thread, such as a write to a dead disk, would keep the runtime from ending.
+    end_after(EPILOGUE, code);
+    ExitCode::from(code)
+}
+
+fn report(error: &StartError) {
+    for problem in error.problems() {
+        tracing::error!("cannot start: {problem}");
+    }
+}
+
+async fn watch(mut signals: Signals, stop: CancellationToken) {
+    let signal = signals.next().await;
+    tracing::info!(signal, "asked to stop");
+    end_after(Limits::default().shutdown + EPILOGUE, 0);
+    stop.cancel();
+    let signal = signals.next().await;
+    tracing::warn!(signal, "asked again: ending at once");
+    exit(1)
+}
+
+/// Ends the process at this time if it has not ended by itself. A thread, since the runtime may be what hangs.
+fn end_after(time: Duration, code: u8) {
+    let end = Instant::now() + time;
+    let waiting = std::thread::Builder::new()
+        .name("hap-last-resort".to_owned())
+        .spawn(move || {
+            loop {
+                match end.checked_duration_since(Instant::now()) {
+                    // It may wake early.
+                    Some(left) if !left.is_zero() => std::thread::park_timeout(left),
+                    _ => break,
+                }
+            }
+            tracing::warn!("the process did not end by itself in time");
+            exit(code.into())
+        });
+    if let Err(error) = waiting {
+        tracing::debug!(%error, "no thread for the last resort");
+    }
+}
+
+#[expect(
+    clippy::exit,
+    reason = "`run` is the program's main, and these are its ends when waiting is no use"
+)]
+fn exit(code: i32) -> ! {
+    std::process::exit(code)
+}

@@ -1,0 +1,21 @@
+//! `GET /describe` and `GET /metrics`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::header::CONTENT_TYPE;
+
+use super::Service;
+use crate::Plugin;
+
+pub(super) async fn describe<P: Plugin>(State(service): State<Arc<Service<P>>>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], service.describe.clone())
+}
+
+pub(super) async fn metrics<P: Plugin>(State(service): State<Arc<Service<P>>>) -> impl IntoResponse {
+    (
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        service.metrics.text(),
+    )
+}

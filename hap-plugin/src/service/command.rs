@@ -1,0 +1,131 @@
+//! `POST /command`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Extension, Request, State};
+use axum::response::{IntoResponse as _, Response};
+use hap_manifest::wire::{CommandRequest, CommandResponse, DecodeError};
+use serde_json::json;
+use tokio::time::{Instant, timeout};
+use tokio_util::task::task_tracker::TaskTrackerToken;
+use tracing::Instrument as _;
+
+use super::{GRACE, Service};
+use crate::body::{from_json, read_json_body};
+use crate::guard::{bounded, timed_out};
+use crate::metrics::Outcome;
+use crate::origin::Origin;
+use crate::refusal::Refusal;
+use crate::{Fault, Plugin, Reply, Result};
+
+pub(super) async fn answer<P: Plugin>(
+    State(service): State<Arc<Service<P>>>,
+    Extension(origin): Extension<Arc<Origin>>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    // Before the check: a stop that begins now waits for this command.
+    let token = service.tasks.token();
+    let metrics = Arc::clone(&service.metrics);
+    match service.accept(request).await {
+        Ok(command) => Ok(Json(service.carry_out(command, origin, token).await?).into_response()),
+        Err(fault) => {
+            let turned_away = matches!(fault.status(), 429 | 503);
+            metrics.command(if turned_away {
+                Outcome::TurnedAway
+            } else {
+                Outcome::Rejected
+            });
+            // Not the message: it may repeat parameters, and those may be secret.
+            tracing::info!(code = fault.code(), "command refused");
+            Err(fault.into())
+        }
+    }
+}
+
+/// A command with its place among those that run.
+struct Accepted<C> {
+    name: String,
+    command: C,
+    slot: tokio::sync::OwnedSemaphorePermit,
+}
+
+impl<P: Plugin> Service<P> {
+    async fn accept(&self, request: Request) -> Result<Accepted<P::Command>> {
+        self.lifecycle.check_ready()?;
+        let body = read_json_body(request, self.limits.body_bytes).await?;
+        let request: CommandRequest = from_json(&body, "invalid_command")?;
+        let name = request.command.clone();
+        let command = self.commands.decode(request).map_err(undecodable)?;
+        // Again: reading the body took its time.
+        self.lifecycle.check_ready()?;
+        let slot = Self::slot(&self.command_slots, "commands")?;
+        Ok(Accepted { name, command, slot })
+    }
+
+    /// Runs a command to its end even when its caller, and with it this future, goes away.
+    async fn carry_out(
+        self: Arc<Self>,
+        accepted: Accepted<P::Command>,
+        origin: Arc<Origin>,
+        token: TaskTrackerToken,
+    ) -> Result<CommandResponse> {
+        let deadline = self.limits.command_timeout;
+        let in_flight = self.metrics.command_begins();
+        let service = Arc::clone(&self);
+        let Accepted { name, command, slot } = accepted;
+        let run = async move {
+            let begun = Instant::now();
+            let cx = service.cx.of_request(origin);
+            let ended = bounded(deadline, &service.kill, service.plugin.command(&cx, command)).await;
+            let outcome = ended.outcome();
+            service.metrics.command(outcome);
+            tracing::info!(
+                command = name,
+                ?outcome,
+                duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+                "command ended"
+            );
+            drop((slot, in_flight));
+            ended.into_result().map(Reply::into_response)
+        };
+        let running = self.tasks.spawn(run.in_current_span());
+        // The task is tracked from here on.
+        drop(token);
+        match timeout(deadline.saturating_add(GRACE), running).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(error)) => Err(Fault::internal(error)),
+            Err(_) => Err(timed_out(deadline)),
+        }
+    }
+}
+
+fn undecodable(error: DecodeError) -> Fault {
+    match error {
+        DecodeError::UnknownCommand { command, known, .. } => {
+            let list = if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            };
+            Fault::new(
+                404,
+                "unknown_command",
+                format!("unknown command {command:?}; known commands: {list}"),
+            )
+            .with_details(json!({ "command": command, "known": known }))
+        }
+        DecodeError::BadParams {
+            command,
+            path,
+            message,
+            ..
+        } => Fault::new(
+            422,
+            "invalid_params",
+            format!("bad parameters of command {command:?} at `{path}`: {message}"),
+        )
+        .with_details(json!({ "command": command, "path": path, "message": message })),
+        error => Fault::new(422, "invalid_command", error.to_string()),
+    }
+}

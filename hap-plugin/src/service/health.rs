@@ -1,0 +1,46 @@
+//! `GET /health`: answered from what is known, without waiting for anything.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use hap_manifest::wire::HealthReport;
+use http::StatusCode;
+
+use super::Service;
+use crate::lifecycle::Phase;
+use crate::{Health, Plugin};
+
+// Not to become async: a health check must not wait for a command.
+pub(super) async fn answer<P: Plugin>(
+    State(service): State<Arc<Service<P>>>,
+) -> (StatusCode, Json<HealthReport>) {
+    service.health_now()
+}
+
+impl<P: Plugin> Service<P> {
+    fn health_now(&self) -> (StatusCode, Json<HealthReport>) {
+        let report = |word: &str| HealthReport::new(word, self.cx.plugin_id());
+        match self.lifecycle.phase() {
+            Phase::Starting => return (StatusCode::SERVICE_UNAVAILABLE, Json(report("starting"))),
+            Phase::Stopping => return (StatusCode::SERVICE_UNAVAILABLE, Json(report("stopping"))),
+            Phase::Ready => {}
+        }
+        // The plugin's own state after a panic is the plugin's affair; the answer tells the host.
+        let health = catch_unwind(AssertUnwindSafe(|| self.plugin.health()))
+            .unwrap_or_else(|_| Health::unhealthy("the health check panicked"));
+        let health = match self.lifecycle.complaint() {
+            Some(complaint) if health.is_healthy() => Health::degraded(complaint),
+            _ => health,
+        };
+        let status = if health.is_serving() {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
+        let mut answer = report(health.word());
+        answer.message = health.message().map(str::to_owned);
+        (status, Json(answer))
+    }
+}

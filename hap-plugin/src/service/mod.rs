@@ -1,0 +1,207 @@
+//! [`Service`]: a plugin together with what serves it.
+
+mod about;
+mod command;
+mod config;
+mod health;
+mod routes;
+mod status;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hap_manifest::wire::{CommandSet, Describe};
+use schemars::{JsonSchema, schema_for};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::absent::{NoConfig, NoStatus};
+use crate::config_file::ConfigFile;
+use crate::events::{self, Delivery};
+use crate::lifecycle::{Lifecycle, Phase};
+use crate::metrics::Metrics;
+use crate::settings::Limits;
+use crate::{Context, Fault, Plugin, Settings, StartError};
+
+pub(crate) use routes::router;
+
+/// How much longer than the deadline a caller waits for work that blocks its thread and cannot be dropped.
+const GRACE: Duration = Duration::from_secs(1);
+/// Status requests answered at a time.
+const STATUS_SLOTS: usize = 16;
+/// Configurations that may wait for their turn.
+const CONFIG_SLOTS: usize = 8;
+
+pub(crate) struct Service<P> {
+    plugin: P,
+    cx: Context,
+    limits: Limits,
+    lifecycle: Lifecycle,
+    metrics: Arc<Metrics>,
+    commands: CommandSet,
+    describe: Bytes,
+    config_file: Option<ConfigFile>,
+    command_slots: Arc<Semaphore>,
+    status_slots: Arc<Semaphore>,
+    config_slots: Arc<Semaphore>,
+    // One configuration at a time. A semaphore rather than a lock, since it is held while the plugin works.
+    config_turn: Semaphore,
+    // Work that goes on when its caller has gone.
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+    kill: CancellationToken,
+    delivery: Mutex<Option<Delivery>>,
+}
+
+/// What the types of a plugin tell before it runs.
+pub(crate) struct Schemas {
+    commands: CommandSet,
+    config: Value,
+    status: Value,
+}
+
+impl Schemas {
+    /// Reads the schemas; fails where the command type lacks the attribute that names its commands.
+    pub(crate) fn of<P: Plugin>() -> Result<Self, StartError> {
+        let commands =
+            CommandSet::of::<P::Command>().map_err(|error| StartError::lasting(error.to_string()))?;
+        Ok(Self {
+            commands,
+            config: schema::<P::Config, NoConfig>(),
+            status: schema::<P::Status, NoStatus>(),
+        })
+    }
+
+    pub(crate) fn describe(&self, settings: &Settings) -> Describe {
+        Describe::new(settings.id.as_str(), settings.version.as_str())
+            .with_commands(self.commands.schema().clone())
+            .with_config(self.config.clone())
+            .with_status(self.status.clone())
+    }
+}
+
+/// The schema of a type; null where it stands for nothing.
+fn schema<T: JsonSchema + 'static, Nothing: 'static>() -> Value {
+    if std::any::TypeId::of::<T>() == std::any::TypeId::of::<Nothing>() {
+        return Value::Null;
+    }
+    schema_for!(T).to_value()
+}
+
+impl<P: Plugin> Service<P> {
+    /// Puts the parts together and starts the delivery of events. The plugin itself is not started yet.
+    pub(crate) async fn assemble(
+        plugin: P,
+        settings: Settings,
+        schemas: Schemas,
+    ) -> Result<Arc<Self>, StartError> {
+        let metrics = Arc::new(Metrics::default());
+        let (events, delivery) = events::start(&settings, &metrics).await.map_err(|error| {
+            let problem = format!("events cannot be kept: {}", crate::log::chain(&error));
+            match error.kind() {
+                std::io::ErrorKind::WouldBlock => StartError::passing(problem),
+                _ => StartError::lasting(problem),
+            }
+        })?;
+        let describe = serde_json::to_vec(&schemas.describe(&settings))
+            .map_err(|error| StartError::lasting(format!("the schemas cannot be written: {error}")))?;
+        let (shutdown, kill) = (CancellationToken::new(), CancellationToken::new());
+        let limits = settings.limits;
+        Ok(Arc::new(Self {
+            plugin,
+            limits,
+            lifecycle: Lifecycle::default(),
+            metrics,
+            commands: schemas.commands,
+            describe: describe.into(),
+            config_file: settings.data_dir().map(ConfigFile::new),
+            command_slots: Arc::new(Semaphore::new(limits.concurrent_commands)),
+            status_slots: Arc::new(Semaphore::new(STATUS_SLOTS)),
+            config_slots: Arc::new(Semaphore::new(CONFIG_SLOTS)),
+            config_turn: Semaphore::new(1),
+            tasks: TaskTracker::new(),
+            cx: Context::new(settings, events, shutdown.clone(), kill.clone()),
+            shutdown,
+            kill,
+            delivery: Mutex::new(Some(delivery)),
+        }))
+    }
+
+    /// Starts the plugin, hands it its last configuration, and opens the door.
+    pub(crate) async fn start(&self) -> Result<(), StartError> {
+        self.plugin.start(self.cx.clone()).await.map_err(|fault| {
+            let problem = format!("the plugin failed to start: {}", fault.report());
+            // A fault the author wrote says that trying again is pointless.
+            if (400..500).contains(&fault.status()) {
+                StartError::lasting(problem)
+            } else {
+                StartError::passing(problem)
+            }
+        })?;
+        self.restore_config().await;
+        self.lifecycle.advance(Phase::Ready);
+        Ok(())
+    }
+
+    /// Refuses new work from now on, and tells background tasks to end.
+    pub(crate) fn begin_stop(&self) {
+        self.lifecycle.advance(Phase::Stopping);
+        self.shutdown.cancel();
+    }
+
+    /// Drains what runs, lets the plugin say goodbye, delivers its last events; all within the budget.
+    ///
+    /// Each step has a share of the time, and what it leaves over goes to the next.
+    pub(crate) async fn stop(&self, started: bool) {
+        self.begin_stop();
+        let begun = Instant::now();
+        let share = |part: f64| begun + self.limits.shutdown.mul_f64(part);
+
+        self.tasks.close();
+        if timeout_at(share(0.6), self.tasks.wait()).await.is_err() {
+            tracing::warn!(
+                running = self.tasks.len(),
+                "commands are cut off: they took too long to finish"
+            );
+        }
+        if started && timeout_at(share(0.8), self.plugin.stop(&self.cx)).await.is_err() {
+            tracing::warn!("the plugin's stop hook is cut off: it took too long");
+        }
+        let background = self.cx.background();
+        background.close();
+        if timeout_at(share(0.8), background.wait()).await.is_err() {
+            tracing::warn!(
+                running = background.len(),
+                "background tasks are cut off: they took too long to end"
+            );
+        }
+        self.kill.cancel();
+        let delivery = self
+            .delivery
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(delivery) = delivery {
+            delivery.close(share(0.95)).await;
+        }
+    }
+
+    /// A place for one more, or the refusal that says to come back.
+    fn slot(slots: &Arc<Semaphore>, what: &str) -> Result<tokio::sync::OwnedSemaphorePermit, Fault> {
+        Arc::clone(slots).try_acquire_owned().map_err(|_| {
+            Fault::new(429, "busy", format!("too many {what} at a time"))
+                .with_retry_after(Duration::from_secs(1))
+        })
+    }
+}
+
+impl<P> Drop for Service<P> {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+        self.kill.cancel();
+    }
+}

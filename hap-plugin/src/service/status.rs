@@ -1,0 +1,47 @@
+//! `GET /status`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Extension, State};
+use hap_manifest::wire::StatusReport;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
+
+use super::{GRACE, Service};
+use crate::Plugin;
+use crate::guard::{bounded, timed_out};
+use crate::origin::Origin;
+use crate::refusal::Refusal;
+use crate::{Fault, Result};
+
+pub(super) async fn answer<P: Plugin>(
+    State(service): State<Arc<Service<P>>>,
+    Extension(origin): Extension<Arc<Origin>>,
+) -> Result<Json<StatusReport>, Refusal> {
+    Ok(Json(service.status_now(origin).await?))
+}
+
+impl<P: Plugin> Service<P> {
+    async fn status_now(self: Arc<Self>, origin: Arc<Origin>) -> Result<StatusReport> {
+        self.lifecycle.check_ready()?;
+        let slot = Self::slot(&self.status_slots, "status requests")?;
+        let deadline = self.limits.command_timeout;
+        let service = Arc::clone(&self);
+        let ask = async move {
+            let cx = service.cx.of_request(origin);
+            let ended = bounded(deadline, &service.kill, service.plugin.status(&cx)).await;
+            drop(slot);
+            let data = serde_json::to_value(ended.into_result()?)?;
+            Ok(StatusReport::new(cx.plugin_id(), "running", data))
+        };
+        // A task of its own, so that a status that blocks its thread still meets the deadline here; a caller that
+        // goes away ends it.
+        let running = AbortOnDropHandle::new(self.tasks.spawn(ask.in_current_span()));
+        match tokio::time::timeout(deadline.saturating_add(GRACE), running).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(error)) => Err(Fault::internal(error)),
+            Err(_) => Err(timed_out(deadline)),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! [`Settings`]: who the plugin is and what surrounds it.
+
+mod platform;
+mod reader;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hap_manifest::{ApiToken, PluginId, WebhookSecret};
+
+pub(crate) use platform::PlatformUrl;
+
+use crate::StartError;
+
+/// Who the plugin is, where its platform is, and how much it takes on.
+///
+/// In a container the host sets the environment and [`run`](crate::run) reads it by [`from_env`](Self::from_env).
+/// Without a host every variable may be absent, and the plugin serves on port 8000 with defaults.
+///
+/// | variable | meaning | when absent |
+/// |---|---|---|
+/// | `PLUGIN_ID` | id of the plugin | made from the program's file name |
+/// | `PLUGIN_NAME` | display name | the id |
+/// | `PLUGIN_VERSION` | version of the plugin | `0.0.0` |
+/// | `PORT` | TCP port to serve on, on all addresses | 8000 |
+/// | `PLATFORM_API_URL` | base address of the platform's API, `http://` | events are only logged |
+/// | `HAP_API_TOKEN` | token that callers must show | every caller is accepted |
+/// | `HAP_WEBHOOK_SECRET` | key that signs events | the token authenticates them |
+/// | `HAP_DATA_DIR` | writable directory that outlives the process | configuration and events are not kept |
+///
+/// ```
+/// use std::time::Duration;
+/// use hap_plugin::{PluginId, Settings};
+///
+/// let settings = Settings::new(PluginId::new("lamp")?).with_command_timeout(Duration::from_secs(5));
+/// assert_eq!(settings.plugin_id().as_str(), "lamp");
+/// assert_eq!(settings.port(), 8000);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub(crate) id: PluginId,
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) port: u16,
+    pub(crate) platform: Option<PlatformUrl>,
+    pub(crate) token: Option<ApiToken>,
+    pub(crate) webhook_secret: Option<WebhookSecret>,
+    pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) limits: Limits,
+}
+
+/// How much a plugin takes on before it refuses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) command_timeout: Duration,
+    pub(crate) concurrent_commands: usize,
+    pub(crate) body_bytes: usize,
+    pub(crate) shutdown: Duration,
+    pub(crate) pending_events: usize,
+    pub(crate) pending_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            command_timeout: Duration::from_secs(30),
+            concurrent_commands: 64,
+            body_bytes: 1024 * 1024,
+            shutdown: Duration::from_secs(8),
+            pending_events: 10_000,
+            pending_bytes: 16 * 1024 * 1024,
+        }
+    }
+}
+
+impl Settings {
+    /// Settings of a plugin with this id, on port 8000, without a platform.
+    #[must_use]
+    pub fn new(id: PluginId) -> Self {
+        Self {
+            name: id.as_str().to_owned(),
+            id,
+            version: "0.0.0".to_owned(),
+            port: 8000,
+            platform: None,
+            token: None,
+            webhook_secret: None,
+            data_dir: None,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Reads the environment of the process.
+    ///
+    /// # Errors
+    /// Lists every variable whose value cannot be used, with the value unless it is a secret, and the remedy.
+    pub fn from_env() -> Result<Self, StartError> {
+        Self::from_vars(|name| std::env::var_os(name))
+    }
+
+    /// Reads variables from a lookup, as [`from_env`](Self::from_env) does from the environment.
+    ///
+    /// # Errors
+    /// As [`from_env`](Self::from_env).
+    pub fn from_vars(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, StartError> {
+        reader::read(&lookup)
+    }
+
+    /// The plugin's id.
+    #[must_use]
+    pub fn plugin_id(&self) -> &PluginId {
+        &self.id
+    }
+
+    /// The port to serve on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The directory for what outlives the process.
+    #[must_use]
+    pub fn data_dir(&self) -> Option<&Path> {
+        self.data_dir.as_deref()
+    }
+
+    /// The same settings with this display name.
+    #[must_use]
+    pub fn with_name(self, name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ..self
+        }
+    }
+
+    /// The same settings with this version of the plugin.
+    #[must_use]
+    pub fn with_version(self, version: impl Into<String>) -> Self {
+        Self {
+            version: version.into(),
+            ..self
+        }
+    }
+
+    /// The same settings with this port; 0 lets the system choose one.
+    #[must_use]
+    pub fn with_port(self, port: u16) -> Self {
+        Self { port, ..self }
+    }
+
+    /// The same settings with a platform whose API is at this address, such as `http://172.20.0.1:9000/api/v1`.
+    ///
+    /// # Errors
+    /// Refuses what is not an `http://` address: plugins talk to their host without TLS.
+    pub fn with_platform_url(self, url: &str) -> Result<Self, StartError> {
+        let platform = PlatformUrl::parse(url).map_err(StartError::lasting)?;
+        Ok(Self {
+            platform: Some(platform),
+            ..self
+        })
+    }
+
+    /// The same settings with a token that callers must show.
+    #[must_use]
+    pub fn with_api_token(self, token: ApiToken) -> Self {
+        Self {
+            token: Some(token),
+            ..self
+        }
+    }
+
+    /// The same settings with a key that signs events.
+    #[must_use]
+    pub fn with_webhook_secret(self, secret: WebhookSecret) -> Self {
+        Self {
+            webhook_secret: Some(secret),
+            ..self
+        }
+    }
+
+    /// The same settings with a directory for the last configuration and for events not yet delivered.
+    #[must_use]
+    pub fn with_data_dir(self, dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: Some(dir.into()),
+            ..self
+        }
+    }
+
+    /// The same settings with this deadline for commands, status and configuration; 30 s by default.
+    #[must_use]
+    pub fn with_command_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.command_timeout = timeout;
+        self
+    }
+
+    /// The same settings with this many commands at a time, at least one; 64 by default. More are refused with 429.
+    #[must_use]
+    pub fn with_max_concurrent_commands(mut self, commands: usize) -> Self {
+        self.limits.concurrent_commands = commands.clamp(1, 10_000);
+        self
+    }
+
+    /// The same settings with this longest request body in bytes; 1 MiB by default. Longer ones are refused with 413.
+    #[must_use]
+    pub fn with_max_body(mut self, bytes: usize) -> Self {
+        self.limits.body_bytes = bytes;
+        self
+    }
+
+    /// The same settings with this time to stop in; 8 s by default, less than the 10 s after which Docker kills.
+    #[must_use]
+    pub fn with_shutdown_budget(mut self, budget: Duration) -> Self {
+        self.limits.shutdown = budget;
+        self
+    }
+
+    /// The same settings with room for this many undelivered events and bytes; 10,000 and 16 MiB by default.
+    ///
+    /// When either is used up [`Context::emit`](crate::Context::emit) fails, so that what was accepted is never
+    /// thrown away.
+    #[must_use]
+    pub fn with_max_pending_events(mut self, events: usize, bytes: u64) -> Self {
+        self.limits.pending_events = events;
+        self.limits.pending_bytes = bytes;
+        self
+    }
+}
