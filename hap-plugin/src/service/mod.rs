@@ -6,6 +6,8 @@ mod config;
 mod health;
 mod routes;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,0 +1,57 @@
+use super::*;
+
+#[tokio::test]
+async fn health_follows_the_life_of_the_plugin() {
+    let lamp = Running::assemble(settings()).await;
+    let starting = lamp.get("/health").await;
+    assert_eq!(
+        (starting.status.as_u16(), &starting.json["status"]),
+        (503, &Value::from("starting"))
+    );
+    let early = lamp.command(r#"{"command":"ping"}"#).await;
+    early.check_refusal(503, "starting");
+    assert_eq!(early.headers["retry-after"], "1");
+
+    lamp.service.start().await.unwrap();
+    let healthy = lamp.get("/health").await;
+    assert_eq!(healthy.text, r#"{"status":"healthy","plugin_id":"lamp"}"#);
+
+    lamp.service.begin_stop();
+    let stopping = lamp.get("/health").await;
+    assert_eq!(
+        (stopping.status.as_u16(), &stopping.json["status"]),
+        (503, &Value::from("stopping"))
+    );
+    let late = lamp.command(r#"{"command":"ping"}"#).await;
+    late.check_refusal(503, "stopping");
+    assert_eq!(late.headers["retry-after"], "5");
+    lamp.post("/config", r#"{"level":1}"#)
+        .await
+        .check_refusal(503, "stopping");
+}
+
+#[tokio::test]
+async fn the_plugin_tells_how_it_is() {
+    let lamp = Running::start(settings()).await;
+    for (unwell, status, word) in [(1, 200, "degraded"), (2, 503, "unhealthy"), (3, 503, "unhealthy")] {
+        lamp.lamp.0.unwell.store(unwell, Ordering::SeqCst);
+        let answer = lamp.get("/health").await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json["status"]),
+            (status, &Value::from(word))
+        );
+        assert!(answer.json["message"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn health_answers_while_a_command_runs() {
+    let lamp = Running::start(settings()).await;
+    let _running = tokio::spawn(
+        lamp.router
+            .clone()
+            .oneshot(post("/command", r#"{"command":"until_go"}"#)),
+    );
+    lamp.lamp.0.started.notified().await;
+    assert_eq!(lamp.get("/health").await.status, 200);
+}
