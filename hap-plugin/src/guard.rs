@@ -42,6 +42,15 @@ pub(crate) async fn bounded<T>(
     }
 }
 
+/// Runs work without a deadline of its own; a panic becomes a fault.
+pub(crate) async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    // As in `bounded`.
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(result) => result,
+        Err(payload) => Ended::Panicked(panic_message(payload.as_ref())).into_result(),
+    }
+}
+
 impl<T> Ended<T> {
     pub(crate) fn outcome(&self) -> Outcome {
         match self {

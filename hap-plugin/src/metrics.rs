@@ -29,6 +29,14 @@ impl Outcome {
         (Self::Panicked, "panic"),
         (Self::TurnedAway, "turned_away"),
     ];
+
+    /// The word of the metrics and the log.
+    pub(crate) fn word(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(kind, _)| *kind == self)
+            .map_or("", |(_, word)| *word)
+    }
 }
 
 /// Why an event was not delivered.

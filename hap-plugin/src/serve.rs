@@ -101,7 +101,13 @@ impl<P: Plugin> Serve<P> {
     }
 
     async fn serve(self) -> Result<(), StartError> {
-        let (service, token, listener) = prepare(self.plugin, self.settings, self.place).await?;
+        let mut shutdown = self.shutdown;
+        let (service, token, listener) = tokio::select! {
+            biased;
+            // Nothing has begun yet that would have to be ended.
+            () = &mut shutdown => return Ok(()),
+            prepared = prepare(self.plugin, self.settings, self.place) => prepared?,
+        };
         let close = CancellationToken::new();
         // Dropping this future closes the server.
         let _close_on_drop = close.clone().drop_guard();
@@ -111,7 +117,6 @@ impl<P: Plugin> Serve<P> {
             close.clone(),
         ));
 
-        let mut shutdown = self.shutdown;
         let started = tokio::select! {
             // A stop that is already asked for goes before the start.
             biased;

@@ -12,6 +12,8 @@ mod retry;
 mod sender;
 mod spool;
 mod store;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 pub use client::EventClient;

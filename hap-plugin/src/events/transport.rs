@@ -51,6 +51,11 @@ impl Message {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
     fn content_type(&self) -> &'static str {
         if self.events == 1 {
             "application/cloudevents+json"

@@ -82,7 +82,7 @@ impl<P: Plugin> Service<P> {
             service.metrics.command(outcome);
             tracing::info!(
                 command = name,
-                ?outcome,
+                outcome = outcome.word(),
                 duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
                 "command ended"
             );

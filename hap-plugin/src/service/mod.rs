@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use crate::absent::{NoConfig, NoStatus};
 use crate::config_file::ConfigFile;
 use crate::events::{self, Delivery};
+use crate::guard::caught;
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::metrics::Metrics;
 use crate::settings::Limits;
@@ -135,15 +136,17 @@ impl<P: Plugin> Service<P> {
 
     /// Starts the plugin, hands it its last configuration, and opens the door.
     pub(crate) async fn start(&self) -> Result<(), StartError> {
-        self.plugin.start(self.cx.clone()).await.map_err(|fault| {
-            let problem = format!("the plugin failed to start: {}", fault.report());
-            // A fault the author wrote says that trying again is pointless.
-            if (400..500).contains(&fault.status()) {
-                StartError::lasting(problem)
-            } else {
-                StartError::passing(problem)
-            }
-        })?;
+        caught(self.plugin.start(self.cx.clone()))
+            .await
+            .map_err(|fault| {
+                let problem = format!("the plugin failed to start: {}", fault.report());
+                // A fault the author wrote says that trying again is pointless.
+                if (400..500).contains(&fault.status()) {
+                    StartError::lasting(problem)
+                } else {
+                    StartError::passing(problem)
+                }
+            })?;
         self.restore_config().await;
         self.lifecycle.advance(Phase::Ready);
         Ok(())
@@ -170,8 +173,16 @@ impl<P: Plugin> Service<P> {
                 "commands are cut off: they took too long to finish"
             );
         }
-        if started && timeout_at(share(0.8), self.plugin.stop(&self.cx)).await.is_err() {
-            tracing::warn!("the plugin's stop hook is cut off: it took too long");
+        if started {
+            let stop = caught(async {
+                self.plugin.stop(&self.cx).await;
+                Ok(())
+            });
+            match timeout_at(share(0.8), stop).await {
+                Ok(Ok(())) => {}
+                Ok(Err(fault)) => tracing::error!("the plugin's stop hook failed: {}", fault.report()),
+                Err(_) => tracing::warn!("the plugin's stop hook is cut off: it took too long"),
+            }
         }
         let background = self.cx.background();
         background.close();
