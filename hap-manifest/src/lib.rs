@@ -1,4 +1,79 @@
 //! What a plugin of the home automation platform is, and what travels between it and its host.
+//!
+//! A plugin is a program in a container that answers four HTTP endpoints. This crate holds the types that both
+//! sides share: the [`Manifest`] that describes a plugin, the JSON shapes of the [`wire`] protocol, the signatures
+//! of [`webhook`]s and the secrets behind them. It is used by hosts and by plugins written in Rust, and by tools
+//! that check a manifest before anybody installs it.
+//!
+//! ```
+//! use hap_manifest::Manifest;
+//!
+//! let source = r#"{
+//!   "id": "porch-light",
+//!   "name": "Porch light",
+//!   "version": "1.0.0",
+//!   "description": "Switches the lamp at the door",
+//!   "author": "Example Home",
+//!   "image": "example/porch-light:1.0.0",
+//!   "memory_limit": "512mb",
+//!   "volume": ["/data"]
+//! }"#;
+//!
+//! // Everything that is wrong is told at once, each problem with its place and a way to mend it.
+//! let error = Manifest::from_json(source).unwrap_err();
+//! assert_eq!(error.issues().len(), 2);
+//! assert_eq!(error.render(source), r#"error[invalid_value]: invalid memory limit "512mb": the unit must be one of b, k, m and g
+//!  --> 8:19 (/memory_limit)
+//!   |
+//! 8 |   "memory_limit": "512mb",
+//!   |                   ^^^^^^^
+//!   = help: write for example "512m" or "1g"
+//!
+//! warning[unknown_field]: unknown field `volume`
+//!  --> 9:3 (/volume)
+//!   |
+//! 9 |   "volume": ["/data"]
+//!   |   ^^^^^^^^
+//!   = help: did you mean `volumes`?
+//! "#);
+//!
+//! let mended = source.replace("512mb", "512m").replace("volume\"", "volumes\"");
+//! let manifest = Manifest::from_json_strict(&mended)?;
+//! assert_eq!(manifest.memory_limit().unwrap().bytes(), 536_870_912);
+//! # Ok::<(), hap_manifest::ManifestError>(())
+//! ```
+//!
+//! # Map
+//!
+//! | part | what it is for |
+//! |---|---|
+//! | [`Manifest`], [`Parsed`], [`ManifestBuilder`] | reading, writing and building manifests; a value in hand is valid |
+//! | [`ManifestError`], [`Issue`], [`IssueCode`], [`Severity`] | everything that is wrong with one |
+//! | [`PluginId`], [`ImageRef`], [`Dependency`], [`EnvName`] | who is who |
+//! | [`MemoryLimit`], [`CpuLimit`], [`PidsLimit`] | limits |
+//! | [`ApiPort`], [`EndpointPath`], [`HealthCheck`], [`HumanDuration`] | how a plugin is reached and watched |
+//! | [`VolumePath`], [`DevicePath`], [`Capability`], [`ContainerUser`] | what it asks of its container |
+//! | [`RestartPolicy`], [`RestartMode`] | what happens when it fails |
+//! | [`Listing`], [`Price`] | what a marketplace shows |
+//! | [`wire`] | commands, replies, events |
+//! | [`webhook`], [`WebhookSecret`], [`ApiToken`] | who is speaking |
+//! | [`TraceParent`] | which request a call belongs to |
+//! | [`mod@env`] | the environment variables that a host sets |
+//! | [`ParseError`] | why one value was refused |
+//!
+//! The JSON Schemas of manifests and of the protocol are in the files `manifest.schema.json` and
+//! `wire.schema.json` beside the sources; every type here implements `JsonSchema` as well.
+//!
+//! # What it refuses to do
+//!
+//! * No network, no files, no threads, no clock, no randomness: callers pass in texts, times and random bytes.
+//! * No panic on any input, and no unbounded work: [`Manifest::MAX_BYTES`], 127 levels of nesting, 256 entries of a
+//!   list, 100 issues of a report. Bodies from the network are bounded by whoever reads them.
+//! * No secret in `Debug`, `Display`, an error or a serialized value: [`ApiToken`] and [`WebhookSecret`] are read
+//!   through `expose` alone.
+//! * No silent guess: a value that is not understood is refused, with the rule it breaks. Unknown fields are kept
+//!   on the wire, and pass with a warning in a manifest.
+//! * No policy: what a plugin asks for is described here, whether it is granted is the host's decision.
 
 mod builder;
 mod check;
