@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::manifest::Manifest;
 use crate::report::ManifestError;
-use crate::{Dependency, HealthCheck};
+use crate::{Dependency, HealthCheck, RestartPolicy};
 
 /// Makes a [`Manifest`] in code.
 ///
@@ -184,12 +184,17 @@ impl ManifestBuilder {
         self.text("stop_timeout", &timeout)
     }
 
+    /// What happens after a failure.
+    pub fn restart(self, policy: RestartPolicy) -> Self {
+        self.set("restart", serialized(&policy))
+    }
+
     /// Versions of the platform it works with: a semver range.
     pub fn platform(self, range: impl Display) -> Self {
         self.text("platform", &range)
     }
 
-    /// Sets any field to any JSON, as a manifest file would.
+    /// Sets any field to any JSON, as a manifest file would; the way to set what a marketplace shows.
     pub fn field(self, key: impl Into<String>, value: Value) -> Self {
         let mut builder = self;
         builder.object.insert(key.into(), value);

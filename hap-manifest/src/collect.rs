@@ -16,16 +16,21 @@ pub(crate) struct Collector {
 impl Collector {
     pub(crate) fn push(&mut self, issue: Issue) {
         self.errors += usize::from(issue.severity() == Severity::Error);
-        if self.issues.len() < MAX_ISSUES {
-            self.issues.push(issue);
-        } else {
+        if self.is_full() {
             self.left_out += 1;
+        } else {
+            self.issues.push(issue);
         }
     }
 
     /// Whether any error was among the issues, listed or left out.
     pub(crate) const fn refused(&self) -> bool {
         self.errors > 0
+    }
+
+    /// Whether further issues are only counted, so that no work need go into their words.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.issues.len() >= MAX_ISSUES
     }
 
     /// How many errors there are so far, listed or left out.

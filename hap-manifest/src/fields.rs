@@ -222,11 +222,15 @@ impl<'v, 'c> Fields<'v, 'c> {
             let message = format!("unknown field `{}`", bare(key));
             let issue = Issue::new(pointer, IssueCode::UnknownField, message);
             let issue = issue.at_key().with_severity(Severity::Warning);
-            self.collector
-                .push(match nearest(key, self.known.iter().copied()) {
-                    Some(name) => issue.with_help(format!("did you mean `{name}`?")),
-                    None => issue,
-                });
+            let proposal = if self.collector.is_full() {
+                None
+            } else {
+                nearest(key, self.known.iter().copied())
+            };
+            self.collector.push(match proposal {
+                Some(name) => issue.with_help(format!("did you mean `{name}`?")),
+                None => issue,
+            });
         }
     }
 

@@ -16,16 +16,22 @@ use crate::report::Issue;
 /// All of it is text for people; nothing here changes how the plugin runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Listing {
+    /// What the plugin costs.
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<Price>,
+    /// The shelf it belongs on.
     #[serde(skip_serializing_if = "Option::is_none")]
     category: Option<String>,
+    /// Words to find it by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tags: Vec<String>,
+    /// Address of its page.
     #[serde(skip_serializing_if = "Option::is_none")]
     homepage: Option<String>,
+    /// Its license, best as an SPDX expression.
     #[serde(skip_serializing_if = "Option::is_none")]
     license: Option<String>,
+    /// Name, path or address of its icon.
     #[serde(skip_serializing_if = "Option::is_none")]
     icon: Option<String>,
 }

@@ -44,6 +44,17 @@ impl RestartMode {
 
 /// When and how patiently a plugin is started again.
 ///
+/// ```
+/// use std::time::Duration;
+/// use hap_manifest::{Manifest, RestartMode, RestartPolicy};
+///
+/// let policy = RestartPolicy::new(RestartMode::OnFailure)
+///     .with_pauses(Duration::from_secs(1), Duration::from_secs(60))?;
+/// let manifest = Manifest::builder("lamp", "Lamp", "1.0.0", "example/lamp:1").restart(policy).build()?;
+/// assert_eq!(manifest.restart(), Some(&policy));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// In JSON a mode alone, `"on-failure"`, or `{"mode": "always", "initial": "500ms", "max": "60s"}` with everything
 /// optional. What is `None` is left to the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
@@ -56,6 +67,40 @@ pub struct RestartPolicy {
 }
 
 impl RestartPolicy {
+    /// A policy with this mode, and the host's pauses.
+    #[must_use]
+    pub const fn new(mode: RestartMode) -> Self {
+        Self {
+            mode,
+            initial: None,
+            max: None,
+        }
+    }
+
+    /// The same policy with these first and longest pauses.
+    ///
+    /// # Errors
+    /// Refuses a first pause longer than the longest, more than 24 h, and fractions of a millisecond.
+    pub fn with_pauses(self, initial: Duration, max: Duration) -> Result<Self, ParseError> {
+        let (initial, max) = (HumanDuration::try_from(initial)?, HumanDuration::try_from(max)?);
+        Self {
+            initial: Some(initial),
+            max: Some(max),
+            ..self
+        }
+        .checked()
+    }
+
+    fn checked(self) -> Result<Self, ParseError> {
+        match (self.initial, self.max) {
+            (Some(initial), Some(max)) if initial > max => {
+                let rule = format_args!("it is longer than `max`, {max}");
+                Err(ParseError::new("restart pause", initial, rule))
+            }
+            _ => Ok(self),
+        }
+    }
+
     /// When it is started again.
     #[must_use]
     pub const fn mode(&self) -> RestartMode {
@@ -88,14 +133,7 @@ impl RestartPolicy {
             initial: fields.text("initial", str::parse),
             max: fields.text("max", str::parse),
         };
-        if let (Some(initial), Some(max)) = (policy.initial, policy.max)
-            && initial > max
-        {
-            let error = ParseError::new(
-                "restart pause",
-                initial,
-                format_args!("it is longer than `max`, {max}"),
-            );
+        if let Err(error) = policy.checked() {
             fields
                 .collector()
                 .push(Issue::refused(format!("{at}/initial"), &error));

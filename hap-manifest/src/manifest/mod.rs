@@ -138,8 +138,8 @@ pub struct Parsed {
 }
 
 impl Manifest {
-    /// Largest text that is read, in bytes: 1 MiB. Nesting is bounded at 127 levels.
-    pub const MAX_BYTES: usize = 1024 * 1024;
+    /// Largest text that is read, in bytes: 256 KiB. Nesting is bounded at 127 levels.
+    pub const MAX_BYTES: usize = 256 * 1024;
 
     /// Reads a manifest, letting unknown fields pass with a warning.
     ///
