@@ -1,6 +1,8 @@
 //! Image references: which are accepted, how they are taken apart, and why others are refused.
 
+use container_image_dist_ref::ImgRef;
 use hap_manifest::ImageRef;
+use proptest::prelude::*;
 
 const HEX: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -171,4 +173,34 @@ fn others_are_refused_with_a_reason() {
         message.ends_with("registry and repository together exceed 255 bytes"),
         "{message}"
     );
+}
+
+/// References and near misses, from the alphabet and the separators that matter.
+fn reference() -> impl Strategy<Value = String> {
+    let host = prop_oneof![
+        Just(String::new()),
+        "[a-z0-9.-]{1,6}/",
+        "[a-zA-Z]{1,3}\\.[a-z]{1,2}(:[0-9]{1,5})?/",
+        "localhost(:[0-9]{2})?/",
+        "\\[[0-9a-f:]{2,6}\\](:[0-9]{1,4})?/",
+    ];
+    let rest = "[a-z0-9._-]{1,5}(/[a-zA-Z0-9._-]{0,5}){0,2}(:[A-Za-z0-9._-]{0,4})?(@sha256:[0-9a-f]{63,65})?";
+    (host, rest).prop_map(|(host, rest)| host + &rest)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Another parser, itself tested against the engines' own, must accept what is accepted here.
+    #[test]
+    fn what_is_accepted_is_accepted_elsewhere(text in reference()) {
+        if let Ok(image) = text.parse::<ImageRef>() {
+            let other = ImgRef::new(&text);
+            prop_assert!(other.is_ok(), "{text} is accepted only here");
+            if let Ok(other) = other {
+                prop_assert_eq!(image.tag(), other.tag().filter(|tag| !tag.is_empty()));
+                prop_assert_eq!(image.is_pinned(), other.digest().is_some());
+            }
+        }
+    }
 }
