@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{CommandRequest, Map};
+use crate::error::quoted;
 
 /// The attribute that gives an enum the shape of commands on the wire.
 const ATTRIBUTE: &str = r#"#[serde(tag = "command", content = "params", rename_all = "snake_case")]"#;
@@ -59,11 +60,13 @@ impl fmt::Display for CommandSchemaError {
 impl std::error::Error for CommandSchemaError {}
 
 /// Says why a command could not be read.
+///
+/// Meant for the caller: the message may repeat a parameter, so a log keeps to `command` and `path`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// The plugin has no such command.
-    #[error("unknown command {command:?}; known commands: {}", known.join(", "))]
+    #[error("unknown command {}; known commands: {}", quoted(command), known.join(", "))]
     UnknownCommand {
         /// The command asked for.
         command: String,
@@ -71,7 +74,7 @@ pub enum DecodeError {
         known: Vec<String>,
     },
     /// The command exists and its parameters do not fit.
-    #[error("bad parameters of command {command:?} at `{path}`: {message}")]
+    #[error("bad parameters of command {} at `{path}`: {message}", quoted(command))]
     BadParams {
         /// The command asked for.
         command: String,
