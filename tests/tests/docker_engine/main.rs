@@ -6,6 +6,8 @@ mod hardening;
 mod life;
 mod networks;
 mod ownership;
+mod pull;
+mod registry;
 mod streams;
 mod volumes;
 

@@ -112,3 +112,33 @@ async fn two_instances_do_not_see_each_other() {
         [&other]
     );
 }
+
+#[tokio::test]
+async fn containers_that_vanish_while_all_are_listed_are_left_out() {
+    let Some(instance) = Instance::new().await else {
+        return;
+    };
+    let engine = instance.engine();
+    engine.prepare(instance.name()).await.unwrap();
+    let image = probe_image().await;
+    let stays = engine.create(&instance.spec("stays", &image)).await.unwrap();
+    let churn = async {
+        for round in 0..12 {
+            let id = engine
+                .create(&instance.spec(&format!("goes-{round}"), &image))
+                .await
+                .unwrap();
+            engine.remove(&id).await.unwrap();
+        }
+    };
+    let watch = async {
+        loop {
+            let listed = engine.list(instance.name()).await.unwrap();
+            assert!(listed.iter().any(|observed| observed.id == stays));
+        }
+    };
+    tokio::select! {
+        () = churn => {}
+        () = watch => {}
+    }
+}

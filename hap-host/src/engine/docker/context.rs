@@ -25,17 +25,13 @@ fn pack_within(context: &BuildContext, max_bytes: u64) -> Result<Vec<u8>, Engine
     };
     let root = fs::canonicalize(context.folder())
         .map_err(|error| refuse(format!("the folder cannot be read ({error})")).with_source(error))?;
-    let dockerfile = Path::new(context.dockerfile());
-    if !dockerfile
-        .components()
-        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
-    {
+    let Some(dockerfile) = inside(Path::new(context.dockerfile())) else {
         return Err(refuse(format!(
             "the Dockerfile {} lies outside of the folder",
-            dockerfile.display()
+            context.dockerfile()
         )));
-    }
-    if !root.join(dockerfile).is_file() {
+    };
+    if !root.join(&dockerfile).is_file() {
         return Err(refuse(format!(
             "there is no {} in the folder",
             dockerfile.display()
@@ -49,7 +45,7 @@ fn pack_within(context: &BuildContext, max_bytes: u64) -> Result<Vec<u8>, Engine
     };
     let mut packer = Packer {
         root: &root,
-        dockerfile,
+        dockerfile: &dockerfile,
         rules,
         max_bytes,
         archive: tar::Builder::new(Vec::new()),
@@ -61,6 +57,19 @@ fn pack_within(context: &BuildContext, max_bytes: u64) -> Result<Vec<u8>, Engine
         .archive
         .into_inner()
         .map_err(|error| refuse(format!("the folder cannot be packed ({error})")))
+}
+
+/// A path without `.` in it, or `None` when it may lead elsewhere than down.
+fn inside(path: &Path) -> Option<PathBuf> {
+    let mut inside = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => inside.push(name),
+            Component::CurDir => {}
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return None,
+        }
+    }
+    Some(inside)
 }
 
 /// What keeps a folder from being packed, in words.
@@ -265,6 +274,11 @@ mod tests {
             (".env", "secret"),
         ]);
         assert_eq!(names(&folder), ["Dockerfile", "bin", "bin/x"]);
+        let dotted = BuildContext::new(folder.path(), "./Dockerfile");
+        assert_eq!(
+            pack(&dotted).unwrap(),
+            pack(&BuildContext::new(folder.path(), "Dockerfile")).unwrap()
+        );
     }
 
     #[test]

@@ -45,12 +45,16 @@ pub(super) async fn id(
     mode: NetworkMode,
 ) -> Result<String, EngineError> {
     let found = find(client, instance, mode).await?;
-    found.into_iter().find_map(|network| network.id).ok_or_else(|| {
+    let fits = found
+        .into_iter()
+        .find(|network| isolates(network, mode))
+        .and_then(|network| network.id);
+    fits.ok_or_else(|| {
         EngineError::new(
             EngineErrorKind::NotFound,
             "find network",
             name(instance, mode),
-            format!("the network does not exist: prepare instance {instance} again"),
+            format!("no network with the isolation that plugins need: prepare instance {instance} again"),
         )
     })
 }
