@@ -2,6 +2,7 @@ use std::{collections::HashMap, fmt, thread};
 
 use bollard::{
     Docker,
+    errors::Error,
     query_parameters::{
         ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
         RemoveContainerOptionsBuilder, RemoveVolumeOptions,
@@ -93,9 +94,7 @@ impl Drop for Instance {
 }
 
 /// Runs a future to its end on a thread that has no runtime.
-pub(super) fn on_own_runtime(
-    work: impl Future<Output = Result<(), bollard::errors::Error>>,
-) -> Result<(), bollard::errors::Error> {
+pub(super) fn on_own_runtime(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
@@ -103,7 +102,7 @@ pub(super) fn on_own_runtime(
 }
 
 /// Removes what carries the labels of one instance, and nothing else.
-async fn sweep(uri: &str, name: &str) -> Result<(), bollard::errors::Error> {
+async fn sweep(uri: &str, name: &str) -> Result<(), Error> {
     let docker = Docker::connect_with_host(uri)?;
     for label in [labels::INSTANCE, OWNER] {
         let filters = HashMap::from([("label", vec![format!("{label}={name}")])]);
@@ -116,13 +115,12 @@ async fn sweep(uri: &str, name: &str) -> Result<(), bollard::errors::Error> {
                 .force(true)
                 .v(true)
                 .build();
-            docker
-                .remove_container(&container.id.unwrap_or_default(), Some(forced))
-                .await?;
+            let id = container.id.unwrap_or_default();
+            gone_is_fine(docker.remove_container(&id, Some(forced)).await)?;
         }
         let networks = ListNetworksOptionsBuilder::default().filters(&filters).build();
         for network in docker.list_networks(Some(networks)).await? {
-            docker.remove_network(&network.id.unwrap_or_default()).await?;
+            gone_is_fine(docker.remove_network(&network.id.unwrap_or_default()).await)?;
         }
         let volumes = ListVolumesOptionsBuilder::default().filters(&filters).build();
         for volume in docker
@@ -131,10 +129,20 @@ async fn sweep(uri: &str, name: &str) -> Result<(), bollard::errors::Error> {
             .volumes
             .unwrap_or_default()
         {
-            docker
-                .remove_volume(&volume.name, None::<RemoveVolumeOptions>)
-                .await?;
+            gone_is_fine(
+                docker
+                    .remove_volume(&volume.name, None::<RemoveVolumeOptions>)
+                    .await,
+            )?;
         }
     }
     Ok(())
+}
+
+/// A supervisor that a test left behind may be removing the same things.
+fn gone_is_fine(removed: Result<(), Error>) -> Result<(), Error> {
+    match removed {
+        Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
+        removed => removed,
+    }
 }

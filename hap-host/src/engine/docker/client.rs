@@ -74,7 +74,10 @@ impl Client {
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::UnixListener;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::UnixListener,
+    };
 
     use super::*;
     use crate::engine::EngineErrorKind;
@@ -96,6 +99,32 @@ mod tests {
             failure.message()
         );
         drop(listener);
+    }
+
+    #[tokio::test]
+    async fn something_else_than_an_engine_is_not_taken_for_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("other.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let answering = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request).await.unwrap();
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello";
+            stream.write_all(answer).await.unwrap();
+        });
+        let client = Client::new(&format!("unix://{}", path.display())).unwrap();
+        let failure = client
+            .call("version", "docker", client.docker().version())
+            .await
+            .unwrap_err();
+        assert_eq!(failure.kind(), EngineErrorKind::Failed);
+        assert!(
+            failure.message().contains("answered with something unexpected"),
+            "{}",
+            failure.message()
+        );
+        answering.await.unwrap();
     }
 
     #[tokio::test]
