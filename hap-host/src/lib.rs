@@ -19,6 +19,7 @@ mod store;
 pub use self::{
     error::{Error, ErrorKind},
     event::{Event, EventKind, EventStream, Notice},
+    inbox::{Cursor, Delivery, EventRate, PluginEvent, PluginEvents, SubscribeOptions},
     limits::DefaultLimits,
     logs::LogStream,
     options::{InstallOptions, Shutdown, UninstallOptions},

@@ -1,1 +1,89 @@
 //! Events that plugins send: verified, made durable, delivered.
+//!
+//! [`Inbox::router`] takes them in over HTTP and answers only when they are on the disk. [`Inbox::subscribe`] hands
+//! them out from the disk, at each reader's own pace.
+
+mod admission;
+mod body;
+mod credentials;
+mod cursor;
+mod intake;
+mod listener;
+mod proof;
+mod rate;
+mod receive;
+mod refusal;
+mod shape;
+mod subscribe;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use axum::Router;
+use time::OffsetDateTime;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use self::receive::Receiver;
+pub(crate) use self::{
+    credentials::Credentials,
+    listener::{ListenOptions, Listener},
+};
+pub use self::{
+    cursor::Cursor,
+    rate::EventRate,
+    subscribe::{Delivery, PluginEvent, PluginEvents, SubscribeOptions},
+};
+use crate::store::Store;
+
+/// How often what is too old is removed.
+const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// Takes in the events of all plugins and hands them to the application. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Inbox {
+    store: Store,
+    receiver: Receiver,
+}
+
+impl Inbox {
+    /// An inbox over a store. `credentials` is shared with whoever installs plugins.
+    pub(crate) fn new(store: Store, credentials: Credentials, rate: EventRate) -> Self {
+        let receiver = Receiver::new(store.clone(), credentials, rate);
+        Self { store, receiver }
+    }
+
+    /// The path of a plugin's platform API under the listener's address: what `PLATFORM_API_URL` ends in.
+    pub(crate) fn api_path(plugin: &hap_manifest::PluginId) -> String {
+        format!("/plugins/{plugin}/api/v1")
+    }
+
+    /// Serves `POST /plugins/{id}/api/v1/events`.
+    pub(crate) fn router(&self) -> Router {
+        self.receiver.clone().router()
+    }
+
+    /// Reads events from the disk, then waits for more.
+    pub(crate) fn subscribe(&self, options: SubscribeOptions) -> PluginEvents {
+        PluginEvents::new(self.store.log(), options)
+    }
+
+    /// Removes what is too old, now and then, until cancelled.
+    pub(crate) async fn maintain(&self, cancel: CancellationToken) {
+        let mut ticks = tokio::time::interval(PRUNE_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                // Both are cancel safe; a step of pruning that has begun is finished by the store.
+                () = cancel.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            match self.store.prune_events(OffsetDateTime::now_utc()).await {
+                Ok(pruned) => tracing::debug!(pruned.forgotten, pruned.erased, "removed old events"),
+                Err(error) => tracing::warn!(error = error.report(), "old events could not be removed"),
+            }
+        }
+    }
+}

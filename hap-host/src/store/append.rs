@@ -8,7 +8,7 @@ use super::{EventRetention, fail, plugin::json, source::Source};
 use crate::Error;
 
 /// The type of an event that reports a plugin's status.
-pub(crate) const STATUS: &str = "status";
+pub(super) const STATUS: &str = "status";
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 use std::{
     collections::VecDeque,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -33,6 +33,9 @@ pub(super) trait Worker: Send + 'static {
 /// none is left. Compared to a thread of its own: an idle store holds no thread, there is none to join in Drop,
 /// and under tokio's paused clock time stands still while the disk works.
 pub(super) struct Lane<W: Worker>(Arc<Shared<W>>);
+
+/// A way back to a [`Lane`] that does not keep it.
+pub(super) struct WeakLane<W: Worker>(Weak<Shared<W>>);
 
 struct Shared<W: Worker> {
     runtime: Handle,
@@ -87,6 +90,10 @@ impl<W: Worker> Lane<W> {
                 ),
             )),
         }
+    }
+
+    pub(super) fn downgrade(&self) -> WeakLane<W> {
+        WeakLane(Arc::downgrade(&self.0))
     }
 
     /// Takes no more jobs, finishes those queued and drops the worker.
@@ -173,6 +180,24 @@ impl<W: Worker> Drop for Drain<W> {
 impl<W: Worker> Clone for Lane<W> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
+    }
+}
+
+impl<W: Worker> WeakLane<W> {
+    pub(super) fn upgrade(&self) -> Option<Lane<W>> {
+        self.0.upgrade().map(Lane)
+    }
+}
+
+impl<W: Worker> Clone for WeakLane<W> {
+    fn clone(&self) -> Self {
+        Self(Weak::clone(&self.0))
+    }
+}
+
+impl<W: Worker> fmt::Debug for WeakLane<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakLane")
     }
 }
 

@@ -8,6 +8,7 @@ mod append;
 mod fail;
 mod folder;
 mod lane;
+mod log;
 mod page;
 mod plugin;
 mod retention;
@@ -29,17 +30,18 @@ use time::OffsetDateTime;
 use tokio::sync::watch;
 
 pub use self::retention::EventRetention;
+pub(crate) use self::{
+    append::Appended,
+    log::EventLog,
+    page::{Entry, Filter, Page, StoredEvent},
+    plugin::{Loaded, PluginRecord},
+};
 use self::{
     append::Batch,
     folder::{Claim, Folder},
     lane::Lane,
     plugin::{Column, PluginRow, json},
     writer::{Read, Reader, Write, Writer},
-};
-pub(crate) use self::{
-    append::{Appended, STATUS},
-    page::{Entry, Filter, Page, StoredEvent},
-    plugin::{Loaded, PluginRecord},
 };
 use crate::{Desired, Error, ErrorKind};
 
@@ -211,9 +213,9 @@ impl Store {
         *self.last.borrow()
     }
 
-    /// Follows [`Store::last_seq`]. Ends with the store.
-    pub(crate) fn watch_last_seq(&self) -> watch::Receiver<u64> {
-        self.last.clone()
+    /// The log by itself, for readers that must not keep the store open.
+    pub(crate) fn log(&self) -> EventLog {
+        EventLog::of(self)
     }
 
     /// The last event of type `status` that a plugin sent, also when retention took it from the log.
@@ -254,15 +256,22 @@ impl Store {
         &self,
         work: impl FnOnce(&mut rusqlite::Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        self.reader
-            .ask(|reply| -> Read {
-                Box::new(move |connection| {
-                    // Nobody to tell when the caller has gone.
-                    let _ = reply.send(work(connection));
-                })
-            })
-            .await
+        read(&self.reader, work).await
     }
+}
+
+async fn read<T: Send + 'static>(
+    reader: &Lane<Reader>,
+    work: impl FnOnce(&mut rusqlite::Connection) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    reader
+        .ask(|reply| -> Read {
+            Box::new(move |connection| {
+                // Nobody to tell when the caller has gone.
+                let _ = reply.send(work(connection));
+            })
+        })
+        .await
 }
 
 /// Takes the folder, waiting a moment for an owner that is just going.

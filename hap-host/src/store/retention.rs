@@ -3,7 +3,7 @@ use std::time::Duration;
 /// How much of each plugin's events is kept.
 ///
 /// Counted per plugin, so that one that floods the host loses its own old events and nobody else's. What was
-/// removed before an application read it is told to the reader as missed.
+/// removed before an application read it is told as [`Delivery::Missed`](crate::Delivery::Missed).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EventRetention {

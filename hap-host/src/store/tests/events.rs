@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{ErrorKind, store::STATUS};
+use crate::{ErrorKind, store::append::STATUS};
 
 #[tokio::test]
 async fn events_come_back_in_order_and_whole() {
@@ -117,11 +117,11 @@ async fn many_at_once_are_stored_each_in_one_piece() {
 async fn the_last_seq_is_told_after_the_commit() {
     let folder = folder();
     let store = open(&folder).await;
-    let mut last = store.watch_last_seq();
+    let mut log = store.log();
     let other = store.clone();
     let appending = tokio::spawn(async move { append(&other, "light", &["a"]).await });
-    last.changed().await.unwrap();
-    assert_eq!(*last.borrow(), 1);
+    log.wait_beyond(0).await.unwrap();
+    assert_eq!(log.last_seq(), 1);
     assert_eq!(read(&store, 0, 1, &Filter::default()).await, ["a"]);
     appending.await.unwrap().unwrap();
 }
