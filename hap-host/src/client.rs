@@ -150,7 +150,7 @@ impl PluginClient {
                 .await
                 .map_err(|cut| match cut {
                     Cut::TooLarge => {
-                        invalid(path, format!("its reply is larger than {MAX_REPLY_BYTES} bytes"))
+                        invalid(path, &format!("its reply is larger than {MAX_REPLY_BYTES} bytes"))
                     }
                     Cut::Broken(error) => self.transport(&error),
                 })?;
@@ -229,7 +229,7 @@ fn answer<R: DeserializeOwned>(path: &str, status: StatusCode, body: &[u8]) -> R
     if status.is_redirection() {
         return Err(invalid(
             path,
-            format!("it answered HTTP {code}, and redirects are not followed"),
+            &format!("it answered HTTP {code}, and redirects are not followed"),
         ));
     }
     let value = serde_json::from_slice::<Value>(body);
@@ -248,19 +248,14 @@ fn answer<R: DeserializeOwned>(path: &str, status: StatusCode, body: &[u8]) -> R
         });
         return Err(refusal(path, code, wire));
     }
-    let value =
-        value.map_err(|error| invalid(path, "its reply is no valid JSON".to_owned()).with_source(error))?;
+    let value = value.map_err(|error| invalid(path, "its reply is no valid JSON").with_source(error))?;
     if value.get("success") == Some(&Value::Bool(false)) {
         let wire =
             serde_json::from_value(value).unwrap_or_else(|_| WireError::new("refused without saying why"));
         return Err(refusal(path, code, wire));
     }
     serde_json::from_value(value).map_err(|error| {
-        invalid(
-            path,
-            "its reply has another shape than the protocol says".to_owned(),
-        )
-        .with_source(error)
+        invalid(path, "its reply has another shape than the protocol says").with_source(error)
     })
 }
 
@@ -269,7 +264,7 @@ fn refusal(path: &str, code: u16, wire: WireError) -> Error {
     Error::new(ErrorKind::Rejected, message).with_wire(wire)
 }
 
-fn invalid(path: &str, message: String) -> Error {
+fn invalid(path: &str, message: &str) -> Error {
     Error::new(
         ErrorKind::InvalidReply,
         format!("{path} did not answer by the protocol: {message}"),

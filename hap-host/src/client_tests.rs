@@ -102,7 +102,7 @@ async fn json_nested_without_end_is_refused_and_does_not_overflow_the_stack() {
 
 #[tokio::test]
 async fn one_that_accepts_and_never_answers_is_a_timeout() {
-    let router = Router::new().route("/command", post(|| std::future::pending::<&'static str>()));
+    let router = Router::new().route("/command", post(std::future::pending::<&'static str>));
     assert_eq!(command(router).await.unwrap_err().kind(), ErrorKind::Timeout);
 }
 

@@ -1,24 +1,32 @@
 //! Installs, isolates, limits, starts, watches and heals plugins in containers.
-#![expect(dead_code, reason = "the supervisor that uses the modules is not in yet")]
 
+mod actor;
+mod builder;
 mod client;
 mod diagnose;
+mod dispatch;
 pub mod engine;
 mod error;
 mod event;
 mod folder;
+mod handle;
 mod inbox;
 mod limits;
 mod logs;
 mod operate;
 mod options;
 mod reconcile;
+mod registry;
+mod shared;
 mod state;
 mod store;
+mod supervisor;
 
 pub use self::{
+    builder::SupervisorBuilder,
     error::{Error, ErrorKind},
     event::{Event, EventKind, EventStream, Notice},
+    handle::PluginHandle,
     inbox::{Cursor, Delivery, EventRate, PluginEvent, PluginEvents, SubscribeOptions},
     limits::DefaultLimits,
     logs::LogStream,
@@ -26,6 +34,7 @@ pub use self::{
     reconcile::{HealthPolicy, RestartPolicy},
     state::{Desired, Failure, FailureCause, Phase, PluginState},
     store::EventRetention,
+    supervisor::Supervisor,
 };
 
 /// What a fallible call of this crate returns.

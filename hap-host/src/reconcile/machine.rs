@@ -83,8 +83,6 @@ pub(crate) enum Input {
     Desire(Desired),
     /// The plugin shall be stopped and started once.
     Restart,
-    /// The container's spec changed to this digest.
-    Spec(String),
     /// The host shuts down and stops its plugins.
     Halt,
     /// The engine hints that something happened.
@@ -218,11 +216,6 @@ impl Machine {
         step
     }
 
-    /// Takes over new probing figures; they hold from the next run on.
-    pub(crate) fn set_health_policy(&mut self, policy: HealthPolicy) {
-        self.watchdog.set_policy(policy);
-    }
-
     /// The container as it was seen last.
     pub(crate) const fn seen(&self) -> &Seen {
         &self.seen
@@ -282,10 +275,6 @@ impl Machine {
             Input::Restart => {
                 self.restart_wanted = true;
                 self.down_since = Some(now);
-                self.forgive(events);
-            }
-            Input::Spec(digest) => {
-                self.spec_digest = digest;
                 self.forgive(events);
             }
             Input::Halt => self.halting = true,

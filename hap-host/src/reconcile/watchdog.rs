@@ -76,10 +76,6 @@ impl Watchdog {
         }
     }
 
-    pub(super) fn set_policy(&mut self, policy: HealthPolicy) {
-        self.policy = policy;
-    }
-
     pub(super) const fn generation(&self) -> u64 {
         self.generation
     }

@@ -80,6 +80,7 @@ impl Pruned {
 
 impl Store {
     /// Opens the store in a folder, making what is missing, with the default retention.
+    #[cfg(test)]
     pub(crate) async fn open(folder: PathBuf) -> Result<(Self, Loaded), Error> {
         Self::open_with(folder, EventRetention::default()).await
     }
@@ -141,11 +142,6 @@ impl Store {
         self.set(id, Column::Config, config).await
     }
 
-    /// Stores what image was last run. [`ErrorKind::NotInstalled`] for an unknown plugin.
-    pub(crate) async fn set_image(&self, id: &PluginId, image: &str) -> Result<(), Error> {
-        self.set(id, Column::Image, Some(image.to_owned())).await
-    }
-
     async fn set(&self, id: &PluginId, column: Column, value: Option<String>) -> Result<(), Error> {
         let id = id.clone();
         self.write(move |writer| plugin::set(writer.connection(), &id, column, value.as_deref()))
@@ -192,6 +188,7 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] for a cursor that this log has never reached.
+    #[cfg(test)]
     pub(crate) async fn events_since(
         &self,
         after: u64,
@@ -204,11 +201,13 @@ impl Store {
     }
 
     /// The oldest event that can still be read.
+    #[cfg(test)]
     pub(crate) async fn oldest_seq(&self) -> Result<Option<u64>, Error> {
         self.read(|connection| page::oldest_seq(connection)).await
     }
 
     /// The number of the last event ever stored, 0 before the first.
+    #[cfg(test)]
     pub(crate) fn last_seq(&self) -> u64 {
         *self.last.borrow()
     }

@@ -209,6 +209,7 @@ pub(super) fn last_seq(connection: &Connection) -> rusqlite::Result<u64> {
 }
 
 /// The oldest event that can still be read.
+#[cfg(test)]
 pub(super) fn oldest_seq(connection: &Connection) -> Result<Option<u64>, Error> {
     connection
         .prepare_cached(

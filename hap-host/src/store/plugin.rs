@@ -207,7 +207,6 @@ pub(super) fn put(connection: &Connection, row: &PluginRow) -> Result<(), Error>
 pub(super) enum Column {
     Desired,
     Config,
-    Image,
 }
 
 /// Sets one column of an installed plugin.
@@ -220,7 +219,6 @@ pub(super) fn set(
     let statement = match column {
         Column::Desired => "UPDATE plugins SET desired = ?2 WHERE id = ?1",
         Column::Config => "UPDATE plugins SET config = ?2 WHERE id = ?1",
-        Column::Image => "UPDATE plugins SET image_id = ?2 WHERE id = ?1",
     };
     let changed = connection
         .prepare_cached(statement)

@@ -7,7 +7,7 @@ mod tests;
 use std::{
     collections::BTreeSet,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -72,7 +72,6 @@ impl ListenOptions {
 pub(crate) struct Listener {
     shared: Arc<Shared>,
     port: u16,
-    addresses: Mutex<BTreeSet<IpAddr>>,
 }
 
 #[derive(Debug)]
@@ -111,30 +110,12 @@ impl Listener {
         for (address, socket) in sockets {
             shared.spawn(SocketAddr::new(address, port), socket);
         }
-        Ok(Self {
-            shared,
-            port,
-            addresses: Mutex::new(addresses),
-        })
+        Ok(Self { shared, port })
     }
 
     /// The port, the same on every address.
     pub(crate) const fn port(&self) -> u16 {
         self.port
-    }
-
-    /// Serves one more address, as soon as it exists. Fine when it is served already.
-    pub(crate) fn add(&self, address: IpAddr) -> Result<(), Error> {
-        refuse_unspecified(address, &self.shared.options)?;
-        let new = self
-            .addresses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(address);
-        if new && !self.shared.stop.is_cancelled() {
-            self.shared.spawn(SocketAddr::new(address, self.port), None);
-        }
-        Ok(())
     }
 
     /// Takes nothing new, lets requests under way finish for so long, then gives them up.

@@ -94,11 +94,6 @@ async fn a_port_taken_on_any_address_is_given_up_for_another() {
 async fn an_address_that_does_not_exist_does_not_keep_the_others_waiting() {
     let listener = start(ListenOptions::new(vec![ABSENT, LOOPBACK])).await;
     assert!(fetch(LOOPBACK, listener.port(), "/").await.contains("200 OK"));
-    listener.add(SECOND).unwrap();
-    listener.add(SECOND).unwrap();
-    while !fetch(SECOND, listener.port(), "/").await.contains("200 OK") {
-        time::sleep(Duration::from_millis(10)).await;
-    }
     let before = Instant::now();
     listener.shutdown(Duration::from_secs(5)).await;
     assert!(
@@ -119,8 +114,6 @@ async fn listening_everywhere_must_be_asked_for() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    let listener = start(ListenOptions::new(vec![LOOPBACK])).await;
-    assert!(listener.add("0.0.0.0".parse().unwrap()).is_err());
     let mut options = ListenOptions::new(vec!["0.0.0.0".parse().unwrap()]);
     options.anywhere = true;
     start(options).await;

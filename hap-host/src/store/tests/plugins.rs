@@ -44,7 +44,6 @@ async fn each_part_of_a_plugin_changes_by_itself() {
     store.put_plugin(&record("light")).await.unwrap();
     store.set_desired(&light, Desired::Stopped).await.unwrap();
     store.set_config(&light, Some(json!({"level": 3}))).await.unwrap();
-    store.set_image(&light, "sha256:1").await.unwrap();
     store.set_meta("port", "4711").await.unwrap();
     store.set_meta("port", "4712").await.unwrap();
     drop(store);
@@ -53,7 +52,6 @@ async fn each_part_of_a_plugin_changes_by_itself() {
     let mut wanted = record("light");
     wanted.desired = Desired::Stopped;
     wanted.config = Some(json!({"level": 3}));
-    wanted.image_id = Some("sha256:1".to_owned());
     assert_same(&loaded.plugins[0], &wanted);
     assert_eq!(store.meta("port").await.unwrap().as_deref(), Some("4712"));
     assert_eq!(store.meta("host").await.unwrap(), None);

@@ -1,0 +1,238 @@
+use std::{path::PathBuf, sync::Arc};
+
+use tokio::sync::{Semaphore, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    client::probe_client,
+    dispatch::{Hints, dispatch},
+    engine::{Engine, InstanceName},
+    error::{Error, ErrorKind},
+    inbox::{Credentials, EventRate, Inbox, ListenOptions, Listener},
+    limits::DefaultLimits,
+    operate::within,
+    options::deadline,
+    reconcile::{HealthPolicy, RestartPolicy},
+    registry::Registry,
+    shared::{Listing, Shared},
+    store::{EventRetention, Store},
+    supervisor::{Inner, Supervisor, event_channel},
+};
+
+/// Describes a [`Supervisor`] before it starts.
+#[derive(Debug)]
+#[must_use = "nothing happens until `start`"]
+pub struct SupervisorBuilder {
+    engine: Arc<dyn Engine>,
+    state_folder: PathBuf,
+    instance: InstanceName,
+    limits: DefaultLimits,
+    restart: RestartPolicy,
+    health: HealthPolicy,
+    port: Option<u16>,
+    event_rate: EventRate,
+    event_retention: EventRetention,
+    parallel_starts: Option<usize>,
+}
+
+/// Where the instance's name and port are kept.
+const META_INSTANCE: &str = "instance";
+const META_PORT: &str = "events_port";
+
+impl SupervisorBuilder {
+    pub(crate) fn new(engine: Arc<dyn Engine>, state_folder: PathBuf) -> Self {
+        Self {
+            engine,
+            state_folder,
+            instance: InstanceName::default(),
+            limits: DefaultLimits::default(),
+            restart: RestartPolicy::default(),
+            health: HealthPolicy::default(),
+            port: None,
+            event_rate: EventRate::default(),
+            event_retention: EventRetention::default(),
+            parallel_starts: None,
+        }
+    }
+
+    /// Keeps this supervisor's plugins apart from those of others on the same engine. Default `default`.
+    pub fn instance(mut self, instance: InstanceName) -> Self {
+        self.instance = instance;
+        self
+    }
+
+    /// Limits for plugins whose manifest names none. Default: 256 MiB, 1 core, 256 processes.
+    pub fn default_limits(mut self, limits: DefaultLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// When a plugin that ended is started again.
+    pub fn restart_policy(mut self, policy: RestartPolicy) -> Self {
+        self.restart = policy;
+        self
+    }
+
+    /// How health is probed, where the manifest does not say.
+    pub fn health_policy(mut self, policy: HealthPolicy) -> Self {
+        self.health = policy;
+        self
+    }
+
+    /// The port on which plugins reach the platform. Default: the one of the last start, else a free one. It is part
+    /// of each container, so another port makes all containers anew.
+    pub const fn events_port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// How many events each plugin may send. Default: 100 in a second for long, 1,000 at once.
+    pub const fn event_rate(mut self, rate: EventRate) -> Self {
+        self.event_rate = rate;
+        self
+    }
+
+    /// How many received events are kept for readers that come later, and for how long.
+    pub fn event_retention(mut self, retention: EventRetention) -> Self {
+        self.event_retention = retention;
+        self
+    }
+
+    /// How many plugins are created or started at a time. Default: twice the processors, where the engine saturates.
+    pub const fn parallel_starts(mut self, starts: usize) -> Self {
+        self.parallel_starts = Some(starts);
+        self
+    }
+
+    /// Opens the state, adopts what runs, and starts what is wanted.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] for a policy that breaks its rule or a state folder of another instance,
+    /// [`ErrorKind::Store`] when the state cannot be opened (another supervisor may have it open), [`ErrorKind::Engine`]
+    /// and [`ErrorKind::Timeout`] when the engine does not answer or no address can be listened on.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves nothing running.
+    pub async fn start(self) -> Result<Supervisor, Error> {
+        self.restart.check()?;
+        let (store, loaded) =
+            Store::open_with(self.state_folder.clone(), self.event_retention.clone()).await?;
+        for entry in &loaded.corrupt {
+            tracing::error!(plugin = %entry.id_text, reason = %entry.reason, "the stored record of a plugin cannot be read; it is left as it is and the plugin is not run");
+        }
+        self.claim(&store).await?;
+        let prepare = self.engine.prepare(&self.instance);
+        let platform = within(deadline::CONTROL, "prepare", &self.instance, prepare)
+            .await
+            .map_err(Error::engine)?;
+        let list = self.engine.list(&self.instance);
+        let running = within(deadline::CONTROL, "list", &self.instance, list)
+            .await
+            .map_err(Error::engine)?;
+        let listing: Listing = running
+            .into_iter()
+            .map(|observed| (observed.plugin.clone(), observed))
+            .collect();
+        for stray in listing
+            .keys()
+            .filter(|id| loaded.plugins.iter().all(|r| r.manifest.id() != *id))
+        {
+            tracing::warn!(plugin = %stray, "a container of this instance belongs to no installed plugin; it is left alone");
+        }
+
+        let cancel = CancellationToken::new();
+        // Whatever fails below, no task outlives the call.
+        let guard = cancel.clone().drop_guard();
+        let tasks = TaskTracker::new();
+        let credentials = Credentials::default();
+        let inbox = Inbox::new(store.clone(), credentials.clone(), self.event_rate);
+        let addresses = listener_addresses(platform.isolated_gateway, platform.outbound_gateway);
+        let preferred = match self.port {
+            Some(port) => Some(port),
+            None => store.meta(META_PORT).await?.and_then(|port| port.parse().ok()),
+        };
+        let listener = Listener::start(inbox.router(), ListenOptions::new(addresses).port(preferred)).await?;
+        let port = listener.port();
+        if self.port.is_some_and(|wanted| wanted != port) {
+            let message = format!(
+                "events_port {} is taken on one of the addresses that plugins use: free it or name another",
+                self.port.unwrap_or_default()
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        store.set_meta(META_PORT, &port.to_string()).await?;
+
+        let (listed, listed_reader) = watch::channel(Some(Arc::new(listing)));
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let starts = self.parallel_starts.unwrap_or(2 * cores).max(1);
+        let shared = Arc::new(Shared {
+            engine: Arc::clone(&self.engine),
+            instance: self.instance.clone(),
+            store,
+            credentials,
+            platform,
+            port,
+            limits: self.limits,
+            restart: self.restart,
+            health: self.health,
+            events: event_channel(),
+            starts: Arc::new(Semaphore::new(starts)),
+            probes: probe_client()?,
+            listed: listed_reader,
+            tasks,
+            cancel: guard.disarm(),
+        });
+        let hints = Hints::default();
+        let watching = dispatch(
+            self.engine,
+            self.instance,
+            hints.clone(),
+            listed,
+            shared.cancel.clone(),
+        );
+        shared.tasks.spawn(watching);
+        let maintained = inbox.clone();
+        let maintenance_ends = shared.cancel.clone();
+        shared
+            .tasks
+            .spawn(async move { maintained.maintain(maintenance_ends).await });
+        let inner = Inner {
+            shared,
+            registry: Registry::default(),
+            inbox,
+            listener,
+            hints,
+        };
+        for record in loaded.plugins {
+            inner.adopt(record);
+        }
+        Ok(Supervisor::from_inner(inner))
+    }
+
+    /// Refuses the state of another instance: its containers would be taken for lost.
+    async fn claim(&self, store: &Store) -> Result<(), Error> {
+        match store.meta(META_INSTANCE).await? {
+            Some(owner) if owner != self.instance.as_str() => Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!(
+                    "{} holds the state of instance {owner:?}, not of {:?}: use a folder for each instance",
+                    self.state_folder.display(),
+                    self.instance.as_str()
+                ),
+            )),
+            Some(_) => Ok(()),
+            None => store.set_meta(META_INSTANCE, self.instance.as_str()).await,
+        }
+    }
+}
+
+/// Loopback first, then each gateway once. Never all interfaces.
+fn listener_addresses(isolated: std::net::IpAddr, outbound: std::net::IpAddr) -> Vec<std::net::IpAddr> {
+    let mut addresses = vec![std::net::IpAddr::from([127, 0, 0, 1])];
+    for gateway in [isolated, outbound] {
+        if !addresses.contains(&gateway) {
+            addresses.push(gateway);
+        }
+    }
+    addresses
+}

@@ -1,0 +1,474 @@
+use std::{sync::Arc, time::Duration};
+
+use futures_util::StreamExt;
+use hap_manifest::{
+    ApiToken, Manifest, PluginId,
+    wire::{CommandRequest, CommandResponse, ConfigAck, StatusReport},
+};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    actor::{ConfigCell, Request, Snapshot},
+    client::{Caller, PluginClient},
+    engine::{ContainerId, EngineErrorKind, LogLine, LogOptions, StatsSample},
+    error::{Error, ErrorKind},
+    inbox::PluginEvent,
+    logs::LogStream,
+    operate::within,
+    options::{UninstallOptions, deadline},
+    shared::Shared,
+    state::{Desired, Failure, FailureCause, Phase, PluginState},
+};
+
+/// Longest wait of [`PluginHandle::start`] and [`PluginHandle::restart`]. A plugin that is neither healthy nor
+/// failed by then has an engine that does not answer.
+const START_DEADLINE: Duration = Duration::from_secs(300);
+/// Longest wait of [`PluginHandle::stop`] and [`PluginHandle::uninstall`], on top of the plugin's own grace.
+const STOP_DEADLINE: Duration = Duration::from_secs(90);
+
+/// One installed plugin: what to do with it and how to talk to it.
+///
+/// Cheap to clone and to send between tasks. A handle keeps nothing running; after the plugin was uninstalled every
+/// call returns [`ErrorKind::Gone`]. Calls that change what is wanted write it to disk before anything happens,
+/// so dropping their future, or killing the host, loses nothing that they have recorded.
+#[derive(Clone)]
+pub struct PluginHandle(Arc<Cell>);
+
+pub(crate) struct Cell {
+    pub manifest: Manifest,
+    pub token: ApiToken,
+    pub mailbox: mpsc::Sender<Request>,
+    pub snapshot: watch::Receiver<Snapshot>,
+    pub config: ConfigCell,
+    pub shared: Arc<Shared>,
+}
+
+impl PluginHandle {
+    pub(crate) fn new(cell: Cell) -> Self {
+        Self(Arc::new(cell))
+    }
+
+    /// The plugin's id.
+    #[must_use]
+    pub fn id(&self) -> &PluginId {
+        self.0.manifest.id()
+    }
+
+    /// The manifest that it was installed from.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.0.manifest
+    }
+
+    /// A snapshot of the plugin, without waiting.
+    #[must_use]
+    pub fn state(&self) -> PluginState {
+        self.0.snapshot.borrow().state.clone()
+    }
+
+    /// Waits until the plugin's state satisfies `wanted`, and returns it. There is no deadline: put one around it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Gone`] when the plugin is uninstalled meanwhile, [`ErrorKind::ShuttingDown`] when the
+    /// supervisor ends.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn wait_for(&self, mut wanted: impl FnMut(&PluginState) -> bool) -> Result<PluginState, Error> {
+        let snapshot = self.wait(|snapshot| wanted(&snapshot.state)).await?;
+        Ok(snapshot.state)
+    }
+
+    /// Records what is wanted and returns; what follows happens in the background.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`] when it could not be recorded (nothing has changed then), [`ErrorKind::Gone`],
+    /// [`ErrorKind::ShuttingDown`], or [`ErrorKind::Busy`] when too many calls wait for this plugin.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, it may or may not have been recorded.
+    pub async fn set_desired(&self, desired: Desired) -> Result<(), Error> {
+        self.request(|reply| Request::Desire(desired, reply)).await
+    }
+
+    /// Makes the plugin run, and waits until it is healthy. Fine when it is already.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Failed`] with the diagnosis when a run of it fails first; unless the cause is permanent the
+    /// supervisor goes on trying in the background. [`ErrorKind::Timeout`] when neither happens within 5 minutes. Also as
+    /// [`set_desired`](Self::set_desired).
+    ///
+    /// # Cancel safety
+    /// Once recorded, the start goes on when the future is dropped.
+    pub async fn start(&self) -> Result<(), Error> {
+        let failures = self.0.snapshot.borrow().failures;
+        self.set_desired(Desired::Running).await?;
+        self.wait_healthy(failures, None).await
+    }
+
+    /// Stops the plugin, and waits until it is down. Fine when it is already. Whatever its exit code, a stop that
+    /// was asked for is no failure.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Timeout`] when the engine did not get it down; the supervisor goes on trying. Also as
+    /// [`set_desired`](Self::set_desired).
+    ///
+    /// # Cancel safety
+    /// Once recorded, the stop goes on when the future is dropped.
+    pub async fn stop(&self) -> Result<(), Error> {
+        self.set_desired(Desired::Stopped).await?;
+        let down = self.wait(|s| s.state.phase == Phase::Stopped || s.state.desired != Desired::Stopped);
+        self.bounded(self.stop_deadline(), "did not stop", down)
+            .await
+            .map(drop)
+    }
+
+    /// Stops the plugin, starts it again and waits until it is healthy.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotRunning`] when it is not wanted running; else as [`start`](Self::start).
+    ///
+    /// # Cancel safety
+    /// Once accepted, the restart goes on when the future is dropped.
+    pub async fn restart(&self) -> Result<(), Error> {
+        let (failures, runs) = {
+            let snapshot = self.0.snapshot.borrow();
+            (snapshot.failures, snapshot.healthy_runs)
+        };
+        self.request(Request::Restart).await?;
+        self.wait_healthy(failures, Some(runs)).await
+    }
+
+    /// Removes the plugin, and waits until nothing of it is left but, unless told otherwise, its volumes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Timeout`] when the engine did not get it done; the supervisor goes on trying. Also as
+    /// [`set_desired`](Self::set_desired).
+    ///
+    /// # Cancel safety
+    /// Once recorded, the removal goes on when the future is dropped.
+    pub async fn uninstall(&self, options: UninstallOptions) -> Result<(), Error> {
+        self.set_desired(Desired::Removed {
+            with_data: options.remove_data,
+        })
+        .await?;
+        let mut snapshot = self.0.snapshot.clone();
+        // The actor ends, and with it the channel, only after the record is gone from the disk.
+        let gone = async move {
+            while snapshot.changed().await.is_ok() {}
+            let removed = snapshot.borrow().state.phase == Phase::Removed;
+            if removed { Ok(()) } else { Err(shutting_down()) }
+        };
+        self.bounded(self.stop_deadline(), "was not removed", gone).await
+    }
+
+    /// Sends a command and returns the plugin's answer. `params` is anything that serialises to JSON.
+    ///
+    /// It goes straight to the plugin: a restart or a slow engine operation of another plugin never delays it. It
+    /// is sent once and never repeated.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotRunning`] and [`ErrorKind::Unreachable`]: it was not delivered. [`ErrorKind::Rejected`]: the plugin refused
+    /// it, see [`Error::wire`]. [`ErrorKind::Timeout`] (30 s) and [`ErrorKind::Interrupted`]: it may have been carried out.
+    /// [`ErrorKind::InvalidReply`]: the plugin answered, but not by the protocol. [`ErrorKind::InvalidInput`]: it is larger
+    /// than 1 MiB or no JSON.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, the command may have been delivered.
+    pub async fn command(&self, name: &str, params: impl Serialize) -> Result<CommandResponse, Error> {
+        let params = to_value(params)?;
+        self.send(
+            &CommandRequest::new(name).with_params(params),
+            deadline::PLUGIN_CALL,
+        )
+        .await
+    }
+
+    /// Sends a command of the plugin's own type: an enum with `#[serde(tag = "command", content = "params")]`.
+    ///
+    /// # Errors
+    /// As [`command`](Self::command).
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, the command may have been delivered.
+    pub async fn call(&self, command: impl Serialize) -> Result<CommandResponse, Error> {
+        let request = serde_json::from_value(to_value(command)?).map_err(|error| {
+            let message = "the command does not serialise to an object with a `command`: give its enum \
+                           #[serde(tag = \"command\", content = \"params\", rename_all = \"snake_case\")]";
+            Error::new(ErrorKind::InvalidInput, message).with_source(error)
+        })?;
+        self.send(&request, deadline::PLUGIN_CALL).await
+    }
+
+    /// Sends a command with a deadline of its own instead of 30 s.
+    ///
+    /// # Errors
+    /// As [`command`](Self::command).
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, the command may have been delivered.
+    pub async fn send(&self, request: &CommandRequest, timeout: Duration) -> Result<CommandResponse, Error> {
+        let path = self.0.manifest.command_endpoint();
+        self.client()?
+            .command(&self.caller(), path.as_str(), request, timeout)
+            .await
+    }
+
+    /// Gives the plugin its settings. They are kept on disk before they are sent, and sent again after each start
+    /// until the plugin has them. Settings that the plugin refuses are forgotten, and the earlier ones kept.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Rejected`]: refused, nothing has changed. [`ErrorKind::NotRunning`], [`ErrorKind::Unreachable`],
+    /// [`ErrorKind::Interrupted`], [`ErrorKind::Timeout`]: kept, and delivered when the plugin is healthy again.
+    /// [`ErrorKind::Store`]: nothing has changed.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, the settings may be kept and may have been delivered.
+    pub async fn configure(&self, config: impl Serialize) -> Result<ConfigAck, Error> {
+        let config = to_value(config)?;
+        if !config.is_object() {
+            let message = "settings must be a JSON object";
+            return Err(Error::new(ErrorKind::InvalidInput, message).with_plugin(self.id()));
+        }
+        let store = &self.0.shared.store;
+        let mut kept = self.0.config.lock().await;
+        store.set_config(self.id(), Some(config.clone())).await?;
+        let earlier = kept.replace(config.clone());
+        let path = self.0.manifest.config_endpoint();
+        let sent = match self.client() {
+            Ok(client) => {
+                client
+                    .configure(&self.caller(), path.as_str(), &config, deadline::PLUGIN_CALL)
+                    .await
+            }
+            Err(error) => Err(error),
+        };
+        if sent
+            .as_ref()
+            .is_err_and(|error| error.kind() == ErrorKind::Rejected)
+        {
+            store.set_config(self.id(), earlier.clone()).await?;
+            *kept = earlier;
+        }
+        sent
+    }
+
+    /// Asks the plugin for its status.
+    ///
+    /// # Errors
+    /// As [`command`](Self::command).
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn status(&self) -> Result<StatusReport, Error> {
+        let path = self.0.manifest.status_endpoint();
+        self.client()?
+            .status(&self.caller(), path.as_str(), deadline::PLUGIN_CALL)
+            .await
+    }
+
+    /// The last event of type `status` that the plugin sent on its own, kept also after retention took it from the
+    /// log; `None` when it never sent one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`] when the disk fails.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn last_pushed_status(&self) -> Result<Option<PluginEvent>, Error> {
+        let stored = self.0.shared.store.last_status(self.id()).await?;
+        Ok(stored.map(PluginEvent::from))
+    }
+
+    /// The plugin's output. Without a container there is none, and the stream is empty.
+    #[must_use]
+    pub fn logs(&self, options: &LogOptions) -> LogStream {
+        match self.container() {
+            Some(container) => {
+                let stream = self.0.shared.engine.logs(&container, options);
+                LogStream::new(
+                    stream
+                        .map(|line: Result<LogLine, _>| line.map_err(Error::engine))
+                        .boxed(),
+                )
+            }
+            None => LogStream::new(futures_util::stream::empty().boxed()),
+        }
+    }
+
+    /// One sample of the plugin's resource use.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotRunning`] without a container, [`ErrorKind::Engine`] and [`ErrorKind::Timeout`] when the engine
+    /// does not tell.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn stats(&self) -> Result<StatsSample, Error> {
+        let container = self.container().ok_or_else(|| self.not_running())?;
+        let call = self.0.shared.engine.stats(&container);
+        within(deadline::CONTROL, "stats", &container, call)
+            .await
+            .map_err(|error| {
+                if error.kind() == EngineErrorKind::NotFound {
+                    self.not_running()
+                } else {
+                    Error::engine(error)
+                }
+            })
+    }
+
+    fn container(&self) -> Option<ContainerId> {
+        self.0.snapshot.borrow().state.container.clone()
+    }
+
+    fn caller(&self) -> Caller {
+        Caller {
+            plugin: self.id().clone(),
+            token: self.0.token.clone(),
+        }
+    }
+
+    /// The way to the running plugin. One that is starting may be asked too: it answers, or cannot be connected to.
+    fn client(&self) -> Result<PluginClient, Error> {
+        self.0
+            .snapshot
+            .borrow()
+            .client
+            .clone()
+            .ok_or_else(|| self.not_running())
+    }
+
+    fn not_running(&self) -> Error {
+        let snapshot = self.0.snapshot.borrow();
+        let message = match (&snapshot.state.failure, snapshot.state.desired) {
+            (Some(failure), _) => format!("it does not run now: {}", failure.message),
+            (None, Desired::Running) => format!("it does not run yet, its phase is {}", snapshot.state.phase),
+            (None, _) => "it does not run: start it first".to_owned(),
+        };
+        Error::new(ErrorKind::NotRunning, message).with_plugin(self.id())
+    }
+
+    async fn request(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<(), Error>>) -> Request,
+    ) -> Result<(), Error> {
+        let (reply, answer) = oneshot::channel();
+        self.0
+            .mailbox
+            .try_send(request(reply))
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => {
+                    let message = "too many calls wait for this plugin: try again in a moment";
+                    Error::new(ErrorKind::Busy, message).with_plugin(self.id())
+                }
+                mpsc::error::TrySendError::Closed(_) => self.ended(),
+            })?;
+        answer.await.map_err(|_| self.ended())?
+    }
+
+    async fn wait(&self, wanted: impl FnMut(&Snapshot) -> bool) -> Result<Snapshot, Error> {
+        let mut receiver = self.0.snapshot.clone();
+        match receiver.wait_for(wanted).await {
+            Ok(snapshot) => Ok(snapshot.clone()),
+            Err(_) => Err(self.ended()),
+        }
+    }
+
+    /// Waits until the plugin is healthy in a run after `runs`, or a run after `failures` has failed.
+    async fn wait_healthy(&self, failures: u64, runs: Option<u64>) -> Result<(), Error> {
+        let settled = self.wait(|snapshot| {
+            let healthy =
+                snapshot.state.phase.is_reachable() && runs.is_none_or(|runs| snapshot.healthy_runs > runs);
+            let given_up = snapshot.state.desired != Desired::Running;
+            healthy || given_up || (!snapshot.diagnosing && self.new_failure(snapshot, failures).is_some())
+        });
+        let snapshot = self
+            .bounded(START_DEADLINE, "did not become healthy", settled)
+            .await?;
+        if snapshot.state.phase.is_reachable() {
+            return Ok(());
+        }
+        let message = match self.new_failure(&snapshot, failures) {
+            Some(failure) => failure.to_string(),
+            None => "it was stopped before it was healthy".to_owned(),
+        };
+        Err(Error::new(ErrorKind::Failed, message).with_plugin(self.id()))
+    }
+
+    /// The failure of a run, or one that holds the plugin; an engine that does not answer is waited for.
+    #[expect(clippy::unused_self, reason = "reads like the question that it answers")]
+    fn new_failure<'a>(&self, snapshot: &'a Snapshot, failures: u64) -> Option<&'a Failure> {
+        let failure = snapshot.state.failure.as_ref()?;
+        let new = snapshot.failures > failures && failure.cause != FailureCause::Engine;
+        (new || snapshot.state.phase == Phase::Failed).then_some(failure)
+    }
+
+    async fn bounded<T>(
+        &self,
+        limit: Duration,
+        what: &str,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+            let state = self.state();
+            let why = state
+                .failure
+                .map(|failure| format!("; {failure}"))
+                .unwrap_or_default();
+            let message = format!("{what} within {limit:?}: its phase is {}{why}", state.phase);
+            Err(Error::new(ErrorKind::Timeout, message).with_plugin(self.id()))
+        })
+    }
+
+    fn stop_deadline(&self) -> Duration {
+        STOP_DEADLINE + self.0.manifest.stop_timeout().unwrap_or_default()
+    }
+
+    /// Why the actor is no longer there.
+    fn ended(&self) -> Error {
+        if self.0.snapshot.borrow().state.phase == Phase::Removed {
+            return Error::new(ErrorKind::Gone, "it was uninstalled").with_plugin(self.id());
+        }
+        shutting_down()
+    }
+
+    pub(crate) fn halt(&self) {
+        // A full mailbox is retried by the caller's loop; a closed one has nothing to halt.
+        let _ = self.0.mailbox.try_send(Request::Halt);
+    }
+
+    pub(crate) async fn halted(&self) -> bool {
+        loop {
+            self.halt();
+            let waited =
+                tokio::time::timeout(Duration::from_secs(1), self.wait(|snapshot| snapshot.halted)).await;
+            match waited {
+                Ok(Ok(_)) => return true,
+                Ok(Err(error)) => return error.kind() == ErrorKind::Gone,
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+fn shutting_down() -> Error {
+    Error::new(ErrorKind::ShuttingDown, "the supervisor shuts down")
+}
+
+fn to_value(value: impl Serialize) -> Result<Value, Error> {
+    serde_json::to_value(value).map_err(|error| {
+        Error::new(ErrorKind::InvalidInput, "the value cannot be written as JSON").with_source(error)
+    })
+}
+
+impl std::fmt::Debug for PluginHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PluginHandle")
+            .field("id", self.id())
+            .field("phase", &self.state().phase)
+            .finish()
+    }
+}

@@ -1,0 +1,49 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use hap_manifest::PluginId;
+use tokio::sync::{Semaphore, broadcast, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    engine::{Engine, InstanceName, Observed, Platform},
+    event::Event,
+    inbox::{Credentials, Inbox},
+    limits::DefaultLimits,
+    reconcile::{HealthPolicy, RestartPolicy},
+    store::Store,
+};
+
+/// What all tasks of one supervisor share. Nothing in it is locked across an await.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub engine: Arc<dyn Engine>,
+    pub instance: InstanceName,
+    pub store: Store,
+    pub credentials: Credentials,
+    pub platform: Platform,
+    /// Port of the event listener, the same on all addresses.
+    pub port: u16,
+    pub limits: DefaultLimits,
+    pub restart: RestartPolicy,
+    pub health: HealthPolicy,
+    pub events: broadcast::Sender<Event>,
+    pub starts: Arc<Semaphore>,
+    pub probes: reqwest::Client,
+    /// The newest list of all containers.
+    pub listed: watch::Receiver<Option<Arc<Listing>>>,
+    pub tasks: TaskTracker,
+    /// Ends every task of this supervisor.
+    pub cancel: CancellationToken,
+}
+
+/// All containers of the instance at one moment.
+pub(crate) type Listing = BTreeMap<PluginId, Observed>;
+
+impl Shared {
+    /// The base URL by which a plugin reaches the platform. It names the plugin, so the listener knows whose keys
+    /// to verify with.
+    pub(crate) fn platform_url(&self, plugin: &PluginId, network: crate::engine::NetworkMode) -> String {
+        let host = std::net::SocketAddr::new(self.platform.gateway(network), self.port);
+        format!("http://{host}{}", Inbox::api_path(plugin))
+    }
+}
