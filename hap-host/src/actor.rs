@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use crate::{
     client::{Caller, PluginClient, probe},
     diagnose,
-    engine::{ContainerId, ContainerSpec},
+    engine::{ContainerId, ContainerSpec, SimulatedHealth},
     error::{Error, ErrorKind},
     event::{Event, EventKind},
     operate::Operator,
@@ -302,6 +302,21 @@ impl Actor {
     }
 
     fn launch_probe(&mut self, generation: u64) {
+        if let Some(health) = self.shared.engine.simulated_health(&self.id) {
+            let result = match health {
+                SimulatedHealth::Healthy => ProbeResult::Answered {
+                    degraded: false,
+                    message: None,
+                },
+                SimulatedHealth::Degraded => ProbeResult::Answered {
+                    degraded: true,
+                    message: None,
+                },
+                SimulatedHealth::Failing(reason) => ProbeResult::Missed(reason),
+            };
+            self.probing = Some(std::future::ready((generation, result)).boxed()).into();
+            return;
+        }
         let Some(client) = &self.client else {
             let result = ProbeResult::Missed("the engine names no address for it".to_owned());
             self.probing = Some(std::future::ready((generation, result)).boxed()).into();

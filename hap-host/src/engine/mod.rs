@@ -23,6 +23,8 @@ use hap_manifest::ImageRef;
 
 #[cfg(feature = "docker")]
 pub use self::docker::{DockerEngine, SubnetPool};
+#[cfg(feature = "testing")]
+pub use self::fake::{FakeCall, FakeEngine, FakeImage, FakeOperation};
 pub use self::{
     build::{BuildContext, Progress, ProgressSink},
     error::{EngineError, EngineErrorKind},
@@ -112,6 +114,24 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
 
     /// One sample of a container's resource use.
     async fn stats(&self, id: &ContainerId) -> Result<StatsSample, EngineError>;
+
+    /// What a plugin answers to a health check, for engines with no real plugin behind. `None`, the default, lets the
+    /// supervisor ask the plugin itself over HTTP.
+    fn simulated_health(&self, _plugin: &hap_manifest::PluginId) -> Option<SimulatedHealth> {
+        None
+    }
+}
+
+/// An answer to a health check without a plugin behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SimulatedHealth {
+    /// It is well.
+    Healthy,
+    /// It works in part.
+    Degraded,
+    /// It does not answer, or not well; the reason in words.
+    Failing(String),
 }
 
 /// What an [`Engine`] gives, so that a host can say plainly what it does not.

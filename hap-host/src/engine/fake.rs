@@ -1,1 +1,0 @@
-//! A stateful engine without containers, with scripted faults, for tests.

@@ -1,0 +1,443 @@
+//! A stateful engine without containers, with scripted faults, for tests.
+
+mod script;
+mod world;
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
+use hap_manifest::{ImageRef, PluginId};
+use tokio::sync::broadcast;
+
+pub use self::{
+    script::{FakeCall, FakeOperation},
+    world::FakeImage,
+};
+use self::{
+    script::{Fault, InFlight},
+    world::World,
+};
+use super::{
+    BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineError, EngineErrorKind,
+    EngineEvent, EngineEventKind, EngineStream, Exit, ImageId, InstanceName, LogLine, LogOptions, Observed,
+    Platform, ProgressSink, SimulatedHealth, StatsSample,
+};
+
+/// An engine that only pretends: containers are entries in a table, plugins answer what the test says.
+///
+/// Clones share one world, so a test keeps a clone to crash plugins, break operations and look at what happened.
+/// Everything is at once unless [`set_delay`](Self::set_delay) says otherwise.
+///
+/// ```
+/// # async fn run(state: &std::path::Path) -> Result<(), Box<dyn std::error::Error>> {
+/// use hap_host::{Phase, Supervisor, engine::{Exit, FakeEngine}};
+/// use hap_manifest::Manifest;
+///
+/// let engine = FakeEngine::new();
+/// let supervisor = Supervisor::builder(engine.clone(), state).start().await?;
+/// let manifest = Manifest::builder("light", "Light", "1.0.0", "light:1").build()?;
+/// let light = supervisor.install(manifest).await?;
+/// light.start().await?;
+///
+/// engine.crash(light.id(), Exit::code(1));
+/// light.wait_for(|state| state.phase == Phase::Backoff).await?;
+/// light.wait_for(|state| state.phase == Phase::Healthy).await?;
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run(tempfile::tempdir().unwrap().path())).unwrap();
+/// ```
+#[derive(Debug, Clone)]
+pub struct FakeEngine {
+    world: Arc<Mutex<World>>,
+    events: broadcast::Sender<EngineEvent>,
+}
+
+impl Default for FakeEngine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Events that wait for a slow reader; more are lost, as they may be on a real engine.
+const EVENTS: usize = 1024;
+
+impl FakeEngine {
+    /// A world in which every image is there and every plugin is healthy.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            world: Arc::default(),
+            events: broadcast::Sender::new(EVENTS),
+        }
+    }
+
+    /// Says whether an image is there; every image is, unless told otherwise.
+    pub fn set_image(&self, image: &ImageRef, state: FakeImage) {
+        self.world().images.insert(image.as_str().to_owned(), state);
+    }
+
+    /// What a plugin answers to its health checks from now on. Default: healthy.
+    pub fn set_health(&self, plugin: &PluginId, health: SimulatedHealth) {
+        self.world().health.insert(plugin.clone(), health);
+    }
+
+    /// How long each call of an operation takes from now on. Default: no time.
+    pub fn set_delay(&self, operation: FakeOperation, delay: Duration) {
+        self.world().script.delays.insert(operation, delay);
+    }
+
+    /// Lets the next call of an operation fail. Several wait in line.
+    pub fn fail_next(&self, operation: FakeOperation, kind: EngineErrorKind) {
+        self.world()
+            .script
+            .faults
+            .push_back((operation, Fault::Fail(kind)));
+    }
+
+    /// Lets the next call of an operation never come back.
+    pub fn hang_next(&self, operation: FakeOperation) {
+        self.world().script.faults.push_back((operation, Fault::Hang));
+    }
+
+    /// Lets the engine answer nothing, or answer again. Containers live on.
+    pub fn set_unavailable(&self, unavailable: bool) {
+        self.world().script.unavailable = unavailable;
+    }
+
+    /// Swallows the next events.
+    pub fn lose_events(&self, events: u32) {
+        self.world().script.events_to_lose = events;
+    }
+
+    /// Lets a plugin end by itself. Nothing happens when it does not run.
+    pub fn crash(&self, plugin: &PluginId, exit: Exit) {
+        let ended = self.world().end(plugin, exit);
+        if let Some(container) = ended {
+            self.tell(plugin, &container, EngineEventKind::Died);
+        }
+    }
+
+    /// Lets each coming run of a plugin end at once; `None` ends that.
+    pub fn crash_at_start(&self, plugin: &PluginId, exit: Option<Exit>) {
+        let mut world = self.world();
+        match exit {
+            Some(exit) => world.crashes.insert(plugin.clone(), exit),
+            None => world.crashes.remove(plugin),
+        };
+    }
+
+    /// Removes a plugin's container behind the supervisor's back.
+    pub fn remove_by_hand(&self, plugin: &PluginId) {
+        let removed = self.world().remove_of(plugin);
+        for container in removed {
+            self.tell(plugin, &container, EngineEventKind::Removed);
+        }
+    }
+
+    /// Adds a container that is not the supervisor's, under a name of its own.
+    pub fn add_foreign(&self, name: &str) {
+        self.world().foreign.insert(name.to_owned());
+    }
+
+    /// Names of the containers that are not the supervisor's and are still there.
+    #[must_use]
+    pub fn foreign(&self) -> Vec<String> {
+        self.world().foreign.iter().cloned().collect()
+    }
+
+    /// All containers, running or not.
+    #[must_use]
+    pub fn containers(&self) -> Vec<Observed> {
+        self.world()
+            .containers
+            .values()
+            .map(|container| container.observed.clone())
+            .collect()
+    }
+
+    /// Names of all volumes.
+    #[must_use]
+    pub fn volumes(&self) -> Vec<String> {
+        self.world().volumes.keys().cloned().collect()
+    }
+
+    /// The newest calls, oldest first; at most 10,000.
+    #[must_use]
+    pub fn calls(&self) -> Vec<FakeCall> {
+        self.world().script.calls.iter().cloned().collect()
+    }
+
+    /// Plugins on which two operations that change something were under way at once. A supervisor leaves this empty.
+    #[must_use]
+    pub fn overlaps(&self) -> Vec<PluginId> {
+        self.world().script.overlaps.clone()
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        // Each change is made whole before anything can panic.
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, plugin: &PluginId, container: &ContainerId, kind: EngineEventKind) {
+        let lost = {
+            let script = &mut self.world().script;
+            let lost = script.events_to_lose > 0;
+            script.events_to_lose = script.events_to_lose.saturating_sub(1);
+            lost
+        };
+        if !lost {
+            // Nobody listening is fine.
+            let _ = self
+                .events
+                .send(EngineEvent::new(plugin.clone(), container.clone(), kind));
+        }
+    }
+
+    /// Begins a call: notes it, lets it take its time, and lets it fail where the script says so.
+    async fn enter(
+        &self,
+        operation: FakeOperation,
+        subject: &str,
+        plugin: Option<&PluginId>,
+    ) -> Result<InFlight, EngineError> {
+        let guard = InFlight::begin(&self.world, plugin);
+        let (delay, fault, unavailable) = {
+            let mut world = self.world();
+            world.script.note(operation, subject);
+            let delay = world.script.delays.get(&operation).copied();
+            (
+                delay,
+                world.script.take_fault(operation),
+                world.script.unavailable,
+            )
+        };
+        if let Some(delay) = delay {
+            tokio::time::sleep(delay).await;
+        }
+        let failed = |kind, message: &str| Err(EngineError::new(kind, operation.as_str(), subject, message));
+        match fault {
+            _ if unavailable => failed(EngineErrorKind::Unavailable, "the fake engine answers nothing"),
+            Some(Fault::Hang) => std::future::pending().await,
+            Some(Fault::Fail(kind)) => failed(kind, "the test wants it so"),
+            None => Ok(guard),
+        }
+    }
+
+    fn plugin_of(&self, id: &ContainerId) -> Option<PluginId> {
+        self.world()
+            .containers
+            .get(id)
+            .map(|container| container.observed.plugin.clone())
+    }
+}
+
+fn missing(operation: FakeOperation, id: &ContainerId) -> EngineError {
+    EngineError::new(
+        EngineErrorKind::NotFound,
+        operation.as_str(),
+        id.to_string(),
+        "there is no such container",
+    )
+}
+
+#[async_trait]
+impl Engine for FakeEngine {
+    fn capabilities(&self) -> EngineCapabilities {
+        EngineCapabilities::new("fake", true, true)
+    }
+
+    async fn version(&self) -> Result<String, EngineError> {
+        self.enter(FakeOperation::Version, "engine", None).await?;
+        Ok("fake".to_owned())
+    }
+
+    async fn prepare(&self, instance: &InstanceName) -> Result<Platform, EngineError> {
+        self.enter(FakeOperation::Prepare, instance.as_str(), None)
+            .await?;
+        let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
+        Ok(Platform::new(loopback, loopback))
+    }
+
+    async fn teardown(&self, instance: &InstanceName) -> Result<(), EngineError> {
+        self.enter(FakeOperation::Teardown, instance.as_str(), None)
+            .await
+            .map(drop)
+    }
+
+    async fn image(&self, image: &ImageRef) -> Result<ImageId, EngineError> {
+        self.enter(FakeOperation::Image, image.as_str(), None).await?;
+        match self.world().images.get(image.as_str()) {
+            None | Some(FakeImage::Present) => Ok(ImageId::new(format!("sha256:{image}"))),
+            Some(_) => {
+                let message = "it is not on this machine";
+                Err(EngineError::new(
+                    EngineErrorKind::NotFound,
+                    "image",
+                    image.as_str(),
+                    message,
+                ))
+            }
+        }
+    }
+
+    async fn pull(&self, image: &ImageRef, _progress: ProgressSink) -> Result<ImageId, EngineError> {
+        self.enter(FakeOperation::Pull, image.as_str(), None).await?;
+        let mut world = self.world();
+        let state = world
+            .images
+            .entry(image.as_str().to_owned())
+            .or_insert(FakeImage::Present);
+        let refused = |kind, message| Err(EngineError::new(kind, "pull", image.as_str(), message));
+        match state {
+            FakeImage::Denied => refused(EngineErrorKind::Denied, "the registry refuses this caller"),
+            FakeImage::Missing => refused(EngineErrorKind::NotFound, "the registry has no such image"),
+            FakeImage::Present | FakeImage::Pullable => {
+                *state = FakeImage::Present;
+                Ok(ImageId::new(format!("sha256:{image}")))
+            }
+        }
+    }
+
+    async fn build(
+        &self,
+        _context: &BuildContext,
+        tag: &ImageRef,
+        _progress: ProgressSink,
+    ) -> Result<ImageId, EngineError> {
+        self.enter(FakeOperation::Build, tag.as_str(), None).await?;
+        self.world()
+            .images
+            .insert(tag.as_str().to_owned(), FakeImage::Present);
+        Ok(ImageId::new(format!("sha256:{tag}")))
+    }
+
+    async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {
+        let _guard = self
+            .enter(FakeOperation::Create, &spec.name, Some(&spec.plugin))
+            .await?;
+        self.world().create(spec)
+    }
+
+    async fn start(&self, id: &ContainerId) -> Result<(), EngineError> {
+        let plugin = self
+            .plugin_of(id)
+            .ok_or_else(|| missing(FakeOperation::Start, id))?;
+        let _guard = self
+            .enter(FakeOperation::Start, id.as_str(), Some(&plugin))
+            .await?;
+        let ended = self
+            .world()
+            .start(id)
+            .ok_or_else(|| missing(FakeOperation::Start, id))?;
+        self.tell(&plugin, id, EngineEventKind::Started);
+        if ended {
+            self.tell(&plugin, id, EngineEventKind::Died);
+        }
+        Ok(())
+    }
+
+    async fn stop(&self, id: &ContainerId, _grace: Duration) -> Result<(), EngineError> {
+        let plugin = self
+            .plugin_of(id)
+            .ok_or_else(|| missing(FakeOperation::Stop, id))?;
+        let _guard = self
+            .enter(FakeOperation::Stop, id.as_str(), Some(&plugin))
+            .await?;
+        self.crash(&plugin, Exit::code(143));
+        Ok(())
+    }
+
+    async fn kill(&self, id: &ContainerId) -> Result<(), EngineError> {
+        let plugin = self
+            .plugin_of(id)
+            .ok_or_else(|| missing(FakeOperation::Kill, id))?;
+        let _guard = self
+            .enter(FakeOperation::Kill, id.as_str(), Some(&plugin))
+            .await?;
+        self.crash(&plugin, Exit::code(137));
+        Ok(())
+    }
+
+    async fn remove(&self, id: &ContainerId) -> Result<(), EngineError> {
+        let Some(plugin) = self.plugin_of(id) else {
+            return Ok(());
+        };
+        let _guard = self
+            .enter(FakeOperation::Remove, id.as_str(), Some(&plugin))
+            .await?;
+        self.world().containers.remove(id);
+        self.tell(&plugin, id, EngineEventKind::Removed);
+        Ok(())
+    }
+
+    async fn remove_volumes(&self, instance: &InstanceName, plugin: &PluginId) -> Result<(), EngineError> {
+        let _guard = self
+            .enter(FakeOperation::RemoveVolumes, plugin.as_str(), Some(plugin))
+            .await?;
+        self.world()
+            .volumes
+            .retain(|_, (of, whose)| of != instance || whose != plugin);
+        Ok(())
+    }
+
+    async fn inspect(&self, id: &ContainerId) -> Result<Observed, EngineError> {
+        self.enter(FakeOperation::Inspect, id.as_str(), None).await?;
+        let world = self.world();
+        let container = world
+            .containers
+            .get(id)
+            .ok_or_else(|| missing(FakeOperation::Inspect, id))?;
+        Ok(container.observed.clone())
+    }
+
+    async fn list(&self, instance: &InstanceName) -> Result<Vec<Observed>, EngineError> {
+        self.enter(FakeOperation::List, instance.as_str(), None).await?;
+        let world = self.world();
+        let ours = world
+            .containers
+            .values()
+            .filter(|container| container.instance == *instance);
+        Ok(ours.map(|container| container.observed.clone()).collect())
+    }
+
+    fn events(&self, _instance: &InstanceName) -> EngineStream<EngineEvent> {
+        let receiver = self.events.subscribe();
+        stream::unfold(receiver, |mut receiver| async move {
+            loop {
+                match receiver.recv().await {
+                    Ok(event) => return Some((Ok(event), receiver)),
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => return None,
+                }
+            }
+        })
+        .boxed()
+    }
+
+    fn logs(&self, _id: &ContainerId, _options: &LogOptions) -> EngineStream<LogLine> {
+        stream::empty().boxed()
+    }
+
+    async fn stats(&self, id: &ContainerId) -> Result<StatsSample, EngineError> {
+        self.enter(FakeOperation::Stats, id.as_str(), None).await?;
+        if self.plugin_of(id).is_none() {
+            return Err(missing(FakeOperation::Stats, id));
+        }
+        Ok(StatsSample::default())
+    }
+
+    fn simulated_health(&self, plugin: &PluginId) -> Option<SimulatedHealth> {
+        Some(
+            self.world()
+                .health
+                .get(plugin)
+                .cloned()
+                .unwrap_or(SimulatedHealth::Healthy),
+        )
+    }
+}
