@@ -8,6 +8,8 @@ use std::{
 const MOST_REQUESTS: usize = 8;
 /// Bytes of bodies in memory from one address: two of the largest and some more.
 const MOST_BYTES_OF_PEER: usize = 12 * 1024 * 1024;
+/// The same for loopback, where every plugin has the same address.
+const MOST_BYTES_OF_LOOPBACK: usize = MOST_BYTES / 2;
 /// Bytes of bodies in memory in all.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 
@@ -59,11 +61,16 @@ pub(super) struct Admitted {
 impl Admitted {
     /// Takes room for more of the body; counted as it arrives, so that announcing a body costs others nothing.
     pub(super) fn grow(&mut self, bytes: usize) -> bool {
+        let most_of_peer = if self.sender.0.is_loopback() {
+            MOST_BYTES_OF_LOOPBACK
+        } else {
+            MOST_BYTES_OF_PEER
+        };
         let mut load = self.admission.lock();
         let all = load.bytes.saturating_add(bytes);
         let of_peer = load.peers.entry(self.sender.0).or_default();
         let peer = of_peer.saturating_add(bytes);
-        if all > MOST_BYTES || peer > MOST_BYTES_OF_PEER {
+        if all > MOST_BYTES || peer > most_of_peer {
             return false;
         }
         *of_peer = peer;
@@ -121,6 +128,23 @@ mod tests {
         assert!(!held[1].grow(1));
         let mut other = admission.admit(sender(2, "lock")).unwrap();
         assert!(other.grow(MOST_BYTES_OF_PEER));
+    }
+
+    #[test]
+    fn loopback_leaves_half_of_the_room_to_containers() {
+        let admission = Arc::new(Admission::default());
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        let mut local: Vec<_> = (0..4)
+            .map(|n| admission.admit((loopback, format!("p{n}"))).unwrap())
+            .collect();
+        assert!(local.iter_mut().all(|one| one.grow(8 * 1024 * 1024)));
+        assert!(!local[0].grow(1));
+        assert!(
+            admission
+                .admit(sender(1, "light"))
+                .unwrap()
+                .grow(MOST_BYTES_OF_PEER)
+        );
     }
 
     #[test]

@@ -8,6 +8,14 @@ use crate::{Error, ErrorKind};
 ///
 /// Places are ordered as the events were received. They belong to one supervisor's folder; a cursor of another is
 /// refused where it can be told.
+///
+/// ```
+/// use hap_host::Cursor;
+///
+/// let saved = Cursor::START.to_string();
+/// assert_eq!(saved.parse::<Cursor>()?, Cursor::START);
+/// # Ok::<(), hap_host::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Cursor(u64);

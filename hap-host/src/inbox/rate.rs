@@ -12,6 +12,16 @@ use tokio::time::Instant;
 const MOST_IDLE: usize = 1024;
 
 /// How many events a plugin may send: so many in a second for long, and so many at once.
+///
+/// ```
+/// use std::num::NonZeroU32;
+///
+/// use hap_host::EventRate;
+///
+/// let number = |n| NonZeroU32::new(n).ok_or("zero");
+/// assert_eq!(EventRate::default(), EventRate::new(number(100)?, number(1000)?));
+/// # Ok::<(), &str>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventRate {
     per_second: NonZeroU32,

@@ -7,6 +7,9 @@ use time::OffsetDateTime;
 use super::{EventRetention, fail, plugin::json, source::Source};
 use crate::Error;
 
+/// Rows that retention takes during one append: several times the largest batch, so that it catches up.
+const MOST_REMOVED: u64 = 2000;
+
 /// The type of an event that reports a plugin's status.
 pub(super) const STATUS: &str = "status";
 
@@ -116,7 +119,7 @@ fn append(
             duplicate: false,
         });
     }
-    source.apply(connection, retention)?;
+    source.apply(connection, retention, MOST_REMOVED)?;
     source.write(connection)?;
     Ok(appended)
 }

@@ -34,7 +34,10 @@ impl EventLog {
             .map_err(|_| fail::closed())
     }
 
-    /// As [`Store::events_since`]. Fails with `ShuttingDown` once the store is closed.
+    /// Reads on after a cursor: at most `limit` rows, of which the filter may leave fewer events.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a cursor that this log has never reached, `ShuttingDown` once the store is closed.
     pub(crate) async fn events_since(
         &self,
         after: u64,

@@ -79,12 +79,6 @@ impl Pruned {
 }
 
 impl Store {
-    /// Opens the store in a folder, making what is missing, with the default retention.
-    #[cfg(test)]
-    pub(crate) async fn open(folder: PathBuf) -> Result<(Self, Loaded), Error> {
-        Self::open_with(folder, EventRetention::default()).await
-    }
-
     /// Opens the store in a folder, making what is missing.
     ///
     /// # Errors
@@ -182,34 +176,6 @@ impl Store {
         }
         let batch = Batch::new(plugin, events, received)?;
         self.writer.ask(|reply| Write::Append { batch, reply }).await
-    }
-
-    /// Reads the log after a cursor.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidInput`] for a cursor that this log has never reached.
-    #[cfg(test)]
-    pub(crate) async fn events_since(
-        &self,
-        after: u64,
-        limit: usize,
-        filter: &Filter,
-    ) -> Result<Page, Error> {
-        let filter = filter.clone();
-        self.read(move |connection| page::read(connection, after, limit, &filter))
-            .await
-    }
-
-    /// The oldest event that can still be read.
-    #[cfg(test)]
-    pub(crate) async fn oldest_seq(&self) -> Result<Option<u64>, Error> {
-        self.read(|connection| page::oldest_seq(connection)).await
-    }
-
-    /// The number of the last event ever stored, 0 before the first.
-    #[cfg(test)]
-    pub(crate) fn last_seq(&self) -> u64 {
-        *self.last.borrow()
     }
 
     /// The log by itself, for readers that must not keep the store open.

@@ -208,19 +208,6 @@ pub(super) fn last_seq(connection: &Connection) -> rusqlite::Result<u64> {
         .map(|seq| unsigned(seq.unwrap_or(0)))
 }
 
-/// The oldest event that can still be read.
-#[cfg(test)]
-pub(super) fn oldest_seq(connection: &Connection) -> Result<Option<u64>, Error> {
-    connection
-        .prepare_cached(
-            "SELECT min((SELECT min(seq) FROM events WHERE plugin = source.plugin AND seq > forgotten_to)) \
-             FROM event_sources AS source",
-        )
-        .and_then(|mut oldest| oldest.query_row([], |row| row.get::<_, Option<i64>>(0)))
-        .map(|seq| seq.map(unsigned))
-        .map_err(fail::sql("read the events"))
-}
-
 /// The last event of type `status` that a plugin sent, also when retention took it from the log.
 pub(super) fn last_status(connection: &Connection, plugin: &PluginId) -> Result<Option<StoredEvent>, Error> {
     let row: Option<(i64, i64, String)> = connection

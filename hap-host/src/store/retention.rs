@@ -4,6 +4,15 @@ use std::time::Duration;
 ///
 /// Counted per plugin, so that one that floods the host loses its own old events and nobody else's. What was
 /// removed before an application read it is told as [`Delivery::Missed`](crate::Delivery::Missed).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use hap_host::EventRetention;
+///
+/// let one_day = EventRetention::default().age(Duration::from_secs(24 * 60 * 60)).events(1_000);
+/// # let _ = one_day;
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EventRetention {

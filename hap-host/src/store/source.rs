@@ -94,22 +94,24 @@ impl Source {
             .map(drop)
     }
 
-    /// Brings the plugin's events within its bounds. Returns how many were forgotten and how many erased.
+    /// Brings the plugin's events within its bounds, or nearer to them by `most` rows in each stage: bounds may have
+    /// become much narrower since the last host. Returns how many were forgotten and how many erased.
     pub(super) fn apply(
         &mut self,
         connection: &Connection,
         retention: &EventRetention,
+        most: u64,
     ) -> rusqlite::Result<(u64, u64)> {
         let too_many = self.kept - signed(retention.most_events());
         let too_large = self.kept_bytes - signed(retention.most_bytes());
         let mut forgotten = 0;
         if too_many > 0 || too_large > 0 {
-            let upto = self.oldest_to_go(connection, too_many, too_large)?;
+            let upto = self.oldest_to_go(connection, too_many, too_large, most)?;
             forgotten = self.forget(connection, upto)?;
         }
         let surplus = self.forgotten - signed(retention.most_remembered());
         let erased = if surplus > 0 {
-            let upto = self.last_of_oldest(connection, surplus)?;
+            let upto = self.last_of_oldest(connection, surplus.min(signed(most)))?;
             self.erase(connection, upto)?
         } else {
             0
@@ -123,7 +125,7 @@ impl Source {
         connection: &Connection,
         forget_before: i64,
         erase_before: i64,
-        most: i64,
+        most: u64,
     ) -> rusqlite::Result<(u64, u64)> {
         let (count, upto) = self.stale(connection, self.forgotten_to, forget_before, most)?;
         let forgotten = if count > 0 {
@@ -148,12 +150,12 @@ impl Source {
         connection: &Connection,
         after: i64,
         before: i64,
-        most: i64,
+        most: u64,
     ) -> rusqlite::Result<(i64, i64)> {
         let mut oldest = connection.prepare_cached(
             "SELECT seq, received FROM events WHERE plugin = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
         )?;
-        let mut rows = oldest.query(params![self.plugin, after, most])?;
+        let mut rows = oldest.query(params![self.plugin, after, signed(most)])?;
         let (mut count, mut upto) = (0, after);
         while let Some(row) = rows.next()? {
             if row.get::<_, i64>(1)? >= before {
@@ -165,11 +167,18 @@ impl Source {
         Ok((count, upto))
     }
 
-    /// The last row that must go for the sums to come down by this much.
-    fn oldest_to_go(&self, connection: &Connection, mut count: i64, mut bytes: i64) -> rusqlite::Result<i64> {
-        let mut oldest = connection
-            .prepare_cached("SELECT seq, bytes FROM events WHERE plugin = ?1 AND seq > ?2 ORDER BY seq")?;
-        let mut rows = oldest.query(params![self.plugin, self.forgotten_to])?;
+    /// The last row that must go for the sums to come down by this much, or the last that may go.
+    fn oldest_to_go(
+        &self,
+        connection: &Connection,
+        mut count: i64,
+        mut bytes: i64,
+        most: u64,
+    ) -> rusqlite::Result<i64> {
+        let mut oldest = connection.prepare_cached(
+            "SELECT seq, bytes FROM events WHERE plugin = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+        )?;
+        let mut rows = oldest.query(params![self.plugin, self.forgotten_to, signed(most)])?;
         let mut upto = self.forgotten_to;
         while count > 0 || bytes > 0 {
             let Some(row) = rows.next()? else { break };

@@ -16,8 +16,8 @@ use crate::Error;
 
 /// Batches that share one transaction: enough to share the wait for the disk, few enough that none waits long.
 const GROUP: usize = 64;
-/// Rows of one plugin that retention works on before it lets others in.
-const PRUNE_STEP: i64 = 1000;
+/// Rows that retention works on before it lets others in.
+const PRUNE_STEP: u64 = 2000;
 
 /// The one that writes.
 pub(super) struct Writer {
@@ -96,11 +96,14 @@ impl Writer {
             let mut pruned = Pruned::default();
             let transaction = self.connection.transaction()?;
             for plugin in Source::plugins(&transaction)? {
+                let Some(left) = PRUNE_STEP.checked_sub(pruned.forgotten + pruned.erased) else {
+                    break;
+                };
                 let mut source = Source::read(&transaction, &plugin)?;
                 let before = source.clone();
-                pruned.add(source.expire(&transaction, forget_before, erase_before, PRUNE_STEP)?);
+                pruned.add(source.expire(&transaction, forget_before, erase_before, left)?);
                 // The bounds may be narrower than those that the last host had.
-                pruned.add(source.apply(&transaction, &self.retention)?);
+                pruned.add(source.apply(&transaction, &self.retention, left)?);
                 if source != before {
                     source.write(&transaction)?;
                 }

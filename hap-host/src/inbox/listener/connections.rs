@@ -5,6 +5,8 @@ use std::{
 };
 
 /// Counts connections, in all and by address, so that one plugin cannot take them all.
+///
+/// On loopback every plugin has the same address: together they may take half of all, and containers keep the rest.
 #[derive(Debug)]
 pub(super) struct Connections {
     most: usize,
@@ -25,8 +27,13 @@ impl Connections {
     pub(super) fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Connected> {
         let mut peers = self.lock();
         let all: usize = peers.values().sum();
+        let most_of_peer = if peer.is_loopback() {
+            self.most_of_peer.max(self.most / 2)
+        } else {
+            self.most_of_peer
+        };
         let of_peer = peers.entry(peer).or_default();
-        if all >= self.most || *of_peer >= self.most_of_peer {
+        if all >= self.most || *of_peer >= most_of_peer {
             // The entry may have been made just now.
             if *of_peer == 0 {
                 peers.remove(&peer);

@@ -23,6 +23,8 @@ const HEAD_BYTES: usize = 16 * 1024;
 const HEADERS: usize = 64;
 
 /// Accepts connections until told to stop.
+///
+/// On Linux a socket outlives its address: when a network is removed and made again, it serves the address again.
 pub(super) async fn serve(socket: TcpListener, shared: &Arc<Shared>) {
     loop {
         let accepted = tokio::select! {

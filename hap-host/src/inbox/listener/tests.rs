@@ -148,9 +148,10 @@ async fn an_old_connection_is_asked_to_end() {
 }
 
 #[tokio::test]
-async fn connections_are_bounded_by_address() {
+async fn connections_over_the_bound_are_closed_at_once() {
     let mut options = ListenOptions::new(vec![LOOPBACK]);
-    options.connections_per_peer = 2;
+    options.connections = 4;
+    options.connections_per_peer = 1;
     let listener = start(options).await;
     let port = listener.port();
     let hang = "POST /hang HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n";
@@ -162,20 +163,26 @@ async fn connections_are_bounded_by_address() {
         time::sleep(Duration::from_millis(5)).await;
     }
     assert!(!fetch(LOOPBACK, port, "/").await.contains("200 OK"));
-    // Another address has its own room.
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.bind((SECOND, 0).into()).unwrap();
-    let mut other = socket.connect((LOOPBACK, port).into()).await.unwrap();
-    other
-        .write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-        .await
-        .unwrap();
-    assert!(rest(other).await.ends_with("127.0.0.2"));
     drop(held);
     while listener.shared.connections.count() > 0 {
         time::sleep(Duration::from_millis(5)).await;
     }
     assert!(fetch(LOOPBACK, port, "/").await.contains("200 OK"));
+}
+
+#[test]
+fn connections_are_bounded_by_address_and_in_all() {
+    let connections = Arc::new(Connections::new(5, 2));
+    let peer = |last| IpAddr::from([10, 0, 0, last]);
+    let held = [peer(1), peer(1), LOOPBACK, LOOPBACK].map(|peer| connections.take(peer).unwrap());
+    assert!(connections.take(peer(1)).is_none(), "one plugin's share");
+    assert!(connections.take(LOOPBACK).is_none(), "half of all for loopback");
+    let last = connections.take(peer(2)).unwrap();
+    assert!(connections.take(peer(3)).is_none(), "all together");
+    drop(last);
+    assert!(connections.take(peer(3)).is_some());
+    drop(held);
+    assert_eq!(connections.count(), 0);
 }
 
 #[tokio::test]

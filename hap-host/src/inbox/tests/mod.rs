@@ -1,7 +1,9 @@
 mod deliver;
+mod hostile;
 mod limits;
 mod proofs;
 mod take;
+mod wire;
 
 use std::num::NonZeroU32;
 

@@ -339,3 +339,31 @@ async fn time_stands_still_while_the_disk_works() {
     }
     assert_eq!(before.elapsed(), Duration::ZERO);
 }
+
+#[tokio::test]
+async fn bounds_that_became_much_narrower_are_reached_in_steps() {
+    let folder = folder();
+    let store = open(&folder).await;
+    for plugin in ["light", "lock"] {
+        for n in 0..5 {
+            let events = (0..1000)
+                .map(|m| event(plugin, &format!("{n}-{m}"), "motion"))
+                .collect();
+            store.append_events(id(plugin), events, at(0)).await.unwrap();
+        }
+    }
+    drop(store);
+    let store = open_with(&folder, EventRetention::default().events(10).remembered_ids(10)).await;
+    append(&store, "light", &["one-more"]).await.unwrap();
+    let page = store.events_since(0, 1, &of("light")).await.unwrap();
+    assert!(
+        matches!(page.entries[..], [Entry::Missed { .. }]),
+        "one append takes a part: {page:?}"
+    );
+    let pruned = store.prune_events(at(0)).await.unwrap();
+    assert_eq!(pruned.forgotten, 10_001 - 20 - 2000);
+    for plugin in ["light", "lock"] {
+        let found = read(&store, 0, 100, &of(plugin)).await;
+        assert_eq!(found.len(), 11, "{found:?}");
+    }
+}

@@ -1,16 +1,48 @@
 mod events;
+mod faults;
 mod files;
 mod kill;
 mod model;
 mod plugins;
+
+use std::path::PathBuf;
 
 use hap_manifest::{ApiToken, ImageRef, Manifest, PluginId, WebhookSecret, wire::Event};
 use serde_json::json;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-use super::{Appended, Entry, EventRetention, Filter, PluginRecord, Store};
+use super::{Appended, Entry, EventRetention, Filter, Loaded, Page, PluginRecord, Store};
 use crate::{Desired, Result};
+
+/// What only tests ask for.
+impl Store {
+    /// Opens the store with the default retention.
+    pub(crate) async fn open(folder: PathBuf) -> Result<(Self, Loaded)> {
+        Self::open_with(folder, EventRetention::default()).await
+    }
+
+    pub(crate) async fn events_since(&self, after: u64, limit: usize, filter: &Filter) -> Result<Page> {
+        self.log().events_since(after, limit, filter).await
+    }
+
+    /// The oldest event that can still be read.
+    pub(crate) async fn oldest_seq(&self) -> Result<Option<u64>> {
+        self.read(|connection| {
+            let oldest = "SELECT min(seq) FROM events WHERE body IS NOT NULL";
+            Ok(connection
+                .query_row(oldest, [], |row| row.get::<_, Option<i64>>(0))
+                .unwrap())
+        })
+        .await
+        .map(|seq| seq.map(i64::cast_unsigned))
+    }
+
+    /// The number of the last event ever stored, 0 before the first.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.log().last_seq()
+    }
+}
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
