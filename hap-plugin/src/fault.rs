@@ -5,7 +5,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// The result of a plugin's methods.
 pub type Result<T, E = Fault> = std::result::Result<T, E>;
@@ -46,6 +47,7 @@ struct Inner {
     details: Option<Value>,
     retry_after: Option<Duration>,
     cause: Option<Cause>,
+    logged: bool,
 }
 
 impl Fault {
@@ -78,6 +80,7 @@ impl Fault {
             details: None,
             retry_after: None,
             cause: None,
+            logged: false,
         };
         Self {
             inner: Box::new(inner),
@@ -148,6 +151,28 @@ impl Fault {
         self.inner.cause.as_deref()
     }
 
+    /// Writes it to the log if that is where it belongs, once.
+    ///
+    /// The caller of what failed by itself gets an id instead of the cause, to be found in the log.
+    pub(crate) fn into_logged(mut self) -> Self {
+        if std::mem::replace(&mut self.inner.logged, true) {
+            return self;
+        }
+        if self.status() == 500 {
+            let id = Uuid::now_v7().simple().to_string();
+            tracing::error!(error_id = %id, code = self.code(), "failed: {}", self.report());
+            match &mut self.inner.details {
+                Some(Value::Object(details)) => drop(details.insert("error_id".to_owned(), id.into())),
+                // Details of another shape are the author's; they stay as they are.
+                Some(_) => {}
+                details @ None => *details = Some(json!({ "error_id": id })),
+            }
+        } else if self.cause().is_some() {
+            tracing::warn!(code = self.code(), "refused: {}", self.report());
+        }
+        self
+    }
+
     /// The message and all causes, for a log line.
     pub(crate) fn report(&self) -> String {
         match self.cause() {
@@ -196,6 +221,25 @@ mod tests {
         assert_eq!(
             fault.report(),
             "internal error: the bulb did not answer: timed out"
+        );
+    }
+
+    #[test]
+    fn what_failed_gets_one_id_and_what_was_refused_gets_none() {
+        let failed = Fault::internal("broken").into_logged();
+        let id = failed.details().unwrap()["error_id"].clone();
+        assert_eq!(failed.into_logged().details().unwrap()["error_id"], id);
+        let details = Fault::internal("broken")
+            .with_details(json!({"bulb": 3}))
+            .into_logged();
+        assert_eq!(details.details().unwrap()["bulb"], 3);
+        assert!(details.details().unwrap()["error_id"].is_string());
+        assert!(
+            Fault::rejected("a", "b")
+                .with_cause("c")
+                .into_logged()
+                .details()
+                .is_none()
         );
     }
 

@@ -18,18 +18,24 @@ pub(crate) fn open_private(path: &Path, create_new: bool) -> io::Result<File> {
     options.open(path)
 }
 
-/// Creates a directory for its owner only; one that exists is left as it is.
+/// Creates a directory for its owner only, durably; one that exists is left as it is.
 pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    builder.create(path)?;
+    path.parent().map_or(Ok(()), sync_dir)
 }
 
 /// Makes the names in a directory durable: creation, renaming, removal.
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+    // Elsewhere a directory cannot be opened as a file, and the file system keeps its names by itself.
+    if cfg!(unix) {
+        File::open(path)?.sync_all()
+    } else {
+        Ok(())
+    }
 }
 
 /// Tries to write into a directory.

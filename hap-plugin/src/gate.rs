@@ -24,7 +24,8 @@ pub(crate) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
     let trace_id = origin
         .trace
         .map(|trace| tracing::field::display(trace.trace_id()));
-    let span = tracing::info_span!("request", request_id = %origin.request_id, trace_id);
+    // Of the highest level, so that errors keep their request id when little is logged.
+    let span = tracing::error_span!("request", request_id = %origin.request_id, trace_id);
     let id = HeaderValue::from_str(&origin.request_id);
     // Whoever watches over the plugin need not be able to command it.
     let open = request.uri().path() == "/health";

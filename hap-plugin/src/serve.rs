@@ -293,3 +293,7 @@ fn announce(settings: &Settings, listener: &TcpListener) {
         );
     }
 }
+
+#[cfg(test)]
+#[path = "serve_tests.rs"]
+mod tests;

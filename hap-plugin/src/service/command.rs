@@ -87,7 +87,11 @@ impl<P: Plugin> Service<P> {
                 "command ended"
             );
             drop((slot, in_flight));
-            ended.into_result().map(Reply::into_response)
+            // Here, since the caller may have gone and nobody else then looks at it.
+            ended
+                .into_result()
+                .map(Reply::into_response)
+                .map_err(Fault::into_logged)
         };
         let running = self.tasks.spawn(run.in_current_span());
         // The task is tracked from here on.

@@ -33,6 +33,7 @@ pub(super) async fn answer<P: Plugin>(
     let worker = Arc::clone(&service);
     let apply = async move {
         let result = worker.apply(config, body, &worker.cx.of_request(origin)).await;
+        let result = result.map_err(Fault::into_logged);
         drop(slot);
         match &result {
             Ok(()) => tracing::info!("configuration accepted"),
