@@ -1,4 +1,4 @@
-//! Installs, isolates, limits, starts, watches and heals plugins in containers.
+#![doc = include_str!("../README.md")]
 
 mod actor;
 mod builder;

@@ -3,3 +3,9 @@
 pub mod docker;
 pub mod light;
 pub mod outside;
+
+/// The README's programs, compiled as they stand there.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+#[derive(Debug)]
+pub struct ReadmeExamples;
