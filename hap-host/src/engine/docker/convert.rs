@@ -13,7 +13,8 @@ use hap_manifest::PluginId;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::engine::{
-    ContainerId, ContainerSpec, ContainerStatus, Exit, InstanceName, LogRotation, Observed, labels,
+    ContainerId, ContainerSpec, ContainerStatus, Exit, InstanceName, LogRotation, NetworkMode, Observed,
+    labels,
 };
 
 /// Whether labels say that something belongs to an instance, and to a plugin of it where one is named.
@@ -98,6 +99,8 @@ fn host_config(spec: &ContainerSpec, network: &str) -> HostConfig {
         cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
         // Without this the container would join the engine's default bridge as well.
         network_mode: Some(network.to_owned()),
+        dns: dns(spec.network),
+        dns_options: dns_options(spec.network),
         publish_all_ports: Some(false),
         auto_remove: Some(false),
         restart_policy: Some(RestartPolicy {
@@ -106,6 +109,23 @@ fn host_config(spec: &ContainerSpec, network: &str) -> HostConfig {
         }),
         log_config: Some(log_config(spec.log)),
         ..Default::default()
+    }
+}
+
+/// Older engines answer questions for names from an internal network by asking the host's resolver, which carries
+/// data out. This address means the container itself, where nobody answers, so an isolated plugin asks in vain.
+fn dns(mode: NetworkMode) -> Option<Vec<String>> {
+    match mode {
+        NetworkMode::Isolated => Some(vec!["127.0.0.1".to_owned()]),
+        NetworkMode::Outbound => None,
+    }
+}
+
+/// Asking in vain should not take the ten seconds that it takes by default.
+fn dns_options(mode: NetworkMode) -> Option<Vec<String>> {
+    match mode {
+        NetworkMode::Isolated => Some(vec!["timeout:1".to_owned(), "attempts:1".to_owned()]),
+        NetworkMode::Outbound => None,
     }
 }
 
@@ -272,6 +292,8 @@ mod tests {
             "IpcMode": "private",
             "CgroupnsMode": "private",
             "NetworkMode": "net0",
+            "Dns": ["127.0.0.1"],
+            "DnsOptions": ["timeout:1", "attempts:1"],
             "RestartPolicy": { "Name": "no" },
             "LogConfig": { "Type": "json-file", "Config": { "max-size": "10000000", "max-file": "3" } },
             "Tmpfs": { "/tmp": "rw,noexec,nosuid,nodev,size=67108864,mode=1777" },
@@ -312,6 +334,7 @@ mod tests {
     fn what_the_spec_grants_is_granted() {
         let mut spec = spec();
         spec.writable_rootfs = true;
+        spec.network = NetworkMode::Outbound;
         spec.user = Some("1000:1000".to_owned());
         spec.volumes = vec![VolumeMount::new(
             "hap-home-light-data".to_owned(),
@@ -322,6 +345,7 @@ mod tests {
         assert_eq!(body["User"], "1000:1000");
         let host = &body["HostConfig"];
         assert_eq!(host["ReadonlyRootfs"], false);
+        assert!(host.get("Dns").is_none() && host.get("DnsOptions").is_none());
         assert_eq!(host["Mounts"][0]["Type"], "volume");
         assert_eq!(host["Mounts"][0]["Source"], "hap-home-light-data");
         assert_eq!(host["Mounts"][0]["Target"], "/data");

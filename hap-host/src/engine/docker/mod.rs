@@ -39,9 +39,13 @@ const DEFAULT_URI: &str = "unix:///var/run/docker.sock";
 /// Containers drop all capabilities, gain no privileges, see their image read-only, and are held to the limits of
 /// their spec. A container, volume or network without the labels of a supervisor is never touched.
 ///
-/// Docker filters what a container sends *through* the host, not what it sends *to* it: a plugin on either network
-/// reaches every port that the host listens on at all of its addresses. Bind other services to loopback, or filter
-/// the host's input from the plugins' subnets.
+/// Docker filters what a container sends *through* the host, not what it sends *to* it: an isolated plugin reaches
+/// every port that the host listens on at the gateway of its network or at all addresses, and one with network
+/// access reaches the host's other addresses too. Bind other services to loopback, or filter the host's input from
+/// the plugins' subnets. An isolated plugin resolves no names.
+///
+/// Whenever anybody makes a network, Docker takes its rules between networks away and puts them back. In those
+/// milliseconds a plugin with network access can open a connection to an isolated one; it carries nothing afterwards.
 ///
 /// Cloning is cheap; clones share one client.
 ///

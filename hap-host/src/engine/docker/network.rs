@@ -16,6 +16,9 @@ use crate::engine::{EngineError, EngineErrorKind, InstanceName, NetworkMode, Pla
 /// Inter-container communication: off, so that plugins on one bridge do not reach each other.
 const ICC: &str = "com.docker.network.bridge.enable_icc";
 
+/// The auxiliary address under this name becomes the default gateway of containers.
+const DEFAULT_GATEWAY: &str = "DefaultGatewayIPv4";
+
 /// How often the engine may refuse a subnet that looked free before the pool is given up.
 const MAX_REFUSALS: usize = 16;
 
@@ -37,7 +40,7 @@ pub(super) async fn prepare(
     Ok(Platform::new(isolated, outbound))
 }
 
-/// The id of a network that [`prepare`] made. Networks are addressed by id, because engines before 23 let two carry
+/// The id of a network that [`prepare`] made. Networks are addressed by id, because older engines let two carry
 /// one name, and then refuse the name as ambiguous.
 pub(super) async fn id(
     client: &Client,
@@ -188,7 +191,7 @@ fn overlaps(failure: &Failure) -> bool {
     failure.is(403) || failure.message().contains("overlap")
 }
 
-/// Engines since 23 refuse a name twice. The other one is fine when it is ours, made a moment ago.
+/// Newer engines refuse a name twice. The other one is fine when it is ours, made a moment ago.
 async fn name_taken(
     client: &Client,
     instance: &InstanceName,
@@ -224,9 +227,14 @@ async fn taken_subnets(client: &Client, subject: &str) -> Result<Vec<Subnet>, En
 }
 
 fn request(name: &str, instance: &InstanceName, mode: NetworkMode, subnet: Subnet) -> NetworkCreateRequest {
+    // Engines such as 20.10 give containers of an internal network a default route, and rely on rules of the host that
+    // they take away for a moment whenever they make another network. A route to an address that nobody has keeps
+    // an isolated plugin on its own network all the time: it cannot even answer somebody elsewhere.
+    let nowhere = HashMap::from([(DEFAULT_GATEWAY.to_owned(), subnet.last().to_string())]);
     let config = IpamConfig {
         subnet: Some(subnet.to_string()),
         gateway: Some(subnet.gateway().to_string()),
+        auxiliary_addresses: is_internal(mode).then_some(nowhere),
         ..Default::default()
     };
     NetworkCreateRequest {

@@ -27,6 +27,11 @@ impl Subnet {
     pub(super) fn gateway(self) -> Ipv4Addr {
         Ipv4Addr::from(self.base.saturating_add(1))
     }
+
+    /// The last address before the one for broadcasts.
+    pub(super) fn last(self) -> Ipv4Addr {
+        Ipv4Addr::from((self.base | !mask(self.prefix)).saturating_sub(1))
+    }
 }
 
 const fn mask(prefix: u8) -> u32 {
@@ -65,7 +70,7 @@ pub struct SubnetPool {
 impl SubnetPool {
     /// Takes subnets of `subnet_prefix` bits from the range that `base` and `range_prefix` name.
     ///
-    /// A subnet holds `2^(32 - subnet_prefix) - 3` plugins. A Linux bridge holds at most 1,023, so prefixes below
+    /// A subnet holds `2^(32 - subnet_prefix) - 4` plugins. A Linux bridge holds at most 1,023, so prefixes below
     /// 22 waste addresses.
     ///
     /// # Errors
