@@ -229,7 +229,7 @@ async fn taken_subnets(client: &Client, subject: &str) -> Result<Vec<Subnet>, En
 fn request(name: &str, instance: &InstanceName, mode: NetworkMode, subnet: Subnet) -> NetworkCreateRequest {
     // Engines such as 20.10 give containers of an internal network a default route, and rely on rules of the host that
     // they take away for a moment whenever they make another network. A route to an address that nobody has keeps
-    // an isolated plugin on its own network all the time: it cannot even answer somebody elsewhere.
+    // what an isolated plugin sends on its own network all the time, and away from the host's other addresses.
     let nowhere = HashMap::from([(DEFAULT_GATEWAY.to_owned(), subnet.last().to_string())]);
     let config = IpamConfig {
         subnet: Some(subnet.to_string()),
