@@ -72,7 +72,7 @@ pub(crate) fn explain(mut failure: Failure, lines: Vec<String>, api_port: u16) -
 }
 
 fn hint_from_text(text: &str) -> Option<&'static str> {
-    const HINTS: [(&str, &str); 7] = [
+    const HINTS: [(&str, &str); 8] = [
         (
             "exec format error",
             "the image's program is for another processor architecture: build it for this one",
@@ -148,6 +148,16 @@ mod tests {
         );
         assert!(failure.hint.unwrap().contains("read-only"));
         assert_eq!(failure.last_lines.len(), 2);
+    }
+
+    #[test]
+    fn a_program_that_is_not_in_the_image_is_recognised_by_the_words_of_the_init() {
+        let lines = vec!["[FATAL tini (7)] exec /plugin failed: No such file or directory".to_owned()];
+        let failure = explain(Failure::new(FailureCause::Exited, "ended with exit code 127"), lines, 8000);
+        assert!(failure.hint.unwrap().contains("ENTRYPOINT"));
+        let lines = vec!["[FATAL tini (7)] exec /plugin failed: Exec format error".to_owned()];
+        let failure = explain(Failure::new(FailureCause::Exited, "ended with exit code 127"), lines, 8000);
+        assert!(failure.hint.unwrap().contains("architecture"));
     }
 
     #[test]

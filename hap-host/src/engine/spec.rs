@@ -161,7 +161,8 @@ impl ResourceLimits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NetworkMode {
-    /// Reaches the platform's listener and nothing else.
+    /// Has no route out and reaches no other container: only the platform's listener, and whatever else on the host
+    /// listens on all interfaces or on the network's gateway. An engine may not be able to close the latter.
     Isolated,
     /// Reaches what the host reaches.
     Outbound,
