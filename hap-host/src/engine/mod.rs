@@ -25,6 +25,7 @@ use hap_manifest::ImageRef;
 pub use self::docker::{DockerEngine, SubnetPool};
 #[cfg(feature = "testing")]
 pub use self::fake::{FakeCall, FakeEngine, FakeImage, FakeOperation};
+pub use self::process::ProcessEngine;
 pub use self::{
     build::{BuildContext, Progress, ProgressSink},
     error::{EngineError, EngineErrorKind},
