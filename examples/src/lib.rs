@@ -1,1 +1,59 @@
-//! examples
+//! What the example programs need besides the product: a compiler call and a narrator.
+#![expect(clippy::print_stdout, reason = "telling a story is what the programs are for")]
+
+pub mod light;
+mod story;
+
+use hap_host::engine::{Engine, InstanceName, Progress, ProgressSink};
+
+pub use self::story::Story;
+
+/// Whatever breaks a story off.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// An instance of its own, so that a program meets no other supervisor on this engine.
+///
+/// # Errors
+/// Never for a `purpose` of at most 13 of the characters a-z, 0-9 and -.
+pub fn instance(purpose: &str) -> Result<InstanceName, Failure> {
+    Ok(InstanceName::new(&format!("{purpose}-{}", std::process::id()))?)
+}
+
+/// Shows the lines of an image build.
+#[must_use]
+pub fn build_progress() -> ProgressSink {
+    ProgressSink::new(|progress| {
+        if let Progress::Step(line) = progress
+            && !line.trim().is_empty()
+        {
+            println!("    build | {}", line.trim_end());
+        }
+    })
+}
+
+/// Bytes in MiB with one digit after the point, for people.
+#[must_use]
+pub fn mebibytes(bytes: u64) -> f64 {
+    let tenths = bytes.saturating_mul(10) >> 20;
+    f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0
+}
+
+/// Asks the engine itself what of ours is still there.
+///
+/// # Errors
+/// When something is, or the engine does not answer.
+pub async fn show_what_is_left(
+    story: &Story,
+    outside: &dyn Engine,
+    instance: &InstanceName,
+) -> Result<(), Failure> {
+    let containers = outside.list(instance).await?.len();
+    story.say(&format!(
+        "containers of ours that the engine still has: {containers}"
+    ));
+    if containers == 0 {
+        Ok(())
+    } else {
+        Err("something was left behind".into())
+    }
+}

@@ -147,7 +147,11 @@ impl SupervisorBuilder {
         let credentials = Credentials::default();
         // Plugins that already run may post as soon as the listener is there.
         for record in &loaded.plugins {
-            credentials.set(record.manifest.id(), record.token.clone(), record.webhook_secret.clone());
+            credentials.set(
+                record.manifest.id(),
+                record.token.clone(),
+                record.webhook_secret.clone(),
+            );
         }
         let inbox = Inbox::new(store.clone(), credentials.clone(), self.event_rate);
         let addresses = listener_addresses(platform.isolated_gateway, platform.outbound_gateway);

@@ -72,10 +72,16 @@ pub(crate) fn explain(mut failure: Failure, lines: Vec<String>, api_port: u16) -
 }
 
 fn hint_from_text(text: &str) -> Option<&'static str> {
-    const HINTS: [(&str, &str); 8] = [
+    const HINTS: &[(&str, &str)] = &[
         (
-            "exec format error",
+            "xec format error",
             "the image's program is for another processor architecture: build it for this one",
+        ),
+        (
+            // What Docker's init prints when it cannot become the image's program.
+            "[FATAL tini",
+            "the image's ENTRYPOINT cannot be run: is the program in the image, is it executable, and is it static if \
+             the image is FROM scratch?",
         ),
         (
             "Address already in use",
@@ -153,10 +159,18 @@ mod tests {
     #[test]
     fn a_program_that_is_not_in_the_image_is_recognised_by_the_words_of_the_init() {
         let lines = vec!["[FATAL tini (7)] exec /plugin failed: No such file or directory".to_owned()];
-        let failure = explain(Failure::new(FailureCause::Exited, "ended with exit code 127"), lines, 8000);
+        let failure = explain(
+            Failure::new(FailureCause::Exited, "ended with exit code 127"),
+            lines,
+            8000,
+        );
         assert!(failure.hint.unwrap().contains("ENTRYPOINT"));
         let lines = vec!["[FATAL tini (7)] exec /plugin failed: Exec format error".to_owned()];
-        let failure = explain(Failure::new(FailureCause::Exited, "ended with exit code 127"), lines, 8000);
+        let failure = explain(
+            Failure::new(FailureCause::Exited, "ended with exit code 127"),
+            lines,
+            8000,
+        );
         assert!(failure.hint.unwrap().contains("architecture"));
     }
 
