@@ -72,8 +72,8 @@ async fn running(
     operation: &'static str,
     id: &ContainerId,
 ) -> Result<Option<Identity>, EngineError> {
-    let record = look::at(shared, operation, id).await?;
-    Ok(record.and_then(|record| record.process().cloned()))
+    let sight = look::at(shared, operation, id).await?;
+    Ok(sight.and_then(|sight| sight.record.process().cloned()))
 }
 
 /// Kills what is left of a run and waits until its end is on record.
@@ -93,15 +93,29 @@ async fn end(
             message,
         ));
     }
-    // What left the group still writes to the container's output.
-    if let Some(lock) = shared.folder.lock(operation, id).await? {
-        blocking(operation, move || {
-            launch::sweep(&lock);
-            Ok(())
-        })
-        .await?;
-    }
+    sweep(shared, operation, id).await?;
     look::at(shared, operation, id).await.map(|_| ())
+}
+
+/// Kills what left the group and still writes to the container's output, until nothing does.
+async fn sweep(shared: &Arc<Shared>, operation: &'static str, id: &ContainerId) -> Result<(), EngineError> {
+    let deadline = Instant::now() + KILL_DEADLINE;
+    while let Some(lock) = shared.folder.lock(operation, id).await? {
+        if blocking(operation, move || Ok(launch::sweep(&lock))).await? {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            let message = "a process that the plugin started does not end although it was killed";
+            return Err(EngineError::new(
+                EngineErrorKind::Failed,
+                operation,
+                id.to_string(),
+                message,
+            ));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(())
 }
 
 /// Waits until no process of the group lives. `false` when one still does after `limit`.

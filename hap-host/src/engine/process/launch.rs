@@ -142,12 +142,15 @@ fn environment(
     Ok(env)
 }
 
-/// Kills whatever still writes to the container's output. The caller holds the lock, so no new run begins.
-pub(super) fn sweep(lock: &Lock) {
+/// Kills whatever still writes to the container's output, and says whether nothing did. The caller holds the lock,
+/// so no new run begins.
+pub(super) fn sweep(lock: &Lock) -> bool {
     let [stdout, stderr] = spool::paths(lock.folder());
-    for pid in identity::writers(&[&stdout, &stderr]) {
-        identity::kill(pid);
+    let writers = identity::writers(&[&stdout, &stderr]);
+    for pid in &writers {
+        identity::kill(*pid);
     }
+    writers.is_empty()
 }
 
 /// Waits for the end of a process that this host started, and writes it down.

@@ -11,25 +11,33 @@ use super::{
     shared::Shared,
     spool,
 };
-use crate::engine::{ContainerId, EngineError, Exit};
+use crate::engine::{ContainerId, EngineError, Exit, Observed};
 
 /// How long a living host may take to write down how its process ended.
 const OWNER_GRACE: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(10);
 
-/// The record of a container, brought up to date first. `None` when there is no such container.
+/// A container as its record and its process agree on it.
+#[derive(Debug)]
+pub(super) struct Sight {
+    pub(super) record: Record,
+    pub(super) observed: Observed,
+}
+
+/// Looks at a container, and brings its record up to date first. `None` when there is no such container.
 pub(super) async fn at(
     shared: &Arc<Shared>,
     operation: &'static str,
     id: &ContainerId,
-) -> Result<Option<Record>, EngineError> {
+) -> Result<Option<Sight>, EngineError> {
     let deadline = Instant::now() + OWNER_GRACE;
     loop {
         let Some(record) = read(shared, operation, id).await? else {
             return Ok(None);
         };
-        if !record.is_behind() {
-            return Ok(Some(record));
+        // One look decides: the process may end between two.
+        if let Some(observed) = record.observed() {
+            return Ok(Some(Sight { record, observed }));
         }
         // Whoever started the process hears its exit code, so that host goes first.
         let owned = match &record.run {
@@ -40,7 +48,6 @@ pub(super) async fn at(
             tokio::time::sleep(POLL).await;
         } else {
             settle(shared, operation, id).await?;
-            return read(shared, operation, id).await;
         }
     }
 }

@@ -198,9 +198,9 @@ impl Engine for ProcessEngine {
     }
 
     async fn inspect(&self, id: &ContainerId) -> Result<Observed, EngineError> {
-        let record = look::at(self.shared(), "inspect", id).await?;
-        record
-            .map(|record| record.observed())
+        let sight = look::at(self.shared(), "inspect", id).await?;
+        sight
+            .map(|sight| sight.observed)
             .ok_or_else(|| failure::gone("inspect", id))
     }
 
@@ -216,11 +216,7 @@ impl Engine for ProcessEngine {
         let ids: Vec<ContainerId> = records.iter().map(record::Record::container).collect();
         let looks = ids.iter().map(|id| look::at(&self.shared, "list", id));
         let found = try_join_all(looks).await?;
-        Ok(found
-            .into_iter()
-            .flatten()
-            .map(|record| record.observed())
-            .collect())
+        Ok(found.into_iter().flatten().map(|sight| sight.observed).collect())
     }
 
     fn events(&self, instance: &InstanceName) -> EngineStream<EngineEvent> {

@@ -145,24 +145,21 @@ impl Record {
         };
     }
 
-    pub(super) fn observed(&self) -> Observed {
+    /// What the record and its process say together; `None` when the record is behind.
+    pub(super) fn observed(&self) -> Option<Observed> {
         let digest = self.labels.get(labels::SPEC_DIGEST).cloned().unwrap_or_default();
         let mut observed = Observed::created(self.container(), self.plugin.clone(), digest);
         match &self.run {
             Run::Created => {}
-            Run::Starting { at } => observed.started_at = Some(*at),
+            Run::Starting { .. } => return None,
             Run::Running { process, at, .. } => {
                 observed.started_at = Some(*at);
+                observed.address = Some((Ipv4Addr::LOCALHOST, self.port).into());
                 observed.status = match process.life() {
                     Life::Running => ContainerStatus::Running,
                     Life::Stopped => ContainerStatus::Paused,
-                    Life::Gone => ContainerStatus::Exited,
+                    Life::Gone => return None,
                 };
-                if observed.status == ContainerStatus::Exited {
-                    observed.exit = Some(unseen("it has just ended and its exit code is not known yet"));
-                } else {
-                    observed.address = Some((Ipv4Addr::LOCALHOST, self.port).into());
-                }
             }
             Run::Ended { at, code, error, .. } => {
                 observed.started_at = Some(*at);
@@ -173,7 +170,7 @@ impl Record {
                 });
             }
         }
-        observed
+        Some(observed)
     }
 }
 

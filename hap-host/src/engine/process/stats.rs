@@ -9,10 +9,10 @@ use super::{
 use crate::engine::{ContainerId, EngineError, EngineErrorKind, StatsSample};
 
 pub(super) async fn sample(shared: &Arc<Shared>, id: &ContainerId) -> Result<StatsSample, EngineError> {
-    let Some(record) = look::at(shared, "stats", id).await? else {
+    let Some(sight) = look::at(shared, "stats", id).await? else {
         return Err(failure::gone("stats", id));
     };
-    let process = record.process().cloned().ok_or_else(|| {
+    let process = sight.record.process().cloned().ok_or_else(|| {
         EngineError::new(
             EngineErrorKind::Failed,
             "stats",
