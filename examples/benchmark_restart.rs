@@ -55,7 +55,10 @@ async fn measure(story: &Story) -> Result<(), Failure> {
     let docker = Docker::connect_with_local_defaults()?;
     let rival = format!("restart-always-{}", std::process::id());
     let run = rounds(story, &docker, &light, &rival).await;
-    let remove = RemoveContainerOptionsBuilder::default().force(true).build();
+    let remove = RemoveContainerOptionsBuilder::default()
+        .force(true)
+        .v(true)
+        .build();
     // It may not have been made yet.
     let _ = docker.remove_container(&rival, Some(remove)).await;
     light
@@ -102,13 +105,12 @@ async fn rounds(
 /// Kills a container's process as a crash would, and returns the milliseconds until it answers again.
 async fn kill_and_wait(http: &reqwest::Client, docker: &Docker, container: &str) -> Result<f64, Failure> {
     let before = started_at(docker, container).await?;
-    let pid = docker
+    let seen = docker
         .inspect_container(container, None::<InspectContainerOptions>)
         .await?;
-    let pid = pid
-        .state
-        .and_then(|state| state.pid)
-        .ok_or("the container has no process")?;
+    // 0 stands for no process here, and for the whole process group in a call of `kill`.
+    let pid = seen.state.and_then(|state| state.pid).filter(|pid| *pid > 1);
+    let pid = pid.ok_or("the container has no process")?;
     // By signal and not by the API: after `docker kill` the engine takes the end for wanted and does not restart.
     let killed = tokio::process::Command::new("kill")
         .args(["-KILL", &pid.to_string()])
@@ -166,6 +168,8 @@ async fn address(docker: &Docker, container: &str, before: &str) -> Result<Optio
 async fn start_rival(docker: &Docker, light: &PluginHandle, name: &str) -> Result<(), Failure> {
     let body = ContainerCreateBody {
         image: Some(light.manifest().image().to_string()),
+        // The light keeps its settings there, in either's hands.
+        volumes: Some(vec!["/data".to_owned()]),
         host_config: Some(HostConfig {
             restart_policy: Some(RestartPolicy {
                 name: Some(RestartPolicyNameEnum::ALWAYS),

@@ -19,12 +19,12 @@ pub fn instance(purpose: &str) -> Result<InstanceName, Failure> {
     Ok(InstanceName::new(&format!("{purpose}-{}", std::process::id()))?)
 }
 
-/// Shows the lines of an image build.
+/// Shows the steps of an image build.
 #[must_use]
 pub fn build_progress() -> ProgressSink {
     ProgressSink::new(|progress| {
         if let Progress::Step(line) = progress
-            && !line.trim().is_empty()
+            && (line.starts_with("Step ") || line.starts_with("Successfully "))
         {
             println!("    build | {}", line.trim_end());
         }

@@ -105,11 +105,9 @@ impl Operator {
                 EngineErrorKind::Unavailable | EngineErrorKind::Timeout => Err(error.into()),
                 // The container is gone, or what it was made with is (its network, for one): make it anew.
                 EngineErrorKind::NotFound => {
+                    tracing::info!(plugin = %self.spec.plugin, error = %error, "made anew, because it cannot be started");
                     self.control(self.engine.remove(id)).await?;
-                    Err(Trouble::Plugin(Failure::new(
-                        FailureCause::Exited,
-                        error.to_string(),
-                    )))
+                    Ok(Seen::Absent)
                 }
                 _ => Err(Trouble::Plugin(crate::diagnose::refused_start(&error))),
             },

@@ -32,6 +32,8 @@ pub(crate) struct Machine {
     restart_wanted: bool,
     /// A stop of ours is why the run ends, so the end is no failure.
     stop_expected: bool,
+    /// The last start found that the container cannot be started as it is, and removed it.
+    start_vanished: bool,
     watchdog: Watchdog,
     backoff: Backoff,
     failure: Option<Failure>,
@@ -160,6 +162,7 @@ impl Machine {
             look_again: false,
             restart_wanted: false,
             stop_expected: false,
+            start_vanished: false,
             watchdog: Watchdog::new(health),
             backoff: Backoff::new(restart, seed),
             failure: None,
@@ -355,7 +358,13 @@ impl Machine {
                 {
                     self.removed = matches!(self.desired, Desired::Removed { .. });
                 }
-                self.see(seen, op == Some(Op::Start), now, events);
+                // Making it anew mends that, unless the next start finds the same.
+                let vanished = op == Some(Op::Start) && seen == Seen::Absent;
+                let forgiven = vanished && !self.start_vanished;
+                if op == Some(Op::Start) {
+                    self.start_vanished = vanished;
+                }
+                self.see(seen, op == Some(Op::Start) && !forgiven, now, events);
                 if op == Some(Op::Stop) && self.seen.is_running() {
                     self.stop_expected = false;
                 }

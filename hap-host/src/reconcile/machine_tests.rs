@@ -355,6 +355,24 @@ fn a_container_removed_by_hand_is_made_again() {
 }
 
 #[test]
+fn a_container_that_cannot_be_started_as_it_is_is_made_anew_once_without_a_pause() {
+    let now = Instant::now();
+    let (restart, health) = (RestartPolicy::default(), HealthPolicy::default());
+    let mut machine = Machine::new(Desired::Running, "d1".to_owned(), restart, health, 1);
+    machine.step(Input::Tick, now);
+    let stopped = Seen::Present(Bench::running(ContainerStatus::Exited, 1, "d1", 1));
+    let done = |seen: &Seen| Input::OpDone(Outcome::Done(seen.clone()));
+    assert_eq!(machine.step(done(&stopped), now).op, Some(Op::Start));
+    assert_eq!(machine.step(done(&Seen::Absent), now).op, Some(Op::Create));
+    assert_eq!(machine.state(now).failure, None);
+    let made = Seen::Present(Bench::running(ContainerStatus::Created, 2, "d1", 0));
+    assert_eq!(machine.step(done(&made), now).op, Some(Op::Start));
+    let again = machine.step(done(&Seen::Absent), now);
+    assert_eq!(again.op, None, "the second time in a row there is a pause");
+    assert_eq!(machine.state(now).phase, Phase::Backoff);
+}
+
+#[test]
 fn a_lost_event_is_repaired_by_the_next_list() {
     let mut bench = Bench::new(Desired::Running).healthy();
     bench.pass(secs(20));
