@@ -93,15 +93,29 @@ async fn end(
             message,
         ));
     }
-    sweep(shared, operation, id).await?;
+    sweep(shared, operation, id, process).await?;
     look::at(shared, operation, id).await.map(|_| ())
 }
 
-/// Kills what left the group and still writes to the container's output, until nothing does.
-async fn sweep(shared: &Arc<Shared>, operation: &'static str, id: &ContainerId) -> Result<(), EngineError> {
+/// Kills what left the group of a run and still writes to the container's output, until nothing does.
+async fn sweep(
+    shared: &Arc<Shared>,
+    operation: &'static str,
+    id: &ContainerId,
+    process: &Identity,
+) -> Result<(), EngineError> {
     let deadline = Instant::now() + KILL_DEADLINE;
     while let Some(lock) = shared.folder.lock(operation, id).await? {
-        if blocking(operation, move || Ok(launch::sweep(&lock))).await? {
+        let (folder, id_again, process) = (shared.folder.clone(), id.clone(), process.clone());
+        let is_swept = blocking(operation, move || {
+            let record = folder
+                .find(&id_again)
+                .map_err(|error| failure::file(operation, folder.root(), error))?;
+            // Whoever heard of the end may have started the next run, which swept before it began.
+            let same = record.is_some_and(|record| record.is_run_of(&process));
+            Ok(!same || launch::sweep(&lock))
+        });
+        if is_swept.await? {
             return Ok(());
         }
         if Instant::now() >= deadline {

@@ -121,6 +121,15 @@ impl Record {
         }
     }
 
+    /// Whether the last run is that of `process`, ended or not.
+    pub(super) fn is_run_of(&self, process: &Identity) -> bool {
+        match &self.run {
+            Run::Created | Run::Starting { .. } => false,
+            Run::Running { process: last, .. } => last == process,
+            Run::Ended { process: last, .. } => last.as_ref() == Some(process),
+        }
+    }
+
     /// Whether the record says less than the truth: a start was broken off, or the process ended unseen.
     pub(super) fn is_behind(&self) -> bool {
         match &self.run {

@@ -25,6 +25,26 @@ async fn a_second_value_sees_the_process_and_may_kill_it() {
 }
 
 #[tokio::test]
+async fn a_kill_from_elsewhere_spares_the_run_that_follows_it() {
+    let bench = Bench::new();
+    let other = bench.second();
+    let id = bench.started("light", "exec sleep 600").await;
+    let mut events = bench.engine.events(&InstanceName::default());
+    for _ in 0..10 {
+        let restarted = async {
+            event(&mut events, EngineEventKind::Died).await;
+            bench.engine.start(&id).await.unwrap();
+        };
+        let (killed, ()) = tokio::join!(other.kill(&id), restarted);
+        killed.unwrap();
+        assert_eq!(
+            bench.engine.inspect(&id).await.unwrap().status,
+            ContainerStatus::Running
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_another_value_does_is_told_as_well() {
     let bench = Bench::new();
     let other = bench.second();
@@ -71,6 +91,48 @@ fn a_process_outlives_its_host_with_its_output() {
     });
 }
 
+/// Tells the test below, in a process of its own, to be the host of a folder.
+const HOST_OF: &str = "HAP_TEST_HOST_OF";
+
+#[tokio::test]
+async fn a_process_outlives_the_kill_of_its_host() {
+    if let Some(folder) = std::env::var_os(HOST_OF) {
+        return be_the_host(folder.into()).await;
+    }
+    let bench = Bench::new();
+    let mut events = bench.engine.events(&InstanceName::default());
+    let test = "engine::process::tests::adoption::a_process_outlives_the_kill_of_its_host";
+    let mut host = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args([test, "--exact"])
+        .env(HOST_OF, &bench.folder)
+        .stdout(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let id = event(&mut events, EngineEventKind::Started).await.container;
+    host.kill().await.unwrap();
+    let pid = bench.pid("light");
+    // Lines that are written from now on have no other reader.
+    let before = lines(&bench.engine, &id, &LogOptions::default()).await.len();
+    bench.said(&id, &(before + 20).to_string()).await;
+    assert_eq!(
+        bench.engine.inspect(&id).await.unwrap().status,
+        ContainerStatus::Running
+    );
+    bench.engine.start(&id).await.unwrap();
+    assert_eq!(bench.pid("light"), pid);
+    super::super::identity::kill(pid);
+    assert_eq!(event(&mut events, EngineEventKind::Died).await.container, id);
+    assert_eq!(bench.engine.inspect(&id).await.unwrap().exit.unwrap().code, -1);
+}
+
+async fn be_the_host(folder: PathBuf) {
+    let bench = Bench::over(folder);
+    let commands = "n=0; while :; do n=$((n+1)); echo $n; echo >&2; sleep 0.02; done";
+    bench.started("light", commands).await;
+    std::future::pending().await
+}
+
 #[test]
 fn an_adopted_process_that_ends_is_told_of_without_a_code() {
     let bench = Bench::new();
@@ -99,15 +161,12 @@ async fn a_process_of_a_reused_number_is_neither_seen_nor_killed() {
         serde_json::from_slice(&fs::read(bench.record("light")).unwrap()).unwrap();
     record["run"]["process"]["start_ticks"] = 1.into();
     record["run"]["owner"] = serde_json::Value::Null;
-    let stranger = bench
-        .folder
-        .path()
-        .join("state/containers/hap.default.light/stdout");
+    let stranger = bench.folder.join("state/containers/hap.default.light/stdout");
     // The process must not count as one of the container's by its output either.
-    fs::rename(&stranger, bench.folder.path().join("elsewhere")).unwrap();
+    fs::rename(&stranger, bench.folder.join("elsewhere")).unwrap();
     fs::rename(
         stranger.with_file_name("stderr"),
-        bench.folder.path().join("elsewhere too"),
+        bench.folder.join("elsewhere too"),
     )
     .unwrap();
     fs::write(bench.record("light"), serde_json::to_vec(&record).unwrap()).unwrap();

@@ -29,24 +29,36 @@ const SECRET: &str = "hunter2-hunter2";
 
 /// An engine over a folder of its own; what still runs at the end is killed.
 struct Bench {
-    folder: TempDir,
+    folder: PathBuf,
     engine: ProcessEngine,
+    /// Removed at the end.
+    kept: Option<TempDir>,
 }
 
 impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let engine = ProcessEngine::new(folder.path().join("state")).unwrap();
-        Self { folder, engine }
+        let mut bench = Self::over(folder.path().to_owned());
+        bench.kept = Some(folder);
+        bench
+    }
+
+    fn over(folder: PathBuf) -> Self {
+        let engine = ProcessEngine::new(folder.join("state")).unwrap();
+        Self {
+            folder,
+            engine,
+            kept: None,
+        }
     }
 
     fn second(&self) -> ProcessEngine {
-        ProcessEngine::new(self.folder.path().join("state")).unwrap()
+        ProcessEngine::new(self.folder.join("state")).unwrap()
     }
 
     /// A program of shell commands.
     fn script(&self, name: &str, commands: &str) -> PathBuf {
-        let path = self.folder.path().join(name);
+        let path = self.folder.join(name);
         fs::write(&path, format!("#!/bin/sh\n{commands}\n")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         path
@@ -94,7 +106,7 @@ impl Bench {
 
     fn record(&self, plugin: &str) -> PathBuf {
         let container = format!("state/containers/hap.default.{plugin}/record.json");
-        self.folder.path().join(container)
+        self.folder.join(container)
     }
 
     /// The process of a running container.
