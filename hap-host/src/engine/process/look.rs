@@ -47,7 +47,7 @@ pub(super) async fn at(
         if owned && Instant::now() < deadline {
             tokio::time::sleep(POLL).await;
         } else {
-            settle(shared, operation, id).await?;
+            settle(shared, operation, id, record.run).await?;
         }
     }
 }
@@ -84,9 +84,18 @@ pub(super) async fn record_end(
     .await
 }
 
-/// Finds out the truth about a run whose host does not tell it.
-async fn settle(shared: &Arc<Shared>, operation: &'static str, id: &ContainerId) -> Result<(), EngineError> {
-    change(shared, operation, id, |record, lock| {
+/// Finds out the truth about a run whose host does not tell it, unless its record has moved on since it was `seen`.
+async fn settle(
+    shared: &Arc<Shared>,
+    operation: &'static str,
+    id: &ContainerId,
+    seen: Run,
+) -> Result<(), EngineError> {
+    change(shared, operation, id, move |record, lock| {
+        // A start that has ended in between has a host that hears of its end.
+        if record.run != seen {
+            return false;
+        }
         match &record.run {
             Run::Starting { at } => match leader(lock) {
                 Some(process) => {

@@ -40,7 +40,7 @@ pub(super) struct Volume {
 }
 
 /// The last run of a container.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub(super) enum Run {
     /// It never ran.

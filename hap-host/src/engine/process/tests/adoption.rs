@@ -1,4 +1,4 @@
-use super::*;
+use super::{super::folder::write_json, *};
 use crate::engine::EngineErrorKind;
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn a_process_of_a_reused_number_is_neither_seen_nor_killed() {
         bench.folder.join("elsewhere too"),
     )
     .unwrap();
-    fs::write(bench.record("light"), serde_json::to_vec(&record).unwrap()).unwrap();
+    write_json(&bench.record("light"), &record).unwrap();
     let other = bench.second();
     assert_eq!(other.inspect(&id).await.unwrap().status, ContainerStatus::Exited);
     other.stop(&id, GRACE).await.unwrap();
@@ -188,7 +188,7 @@ async fn a_process_whose_host_was_killed_right_after_making_it_is_found() {
         serde_json::from_slice(&fs::read(bench.record("light")).unwrap()).unwrap();
     let at = record["run"]["at"].clone();
     record["run"] = serde_json::json!({ "state": "starting", "at": at });
-    fs::write(bench.record("light"), serde_json::to_vec(&record).unwrap()).unwrap();
+    write_json(&bench.record("light"), &record).unwrap();
     let other = bench.second();
     assert_eq!(other.inspect(&id).await.unwrap().status, ContainerStatus::Running);
     assert_eq!(bench.pid("light"), pid);
@@ -207,7 +207,7 @@ async fn a_start_that_its_host_did_not_finish_counts_as_ended() {
     let mut record: serde_json::Value =
         serde_json::from_slice(&fs::read(bench.record("light")).unwrap()).unwrap();
     record["run"] = serde_json::json!({ "state": "starting", "at": "2024-01-01T00:00:00Z" });
-    fs::write(bench.record("light"), serde_json::to_vec(&record).unwrap()).unwrap();
+    write_json(&bench.record("light"), &record).unwrap();
     let seen = bench.engine.inspect(&id).await.unwrap();
     assert_eq!(
         (seen.status, seen.exit.unwrap().code),
@@ -229,4 +229,42 @@ async fn a_record_that_cannot_be_read_hides_no_other_and_frees_its_name() {
     let listed = bench.engine.list(&InstanceName::default()).await.unwrap();
     assert_eq!(listed.iter().map(|seen| &seen.id).collect::<Vec<_>>(), [&lamp]);
     bench.engine.create(&bench.spec("light", "")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_process_that_ends_while_its_start_is_looked_at_keeps_its_exit_code() {
+    let bench = Bench::new();
+    let id = bench.started("light", "exit 4").await;
+    bench.ended(&id).await;
+    let ended = fs::read(bench.record("light")).unwrap();
+    let write = |run: serde_json::Value| {
+        let mut record: serde_json::Value = serde_json::from_slice(&ended).unwrap();
+        record["run"] = run;
+        write_json(&bench.record("light"), &record).unwrap();
+    };
+    let at = "2024-01-01T00:00:00Z";
+    let record: serde_json::Value = serde_json::from_slice(&ended).unwrap();
+    let owner = super::super::identity::Identity::of(std::process::id());
+    // As its own host leaves it step by step, with looks at each of them.
+    let lock = bench.engine.shared.folder.lock("test", &id).await.unwrap();
+    write(serde_json::json!({ "state": "starting", "at": at }));
+    let looker = bench.second();
+    let looked = tokio::spawn({
+        let id = id.clone();
+        async move { looker.inspect(&id).await.unwrap() }
+    });
+    sleep(Duration::from_millis(50)).await;
+    let process = &record["run"]["process"];
+    write(serde_json::json!({ "state": "running", "process": process, "owner": owner, "at": at }));
+    drop(lock);
+    sleep(Duration::from_millis(50)).await;
+    let lock = bench.engine.shared.folder.lock("test", &id).await.unwrap();
+    let now: serde_json::Value = serde_json::from_slice(&fs::read(bench.record("light")).unwrap()).unwrap();
+    assert_eq!(
+        now["run"]["state"], "running",
+        "its host has time to tell the code"
+    );
+    write_json(&bench.record("light"), &record).unwrap();
+    drop(lock);
+    assert_eq!(looked.await.unwrap().exit.unwrap().code, 4);
 }
