@@ -337,10 +337,11 @@ impl Actor {
                 if let Some(container) = self.container() {
                     let engine = Arc::clone(&self.shared.engine);
                     let (failure, since) = (failure.clone(), self.run_started());
+                    let secrets = self.secrets();
                     self.reading_lines = true;
                     self.diagnosing = Some(
                         async move {
-                            let lines = diagnose::last_lines(&*engine, &container, since).await;
+                            let lines = diagnose::last_lines(&*engine, &container, since, &secrets).await;
                             (failure, lines)
                         }
                         .boxed(),
@@ -355,6 +356,11 @@ impl Actor {
         }
         // Nobody listening is fine.
         let _ = self.shared.events.send(Event::now(self.id.clone(), kind));
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        let secret = self.operator.spec.env.iter().filter(|var| var.is_secret());
+        secret.map(|var| var.expose_value().to_owned()).collect()
     }
 
     fn run_started(&self) -> Option<SystemTime> {

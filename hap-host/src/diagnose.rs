@@ -20,6 +20,7 @@ pub(crate) async fn last_lines(
     engine: &dyn Engine,
     container: &ContainerId,
     since: Option<SystemTime>,
+    secrets: &[String],
 ) -> Vec<String> {
     let mut options = LogOptions::default().tail(LINES);
     if let Some(since) = since {
@@ -32,12 +33,26 @@ pub(crate) async fn last_lines(
             if lines.len() == LINES as usize {
                 lines.remove(0);
             }
-            lines.push(line.text.chars().take(LINE_CHARS).collect());
+            lines.push(redact(line.text, secrets).chars().take(LINE_CHARS).collect());
         }
     };
     // Whatever came by the deadline is better than nothing.
     let _ = tokio::time::timeout(deadline::DIAGNOSIS, read).await;
     lines
+}
+
+/// A plugin may print what it was given; what it was given in confidence goes no further.
+fn redact(line: String, secrets: &[String]) -> String {
+    secrets
+        .iter()
+        .filter(|secret| !secret.is_empty())
+        .fold(line, |line, secret| {
+            if line.contains(secret.as_str()) {
+                line.replace(secret.as_str(), "[REDACTED]")
+            } else {
+                line
+            }
+        })
 }
 
 /// What an engine's refusal to start a container means.
@@ -139,6 +154,13 @@ mod tests {
         );
         let hint = explain(failure, Vec::new(), 8000).hint.unwrap();
         assert!(hint.contains("0.0.0.0") && hint.contains("8000"), "{hint}");
+    }
+
+    #[test]
+    fn secrets_that_a_plugin_prints_go_no_further() {
+        let secrets = ["hunter2".to_owned(), String::new()];
+        let line = redact("token=hunter2, again hunter2".to_owned(), &secrets);
+        assert_eq!(line, "token=[REDACTED], again [REDACTED]");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod actor;
+mod admission;
 mod builder;
 mod client;
 mod diagnose;

@@ -9,6 +9,7 @@ use crate::engine::ProgressSink;
 pub struct InstallOptions {
     pub(crate) program: Option<PathBuf>,
     pub(crate) progress: Option<ProgressSink>,
+    pub(crate) writable_rootfs: bool,
 }
 
 impl InstallOptions {
@@ -16,6 +17,13 @@ impl InstallOptions {
     #[must_use]
     pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = Some(program.into());
+        self
+    }
+
+    /// Grants a writable root file system to a plugin whose manifest asks for one. Default: it is refused.
+    #[must_use]
+    pub const fn grant_writable_rootfs(mut self, grant: bool) -> Self {
+        self.writable_rootfs = grant;
         self
     }
 

@@ -5,6 +5,7 @@ use tokio::sync::{Mutex, broadcast, mpsc};
 
 use crate::{
     actor::{Actor, MAILBOX, Parts},
+    admission::admit,
     builder::SupervisorBuilder,
     dispatch::Hints,
     engine::{BuildContext, Engine, EngineCapabilities, EngineErrorKind, ImageId, ProgressSink},
@@ -73,6 +74,15 @@ impl Supervisor {
         SupervisorBuilder::new(Arc::new(engine), state_folder.into())
     }
 
+    /// As [`builder`](Self::builder), with an engine that was chosen at run time.
+    #[must_use = "nothing happens until `start`"]
+    pub fn builder_over(
+        engine: Arc<dyn Engine>,
+        state_folder: impl Into<std::path::PathBuf>,
+    ) -> SupervisorBuilder {
+        SupervisorBuilder::new(engine, state_folder.into())
+    }
+
     pub(crate) fn from_inner(inner: Inner) -> Self {
         Self(Arc::new(inner))
     }
@@ -86,7 +96,7 @@ impl Supervisor {
     /// Installs a plugin whose image is on this machine or can be pulled, without starting it.
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyInstalled`], [`ErrorKind::Busy`] while another call installs it, [`ErrorKind::Image`] when the
+    /// [`ErrorKind::InvalidInput`] when the manifest asks for what this host does not give, [`ErrorKind::AlreadyInstalled`], [`ErrorKind::Busy`] while another call installs it, [`ErrorKind::Image`] when the
     /// image can neither be found nor pulled, [`ErrorKind::Engine`], [`ErrorKind::Store`], [`ErrorKind::ShuttingDown`]. After
     /// any of them nothing is installed.
     ///
@@ -108,6 +118,7 @@ impl Supervisor {
         manifest: Manifest,
         options: InstallOptions,
     ) -> Result<PluginHandle, Error> {
+        admit(&manifest, &options)?;
         let _reserved = self.reserve(manifest.id())?;
         let image = self.find_or_pull(&manifest, options.sink()).await?;
         self.enter(manifest, image, options).await
@@ -140,6 +151,7 @@ impl Supervisor {
     ) -> Result<PluginHandle, Error> {
         let path = path.as_ref();
         let manifest = folder::read_manifest(path).await?;
+        admit(&manifest, &options)?;
         let _reserved = self.reserve(manifest.id())?;
         let image = if self.capabilities().isolation {
             let context = BuildContext::new(path, manifest.dockerfile());

@@ -1,4 +1,8 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bollard::{Docker, errors::Error as ClientError};
 
@@ -16,7 +20,13 @@ const LIBRARY_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) struct Client {
     docker: Docker,
     uri: Arc<str>,
+    /// Full ids of containers that were seen to be ours. Labels never change and ids are never used again, so what
+    /// is here needs no second look.
+    ours: Arc<Mutex<HashSet<Box<str>>>>,
 }
+
+/// Ids that are remembered; then the memory starts anew, at the price of one more look at each.
+const MOST_OURS: usize = 4096;
 
 impl Client {
     pub(super) fn new(uri: &str) -> Result<Self, Failure> {
@@ -25,11 +35,27 @@ impl Client {
         Ok(Self {
             docker: docker.with_timeout(LIBRARY_TIMEOUT),
             uri: uri.into(),
+            ours: Arc::default(),
         })
     }
 
     pub(super) const fn docker(&self) -> &Docker {
         &self.docker
+    }
+
+    pub(super) fn is_known_as_ours(&self, full_id: &str) -> bool {
+        self.ours
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(full_id)
+    }
+
+    pub(super) fn remember_as_ours(&self, full_id: &str) {
+        let mut ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
+        if ours.len() >= MOST_OURS {
+            ours.clear();
+        }
+        ours.insert(full_id.into());
     }
 
     pub(super) fn uri(&self) -> &str {

@@ -59,7 +59,10 @@ fn explain_create(failure: Failure, spec: &ContainerSpec) -> EngineError {
 }
 
 pub(super) async fn start(client: &Client, id: &ContainerId) -> Result<(), EngineError> {
-    owned(client, "start", id).await?;
+    // The start after a crash is waited for: it does without a look that would tell nothing new.
+    if !client.is_known_as_ours(id.as_str()) {
+        owned(client, "start", id).await?;
+    }
     let started = client
         .docker()
         .start_container(id.as_str(), None::<StartContainerOptions>);
@@ -142,7 +145,9 @@ async fn until_gone(client: &Client, id: &ContainerId, removal: Failure) -> Resu
 
 pub(super) async fn inspect(client: &Client, id: &ContainerId) -> Result<Observed, EngineError> {
     let found = inspect_raw(client, "inspect", id).await?;
-    convert::observed(&found).ok_or_else(|| foreign("inspect", id))
+    let observed = convert::observed(&found).ok_or_else(|| foreign("inspect", id))?;
+    client.remember_as_ours(observed.id.as_str());
+    Ok(observed)
 }
 
 pub(super) async fn list(client: &Client, instance: &InstanceName) -> Result<Vec<Observed>, EngineError> {

@@ -5,8 +5,8 @@ use std::{
 
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerStateStatusEnum,
-    EndpointSettings, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount, MountType,
-    MountVolumeOptions, NetworkSettings, NetworkingConfig, ResourcesUlimits, RestartPolicy,
+    EndpointSettings, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount,
+    MountType, MountVolumeOptions, NetworkSettings, NetworkingConfig, ResourcesUlimits, RestartPolicy,
     RestartPolicyNameEnum,
 };
 use hap_manifest::PluginId;
@@ -42,6 +42,11 @@ pub(super) fn create_body(spec: &ContainerSpec, network: &str) -> ContainerCreat
         env: Some(env(spec)),
         image: Some(spec.image.clone()),
         labels: Some(container_labels(spec).into_iter().collect()),
+        // The supervisor probes by itself; an image's own check would cost a process in the container each time.
+        healthcheck: Some(HealthConfig {
+            test: Some(vec!["NONE".to_owned()]),
+            ..Default::default()
+        }),
         host_config: Some(host_config(spec, network)),
         networking_config: Some(NetworkingConfig {
             endpoints_config: Some(endpoints),
