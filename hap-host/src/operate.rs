@@ -87,10 +87,17 @@ impl Operator {
                     ),
                 )),
             },
-            Err(error) if error.kind() == EngineErrorKind::NotFound => Err(Trouble::Plugin(
-                Failure::new(FailureCause::Image, error.to_string())
-                    .with_hint("build or pull the image again, or install the plugin again"),
-            )),
+            // Of what creating needs only the image can be missing for good; a network is prepared again.
+            Err(error) if error.kind() == EngineErrorKind::NotFound && error.operation() == "create" => {
+                Err(Trouble::Plugin(
+                    Failure::new(FailureCause::Image, error.to_string())
+                        .with_hint("build or pull the image again, or install the plugin again"),
+                ))
+            }
+            Err(error) if error.kind() == EngineErrorKind::NotFound => Err(Trouble::Plugin(Failure::new(
+                FailureCause::Engine,
+                error.to_string(),
+            ))),
             Err(error) => Err(error.into()),
         }
     }
