@@ -58,15 +58,26 @@
 //! | [`wire`] | commands, replies, events |
 //! | [`webhook`], [`WebhookSecret`], [`ApiToken`] | who is speaking |
 //! | [`TraceParent`] | which request a call belongs to |
+#![cfg_attr(
+    feature = "package",
+    doc = "| [`package`] | a plugin as one file: writing and reading it |"
+)]
 //! | [`mod@env`] | the environment variables that a host sets |
 //! | [`ParseError`] | why one value was refused |
 //!
 //! The JSON Schemas of manifests and of the protocol are in the files `manifest.schema.json` and
 //! `wire.schema.json` beside the sources; every type here implements `JsonSchema` as well.
 //!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `package` | yes | the module `package`: plugins as zip files |
+//!
 //! # What it refuses to do
 //!
-//! * No network, no files, no threads, no clock, no randomness: callers pass in texts, times and random bytes.
+//! * No network, no threads, no clock, no randomness: callers pass in texts, times and random bytes. No files
+//!   either, but for the folders that are given to the feature `package`.
 //! * No panic on any input, and no unbounded work: [`Manifest::MAX_BYTES`], 127 levels of nesting, 256 entries of a
 //!   list, 100 issues of a report. Bodies from the network are bounded by whoever reads them.
 //! * No secret in `Debug`, `Display`, an error or a serialized value: [`ApiToken`] and [`WebhookSecret`] are read
@@ -94,6 +105,8 @@ mod manifest;
 mod memory;
 mod newtype;
 mod number;
+#[cfg(feature = "package")]
+pub mod package;
 mod path;
 mod permission;
 mod place;

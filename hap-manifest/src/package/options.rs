@@ -1,0 +1,32 @@
+//! [`PackOptions`].
+
+use std::collections::BTreeSet;
+
+use super::Limits;
+
+/// What [`pack`](super::pack) may do beyond the default.
+#[derive(Debug, Clone, Default)]
+#[must_use = "options do nothing until they are given to `pack`"]
+pub struct PackOptions {
+    pub(super) allowed: BTreeSet<String>,
+    pub(super) limits: Limits,
+}
+
+impl PackOptions {
+    /// The defaults: nothing that looks like a secret, and the default [`Limits`].
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Packs the file of this name although it looks like a secret: a key for tests, say, that everybody may have.
+    pub fn allow_secret(mut self, name: impl Into<String>) -> Self {
+        self.allowed.insert(name.into());
+        self
+    }
+
+    /// Packs within other limits. Who reads the package has limits too.
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}

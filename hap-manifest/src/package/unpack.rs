@@ -1,0 +1,144 @@
+//! From the bytes of an archive to those of its entries, in buffers of one size.
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+use zip::ZipArchive;
+use zip::read::{ArchiveOffset, Config, ZipReadOptions};
+
+use super::bytes::io_error;
+use super::digest::Hasher;
+use super::layout::Member;
+use super::{Digest, Limits, PackageError};
+
+/// Bytes in memory at a time, whatever a package unpacks to.
+const BUFFER: usize = 64 * 1024;
+
+/// Reads the file once, to know its size and digest. The size that a reader tells is not enough: it may be a lie.
+pub(super) fn weigh<R: Read + Seek>(reader: &mut R, limits: &Limits) -> Result<(u64, Digest), PackageError> {
+    reader
+        .seek(SeekFrom::Start(0))
+        .map_err(io_error("seek in the package"))?;
+    let limit = limits.zip_bytes();
+    let mut hasher = Hasher::default();
+    let mut buffer = vec![0; BUFFER];
+    let mut size = 0_u64;
+    loop {
+        let length = read_some(reader, &mut buffer).map_err(io_error("read the package"))?;
+        let bytes = buffer.get(..length).unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok((size, hasher.finish()));
+        }
+        size += u64::try_from(length).unwrap_or(u64::MAX);
+        if size > limit {
+            return Err(PackageError::TooLarge { limit });
+        }
+        hasher.update(bytes);
+    }
+}
+
+fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match reader.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Refuses by the sizes in the directory, before anything is unpacked. A content that is larger than told is refused
+/// while it is read, so these bound the work.
+pub(super) fn check_told_sizes(members: &[Member], size: u64, limits: &Limits) -> Result<(), PackageError> {
+    let mut total = 0_u64;
+    for member in members {
+        let name = || member.name.clone();
+        total = total.saturating_add(member.unpacked);
+        if limits.exceeds_ratio(member.unpacked, member.packed) || limits.exceeds_ratio(total, size) {
+            return Err(PackageError::Ratio {
+                name: name(),
+                limit: limits.ratio(),
+            });
+        }
+        if total > limits.unpacked_bytes() {
+            return Err(PackageError::UnpackedTooLarge {
+                name: name(),
+                limit: limits.unpacked_bytes(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Opens the archive with the library, which must see the same entries.
+pub(super) fn archive<R: Read + Seek>(reader: R, members: &[Member]) -> Result<ZipArchive<R>, PackageError> {
+    let ambiguous = |what| PackageError::Ambiguous { what };
+    let config = Config {
+        archive_offset: ArchiveOffset::Known(0),
+    };
+    let archive = ZipArchive::with_config(config, reader)
+        .map_err(|_| ambiguous("the archive library finds no directory in it"))?;
+    if archive.len() != members.len() {
+        return Err(ambiguous("the archive library finds another number of entries"));
+    }
+    let same = |(raw, member): (&[u8], &Member)| {
+        let plain = if member.folder {
+            raw.strip_suffix(b"/")
+        } else {
+            Some(raw)
+        };
+        plain == Some(member.name.as_bytes())
+    };
+    if !archive.file_names_raw().zip(members).all(same) {
+        return Err(ambiguous("the archive library finds other names"));
+    }
+    Ok(archive)
+}
+
+/// Unpacks one entry into `sink`, a buffer at a time, and checks its size and checksum.
+pub(super) fn unpack<R: Read + Seek, E: From<PackageError>>(
+    archive: &mut ZipArchive<R>,
+    index: usize,
+    member: &Member,
+    sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+) -> Result<Digest, E> {
+    let name = || member.name.clone();
+    let wrong_size = || PackageError::Size {
+        name: name(),
+        told: member.unpacked,
+    };
+    // The checksum is computed here, so that a wrong one can be told from a wrong size.
+    let options = ZipReadOptions::new().ignore_crc32(true);
+    let ambiguous = |_| PackageError::Ambiguous {
+        what: "the archive library does not find an entry",
+    };
+    let mut file = archive.by_index_with_options(index, options).map_err(ambiguous)?;
+    let mut hasher = Hasher::default();
+    let mut checksum = crc32fast::Hasher::new();
+    let mut buffer = vec![0; BUFFER];
+    let mut size = 0_u64;
+    loop {
+        let length = match read_some(&mut file, &mut buffer) {
+            Ok(length) => length,
+            // The library's word for a content beyond the size that is told.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(wrong_size().into()),
+            Err(source) => return Err(PackageError::Damaged { name: name(), source }.into()),
+        };
+        let bytes = buffer.get(..length).unwrap_or_default();
+        if bytes.is_empty() {
+            break;
+        }
+        size += u64::try_from(length).unwrap_or(u64::MAX);
+        if size > member.unpacked {
+            return Err(wrong_size().into());
+        }
+        hasher.update(bytes);
+        checksum.update(bytes);
+        sink(bytes)?;
+    }
+    if size != member.unpacked {
+        return Err(wrong_size().into());
+    }
+    if checksum.finalize() != member.checksum {
+        return Err(PackageError::Checksum { name: name() }.into());
+    }
+    Ok(hasher.finish())
+}
