@@ -53,6 +53,7 @@
 //! | [`MemoryLimit`], [`CpuLimit`], [`PidsLimit`] | limits |
 //! | [`ApiPort`], [`EndpointPath`], [`HealthCheck`], [`HumanDuration`] | how a plugin is reached and watched |
 //! | [`VolumePath`], [`DevicePath`], [`Capability`], [`ContainerUser`] | what it asks of its container |
+//! | [`permission`] | everything it asks for beyond the default, in words to consent to |
 //! | [`RestartPolicy`], [`RestartMode`] | what happens when it fails |
 //! | [`Listing`], [`Price`] | what a marketplace shows |
 //! | [`wire`] | commands, replies, events |
@@ -108,7 +109,7 @@ mod number;
 #[cfg(feature = "package")]
 pub mod package;
 mod path;
-mod permission;
+pub mod permission;
 mod place;
 mod report;
 mod restart;

@@ -163,6 +163,11 @@ impl Manifest {
         self.user.as_ref().map(ContainerUser::as_str)
     }
 
+    /// The user as a value that can be asked.
+    pub(crate) const fn container_user(&self) -> Option<&ContainerUser> {
+        self.user.as_ref()
+    }
+
     /// Whether it may write to its root file system; false by default.
     #[must_use]
     pub const fn writable_rootfs(&self) -> bool {

@@ -1,0 +1,52 @@
+//! [`DevicePath`].
+
+use crate::ParseError;
+use crate::error::{first_refused, quoted};
+use crate::newtype::text_newtype;
+
+/// A device of the host, such as `/dev/ttyUSB0`, that a plugin asks for.
+///
+/// Below `/dev/`, normal, without `:`: the plugin sees it under the same name.
+///
+/// ```
+/// use hap_manifest::DevicePath;
+///
+/// assert!("/dev/ttyUSB0".parse::<DevicePath>().is_ok());
+/// assert!("/dev/../etc/shadow".parse::<DevicePath>().is_err());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DevicePath(Box<str>);
+
+impl DevicePath {
+    const WHAT: &str = "device path";
+
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        let refuse = |rule: String| ParseError::new(Self::WHAT, quoted(text), rule);
+        let example = "for example \"/dev/ttyUSB0\"";
+        let Some(below) = text.strip_prefix("/dev/") else {
+            return Err(refuse("it must begin with \"/dev/\"".to_owned()).with_help(example));
+        };
+        if text.len() > 255 {
+            return Err(refuse(format!(
+                "it has {} bytes, at most 255 are allowed",
+                text.len()
+            )));
+        }
+        if let Some((position, found)) =
+            first_refused(text, |c| c.is_ascii_alphanumeric() || "/._-+".contains(c))
+        {
+            return Err(refuse(format!("{found:?} at position {position} is not allowed")).with_help(example));
+        }
+        if below.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+            return Err(refuse("it has an empty, '.' or '..' segment".to_owned()).with_help(example));
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+text_newtype!(
+    DevicePath,
+    max: 255,
+    pattern: "^/dev(/[A-Za-z0-9._+-]+)+$",
+    about: "Device of the host, below /dev/.",
+);

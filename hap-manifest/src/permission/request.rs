@@ -1,0 +1,138 @@
+//! [`Permission`], and the lists of them.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::words::of_capability;
+use super::{Capability, DevicePath};
+use crate::{CpuLimit, Manifest, MemoryLimit, PidsLimit};
+
+/// One thing that a plugin asks for beyond what every plugin gets.
+///
+/// Its text completes "this plugin wants to". It can be kept as JSON, so that a host knows later what its owner
+/// consented to. Permissions are ordered by kind, those with the widest reach first.
+///
+/// ```
+/// use hap_manifest::permission::Permission;
+///
+/// assert_eq!(Permission::Network.to_string(), "reach the internet and the home network");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "value", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Permission {
+    /// A Linux capability.
+    Capability(Capability),
+    /// To run as root in its container.
+    Root,
+    /// To run in the group of root in its container.
+    RootGroup,
+    /// All devices that the host keeps for plugins.
+    HostDevices,
+    /// One device.
+    Device(DevicePath),
+    /// Anything beyond the platform.
+    Network,
+    /// To change the files of its own image while it runs.
+    WritableRoot,
+    /// More memory than [`MEMORY_THRESHOLD`](Self::MEMORY_THRESHOLD).
+    Memory(MemoryLimit),
+    /// More processor time than [`CPU_THRESHOLD_NANOS`](Self::CPU_THRESHOLD_NANOS).
+    Cpu(CpuLimit),
+    /// More processes than [`PROCESSES_THRESHOLD`](Self::PROCESSES_THRESHOLD).
+    Processes(PidsLimit),
+}
+
+impl Permission {
+    /// Memory that a plugin may have without asking, in bytes: 1 GiB.
+    pub const MEMORY_THRESHOLD: u64 = 1024 * 1024 * 1024;
+    /// Processor time that a plugin may have without asking, in billionths of a core: 2 cores.
+    pub const CPU_THRESHOLD_NANOS: u64 = 2_000_000_000;
+    /// Processes that a plugin may have without asking.
+    pub const PROCESSES_THRESHOLD: u32 = 1_024;
+
+    /// Whether who has this permission has the other too: the same one, or no more of the same resource.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Memory(has), Self::Memory(asks)) => has >= asks,
+            (Self::Cpu(has), Self::Cpu(asks)) => has >= asks,
+            (Self::Processes(has), Self::Processes(asks)) => has >= asks,
+            _ => self == other,
+        }
+    }
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Capability(name) => write!(f, "{} ({name})", of_capability(name.as_str())),
+            Self::Root => f.write_str("run as root in its container"),
+            Self::RootGroup => f.write_str("run in the group of root in its container"),
+            Self::HostDevices => f.write_str("use every device that is set up for plugins"),
+            Self::Device(path) => write!(f, "use the device {path}"),
+            Self::Network => f.write_str("reach the internet and the home network"),
+            Self::WritableRoot => f.write_str("change its own program files while it runs"),
+            Self::Memory(limit) => write!(f, "use up to {limit} of memory"),
+            Self::Cpu(limit) => write!(f, "use up to {} processor cores", limit.as_cores()),
+            Self::Processes(limit) => write!(f, "run up to {} processes at once", limit.get()),
+        }
+    }
+}
+
+/// Everything that a manifest asks for beyond the default, ordered, nothing twice.
+///
+/// A manifest with devices gets those; one with `device_access` and none listed gets all that the host keeps for
+/// plugins. So a new version that no longer lists its devices, but keeps the access, asks for more.
+#[must_use]
+pub fn requested(manifest: &Manifest) -> Vec<Permission> {
+    let mut list: BTreeSet<Permission> = BTreeSet::new();
+    list.extend(
+        manifest
+            .capabilities()
+            .iter()
+            .cloned()
+            .map(Permission::Capability),
+    );
+    let user = manifest.container_user();
+    list.extend(user.filter(|user| user.is_root()).map(|_| Permission::Root));
+    list.extend(
+        user.filter(|user| user.is_root_group())
+            .map(|_| Permission::RootGroup),
+    );
+    if manifest.device_access() && manifest.devices().is_empty() {
+        list.insert(Permission::HostDevices);
+    }
+    list.extend(manifest.devices().iter().cloned().map(Permission::Device));
+    list.extend(manifest.network_access().then_some(Permission::Network));
+    list.extend(manifest.writable_rootfs().then_some(Permission::WritableRoot));
+    let memory = manifest.memory_limit();
+    list.extend(
+        memory
+            .filter(|limit| limit.bytes() > Permission::MEMORY_THRESHOLD)
+            .map(Permission::Memory),
+    );
+    let cpu = manifest.cpu_limit();
+    list.extend(
+        cpu.filter(|limit| limit.nano_cpus() > Permission::CPU_THRESHOLD_NANOS)
+            .map(Permission::Cpu),
+    );
+    let processes = manifest.pids_limit();
+    list.extend(
+        processes
+            .filter(|limit| limit.get() > Permission::PROCESSES_THRESHOLD)
+            .map(Permission::Processes),
+    );
+    list.into_iter().collect()
+}
+
+/// What a new manifest asks for and the old one does not: what an update needs a new consent for.
+#[must_use]
+pub fn added(old: &Manifest, new: &Manifest) -> Vec<Permission> {
+    let had = requested(old);
+    let mut list = requested(new);
+    list.retain(|asked| !had.iter().any(|permission| permission.covers(asked)));
+    list
+}
