@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::fields::Entry;
+use crate::fields::{At, Entry};
 use crate::path::covers;
 use crate::report::{Issue, Severity};
 use crate::suggest::nearest;
@@ -128,7 +128,7 @@ fn reserved_path(entry: &Entry<VolumePath>, reserved: &str, purpose: &str) -> Is
         .with_help("choose another directory, such as \"/data\"")
 }
 
-fn twice(at: &str, found: &str, first: &str) -> Issue {
+fn twice(at: &At, found: &str, first: &At) -> Issue {
     let message = format!("{found} is already listed at {first}");
     Issue::new(at, IssueCode::DuplicateEntry, message).with_help("remove it")
 }

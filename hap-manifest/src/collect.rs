@@ -28,6 +28,11 @@ impl Collector {
         self.errors > 0
     }
 
+    /// Whether there is nothing to tell, not even a warning.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.issues.is_empty()
+    }
+
     /// Whether further issues are only counted, so that no work need go into their words.
     pub(crate) const fn is_full(&self) -> bool {
         self.issues.len() >= MAX_ISSUES

@@ -1,5 +1,8 @@
 //! [`Fields`]: reads the members of a JSON object, collecting issues instead of stopping at the first.
 
+use std::fmt;
+use std::rc::Rc;
+
 use serde_json::{Map, Value};
 
 use crate::IssueCode;
@@ -12,10 +15,48 @@ use crate::suggest::nearest;
 /// Most entries of any list or map in a manifest.
 pub(crate) const MAX_ENTRIES: usize = 256;
 
+/// The pointer to an entry of a list, put together only for an issue: most manifests have none.
+#[derive(Debug, Clone)]
+pub(crate) struct At {
+    object: Rc<str>,
+    key: &'static str,
+    index: usize,
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.object, self.key, self.index)
+    }
+}
+
+impl From<&At> for String {
+    fn from(at: &At) -> Self {
+        at.to_string()
+    }
+}
+
+impl From<At> for String {
+    fn from(at: At) -> Self {
+        at.to_string()
+    }
+}
+
+/// The pointer to a member, put together only for an issue.
+struct Key<'a> {
+    object: &'a str,
+    key: &'static str,
+}
+
+impl From<Key<'_>> for String {
+    fn from(key: Key<'_>) -> Self {
+        format!("{}/{}", key.object, key.key)
+    }
+}
+
 /// An entry of a list, with the pointer to it.
 #[derive(Debug)]
 pub(crate) struct Entry<T> {
-    pub(crate) at: String,
+    pub(crate) at: At,
     pub(crate) value: T,
 }
 
@@ -27,8 +68,12 @@ impl<T> Entry<T> {
 
 pub(crate) struct Fields<'v, 'c> {
     object: &'v Map<String, Value>,
-    at: String,
+    at: Rc<str>,
     known: Vec<&'static str>,
+    /// How many of the known keys the object has.
+    present: usize,
+    /// Whether the key that was asked for last is absent.
+    lacking: bool,
     collector: &'c mut Collector,
 }
 
@@ -38,8 +83,10 @@ impl<'v, 'c> Fields<'v, 'c> {
         match value {
             Value::Object(object) => Some(Self {
                 object,
-                at: at.to_owned(),
-                known: Vec::new(),
+                at: at.into(),
+                known: Vec::with_capacity(object.len()),
+                present: 0,
+                lacking: false,
                 collector,
             }),
             other => {
@@ -52,36 +99,38 @@ impl<'v, 'c> Fields<'v, 'c> {
 
     /// The value of a key and its pointer. An explicit `null` is the same as an absent key.
     pub(crate) fn take(&mut self, key: &'static str) -> Option<(&'v Value, String)> {
-        self.known.push(key);
-        let value = self.object.get(key).filter(|value| !value.is_null())?;
-        Some((value, self.pointer(key)))
+        self.value(key).map(|value| (value, self.pointer(key)))
     }
 
-    /// A field with a default. `None` only if it was refused, so that no rule is applied to what nobody wrote.
+    /// The value of a key, as [`take`](Self::take) gives it.
+    fn value(&mut self, key: &'static str) -> Option<&'v Value> {
+        self.known.push(key);
+        let value = self.object.get(key);
+        self.present += usize::from(value.is_some());
+        let value = value.filter(|value| !value.is_null());
+        self.lacking = value.is_none();
+        value
+    }
+
+    /// A field with a default, read as [`required`](Self::required) does. `None` only if it was refused, so that no rule is applied to what nobody wrote.
     pub(crate) fn or_default<T>(
         &mut self,
         key: &'static str,
         default: impl FnOnce() -> T,
         read: impl FnOnce(&mut Self, &'static str) -> Option<T>,
     ) -> Option<T> {
-        if self.lacks(key) {
-            self.known.push(key);
-            return Some(default());
-        }
-        read(self, key)
+        let value = read(self, key);
+        if self.lacking { Some(default()) } else { value }
     }
 
-    fn lacks(&self, key: &str) -> bool {
-        self.object.get(key).is_none_or(Value::is_null)
-    }
-
-    /// Reads a field by one of the readers below, and reports its absence.
+    /// Reads a field by one of the readers below, which asks for this key alone, and reports its absence.
     pub(crate) fn required<T>(
         &mut self,
         key: &'static str,
         read: impl FnOnce(&mut Self, &'static str) -> Option<T>,
     ) -> Option<T> {
-        if self.lacks(key) {
+        let value = read(self, key);
+        if self.lacking {
             let issue = Issue::new(
                 self.pointer(key),
                 IssueCode::MissingField,
@@ -90,7 +139,7 @@ impl<'v, 'c> Fields<'v, 'c> {
             self.collector
                 .push(issue.with_help(format!("add \"{key}\" to the object")));
         }
-        read(self, key)
+        value
     }
 
     pub(crate) fn text<T>(
@@ -98,15 +147,23 @@ impl<'v, 'c> Fields<'v, 'c> {
         key: &'static str,
         parse: impl FnOnce(&str) -> Result<T, ParseError>,
     ) -> Option<T> {
-        let (value, at) = self.take(key)?;
+        let value = self.value(key)?;
+        let at = Key {
+            object: &self.at,
+            key,
+        };
         text(value, at, self.collector, parse)
     }
 
     pub(crate) fn flag(&mut self, key: &'static str) -> Option<bool> {
-        let (value, at) = self.take(key)?;
+        let value = self.value(key)?;
         let flag = value.as_bool();
         if flag.is_none() {
-            let issue = Issue::new(at, IssueCode::WrongType, mismatch("true or false", value));
+            let issue = Issue::new(
+                self.pointer(key),
+                IssueCode::WrongType,
+                mismatch("true or false", value),
+            );
             self.collector
                 .push(issue.with_help("write true or false, without quotes"));
         }
@@ -118,16 +175,16 @@ impl<'v, 'c> Fields<'v, 'c> {
         key: &'static str,
         parse: impl FnOnce(i128) -> Result<T, ParseError>,
     ) -> Option<T> {
-        let (value, at) = self.take(key)?;
+        let value = self.value(key)?;
         let number = value
             .as_i64()
             .map(i128::from)
             .or_else(|| value.as_u64().map(i128::from));
         let Some(number) = number else {
-            self.push_number_mismatch(at, "a whole number", value);
+            self.push_number_mismatch(self.pointer(key), "a whole number", value);
             return None;
         };
-        self.keep(at, parse(number))
+        self.keep(key, parse(number))
     }
 
     pub(crate) fn number<T>(
@@ -135,12 +192,12 @@ impl<'v, 'c> Fields<'v, 'c> {
         key: &'static str,
         parse: impl FnOnce(f64) -> Result<T, ParseError>,
     ) -> Option<T> {
-        let (value, at) = self.take(key)?;
+        let value = self.value(key)?;
         let Some(number) = value.as_f64() else {
-            self.push_number_mismatch(at, "a number", value);
+            self.push_number_mismatch(self.pointer(key), "a number", value);
             return None;
         };
-        self.keep(at, parse(number))
+        self.keep(key, parse(number))
     }
 
     /// A list of texts. Entries that were refused are missing.
@@ -155,13 +212,13 @@ impl<'v, 'c> Fields<'v, 'c> {
     pub(crate) fn list<T>(
         &mut self,
         key: &'static str,
-        read: impl Fn(&Value, String, &mut Collector) -> Option<T>,
+        read: impl Fn(&Value, At, &mut Collector) -> Option<T>,
     ) -> Vec<Entry<T>> {
-        let Some((value, at)) = self.take(key) else {
+        let Some(value) = self.value(key) else {
             return Vec::new();
         };
         let Value::Array(entries) = value else {
-            let issue = Issue::new(at, IssueCode::WrongType, mismatch("a list", value));
+            let issue = Issue::new(self.pointer(key), IssueCode::WrongType, mismatch("a list", value));
             self.collector.push(match value {
                 Value::String(text) => issue.with_help(format!("write [{}]", quoted(text))),
                 _ => issue.with_help("write [ ... ]"),
@@ -169,14 +226,15 @@ impl<'v, 'c> Fields<'v, 'c> {
             return Vec::new();
         };
         if entries.len() > MAX_ENTRIES {
-            self.push_too_many(at, entries.len());
+            self.push_too_many(self.pointer(key), entries.len());
             return Vec::new();
         }
         entries
             .iter()
             .enumerate()
             .filter_map(|(index, entry)| {
-                let at = format!("{at}/{index}");
+                let object = Rc::clone(&self.at);
+                let at = At { object, key, index };
                 read(entry, at.clone(), self.collector).map(|value| Entry { at, value })
             })
             .collect()
@@ -213,6 +271,9 @@ impl<'v, 'c> Fields<'v, 'c> {
 
     /// Reports every key that was never asked for.
     pub(crate) fn finish(self) {
+        if self.present == self.object.len() {
+            return;
+        }
         for key in self
             .object
             .keys()
@@ -234,9 +295,9 @@ impl<'v, 'c> Fields<'v, 'c> {
         }
     }
 
-    fn keep<T>(&mut self, at: String, result: Result<T, ParseError>) -> Option<T> {
+    fn keep<T>(&mut self, key: &'static str, result: Result<T, ParseError>) -> Option<T> {
         result
-            .map_err(|error| self.collector.push(Issue::refused(at, &error)))
+            .map_err(|error| self.collector.push(Issue::refused(self.pointer(key), &error)))
             .ok()
     }
 
@@ -264,7 +325,7 @@ impl<'v, 'c> Fields<'v, 'c> {
 /// Reads one text.
 pub(crate) fn text<T>(
     value: &Value,
-    at: String,
+    at: impl Into<String>,
     collector: &mut Collector,
     parse: impl FnOnce(&str) -> Result<T, ParseError>,
 ) -> Option<T> {

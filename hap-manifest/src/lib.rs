@@ -139,3 +139,8 @@ pub use report::{Issue, ManifestError, Severity};
 pub use restart::{RestartMode, RestartPolicy};
 pub use secret::{ApiToken, WebhookSecret};
 pub use trace::TraceParent;
+
+/// The snippets of the README are compiled and run with the tests.
+#[cfg(all(doctest, feature = "package"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

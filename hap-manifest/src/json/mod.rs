@@ -4,6 +4,7 @@
 //! words. The scanner here reads the same language, keeps a byte range for every key and value, finds keys that
 //! are given twice, and explains the usual mistakes. The values still come from `serde_json`.
 
+mod count;
 mod explain;
 mod number;
 mod scan;
@@ -11,6 +12,7 @@ mod scan;
 mod tests;
 mod tree;
 
+pub(crate) use count::has_duplicates;
 pub(crate) use explain::Mistake;
 pub(crate) use scan::scan;
 pub(crate) use tree::{Found, Node};

@@ -205,6 +205,10 @@ impl Scanner<'_> {
 
 /// The text of a string, which may have escapes that mean nothing.
 fn decoded(quoted: &str, span: &Range<usize>) -> Result<String, Mistake> {
+    if !quoted.contains('\\') {
+        // The scanner saw both quotes.
+        return Ok(quoted.get(1..quoted.len() - 1).unwrap_or_default().to_owned());
+    }
     serde_json::from_str(quoted).map_err(|_| {
         Mistake::new(span.clone(), "the string has an invalid escape")
             .with_help("after '\\' one of \" \\ / b f n r t may follow, or u and four hexadecimal digits")

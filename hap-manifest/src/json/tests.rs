@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value};
 
 use super::tree::{Found, Node};
-use super::{MAX_DEPTH, scan};
+use super::{MAX_DEPTH, has_duplicates, scan};
 
 /// Any JSON value of bounded size; numbers that both sides read the same.
 fn value() -> impl Strategy<Value = Value> {
@@ -67,6 +67,7 @@ proptest! {
         let root = scan(&text).unwrap();
         check(&text, &root, &value, "");
         prop_assert!(root.duplicates(9).is_empty());
+        prop_assert!(!has_duplicates(&text, &value));
     }
 
     /// Texts that are JSON but for a few bytes, where two parsers disagree most easily.
@@ -102,6 +103,23 @@ fn nesting_is_bounded_where_serde_json_bounds_it() {
         let text = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert_eq!(scan(&text).is_ok(), accepted, "{depth}");
         assert_eq!(serde_json::from_str::<Value>(&text).is_ok(), accepted, "{depth}");
+    }
+}
+
+#[test]
+fn texts_with_a_key_twice_are_told_from_others() {
+    let rows = [
+        (r#"{}"#, false),
+        (r#"{"a":{"a":[{"a":1},{"a":2}]},"b":":","c:":"\\"}"#, false),
+        (r#"{"\":":1,"\\":2,"x\\\":":3}"#, false),
+        (r#"{"a":1,"a":1}"#, true),
+        (r#"[{"a":{"b":1,"\u0062":2}}]"#, true),
+        (r#"{"a":{"x":1},"a":{"x":1}}"#, true),
+    ];
+    for (text, expected) in rows {
+        let value: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(has_duplicates(text, &value), expected, "{text}");
+        assert_eq!(scan(text).unwrap().duplicates(9).is_empty(), !expected, "{text}");
     }
 }
 

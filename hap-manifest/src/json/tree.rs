@@ -82,8 +82,25 @@ impl Node {
     /// The first `limit` keys that are given twice, in the order of the text within each level.
     pub(crate) fn duplicates(&self, limit: usize) -> Vec<Duplicate> {
         let mut found = Vec::new();
-        self.collect_duplicates(&mut String::new(), limit, &mut found);
+        // Paths are put together only where something is to be found.
+        if self.has_duplicates() {
+            self.collect_duplicates(&mut String::new(), limit, &mut found);
+        }
         found
+    }
+
+    /// As deep as the tree, which the scanner bounds.
+    fn has_duplicates(&self) -> bool {
+        match &self.inner {
+            Inner::Scalar => false,
+            Inner::List(entries) => entries.iter().any(Self::has_duplicates),
+            Inner::Object(members) => {
+                let mut keys: Vec<&str> = members.iter().map(|member| member.key.as_str()).collect();
+                keys.sort_unstable();
+                keys.array_windows().any(|[one, next]| one == next)
+                    || members.iter().any(|member| member.value.has_duplicates())
+            }
+        }
     }
 
     /// As deep as the tree, which the scanner bounds.

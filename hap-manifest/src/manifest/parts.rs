@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::check;
 use crate::collect::Collector;
 use crate::error::quoted;
-use crate::fields::{Fields, mismatch, text};
+use crate::fields::{At, Fields, mismatch, text};
 use crate::listing::line;
 use crate::report::Issue;
 use crate::{Dependency, EnvName, HealthCheck, IssueCode, ParseError, PluginId};
@@ -83,11 +83,11 @@ fn env_value(text: &str) -> Result<String, ParseError> {
     Ok(text.to_owned())
 }
 
-pub(super) fn dependency(value: &Value, at: String, collector: &mut Collector) -> Option<Dependency> {
+pub(super) fn dependency(value: &Value, at: At, collector: &mut Collector) -> Option<Dependency> {
     if !value.is_object() {
         return text(value, at, collector, str::parse::<PluginId>).map(Dependency::new);
     }
-    let mut fields = Fields::of(value, &at, collector)?;
+    let mut fields = Fields::of(value, &at.to_string(), collector)?;
     let id = fields.required("id", |f, key| f.text(key, str::parse));
     let version = fields.text("version", version_range);
     fields.finish();
