@@ -84,10 +84,11 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// Starts a container. Fine when it runs already.
     async fn start(&self, id: &ContainerId) -> Result<(), EngineError>;
 
-    /// Asks a container to stop, and kills it after `grace`. Returns when it is down. Fine when it is down already.
+    /// Asks a container to stop, and kills it after `grace`. Returns when it is down. Fine when it is down or gone
+    /// already.
     async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<(), EngineError>;
 
-    /// Kills a container at once. Fine when it is down already.
+    /// Kills a container at once. Fine when it is down or gone already.
     async fn kill(&self, id: &ContainerId) -> Result<(), EngineError>;
 
     /// Removes a container, running or not. Its named volumes stay. Fine when it is gone already.

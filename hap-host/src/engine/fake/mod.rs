@@ -1,6 +1,8 @@
 //! A stateful engine without containers, with scripted faults, for tests.
 
 mod script;
+#[cfg(test)]
+mod tests;
 mod world;
 
 use std::{
@@ -54,7 +56,7 @@ use super::{
 #[derive(Debug, Clone)]
 pub struct FakeEngine {
     world: Arc<Mutex<World>>,
-    events: broadcast::Sender<EngineEvent>,
+    events: broadcast::Sender<(InstanceName, EngineEvent)>,
 }
 
 impl Default for FakeEngine {
@@ -114,11 +116,18 @@ impl FakeEngine {
         self.world().script.events_to_lose = events;
     }
 
-    /// Lets a plugin end by itself. Nothing happens when it does not run.
+    /// Lets a plugin end by itself, in whatever instance it runs. Nothing happens when it does not run.
+    #[expect(clippy::needless_pass_by_value, reason = "a test writes the exit where it calls")]
     pub fn crash(&self, plugin: &PluginId, exit: Exit) {
-        let ended = self.world().end(plugin, exit);
-        if let Some(container) = ended {
-            self.tell(plugin, &container, EngineEventKind::Died);
+        let running = self.world().running_of(plugin);
+        for container in running {
+            self.end(&container, exit.clone());
+        }
+    }
+
+    fn end(&self, container: &ContainerId, exit: Exit) {
+        if self.world().end(container, exit) {
+            self.tell(container, EngineEventKind::Died);
         }
     }
 
@@ -133,10 +142,16 @@ impl FakeEngine {
 
     /// Removes a plugin's container behind the supervisor's back.
     pub fn remove_by_hand(&self, plugin: &PluginId) {
-        let removed = self.world().remove_of(plugin);
-        for container in removed {
-            self.tell(plugin, &container, EngineEventKind::Removed);
+        let all = self.world().all_of(plugin);
+        for container in all {
+            self.forget(&container);
         }
+    }
+
+    fn forget(&self, container: &ContainerId) {
+        // Told first: an event names what its container's labels said.
+        self.tell(container, EngineEventKind::Removed);
+        self.world().containers.remove(container);
     }
 
     /// Adds a container that is not the supervisor's, under a name of its own.
@@ -183,18 +198,22 @@ impl FakeEngine {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, plugin: &PluginId, container: &ContainerId, kind: EngineEventKind) {
-        let lost = {
-            let script = &mut self.world().script;
-            let lost = script.events_to_lose > 0;
-            script.events_to_lose = script.events_to_lose.saturating_sub(1);
-            lost
+    fn tell(&self, container: &ContainerId, kind: EngineEventKind) {
+        let event = {
+            let mut world = self.world();
+            let lost = world.script.events_to_lose > 0;
+            world.script.events_to_lose = world.script.events_to_lose.saturating_sub(1);
+            world.containers.get(container).filter(|_| !lost).map(|of| {
+                let plugin = of.observed.plugin.clone();
+                (
+                    of.instance.clone(),
+                    EngineEvent::new(plugin, container.clone(), kind),
+                )
+            })
         };
-        if !lost {
+        if let Some(event) = event {
             // Nobody listening is fine.
-            let _ = self
-                .events
-                .send(EngineEvent::new(plugin.clone(), container.clone(), kind));
+            let _ = self.events.send(event);
         }
     }
 
@@ -207,13 +226,18 @@ impl FakeEngine {
     ) -> Result<InFlight, EngineError> {
         let guard = InFlight::begin(&self.world, plugin);
         let (delay, fault, unavailable) = {
-            let mut world = self.world();
-            world.script.note(operation, subject);
-            let delay = world.script.delays.get(&operation).copied();
+            let script = &mut self.world().script;
+            script.note(operation, subject);
+            let delay = script.delays.get(&operation).copied();
+            let unavailable = script.unavailable;
             (
                 delay,
-                world.script.take_fault(operation),
-                world.script.unavailable,
+                if unavailable {
+                    None
+                } else {
+                    script.take_fault(operation)
+                },
+                unavailable,
             )
         };
         if let Some(delay) = delay {
@@ -324,54 +348,44 @@ impl Engine for FakeEngine {
     }
 
     async fn start(&self, id: &ContainerId) -> Result<(), EngineError> {
-        let plugin = self
-            .plugin_of(id)
-            .ok_or_else(|| missing(FakeOperation::Start, id))?;
         let _guard = self
-            .enter(FakeOperation::Start, id.as_str(), Some(&plugin))
+            .enter(FakeOperation::Start, id.as_str(), self.plugin_of(id).as_ref())
             .await?;
-        let ended = self
+        let started = self
             .world()
             .start(id)
             .ok_or_else(|| missing(FakeOperation::Start, id))?;
-        self.tell(&plugin, id, EngineEventKind::Started);
-        if ended {
-            self.tell(&plugin, id, EngineEventKind::Died);
+        if started {
+            self.tell(id, EngineEventKind::Started);
+            let crash = self.world().crash_of(id);
+            if let Some(exit) = crash {
+                self.end(id, exit);
+            }
         }
         Ok(())
     }
 
     async fn stop(&self, id: &ContainerId, _grace: Duration) -> Result<(), EngineError> {
-        let plugin = self
-            .plugin_of(id)
-            .ok_or_else(|| missing(FakeOperation::Stop, id))?;
         let _guard = self
-            .enter(FakeOperation::Stop, id.as_str(), Some(&plugin))
+            .enter(FakeOperation::Stop, id.as_str(), self.plugin_of(id).as_ref())
             .await?;
-        self.crash(&plugin, Exit::code(143));
+        self.end(id, Exit::code(143));
         Ok(())
     }
 
     async fn kill(&self, id: &ContainerId) -> Result<(), EngineError> {
-        let plugin = self
-            .plugin_of(id)
-            .ok_or_else(|| missing(FakeOperation::Kill, id))?;
         let _guard = self
-            .enter(FakeOperation::Kill, id.as_str(), Some(&plugin))
+            .enter(FakeOperation::Kill, id.as_str(), self.plugin_of(id).as_ref())
             .await?;
-        self.crash(&plugin, Exit::code(137));
+        self.end(id, Exit::code(137));
         Ok(())
     }
 
     async fn remove(&self, id: &ContainerId) -> Result<(), EngineError> {
-        let Some(plugin) = self.plugin_of(id) else {
-            return Ok(());
-        };
         let _guard = self
-            .enter(FakeOperation::Remove, id.as_str(), Some(&plugin))
+            .enter(FakeOperation::Remove, id.as_str(), self.plugin_of(id).as_ref())
             .await?;
-        self.world().containers.remove(id);
-        self.tell(&plugin, id, EngineEventKind::Removed);
+        self.forget(id);
         Ok(())
     }
 
@@ -405,13 +419,19 @@ impl Engine for FakeEngine {
         Ok(ours.map(|container| container.observed.clone()).collect())
     }
 
-    fn events(&self, _instance: &InstanceName) -> EngineStream<EngineEvent> {
-        let receiver = self.events.subscribe();
-        stream::unfold(receiver, |mut receiver| async move {
+    fn events(&self, instance: &InstanceName) -> EngineStream<EngineEvent> {
+        let source = (self.events.subscribe(), instance.clone());
+        stream::unfold(source, |(mut receiver, instance)| async move {
             loop {
                 match receiver.recv().await {
-                    Ok(event) => return Some((Ok(event), receiver)),
-                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Ok((of, event)) if of == instance => return Some((Ok(event), (receiver, instance))),
+                    Ok(_) => {}
+                    Err(broadcast::error::RecvError::Lagged(missed)) => {
+                        let message = format!("{missed} events were lost");
+                        let error =
+                            EngineError::new(EngineErrorKind::Failed, "events", instance.as_str(), message);
+                        return Some((Err(error), (receiver, instance)));
+                    }
                     Err(broadcast::error::RecvError::Closed) => return None,
                 }
             }

@@ -78,10 +78,9 @@ impl World {
         Ok(id)
     }
 
-    /// Starts a container; whether its run has ended already. `None` without such a container.
+    /// Starts a container; whether it did not run already. `None` without such a container.
     pub(super) fn start(&mut self, id: &ContainerId) -> Option<bool> {
-        let container = self.containers.get_mut(id)?;
-        let observed = &mut container.observed;
+        let observed = &mut self.containers.get_mut(id)?.observed;
         if observed.status == ContainerStatus::Running {
             return Some(false);
         }
@@ -91,36 +90,47 @@ impl World {
         observed.exit = None;
         // Nobody listens there: what a plugin answers is simulated.
         observed.address = Some(SocketAddr::from(([127, 0, 0, 1], 9)));
-        let (plugin, crash) = (
-            observed.plugin.clone(),
-            self.crashes.get(&observed.plugin).cloned(),
-        );
-        Some(crash.is_some_and(|exit| self.end(&plugin, exit).is_some()))
+        Some(true)
     }
 
-    /// Ends the run of a plugin's container; which one, if one ran.
-    pub(super) fn end(&mut self, plugin: &PluginId, exit: Exit) -> Option<ContainerId> {
-        let running = |container: &&mut FakeContainer| {
-            container.observed.plugin == *plugin && container.observed.status == ContainerStatus::Running
+    /// How the run of a container ends at once, if the test wants that.
+    pub(super) fn crash_of(&self, id: &ContainerId) -> Option<Exit> {
+        self.crashes
+            .get(&self.containers.get(id)?.observed.plugin)
+            .cloned()
+    }
+
+    /// Ends the run of a container; whether it ran.
+    pub(super) fn end(&mut self, id: &ContainerId, exit: Exit) -> bool {
+        let Some(container) = self.containers.get_mut(id) else {
+            return false;
         };
-        let container = self.containers.values_mut().find(running)?;
-        container.observed.status = ContainerStatus::Exited;
-        container.observed.exit = Some(exit);
-        container.observed.address = None;
-        Some(container.observed.id.clone())
+        let observed = &mut container.observed;
+        if observed.status != ContainerStatus::Running {
+            return false;
+        }
+        observed.status = ContainerStatus::Exited;
+        observed.exit = Some(exit);
+        observed.address = None;
+        true
     }
 
-    pub(super) fn remove_of(&mut self, plugin: &PluginId) -> Vec<ContainerId> {
-        let of = |container: &&FakeContainer| container.observed.plugin == *plugin;
-        let ids: Vec<_> = self
+    /// All containers of a plugin, in whatever instance.
+    pub(super) fn all_of(&self, plugin: &PluginId) -> Vec<ContainerId> {
+        let of = self
             .containers
             .values()
-            .filter(of)
-            .map(|c| c.observed.id.clone())
-            .collect();
-        for id in &ids {
-            self.containers.remove(id);
-        }
-        ids
+            .filter(|container| container.observed.plugin == *plugin);
+        of.map(|container| container.observed.id.clone()).collect()
+    }
+
+    /// Those of them that run.
+    pub(super) fn running_of(&self, plugin: &PluginId) -> Vec<ContainerId> {
+        let runs = |id: &ContainerId| {
+            self.containers
+                .get(id)
+                .is_some_and(|of| of.observed.status == ContainerStatus::Running)
+        };
+        self.all_of(plugin).into_iter().filter(runs).collect()
     }
 }
