@@ -117,7 +117,10 @@ impl FakeEngine {
     }
 
     /// Lets a plugin end by itself, in whatever instance it runs. Nothing happens when it does not run.
-    #[expect(clippy::needless_pass_by_value, reason = "a test writes the exit where it calls")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a test writes the exit where it calls"
+    )]
     pub fn crash(&self, plugin: &PluginId, exit: Exit) {
         let running = self.world().running_of(plugin);
         for container in running {
