@@ -1,7 +1,6 @@
 //! What the end-to-end tests of the plugin platform share.
 
 pub mod docker;
-pub mod light;
 pub mod outside;
 
 /// The README's programs, compiled as they stand there.

@@ -8,10 +8,10 @@ use hap_host::{
     Delivery, Desired, ErrorKind, Phase, Shutdown, SubscribeOptions, UninstallOptions,
     engine::{Engine as _, LogOptions, labels},
 };
-use hap_tests::{docker::Instance, light};
+use hap_tests::docker::Instance;
 use serde_json::json;
 
-use crate::{DEADLINE, supervisor, until};
+use crate::{DEADLINE, light, supervisor, until};
 
 /// Containers, networks and volumes with the instance's label, as the engine itself counts them.
 async fn left(instance: &Instance) -> (usize, usize, usize) {

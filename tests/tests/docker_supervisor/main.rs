@@ -1,6 +1,7 @@
 //! Whole lives of plugins under a supervisor, on a real engine.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     reason = "helpers of tests end the test when something is not as it has to be"
 )]
@@ -10,6 +11,7 @@ mod failures;
 mod instances;
 mod isolation;
 mod life;
+mod light;
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -9,11 +9,7 @@ static BINARY: OnceCell<Vec<u8>> = OnceCell::const_new();
 
 /// A folder with the light's manifest, its Dockerfile, its other files and its static binary, which is built once for
 /// each test program.
-///
-/// # Panics
-/// When the light cannot be built.
-#[expect(clippy::expect_used, reason = "a test cannot go on without its plugin")]
-pub async fn folder() -> TempDir {
+pub(crate) async fn folder() -> TempDir {
     let source = hap_examples::light::folder();
     let binary = BINARY
         .get_or_init(async || {
@@ -35,7 +31,6 @@ pub async fn folder() -> TempDir {
     folder
 }
 
-#[expect(clippy::expect_used, reason = "a test cannot go on without its plugin")]
 fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("the light's folder can be read") {
         let entry = entry.expect("the light's folder can be read");
