@@ -68,11 +68,18 @@ async fn logs_are_lines_with_their_source_and_time() {
     for path in ["/print?one", "/complain?two", "/long?20000", "/print?four"] {
         ask(address, path).await.unwrap();
     }
-    let lines: Vec<LogLine> = engine
-        .logs(&id, &LogOptions::default())
-        .try_collect()
-        .await
-        .unwrap();
+    // What a plugin prints is on its way to the engine for a moment after the answer.
+    let all = async {
+        loop {
+            let stream = engine.logs(&id, &LogOptions::default());
+            let lines: Vec<LogLine> = stream.try_collect().await.unwrap();
+            if lines.len() >= 6 {
+                return lines;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let lines = tokio::time::timeout(SOON, all).await.unwrap();
     let of = |source: LogSource| lines.iter().filter(move |line| line.source == source);
     let texts: Vec<_> = of(LogSource::Stdout)
         .map(|line| (line.text.len(), line.partial))
