@@ -1,6 +1,6 @@
 //! From the traces of a failure to a hint that a person can act on.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt;
 
@@ -12,6 +12,14 @@ use crate::{
 
 /// Lines of output that go with a failure.
 const LINES: u32 = 20;
+/// How much older than the start of a run its first lines may be.
+const START_SLACK: Duration = Duration::from_secs(1);
+/// Pauses before the attempts to read output; a plugin that printed nothing costs them all.
+const READ_PAUSES: [Duration; 3] = [
+    Duration::ZERO,
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+];
 /// Longest line that goes with a failure, in characters.
 const LINE_CHARS: usize = 400;
 
@@ -23,17 +31,25 @@ pub(crate) async fn last_lines(
     secrets: &[String],
 ) -> Vec<String> {
     let mut options = LogOptions::default().tail(LINES);
-    if let Some(since) = since {
+    // An engine notes the moment of the start after the process runs, so its first lines may be older than that.
+    if let Some(since) = since.and_then(|since| since.checked_sub(START_SLACK)) {
         options = options.since(since);
     }
-    let mut stream = engine.logs(container, &options);
     let mut lines = Vec::new();
     let read = async {
-        while let Some(Ok(line)) = stream.next().await {
-            if lines.len() == LINES as usize {
-                lines.remove(0);
+        // Output is on its way to the engine for a moment after the process ended.
+        for pause in READ_PAUSES {
+            tokio::time::sleep(pause).await;
+            let mut stream = engine.logs(container, &options);
+            while let Some(Ok(line)) = stream.next().await {
+                if lines.len() == LINES as usize {
+                    lines.remove(0);
+                }
+                lines.push(redact(line.text, secrets).chars().take(LINE_CHARS).collect());
             }
-            lines.push(redact(line.text, secrets).chars().take(LINE_CHARS).collect());
+            if !lines.is_empty() {
+                return;
+            }
         }
     };
     // Whatever came by the deadline is better than nothing.

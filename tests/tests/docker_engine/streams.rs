@@ -13,7 +13,7 @@ use tokio::{
 
 use super::run;
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(60);
 
 async fn next<T>(stream: &mut EngineStream<T>) -> T {
     tokio::time::timeout(SOON, stream.next())
