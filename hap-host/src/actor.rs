@@ -334,7 +334,9 @@ impl Actor {
                 self.failures = self.failures.saturating_add(1);
                 tracing::warn!(plugin = %self.id, cause = ?failure.cause, message = %failure.message, "plugin failed");
                 self.diagnosis = None;
-                if let Some(container) = self.container() {
+                // In a quick loop the lines of one run are read to their end, or nobody would ever see any.
+                let container = self.container().filter(|_| !self.reading_lines);
+                if let Some(container) = container {
                     let engine = Arc::clone(&self.shared.engine);
                     let (failure, since) = (failure.clone(), self.run_started());
                     let secrets = self.secrets();
