@@ -159,3 +159,17 @@ pub struct StatsSample {
     /// Periods in which the CPU limit held the container back.
     pub throttled_periods: u64,
 }
+
+/// Where to cut at most `at` bytes off without splitting a character.
+pub(crate) fn character_start(bytes: &[u8], at: usize) -> usize {
+    let continues = |at: &usize| {
+        bytes
+            .get(*at)
+            .is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000)
+    };
+    // No character is longer than four bytes: if none begins here, the bytes are no text anyway.
+    (at.saturating_sub(3)..=at)
+        .rev()
+        .find(|at| !continues(at))
+        .unwrap_or(at)
+}

@@ -3,7 +3,7 @@ use std::time::SystemTime;
 use bollard::container::LogOutput;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::engine::{LogLine, LogSource};
+use crate::engine::{LogLine, LogSource, stream::character_start};
 
 /// Makes lines of a container's output again.
 ///
@@ -85,20 +85,6 @@ impl Rest {
         let text = bytes.strip_suffix(b"\r").unwrap_or(&bytes);
         emit(source, self.time, text, false, lines);
     }
-}
-
-/// Where to cut at most `at` bytes off without splitting a character.
-fn character_start(bytes: &[u8], at: usize) -> usize {
-    let continues = |at: &usize| {
-        bytes
-            .get(*at)
-            .is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000)
-    };
-    // No character is longer than four bytes: if none begins here, the bytes are no text anyway.
-    (at.saturating_sub(3)..=at)
-        .rev()
-        .find(|at| !continues(at))
-        .unwrap_or(at)
 }
 
 /// Replacing what is not UTF-8 makes a text longer, so it may need cutting once more.

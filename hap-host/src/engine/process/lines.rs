@@ -1,4 +1,4 @@
-use crate::engine::LogLine;
+use crate::engine::{LogLine, stream::character_start};
 
 /// A line of output, or a piece of one that is too long.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,20 +53,6 @@ fn push(bytes: &[u8], partial: bool, pieces: &mut Vec<Piece>) {
         text: rest.to_owned(),
         partial,
     });
-}
-
-/// Where to cut at most `at` bytes off without splitting a character.
-fn character_start(bytes: &[u8], at: usize) -> usize {
-    let continues = |at: &usize| {
-        bytes
-            .get(*at)
-            .is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000)
-    };
-    // No character is longer than four bytes: if none begins here, the bytes are no text anyway.
-    (at.saturating_sub(3)..=at)
-        .rev()
-        .find(|at| !continues(at))
-        .unwrap_or(at)
 }
 
 #[cfg(test)]
