@@ -16,7 +16,7 @@ use crate::{
     inbox::{Inbox, Listener, PluginEvents, SubscribeOptions},
     operate::within,
     options::{InstallOptions, Shutdown, deadline},
-    registry::Registry,
+    registry::{Registry, Reservation},
     shared::Shared,
     state::Desired,
     store::PluginRecord,
@@ -119,9 +119,9 @@ impl Supervisor {
         options: InstallOptions,
     ) -> Result<PluginHandle, Error> {
         admit(&manifest, &options)?;
-        let _reserved = self.reserve(manifest.id())?;
+        let reserved = self.reserve(manifest.id())?;
         let image = self.find_or_pull(&manifest, options.sink()).await?;
-        self.enter(manifest, image, options).await
+        self.enter(manifest, image, options, reserved).await
     }
 
     /// Installs a plugin from its folder: reads `manifest.json`, builds the image from the folder's Dockerfile and
@@ -152,7 +152,7 @@ impl Supervisor {
         let path = path.as_ref();
         let manifest = folder::read_manifest(path).await?;
         admit(&manifest, &options)?;
-        let _reserved = self.reserve(manifest.id())?;
+        let reserved = self.reserve(manifest.id())?;
         let image = if self.capabilities().isolation {
             let context = BuildContext::new(path, manifest.dockerfile());
             let build = self
@@ -170,10 +170,10 @@ impl Supervisor {
         } else {
             self.find_or_pull(&manifest, options.sink()).await?
         };
-        self.enter(manifest, image, options).await
+        self.enter(manifest, image, options, reserved).await
     }
 
-    fn reserve(&self, id: &PluginId) -> Result<crate::registry::Reservation, Error> {
+    fn reserve(&self, id: &PluginId) -> Result<Reservation, Error> {
         if self.0.shared.cancel.is_cancelled() {
             return Err(Error::new(ErrorKind::ShuttingDown, "the supervisor shuts down").with_plugin(id));
         }
@@ -204,12 +204,14 @@ impl Supervisor {
         }
     }
 
-    /// Records the plugin and starts its actor.
+    /// Records the plugin and starts its actor, also when the caller goes away in between: a plugin that is on the
+    /// disk and not in the registry would come to light only at the next start of the host.
     async fn enter(
         &self,
         manifest: Manifest,
         image: ImageId,
         options: InstallOptions,
+        reserved: Reservation,
     ) -> Result<PluginHandle, Error> {
         let record = PluginRecord {
             manifest,
@@ -220,12 +222,18 @@ impl Supervisor {
             image_id: Some(image.as_str().to_owned()),
             program: options.program,
         };
-        self.0.shared.store.put_plugin(&record).await?;
-        let id = record.manifest.id().clone();
-        let handle = self.0.adopt(record);
-        // Nobody listening is fine.
-        let _ = self.0.shared.events.send(Event::now(id, EventKind::Installed));
-        Ok(handle)
+        let this = self.clone();
+        let entering = self.0.shared.tasks.spawn(async move {
+            this.0.shared.store.put_plugin(&record).await?;
+            let id = record.manifest.id().clone();
+            let handle = this.0.adopt(record);
+            drop(reserved);
+            // Nobody listening is fine.
+            let _ = this.0.shared.events.send(Event::now(id, EventKind::Installed));
+            Ok(handle)
+        });
+        let ended = |_| Error::new(ErrorKind::ShuttingDown, "the supervisor shuts down");
+        entering.await.map_err(ended)?
     }
 
     /// The plugin of that id, if it is installed.

@@ -24,7 +24,7 @@ use hap_manifest::ImageRef;
 #[cfg(feature = "docker")]
 pub use self::docker::{DockerEngine, SubnetPool};
 #[cfg(feature = "testing")]
-pub use self::fake::{FakeCall, FakeEngine, FakeImage, FakeOperation};
+pub use self::fake::{FakeCall, FakeEnd, FakeEngine, FakeImage, FakeOperation, FakeRun};
 pub use self::process::ProcessEngine;
 pub use self::{
     build::{BuildContext, Progress, ProgressSink},

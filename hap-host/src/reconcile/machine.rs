@@ -25,6 +25,8 @@ pub(crate) struct Machine {
     halting: bool,
     spec_digest: String,
     seen: Seen,
+    /// What was seen last before the answer was no longer good. Tells of a run that began or ended meanwhile.
+    known: Seen,
     op: Option<Op>,
     cancelling: bool,
     /// Something may have changed since the engine was asked last.
@@ -67,6 +69,16 @@ impl Seen {
     /// Whether a process of the plugin exists.
     fn is_running(&self) -> bool {
         matches!(self, Self::Present(o) if matches!(o.status, ContainerStatus::Running | ContainerStatus::Paused))
+    }
+
+    /// Whether the container went through a run between the two looks.
+    fn is_followed_by_a_run(&self, later: &Self) -> bool {
+        match (self, later) {
+            (Self::Present(a), Self::Present(b)) => {
+                a.id == b.id && b.started_at.is_some() && a.started_at != b.started_at
+            }
+            _ => false,
+        }
     }
 
     /// Whether both show the same run of the same container.
@@ -157,6 +169,7 @@ impl Machine {
             halting: false,
             spec_digest,
             seen: Seen::Unknown,
+            known: Seen::Unknown,
             op: None,
             cancelling: false,
             look_again: false,
@@ -406,19 +419,18 @@ impl Machine {
     /// Takes what the engine shows now. `after_start`: a start has just succeeded, so a container that does not
     /// run has run and ended.
     fn see(&mut self, seen: Seen, after_start: bool, now: Instant, events: &mut Vec<EventKind>) {
-        let was_running = self.seen.is_running();
-        let same_run = self.seen.same_run(&seen);
-        let was_known = self.seen != Seen::Unknown;
+        let before = std::mem::replace(&mut self.known, seen.clone());
         self.seen = seen;
+        let was_running = before.is_running();
         let is_running = self.seen.is_running();
-        if is_running && !(was_running && same_run) {
-            if was_known && self.failure.is_some() && after_start {
+        if is_running && !(was_running && before.same_run(&self.seen)) {
+            if before != Seen::Unknown && self.failure.is_some() && after_start {
                 self.restarts = self.restarts.saturating_add(1);
             }
             self.start_gate = None;
             self.watchdog.stopped(now);
             self.watchdog.started(now);
-        } else if !is_running && (was_running || after_start) {
+        } else if !is_running && (was_running || after_start || before.is_followed_by_a_run(&self.seen)) {
             self.ended(now, events);
         }
         self.hinted_at = None;

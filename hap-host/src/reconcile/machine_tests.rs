@@ -534,3 +534,41 @@ mod laws {
         }
     }
 }
+
+#[test]
+fn a_run_that_ended_while_the_engine_did_not_answer_is_counted() {
+    let mut machine = Bench::new(Desired::Running).machine;
+    let now = Instant::now();
+    let created = Seen::Present(Observed::created(
+        ContainerId::new("c1"),
+        PluginId::new("p").unwrap(),
+        "d1".to_owned(),
+    ));
+    machine.step(Input::Listed(created), now);
+    // The answer to the start is lost, and by the next look the plugin has come and gone.
+    let step = machine.step(Input::OpDone(Outcome::Retry("connection lost".to_owned())), now);
+    assert_eq!(step.op, None);
+    let later = now + Duration::from_secs(1);
+    assert_eq!(machine.step(Input::Tick, later).op, Some(Op::Look));
+    let mut gone = Bench::running(ContainerStatus::Exited, 1, "d1", 1);
+    gone.exit = Some(Exit::code(3));
+    let step = machine.step(Input::OpDone(Outcome::Done(Seen::Present(gone))), later);
+    assert_eq!(step.op, None, "the back-off holds the next start back");
+    assert_eq!(machine.state(later).phase, Phase::Backoff);
+    assert_eq!(machine.state(later).last_exit, Some(Exit::code(3)));
+}
+
+#[test]
+fn a_stop_whose_answer_is_lost_does_not_excuse_a_later_crash() {
+    let mut bench = Bench::new(Desired::Running);
+    bench.feed(Input::Tick);
+    bench.pass(Duration::from_secs(1));
+    let step = bench.machine.step(Input::Restart, bench.now);
+    assert_eq!(step.op, Some(Op::Stop));
+    bench.end(Exit::code(143));
+    bench.feed(Input::OpDone(Outcome::Retry("connection lost".to_owned())));
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(bench.machine.state(bench.now).phase, Phase::Healthy);
+    bench.crash(Exit::code(1));
+    assert_eq!(bench.machine.state(bench.now).phase, Phase::Backoff);
+}

@@ -1,5 +1,7 @@
 //! A stateful engine without containers, with scripted faults, for tests.
 
+mod hand;
+mod run;
 mod script;
 #[cfg(test)]
 mod tests;
@@ -17,6 +19,7 @@ use hap_manifest::{ImageRef, PluginId};
 use tokio::sync::broadcast;
 
 pub use self::{
+    run::{FakeEnd, FakeRun},
     script::{FakeCall, FakeOperation},
     world::FakeImage,
 };
@@ -56,7 +59,15 @@ use super::{
 #[derive(Debug, Clone)]
 pub struct FakeEngine {
     world: Arc<Mutex<World>>,
-    events: broadcast::Sender<(InstanceName, EngineEvent)>,
+    events: broadcast::Sender<Told>,
+}
+
+/// What the readers of events hear.
+#[derive(Debug, Clone)]
+enum Told {
+    Event(InstanceName, EngineEvent),
+    /// The connection breaks.
+    Cut,
 }
 
 impl Default for FakeEngine {
@@ -124,12 +135,12 @@ impl FakeEngine {
     pub fn crash(&self, plugin: &PluginId, exit: Exit) {
         let running = self.world().running_of(plugin);
         for container in running {
-            self.end(&container, exit.clone());
+            self.end(&container, exit.clone(), &FakeEnd::Itself(exit.clone()));
         }
     }
 
-    fn end(&self, container: &ContainerId, exit: Exit) {
-        if self.world().end(container, exit) {
+    fn end(&self, container: &ContainerId, exit: Exit, how: &FakeEnd) {
+        if self.world().end(container, exit, how) {
             self.tell(container, EngineEventKind::Died);
         }
     }
@@ -154,7 +165,9 @@ impl FakeEngine {
     fn forget(&self, container: &ContainerId) {
         // Told first: an event names what its container's labels said.
         self.tell(container, EngineEventKind::Removed);
-        self.world().containers.remove(container);
+        let mut world = self.world();
+        world.end(container, Exit::code(137), &FakeEnd::Removed);
+        world.containers.remove(container);
     }
 
     /// Adds a container that is not the supervisor's, under a name of its own.
@@ -208,7 +221,7 @@ impl FakeEngine {
             world.script.events_to_lose = world.script.events_to_lose.saturating_sub(1);
             world.containers.get(container).filter(|_| !lost).map(|of| {
                 let plugin = of.observed.plugin.clone();
-                (
+                Told::Event(
                     of.instance.clone(),
                     EngineEvent::new(plugin, container.clone(), kind),
                 )
@@ -227,7 +240,7 @@ impl FakeEngine {
         subject: &str,
         plugin: Option<&PluginId>,
     ) -> Result<InFlight, EngineError> {
-        let guard = InFlight::begin(&self.world, plugin);
+        let mut guard = InFlight::begin(&self.world, plugin);
         let (delay, fault, unavailable) = {
             let script = &mut self.world().script;
             script.note(operation, subject);
@@ -251,6 +264,11 @@ impl FakeEngine {
             _ if unavailable => failed(EngineErrorKind::Unavailable, "the fake engine answers nothing"),
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::Fail(kind)) => failed(kind, "the test wants it so"),
+            Some(Fault::LoseAnswer(kind)) if plugin.is_none() => failed(kind, "the test wants it so"),
+            Some(Fault::LoseAnswer(kind)) => {
+                guard.lost = Some(kind);
+                Ok(guard)
+            }
             None => Ok(guard),
         }
     }
@@ -344,14 +362,15 @@ impl Engine for FakeEngine {
     }
 
     async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {
-        let _guard = self
+        let guard = self
             .enter(FakeOperation::Create, &spec.name, Some(&spec.plugin))
             .await?;
-        self.world().create(spec)
+        let id = self.world().create(spec)?;
+        guard.answer(FakeOperation::Create, &spec.name, id)
     }
 
     async fn start(&self, id: &ContainerId) -> Result<(), EngineError> {
-        let _guard = self
+        let guard = self
             .enter(FakeOperation::Start, id.as_str(), self.plugin_of(id).as_ref())
             .await?;
         let started = self
@@ -362,44 +381,44 @@ impl Engine for FakeEngine {
             self.tell(id, EngineEventKind::Started);
             let crash = self.world().crash_of(id);
             if let Some(exit) = crash {
-                self.end(id, exit);
+                self.end(id, exit.clone(), &FakeEnd::Itself(exit));
             }
         }
-        Ok(())
+        guard.answer(FakeOperation::Start, id.as_str(), ())
     }
 
     async fn stop(&self, id: &ContainerId, _grace: Duration) -> Result<(), EngineError> {
-        let _guard = self
+        let guard = self
             .enter(FakeOperation::Stop, id.as_str(), self.plugin_of(id).as_ref())
             .await?;
-        self.end(id, Exit::code(143));
-        Ok(())
+        self.end(id, Exit::code(143), &FakeEnd::Stopped);
+        guard.answer(FakeOperation::Stop, id.as_str(), ())
     }
 
     async fn kill(&self, id: &ContainerId) -> Result<(), EngineError> {
-        let _guard = self
+        let guard = self
             .enter(FakeOperation::Kill, id.as_str(), self.plugin_of(id).as_ref())
             .await?;
-        self.end(id, Exit::code(137));
-        Ok(())
+        self.end(id, Exit::code(137), &FakeEnd::Stopped);
+        guard.answer(FakeOperation::Kill, id.as_str(), ())
     }
 
     async fn remove(&self, id: &ContainerId) -> Result<(), EngineError> {
-        let _guard = self
+        let guard = self
             .enter(FakeOperation::Remove, id.as_str(), self.plugin_of(id).as_ref())
             .await?;
         self.forget(id);
-        Ok(())
+        guard.answer(FakeOperation::Remove, id.as_str(), ())
     }
 
     async fn remove_volumes(&self, instance: &InstanceName, plugin: &PluginId) -> Result<(), EngineError> {
-        let _guard = self
+        let guard = self
             .enter(FakeOperation::RemoveVolumes, plugin.as_str(), Some(plugin))
             .await?;
         self.world()
             .volumes
             .retain(|_, (of, whose)| of != instance || whose != plugin);
-        Ok(())
+        guard.answer(FakeOperation::RemoveVolumes, plugin.as_str(), ())
     }
 
     async fn inspect(&self, id: &ContainerId) -> Result<Observed, EngineError> {
@@ -427,8 +446,16 @@ impl Engine for FakeEngine {
         stream::unfold(source, |(mut receiver, instance)| async move {
             loop {
                 match receiver.recv().await {
-                    Ok((of, event)) if of == instance => return Some((Ok(event), (receiver, instance))),
-                    Ok(_) => {}
+                    Ok(Told::Event(of, event)) if of == instance => {
+                        return Some((Ok(event), (receiver, instance)));
+                    }
+                    Ok(Told::Event(..)) => {}
+                    Ok(Told::Cut) => {
+                        let message = "the connection broke";
+                        let kind = EngineErrorKind::Unavailable;
+                        let error = EngineError::new(kind, "events", instance.as_str(), message);
+                        return Some((Err(error), (receiver, instance)));
+                    }
                     Err(broadcast::error::RecvError::Lagged(missed)) => {
                         let message = format!("{missed} events were lost");
                         let error =
@@ -455,12 +482,11 @@ impl Engine for FakeEngine {
     }
 
     fn simulated_health(&self, plugin: &PluginId) -> Option<SimulatedHealth> {
-        Some(
-            self.world()
-                .health
-                .get(plugin)
-                .cloned()
-                .unwrap_or(SimulatedHealth::Healthy),
-        )
+        let world = self.world();
+        if world.is_paused(plugin) {
+            return Some(SimulatedHealth::Failing("it is paused".to_owned()));
+        }
+        let told = world.health.get(plugin).cloned();
+        Some(told.unwrap_or(SimulatedHealth::Healthy))
     }
 }

@@ -8,7 +8,7 @@ use hap_manifest::PluginId;
 use tokio::time::Instant;
 
 use super::world::World;
-use crate::engine::EngineErrorKind;
+use crate::engine::{EngineError, EngineErrorKind};
 
 /// Calls that are remembered.
 const CALLS: usize = 10_000;
@@ -76,6 +76,8 @@ pub struct FakeCall {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Fault {
     Fail(EngineErrorKind),
+    /// The work is done, and the answer is an error all the same.
+    LoseAnswer(EngineErrorKind),
     Hang,
 }
 
@@ -117,6 +119,7 @@ impl Script {
 pub(super) struct InFlight {
     world: Arc<Mutex<World>>,
     plugin: Option<PluginId>,
+    pub(super) lost: Option<EngineErrorKind>,
 }
 
 impl InFlight {
@@ -132,6 +135,23 @@ impl InFlight {
         Self {
             world: Arc::clone(world),
             plugin: plugin.cloned(),
+            lost: None,
+        }
+    }
+
+    /// What the caller hears of a call that was carried out.
+    pub(super) fn answer<T>(
+        &self,
+        operation: FakeOperation,
+        subject: &str,
+        value: T,
+    ) -> Result<T, EngineError> {
+        match self.lost {
+            None => Ok(value),
+            Some(kind) => {
+                let message = "the test lost the answer to a call that was carried out";
+                Err(EngineError::new(kind, operation.as_str(), subject, message))
+            }
         }
     }
 }

@@ -1,12 +1,16 @@
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
 };
 
 use hap_manifest::PluginId;
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
-use super::script::Script;
+use super::{
+    run::{FakeEnd, FakeRun},
+    script::Script,
+};
 use crate::engine::{
     ContainerId, ContainerSpec, ContainerStatus, EngineError, EngineErrorKind, Exit, InstanceName, Observed,
     SimulatedHealth, labels,
@@ -26,6 +30,9 @@ pub enum FakeImage {
     Denied,
 }
 
+/// Runs that are remembered.
+const RUNS: usize = 10_000;
+
 /// Everything that exists.
 #[derive(Debug, Default)]
 pub(super) struct World {
@@ -36,8 +43,9 @@ pub(super) struct World {
     pub(super) health: BTreeMap<PluginId, SimulatedHealth>,
     pub(super) crashes: BTreeMap<PluginId, Exit>,
     pub(super) script: Script,
+    pub(super) runs: VecDeque<FakeRun>,
     made: u64,
-    runs: i64,
+    started: i64,
 }
 
 #[derive(Debug)]
@@ -84,12 +92,21 @@ impl World {
         if observed.status == ContainerStatus::Running {
             return Some(false);
         }
-        self.runs += 1;
+        self.started += 1;
         observed.status = ContainerStatus::Running;
-        observed.started_at = Some(OffsetDateTime::UNIX_EPOCH + time::Duration::seconds(self.runs));
+        observed.started_at = Some(OffsetDateTime::UNIX_EPOCH + time::Duration::seconds(self.started));
         observed.exit = None;
         // Nobody listens there: what a plugin answers is simulated.
         observed.address = Some(SocketAddr::from(([127, 0, 0, 1], 9)));
+        if self.runs.len() == RUNS {
+            self.runs.pop_front();
+        }
+        self.runs.push_back(FakeRun {
+            plugin: observed.plugin.clone(),
+            container: id.clone(),
+            started: Instant::now(),
+            ended: None,
+        });
         Some(true)
     }
 
@@ -101,14 +118,22 @@ impl World {
     }
 
     /// Ends the run of a container; whether it ran.
-    pub(super) fn end(&mut self, id: &ContainerId, exit: Exit) -> bool {
+    pub(super) fn end(&mut self, id: &ContainerId, exit: Exit, how: &FakeEnd) -> bool {
         let Some(container) = self.containers.get_mut(id) else {
             return false;
         };
         let observed = &mut container.observed;
-        if observed.status != ContainerStatus::Running {
+        if !matches!(
+            observed.status,
+            ContainerStatus::Running | ContainerStatus::Paused
+        ) {
             return false;
         }
+        self.runs
+            .iter_mut()
+            .rev()
+            .filter(|run| run.container == *id && run.ended.is_none())
+            .for_each(|run| run.ended = Some((Instant::now(), how.clone())));
         observed.status = ContainerStatus::Exited;
         observed.exit = Some(exit);
         observed.address = None;
@@ -132,5 +157,12 @@ impl World {
                 .is_some_and(|of| of.observed.status == ContainerStatus::Running)
         };
         self.all_of(plugin).into_iter().filter(runs).collect()
+    }
+
+    /// Whether a container of the plugin is frozen.
+    pub(super) fn is_paused(&self, plugin: &PluginId) -> bool {
+        self.containers.values().any(|container| {
+            container.observed.plugin == *plugin && container.observed.status == ContainerStatus::Paused
+        })
     }
 }
