@@ -4,6 +4,8 @@
 //! no type of an engine's client library does, so that library can change without breaking an embedder.
 
 mod build;
+#[cfg(feature = "testing")]
+mod contract;
 #[cfg(feature = "docker")]
 pub(crate) mod docker;
 mod error;
@@ -21,6 +23,8 @@ use std::{fmt, net::IpAddr, time::Duration};
 use async_trait::async_trait;
 use hap_manifest::ImageRef;
 
+#[cfg(feature = "testing")]
+pub use self::contract::{ContractViolation, EngineContract};
 #[cfg(feature = "docker")]
 pub use self::docker::{DockerEngine, SubnetPool};
 #[cfg(feature = "testing")]
@@ -45,6 +49,8 @@ pub use self::{
 /// # Deadlines
 /// The supervisor puts a deadline around each call and drops the future when it passes; an implementation must
 /// stay correct when dropped at any await.
+///
+/// `EngineContract`, with the feature `testing`, checks an implementation.
 #[async_trait]
 pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// What this engine is and what it gives.

@@ -22,36 +22,6 @@ async fn runs(engine: &FakeEngine, id: &ContainerId) -> bool {
 }
 
 #[tokio::test]
-async fn every_step_of_a_life_may_be_repeated() {
-    let engine = FakeEngine::new();
-    let spec = spec("a", "light");
-    let id = engine.create(&spec).await.unwrap();
-    assert_eq!(
-        engine.create(&spec).await.unwrap_err().kind(),
-        EngineErrorKind::Conflict
-    );
-    for _ in 0..2 {
-        engine.start(&id).await.unwrap();
-    }
-    for _ in 0..2 {
-        engine.stop(&id, Duration::ZERO).await.unwrap();
-        engine.kill(&id).await.unwrap();
-    }
-    for _ in 0..2 {
-        engine.remove(&id).await.unwrap();
-    }
-    engine.stop(&id, Duration::ZERO).await.unwrap();
-    assert_eq!(
-        engine.inspect(&id).await.unwrap_err().kind(),
-        EngineErrorKind::NotFound
-    );
-    assert_eq!(
-        engine.start(&id).await.unwrap_err().kind(),
-        EngineErrorKind::NotFound
-    );
-}
-
-#[tokio::test]
 async fn two_instances_with_the_same_plugin_do_not_meet() {
     let engine = FakeEngine::new();
     let (a, b) = (spec("a", "light"), spec("b", "light"));

@@ -51,30 +51,6 @@ async fn images_are_taken_as_given_and_cannot_be_made() {
 }
 
 #[tokio::test]
-async fn every_change_may_be_repeated() {
-    let bench = Bench::new();
-    let id = bench.started("light", "exec sleep 600").await;
-    let pid = bench.pid("light");
-    bench.engine.start(&id).await.unwrap();
-    assert_eq!(bench.pid("light"), pid, "a second start starts nothing");
-    for _ in 0..2 {
-        bench.engine.stop(&id, GRACE).await.unwrap();
-    }
-    for _ in 0..2 {
-        bench.engine.kill(&id).await.unwrap();
-    }
-    for _ in 0..2 {
-        bench.engine.remove(&id).await.unwrap();
-    }
-    bench.engine.stop(&id, GRACE).await.unwrap();
-    bench.engine.kill(&id).await.unwrap();
-    assert_eq!(
-        bench.engine.start(&id).await.unwrap_err().kind(),
-        EngineErrorKind::NotFound
-    );
-}
-
-#[tokio::test]
 async fn a_name_is_given_once_and_is_free_again_after_the_removal() {
     let bench = Bench::new();
     let spec = bench.spec("light", "");
