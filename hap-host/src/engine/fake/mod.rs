@@ -1,6 +1,7 @@
 //! A stateful engine without containers, with scripted faults, for tests.
 
 mod hand;
+mod output;
 mod run;
 mod script;
 #[cfg(test)]
@@ -60,6 +61,8 @@ use super::{
 pub struct FakeEngine {
     world: Arc<Mutex<World>>,
     events: broadcast::Sender<Told>,
+    /// What containers print, and that a run ended. Apart, so that a flood of lines costs no event.
+    lines: broadcast::Sender<(ContainerId, Option<LogLine>)>,
 }
 
 /// What the readers of events hear.
@@ -76,7 +79,7 @@ impl Default for FakeEngine {
     }
 }
 
-/// Events that wait for a slow reader; more are lost, as they may be on a real engine.
+/// Events, and lines, that wait for a slow reader; more are lost, as they may be on a real engine.
 const EVENTS: usize = 1024;
 
 impl FakeEngine {
@@ -86,6 +89,7 @@ impl FakeEngine {
         Self {
             world: Arc::default(),
             events: broadcast::Sender::new(EVENTS),
+            lines: broadcast::Sender::new(EVENTS),
         }
     }
 
@@ -141,6 +145,7 @@ impl FakeEngine {
 
     fn end(&self, container: &ContainerId, exit: Exit, how: &FakeEnd) {
         if self.world().end(container, exit, how) {
+            let _ = self.lines.send((container.clone(), None));
             self.tell(container, EngineEventKind::Died);
         }
     }
@@ -469,8 +474,8 @@ impl Engine for FakeEngine {
         .boxed()
     }
 
-    fn logs(&self, _id: &ContainerId, _options: &LogOptions) -> EngineStream<LogLine> {
-        stream::empty().boxed()
+    fn logs(&self, id: &ContainerId, options: &LogOptions) -> EngineStream<LogLine> {
+        self.output(id, options)
     }
 
     async fn stats(&self, id: &ContainerId) -> Result<StatsSample, EngineError> {

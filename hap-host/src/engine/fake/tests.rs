@@ -1,7 +1,7 @@
 use hap_manifest::PluginId;
 
 use super::*;
-use crate::engine::ResourceLimits;
+use crate::engine::{LogSource, ResourceLimits};
 
 fn spec(instance: &str, plugin: &str) -> ContainerSpec {
     let id = PluginId::new(plugin).unwrap();
@@ -68,4 +68,28 @@ async fn a_reader_that_falls_behind_is_told() {
         engine.stop(&id, Duration::ZERO).await.unwrap();
     }
     assert!(heard.next().await.unwrap().is_err());
+}
+
+async fn printed(lines: EngineStream<LogLine>) -> Vec<String> {
+    lines.map(|line| line.unwrap().text).collect().await
+}
+
+#[tokio::test]
+async fn what_a_plugin_prints_is_kept_and_followed_to_the_end_of_its_run() {
+    let engine = FakeEngine::new();
+    let spec = spec("a", "light");
+    let id = engine.create(&spec).await.unwrap();
+    engine.start(&id).await.unwrap();
+    for text in ["one", "two"] {
+        engine.print(&spec.plugin, LogSource::Stdout, text);
+    }
+    let options = LogOptions::default().tail(1);
+    assert_eq!(printed(engine.logs(&id, &options)).await, ["two"]);
+    let followed = engine.logs(&id, &options.follow(true));
+    engine.print(&spec.plugin, LogSource::Stderr, "three");
+    engine.crash(&spec.plugin, Exit::code(1));
+    engine.print(&spec.plugin, LogSource::Stderr, "nobody prints this");
+    assert_eq!(printed(followed).await, ["two", "three"]);
+    let all = printed(engine.logs(&id, &LogOptions::default())).await;
+    assert_eq!(all, ["one", "two", "three"]);
 }

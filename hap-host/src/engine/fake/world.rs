@@ -12,8 +12,8 @@ use super::{
     script::Script,
 };
 use crate::engine::{
-    ContainerId, ContainerSpec, ContainerStatus, EngineError, EngineErrorKind, Exit, InstanceName, Observed,
-    SimulatedHealth, labels,
+    ContainerId, ContainerSpec, ContainerStatus, EngineError, EngineErrorKind, Exit, InstanceName, LogLine,
+    Observed, SimulatedHealth, labels,
 };
 
 /// Whether an image is there.
@@ -52,6 +52,7 @@ pub(super) struct World {
 pub(super) struct FakeContainer {
     pub(super) observed: Observed,
     pub(super) instance: InstanceName,
+    pub(super) lines: VecDeque<LogLine>,
     name: String,
 }
 
@@ -76,6 +77,7 @@ impl World {
         let container = FakeContainer {
             observed: Observed::created(id.clone(), spec.plugin.clone(), digest),
             instance: spec.instance.clone(),
+            lines: VecDeque::new(),
             name: spec.name.clone(),
         };
         for volume in &spec.volumes {
