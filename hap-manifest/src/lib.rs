@@ -73,6 +73,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
+//! | `config-schema` | yes | `ConfigSchema`: settings checked against a plugin's `config_schema` |
 //! | `package` | yes | the module `package`: plugins as zip files |
 //!
 //! # What it refuses to do
@@ -90,6 +91,8 @@
 mod builder;
 mod check;
 mod collect;
+#[cfg(feature = "config-schema")]
+mod config_schema;
 mod cpu;
 mod dependency;
 mod duration;
@@ -120,6 +123,8 @@ pub mod webhook;
 pub mod wire;
 
 pub use builder::ManifestBuilder;
+#[cfg(feature = "config-schema")]
+pub use config_schema::{ConfigProblem, ConfigProblems, ConfigSchema};
 pub use cpu::CpuLimit;
 pub use dependency::Dependency;
 pub use duration::HumanDuration;

@@ -1,0 +1,70 @@
+use jsonschema::ValidatorMap;
+use serde_json::{Map, Value};
+
+use super::bounds::target;
+use super::problem::ConfigProblem;
+use super::secrets::Secrets;
+
+/// The defaults of a schema's properties as one object.
+pub(super) fn of(schema: &Value) -> Map<String, Value> {
+    properties(schema, schema)
+}
+
+fn properties(root: &Value, schema: &Value) -> Map<String, Value> {
+    let Some(properties_of) = schema.get("properties").and_then(Value::as_object) else {
+        return Map::new();
+    };
+    let given = |(name, property): (&String, &Value)| Some((name.clone(), default(root, property)?));
+    properties_of.iter().filter_map(given).collect()
+}
+
+/// The default of one property: its own, or that of what it refers to, or what its own properties have.
+fn default(root: &Value, property: &Value) -> Option<Value> {
+    if let Some(default) = property.get("default") {
+        return Some(default.clone());
+    }
+    // The bounds have refused circles.
+    if let Ok(Some(target)) = target(root, property) {
+        return default(root, target);
+    }
+    let nested = properties(root, property);
+    (!nested.is_empty()).then_some(Value::Object(nested))
+}
+
+/// The defaults, anywhere in the schema, that the schema beside them refuses.
+pub(super) fn wrong(schema: &Value, all: &ValidatorMap, secrets: &Secrets) -> Vec<ConfigProblem> {
+    let mut found = Vec::new();
+    let mut keys: Vec<_> = all.keys().collect();
+    keys.sort_unstable();
+    for key in keys {
+        let pointer = decoded(key.strip_prefix('#').unwrap_or(key));
+        let (Some(part), Some(validator)) = (schema.pointer(&pointer), all.get(key)) else {
+            continue;
+        };
+        if let Some(default) = part.get("default") {
+            let errors = validator.iter_errors(default);
+            let hidden = secrets.cover(&pointer.replace("/properties", ""));
+            let problems = errors.map(|error| ConfigProblem::of(&error, secrets, hidden));
+            found.extend(problems.map(|problem| problem.below(&format!("{pointer}/default"))));
+        }
+    }
+    found.truncate(super::ConfigProblems::MOST);
+    found
+}
+
+/// A URI fragment with its percent signs resolved.
+fn decoded(fragment: &str) -> String {
+    let mut bytes = Vec::with_capacity(fragment.len());
+    let mut rest = fragment.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let code = tail.get(..2).filter(|_| *first == b'%');
+        let code = code.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        bytes.push(code.unwrap_or(*first));
+        rest = if code.is_some() {
+            tail.get(2..).unwrap_or_default()
+        } else {
+            tail
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,201 @@
+//! [`ConfigSchema`], a manifest's `config_schema` ready for use.
+
+mod bounds;
+mod defaults;
+mod problem;
+mod secrets;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+
+use jsonschema::{Draft, PatternOptions, ValidationError, ValidationOptions, Validator};
+use serde_json::Value;
+
+pub use self::problem::{ConfigProblem, ConfigProblems};
+use self::secrets::Secrets;
+use crate::error::quoted;
+use crate::{Manifest, ParseError};
+
+/// Largest compiled pattern, in bytes: enough for any sane one, and a thousand hostile ones stay harmless.
+const PATTERN_SIZE: usize = 256 * 1024;
+/// Longest explanation of the schema compiler that a message repeats, in bytes.
+const EXPLANATION: usize = 300;
+
+/// The JSON Schema of a plugin's settings, compiled: what a host checks settings with before it sends them.
+///
+/// The draft is the one that `$schema` names (2020-12, 2019-09 or 7), 2020-12 without it. A schema comes with a plugin, so it is hostile input:
+///
+/// * it refers only to itself, by JSON pointer (`#/$defs/...`): nothing is fetched;
+/// * it may not be recursive, and unfolded it has at most 10,000 parts, so that a check takes time in proportion to the
+///   settings;
+/// * patterns run in linear time; look-around and back-references are refused.
+///
+/// Cloning is cheap. `Debug` shows neither the schema nor a value.
+///
+/// ```
+/// use hap_manifest::ConfigSchema;
+/// use serde_json::json;
+///
+/// let schema = json!({
+///     "type": "object",
+///     "properties": {
+///         "interval": {"type": "integer", "minimum": 1, "default": 30},
+///         "password": {"type": "string", "minLength": 8}
+///     },
+///     "required": ["password"]
+/// });
+/// let schema = ConfigSchema::new(&schema, ["password"])?;
+/// assert_eq!(schema.defaults(), json!({"interval": 30}));
+///
+/// let problems = schema.check(&json!({"interval": 0, "password": "hunter2"})).unwrap_err();
+/// let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+/// assert_eq!(problems, [
+///     "/interval: 0 is less than the minimum of 1",
+///     "/password: the secret value is shorter than 8 characters",
+/// ]);
+/// # Ok::<(), hap_manifest::ParseError>(())
+/// ```
+#[derive(Clone)]
+pub struct ConfigSchema(Arc<Inner>);
+
+struct Inner {
+    validator: Validator,
+    secrets: Secrets,
+    source: Value,
+}
+
+impl ConfigSchema {
+    /// Compiles a schema. `secrets` are top-level keys of the settings whose values no problem may repeat; properties
+    /// that the schema marks `writeOnly` or `"format": "password"` are secret as well.
+    ///
+    /// It takes from microseconds to milliseconds, so keep the value.
+    ///
+    /// # Errors
+    /// What is wrong with the schema, or which of the bounds above it breaks.
+    pub fn new<S: Into<String>>(
+        schema: &Value,
+        secrets: impl IntoIterator<Item = S>,
+    ) -> Result<Self, ParseError> {
+        bounds::check(schema)?;
+        let validator = options(schema)?
+            .build(schema)
+            .map_err(|error| not_a_schema(&error))?;
+        Ok(Self(Arc::new(Inner {
+            validator,
+            secrets: Secrets::of(schema, secrets.into_iter().map(Into::into)),
+            source: schema.clone(),
+        })))
+    }
+
+    /// The schema of a manifest; `None` when it has none.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new). Reading a manifest leniently does not compile its schema, so this may fail for a
+    /// manifest that was read; [`Manifest::from_json_strict`] has compiled it.
+    pub fn of(manifest: &Manifest) -> Result<Option<Self>, ParseError> {
+        let secrets = manifest.secrets().iter().map(String::as_str);
+        manifest
+            .config_schema()
+            .map(|schema| Self::new(schema, secrets))
+            .transpose()
+    }
+
+    /// Checks settings and tells everything that is wrong with them, at most 100 problems, without the value of a
+    /// secret.
+    ///
+    /// # Errors
+    /// The problems, each with its place.
+    pub fn check(&self, config: &Value) -> Result<(), ConfigProblems> {
+        let inner = &*self.0;
+        let mut problems: Vec<_> = inner
+            .validator
+            .iter_errors(config)
+            .take(ConfigProblems::MOST)
+            .map(|error| ConfigProblem::of(&error, &inner.secrets, false))
+            .collect();
+        problems.sort_by(|a, b| a.pointer().cmp(b.pointer()));
+        ConfigProblems::none_or(problems)
+    }
+
+    /// The values that the schema gives as `default` of its properties, nested objects included, as one object.
+    /// They are what the author wrote; see [`check_defaults`](Self::check_defaults).
+    #[must_use]
+    pub fn defaults(&self) -> Value {
+        Value::Object(defaults::of(&self.0.source))
+    }
+
+    /// Whether the value at a JSON pointer into the settings is secret, by the manifest or by the schema.
+    #[must_use]
+    pub fn is_secret(&self, pointer: &str) -> bool {
+        self.0.secrets.cover(pointer)
+    }
+
+    /// The settings with `"***"` in the place of each secret value: what may be shown.
+    #[must_use]
+    pub fn redacted(&self, config: &Value) -> Value {
+        self.0.secrets.redact(config)
+    }
+
+    /// Checks every `default` in the schema against the schema that it stands in. A task for the author's tools, not for
+    /// each start: it compiles the schema once more.
+    ///
+    /// # Errors
+    /// The problems; their places are in the schema, such as `/properties/interval/default`.
+    pub fn check_defaults(&self) -> Result<(), ConfigProblems> {
+        let inner = &*self.0;
+        // It compiled before, so it does now.
+        let all = options(&inner.source)
+            .ok()
+            .and_then(|options| options.build_map(&inner.source).ok());
+        let wrong = all.map(|all| defaults::wrong(&inner.source, &all, &inner.secrets));
+        ConfigProblems::none_or(wrong.unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for ConfigSchema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConfigSchema").finish_non_exhaustive()
+    }
+}
+
+fn options(schema: &Value) -> Result<ValidationOptions<'static>, ParseError> {
+    let patterns = PatternOptions::regex().size_limit(PATTERN_SIZE);
+    let options = jsonschema::options().with_draft(draft(schema)?);
+    Ok(options.with_pattern_options(patterns).offline())
+}
+
+fn not_a_schema(error: &ValidationError<'_>) -> ParseError {
+    let place = match error.instance_path().as_str() {
+        "" => String::new(),
+        path => format!("at {}: ", quoted(path)),
+    };
+    let explanation = problem::shortened(error.to_string(), EXPLANATION);
+    ParseError::hidden("config_schema", format!("{place}{explanation}"))
+}
+
+fn draft(schema: &Value) -> Result<Draft, ParseError> {
+    let Some(uri) = schema.as_object().and_then(|map| map.get("$schema")) else {
+        return Ok(Draft::Draft202012);
+    };
+    let known = [
+        ("https://json-schema.org/draft/2020-12/schema", Draft::Draft202012),
+        ("https://json-schema.org/draft/2019-09/schema", Draft::Draft201909),
+        ("http://json-schema.org/draft-07/schema", Draft::Draft7),
+    ];
+    let name = uri.as_str().unwrap_or_default();
+    let plain = name.strip_suffix('#').unwrap_or(name);
+    known
+        .iter()
+        .find(|(known, _)| *known == plain)
+        .map(|(_, draft)| *draft)
+        .ok_or_else(|| {
+            ParseError::new(
+                "config_schema",
+                quoted(name),
+                "this version of JSON Schema is not known",
+            )
+            .with_help("write \"$schema\": \"https://json-schema.org/draft/2020-12/schema\", or leave it out")
+        })
+}

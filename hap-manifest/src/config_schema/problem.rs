@@ -1,0 +1,121 @@
+use std::fmt;
+
+use jsonschema::ValidationError;
+use serde_json::Value;
+
+use super::secrets::Secrets;
+
+/// Longest message of one problem, in bytes.
+const MESSAGE: usize = 300;
+
+/// One thing that is wrong with settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigProblem {
+    pointer: String,
+    keyword: String,
+    message: String,
+}
+
+impl ConfigProblem {
+    /// With `hidden` the value is secret wherever it is.
+    pub(super) fn of(error: &ValidationError<'_>, secrets: &Secrets, hidden: bool) -> Self {
+        let pointer = error.instance_path().to_string();
+        let value = error.instance();
+        // An object or a list may hold a secret somewhere inside; a place says enough.
+        let message = if hidden || secrets.cover(&pointer) {
+            error.masked_with("the secret value").to_string()
+        } else if matches!(**value, Value::Object(_)) {
+            error.masked_with("the object").to_string()
+        } else if matches!(**value, Value::Array(_)) {
+            error.masked_with("the list").to_string()
+        } else {
+            error.to_string()
+        };
+        Self {
+            pointer,
+            keyword: error.kind().keyword().to_owned(),
+            message: shortened(message, MESSAGE),
+        }
+    }
+
+    /// The same problem, seen from outside of what `prefix` points to.
+    pub(super) fn below(self, prefix: &str) -> Self {
+        Self {
+            pointer: format!("{prefix}{}", self.pointer),
+            ..self
+        }
+    }
+
+    /// JSON pointer to the value, such as `/broker/port`; empty for the settings as a whole.
+    #[must_use]
+    pub fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
+    /// The keyword of JSON Schema that refuses it, such as `minimum`.
+    #[must_use]
+    pub fn keyword(&self) -> &str {
+        &self.keyword
+    }
+
+    /// What was found and the rule it breaks; no value of a secret.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for ConfigProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.pointer.is_empty() {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "{}: {}", self.pointer, self.message)
+        }
+    }
+}
+
+/// Everything that is wrong with settings; at least one problem, at most [`MOST`](Self::MOST).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigProblems(Vec<ConfigProblem>);
+
+impl ConfigProblems {
+    /// More problems than this are not listed.
+    pub const MOST: usize = 100;
+
+    pub(super) fn none_or(problems: Vec<ConfigProblem>) -> Result<(), Self> {
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Self(problems))
+        }
+    }
+
+    /// The problems, by their places.
+    pub fn iter(&self) -> impl Iterator<Item = &ConfigProblem> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for ConfigProblems {
+    /// All problems in one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "; " };
+            write!(f, "{comma}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigProblems {}
+
+/// Cuts a text off at a character.
+pub(super) fn shortened(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        let end = (0..=most).rev().find(|at| text.is_char_boundary(*at));
+        text.truncate(end.unwrap_or_default());
+        text.push_str("...");
+    }
+    text
+}

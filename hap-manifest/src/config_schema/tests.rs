@@ -1,0 +1,194 @@
+use serde_json::json;
+
+use super::*;
+
+fn schema(value: &Value) -> ConfigSchema {
+    ConfigSchema::new(value, ["password"]).unwrap()
+}
+
+#[track_caller]
+fn refused(value: &Value, expected: &str) {
+    let error = ConfigSchema::new(value, [""; 0]).unwrap_err();
+    assert_eq!(error.to_string(), expected, "{value}");
+}
+
+#[track_caller]
+fn problems(schema: &ConfigSchema, config: &Value) -> Vec<String> {
+    let problems = schema.check(config).unwrap_err();
+    problems.iter().map(ToString::to_string).collect()
+}
+
+fn broker() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "broker": {
+                "type": "object",
+                "properties": {
+                    "host": {"type": "string", "pattern": "^[a-z.]+$"},
+                    "port": {"$ref": "#/$defs/port"},
+                    "key": {"$ref": "#/$defs/key"}
+                },
+                "required": ["host"],
+                "additionalProperties": false
+            },
+            "password": {"type": "string", "minLength": 8},
+            "level": {"enum": ["low", "high"], "default": "low"}
+        },
+        "$defs": {
+            "port": {"type": "integer", "maximum": 65535, "default": 1883},
+            "key": {"type": "string", "maxLength": 4, "writeOnly": true}
+        }
+    })
+}
+
+#[test]
+fn all_problems_are_told_with_their_places_and_values() {
+    let schema = schema(&broker());
+    schema
+        .check(&json!({"broker": {"host": "a.b"}, "password": "long enough"}))
+        .unwrap();
+    let config = json!({"broker": {"port": 70000, "hots": 1}, "level": "middle"});
+    assert_eq!(
+        problems(&schema, &config),
+        [
+            "/broker: Additional properties are not allowed ('hots' was unexpected)",
+            "/broker: \"host\" is a required property",
+            "/broker/port: 70000 is greater than the maximum of 65535",
+            "/level: \"middle\" is not one of \"low\" or \"high\"",
+        ]
+    );
+}
+
+#[test]
+fn no_problem_repeats_a_secret() {
+    let secret = "hunter2";
+    let schema = schema(&json!({
+        "properties": broker()["properties"],
+        "$defs": broker()["$defs"],
+        "anyOf": [{"required": ["x"]}, {"required": ["y"]}],
+        "maxProperties": 1
+    }));
+    let config = json!({"password": secret, "broker": {"host": "a", "key": secret}});
+    let text = schema.check(&config).unwrap_err().to_string();
+    assert!(text.contains("/password: the secret value is shorter"), "{text}");
+    assert!(text.contains("/broker/key: the secret value is longer"), "{text}");
+    assert!(text.contains("the object is not valid under any"), "{text}");
+    assert!(!text.contains(secret), "{text}");
+    assert!(!format!("{schema:?}").contains(secret));
+    let shown = schema.redacted(&config);
+    assert_eq!(
+        shown,
+        json!({"password": "***", "broker": {"host": "a", "key": "***"}})
+    );
+    assert!(schema.is_secret("/broker/key") && !schema.is_secret("/broker/host") && !schema.is_secret(""));
+}
+
+#[test]
+fn defaults_are_gathered_through_references_and_nested_objects() {
+    let expected = json!({"broker": {"port": 1883}, "level": "low"});
+    assert_eq!(schema(&broker()).defaults(), expected);
+    schema(&broker()).check_defaults().unwrap();
+}
+
+#[test]
+fn a_default_that_its_own_schema_refuses_is_found_without_repeating_a_secret() {
+    let source = json!({
+        "properties": {
+            "a b": {"type": "integer", "default": "x"},
+            "list": {"items": {"minimum": 3, "default": 2}},
+            "password": {"minLength": 8, "default": "hunter2"},
+            "fine": {"type": "integer", "default": 1}
+        }
+    });
+    let found = schema(&source).check_defaults().unwrap_err();
+    let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "/properties/a b/default: \"x\" is not of type \"integer\"",
+            "/properties/list/items/default: 2 is less than the minimum of 3",
+            "/properties/password/default: the secret value is shorter than 8 characters",
+        ]
+    );
+}
+
+#[test]
+fn what_is_no_schema_is_refused_with_its_place() {
+    refused(
+        &json!({"properties": {"a": {"type": "strnig"}}}),
+        "invalid config_schema: at \"/properties/a/type\": \"strnig\" is not valid under any of the schemas listed in \
+         the 'anyOf' keyword",
+    );
+    let error = ConfigSchema::new(&json!({"pattern": "("}), [""; 0]).unwrap_err();
+    assert!(
+        error.to_string().starts_with("invalid config_schema: "),
+        "{error}"
+    );
+    let look_around = json!({"properties": {"a": {"pattern": "^(?!x)"}}});
+    let error = ConfigSchema::new(&look_around, [""; 0]).unwrap_err();
+    assert!(error.to_string().contains("/properties/a/pattern"), "{error}");
+    refused(
+        &json!({"$schema": "https://example.com/mine"}),
+        "invalid config_schema \"https://example.com/mine\": this version of JSON Schema is not known; write \
+         \"$schema\": \"https://json-schema.org/draft/2020-12/schema\", or leave it out",
+    );
+}
+
+#[test]
+fn a_schema_refers_to_itself_only_and_never_in_a_circle() {
+    refused(
+        &json!({"$ref": "https://example.com/schema.json"}),
+        "invalid config_schema: it refers to \"https://example.com/schema.json\", and only to itself it may; copy \
+         that schema into \"$defs\" and refer to it, such as \"#/$defs/port\"",
+    );
+    refused(
+        &json!({"$ref": "#/$defs/nothing"}),
+        "invalid config_schema: it refers to \"#/$defs/nothing\", which it does not have",
+    );
+    let circle = "invalid config_schema: it refers to itself in a circle, which is not supported";
+    refused(&json!({"$ref": "#"}), circle);
+    refused(&json!({"properties": {"child": {"$ref": "#"}}}), circle);
+    refused(
+        &json!({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}),
+        circle,
+    );
+}
+
+#[test]
+fn a_schema_that_unfolds_to_a_giant_is_refused_at_once() {
+    let mut defs = serde_json::Map::new();
+    for level in 0..40 {
+        let next = format!("#/$defs/d{}", level + 1);
+        defs.insert(
+            format!("d{level}"),
+            json!({"allOf": [{"$ref": next}, {"$ref": next}]}),
+        );
+    }
+    defs.insert("d40".to_owned(), json!({"type": "string"}));
+    refused(
+        &json!({"$ref": "#/$defs/d0", "$defs": defs}),
+        "invalid config_schema: it has more than 10000 parts with its references followed",
+    );
+    let mut defs = serde_json::Map::new();
+    for level in 0..5_000 {
+        defs.insert(
+            format!("d{level}"),
+            json!({"$ref": format!("#/$defs/d{}", level + 1)}),
+        );
+    }
+    defs.insert("d5000".to_owned(), json!(true));
+    refused(
+        &json!({"$ref": "#/$defs/d0", "$defs": defs}),
+        "invalid config_schema: it is nested more than 128 deep with its references followed",
+    );
+}
+
+#[test]
+fn a_pattern_takes_no_time_to_speak_of() {
+    let schema = schema(&json!({"properties": {"a": {"pattern": "^(a+)+$"}}}));
+    let config = json!({"a": format!("{}b", "a".repeat(100_000))});
+    assert_eq!(schema.check(&config).unwrap_err().iter().count(), 1);
+    let giant = json!({"pattern": "(a{1000}){1000}"});
+    assert!(ConfigSchema::new(&giant, [""; 0]).is_err());
+}
