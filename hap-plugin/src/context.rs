@@ -1,35 +1,40 @@
 //! [`Context`], what a plugin's methods get at hand.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use hap_manifest::{PluginId, TraceParent};
 use serde::Serialize;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tracing::Instrument as _;
 
 use crate::origin::Origin;
-use crate::{EmitError, EventClient, Settings};
+use crate::tasks::Tasks;
+use crate::{EmitError, EventClient, Result, Settings};
 
 /// Who the plugin is, its events, and the request it is answering. Cloning is cheap.
 #[derive(Clone)]
 pub struct Context {
     shared: Arc<Shared>,
     // `None` outside of a request.
-    origin: Option<Arc<Origin>>,
+    request: Option<Request>,
+}
+
+#[derive(Clone)]
+struct Request {
+    origin: Arc<Origin>,
+    deadline: Instant,
 }
 
 struct Shared {
     settings: Settings,
     events: EventClient,
     shutdown: CancellationToken,
-    kill: CancellationToken,
-    background: TaskTracker,
+    tasks: Arc<Tasks>,
 }
 
 impl Context {
@@ -44,24 +49,29 @@ impl Context {
             settings,
             events,
             shutdown,
-            kill,
-            background: TaskTracker::new(),
+            tasks: Arc::new(Tasks::new(kill)),
         };
         Self {
             shared: Arc::new(shared),
-            origin: None,
+            request: None,
         }
     }
 
-    pub(crate) fn of_request(&self, origin: Arc<Origin>) -> Self {
+    pub(crate) fn of_request(&self, origin: Arc<Origin>, deadline: Instant) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
-            origin: Some(origin),
+            request: Some(Request { origin, deadline }),
         }
     }
 
-    pub(crate) fn background(&self) -> &TaskTracker {
-        &self.shared.background
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.shared.tasks
+    }
+
+    /// Who the plugin is, where its platform is, and how much it takes on.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
     }
 
     /// The plugin's id, as the host knows it.
@@ -129,23 +139,41 @@ impl Context {
         self.emit("status", status).await
     }
 
-    /// Runs a task in the background, with this context's request in its log lines.
+    /// Runs a task in the background, under a name, with this context's request in its log lines.
+    ///
+    /// A task that panics turns the plugin unhealthy: `/health` says which one, and the log says why. It is not
+    /// started again; the host restarts a plugin that stays unhealthy.
     ///
     /// At shutdown it should end soon after [`shutdown_token`](Self::shutdown_token) is cancelled; it is dropped
-    /// when the time to stop is used up. A panic ends the task and is logged.
-    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let kill = self.shared.kill.clone();
-        let guarded = async move {
-            // A task that panicked is gone; nothing of it is used again.
-            let task = AssertUnwindSafe(task).catch_unwind();
-            tokio::select! {
-                ended = task => if ended.is_err() {
-                    tracing::error!("a background task panicked");
-                },
-                () = kill.cancelled() => {}
-            }
-        };
-        self.shared.background.spawn(guarded.in_current_span());
+    /// when the time to stop is used up.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use hap_plugin::Context;
+    /// # fn example(cx: &Context) {
+    /// let stop = cx.shutdown_token();
+    /// cx.spawn("poll", async move {
+    ///     let mut ticks = tokio::time::interval(Duration::from_secs(10));
+    ///     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+    ///         // Ask the device.
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    pub fn spawn(&self, name: impl Into<Cow<'static, str>>, task: impl Future<Output = ()> + Send + 'static) {
+        self.spawn_fallible(name, async {
+            task.await;
+            Ok(())
+        });
+    }
+
+    /// Runs a task in the background as [`spawn`](Self::spawn) does; an error it ends with counts as a panic does.
+    pub fn spawn_fallible(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        task: impl Future<Output = Result<()>> + Send + 'static,
+    ) {
+        self.shared.tasks.spawn(name.into(), task);
     }
 
     /// Cancelled when the plugin begins to stop.
@@ -158,13 +186,31 @@ impl Context {
     /// The id of the request being answered; `None` outside of one.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
-        self.origin.as_deref().map(|origin| origin.request_id.as_str())
+        self.request
+            .as_ref()
+            .map(|request| request.origin.request_id.as_str())
+    }
+
+    /// When the request being answered must be done; `None` outside of one.
+    ///
+    /// It is [`Settings::with_command_timeout`] away from the beginning, or as far as the caller says in
+    /// `x-request-timeout-ms` if that is sooner. What is not done by then is dropped at its next `.await`.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.request.as_ref().map(|request| request.deadline)
+    }
+
+    /// How long until the [`deadline`](Self::deadline), for calls of one's own that take a timeout.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        self.deadline()
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
     /// The trace the request belongs to, to be passed on to what the plugin calls.
     #[must_use]
     pub fn trace_parent(&self) -> Option<TraceParent> {
-        self.origin.as_deref().and_then(|origin| origin.trace)
+        self.request.as_ref().and_then(|request| request.origin.trace)
     }
 }
 
@@ -172,7 +218,7 @@ impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
             .field("plugin_id", self.plugin_id())
-            .field("origin", &self.origin)
+            .field("request_id", &self.request_id())
             .finish_non_exhaustive()
     }
 }

@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Outcome;
@@ -25,17 +25,22 @@ pub(crate) enum Ended<T> {
 
 /// Runs work to its end, its deadline or `kill`, whichever comes first.
 pub(crate) async fn bounded<T>(
-    deadline: Duration,
+    deadline: Instant,
     kill: &CancellationToken,
     work: impl Future<Output = Result<T>>,
 ) -> Ended<T> {
+    let allowed = deadline.saturating_duration_since(Instant::now());
+    if allowed.is_zero() {
+        // Nobody waits for it any more.
+        return Ended::TimedOut(allowed);
+    }
     // What the work was touching belongs to the plugin, whose locks tell it about panics (poisoning).
-    let work = AssertUnwindSafe(timeout(deadline, work)).catch_unwind();
+    let work = AssertUnwindSafe(timeout_at(deadline, work)).catch_unwind();
     tokio::select! {
         ended = work => match ended {
             Ok(Ok(Ok(value))) => Ended::Done(value),
             Ok(Ok(Err(fault))) => Ended::Faulted(fault),
-            Ok(Err(_)) => Ended::TimedOut(deadline),
+            Ok(Err(_)) => Ended::TimedOut(allowed),
             Err(payload) => Ended::Panicked(panic_message(payload.as_ref())),
         },
         () = kill.cancelled() => Ended::CutOff,
@@ -67,7 +72,7 @@ impl<T> Ended<T> {
         match self {
             Self::Done(value) => Ok(value),
             Self::Faulted(fault) => Err(fault),
-            Self::TimedOut(deadline) => Err(timed_out(deadline)),
+            Self::TimedOut(allowed) => Err(timed_out(allowed)),
             Self::Panicked(message) => {
                 Err(Fault::new(500, "panicked", "the plugin panicked").with_cause(message))
             }
@@ -81,11 +86,11 @@ impl<T> Ended<T> {
 }
 
 /// The refusal of what took too long.
-pub(crate) fn timed_out(deadline: Duration) -> Fault {
+pub(crate) fn timed_out(allowed: Duration) -> Fault {
     Fault::new(
         504,
         "timeout",
-        format!("the plugin was not done within {deadline:?}"),
+        format!("the plugin was not done within {} ms", allowed.as_millis()),
     )
 }
 
@@ -100,7 +105,11 @@ mod tests {
     use super::*;
 
     async fn end(work: impl Future<Output = Result<u8>>) -> Ended<u8> {
-        bounded(Duration::from_secs(30), &CancellationToken::new(), work).await
+        bounded(in_30_s(), &CancellationToken::new(), work).await
+    }
+
+    fn in_30_s() -> Instant {
+        Instant::now() + Duration::from_secs(30)
     }
 
     #[tokio::test(start_paused = true)]
@@ -118,15 +127,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn work_whose_time_is_over_does_not_begin() {
+        let begun = std::cell::Cell::new(false);
+        let work = async {
+            begun.set(true);
+            Ok(())
+        };
+        let ended = bounded(Instant::now(), &CancellationToken::new(), work).await;
+        assert_eq!(ended.into_result().unwrap_err().status(), 504);
+        assert!(!begun.get());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn work_is_dropped_when_the_process_has_no_more_time() {
         let kill = CancellationToken::new();
         kill.cancel();
-        let ended = bounded(
-            Duration::from_secs(30),
-            &kill,
-            std::future::pending::<Result<u8>>(),
-        )
-        .await;
+        let ended = bounded(in_30_s(), &kill, std::future::pending::<Result<u8>>()).await;
         assert_eq!(ended.into_result().unwrap_err().status(), 503);
     }
 }

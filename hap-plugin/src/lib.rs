@@ -32,6 +32,7 @@ mod service;
 mod settings;
 mod signals;
 mod start_error;
+mod tasks;
 
 pub use absent::{NoCommand, NoConfig, NoStatus};
 pub use context::Context;

@@ -1,23 +1,33 @@
 //! [`Origin`]: which request a call belongs to.
 
+use std::time::Duration;
+
 use hap_manifest::TraceParent;
 use http::HeaderMap;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// Name of the header, in requests and in their answers.
 pub(crate) const REQUEST_ID: &str = "x-request-id";
+/// Name of the header by which a caller tells how many milliseconds it waits for the answer.
+const TIMEOUT: &str = "x-request-timeout-ms";
 /// Longest request id that is taken over.
 const MAX_ID: usize = 128;
 
-/// The id and the trace that came with a request.
+/// The id and the trace that came with a request, and how long its caller waits.
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
     pub(crate) request_id: String,
     pub(crate) trace: Option<TraceParent>,
+    // `None`: the caller does not say.
+    gives_up: Option<Instant>,
 }
 
 impl Origin {
-    /// Reads the headers. A missing or odd request id is replaced by a new one: it goes into logs and answers.
+    /// Reads the headers of a request that has just come.
+    ///
+    /// A missing or odd request id is replaced by a new one: it goes into logs and answers. What else is odd counts
+    /// as absent.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let fit =
@@ -27,7 +37,17 @@ impl Origin {
                 .filter(fit)
                 .map_or_else(|| Uuid::now_v7().simple().to_string(), str::to_owned),
             trace: text(TraceParent::HEADER).and_then(TraceParent::parse),
+            // 32 bits are 49 days, which no clock overflows by.
+            gives_up: text(TIMEOUT)
+                .and_then(|value| value.trim().parse::<u32>().ok())
+                .map(|ms| Instant::now() + Duration::from_millis(ms.into())),
         }
+    }
+
+    /// When work that begins now must be done: after `allowed`, or sooner if its caller then waits no more.
+    pub(crate) fn deadline(&self, allowed: Duration) -> Instant {
+        let ours = Instant::now() + allowed;
+        self.gives_up.map_or(ours, |theirs| ours.min(theirs))
     }
 }
 
@@ -39,6 +59,27 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(REQUEST_ID, http::HeaderValue::from_static(id));
         Origin::of(&headers).request_id
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_may_shorten_its_deadline_and_not_lengthen_it() {
+        let left = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(TIMEOUT, http::HeaderValue::from_static(value));
+            Origin::of(&headers).deadline(Duration::from_secs(30)) - Instant::now()
+        };
+        for (value, ms) in [
+            ("250", 250),
+            ("0", 0),
+            ("60000", 30_000),
+            ("4294967295", 30_000),
+            ("-1", 30_000),
+            ("1.5", 30_000),
+            ("99999999999999999999", 30_000),
+            ("", 30_000),
+        ] {
+            assert_eq!(left(value), Duration::from_millis(ms), "{value:?}");
+        }
     }
 
     #[test]

@@ -82,8 +82,8 @@ pub trait Plugin: Send + Sync + 'static {
     /// Carries out a command.
     ///
     /// It runs detached: a caller that hangs up does not cancel it. It is dropped at its next `.await` when its
-    /// deadline passes ([`Settings::with_command_timeout`](crate::Settings::with_command_timeout)) or when the
-    /// process has no time left to stop. A panic fails this command only.
+    /// [`deadline`](Context::deadline) passes or when the process has no time left to stop. A panic fails this
+    /// command only.
     ///
     /// # Errors
     /// [`Fault::rejected`] tells the caller why; an error brought in by `?` is logged and told as `internal`.

@@ -7,7 +7,7 @@ use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use hap_manifest::wire::{CommandRequest, CommandResponse, DecodeError};
 use serde_json::json;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument as _;
 
@@ -70,13 +70,13 @@ impl<P: Plugin> Service<P> {
         origin: Arc<Origin>,
         token: TaskTrackerToken,
     ) -> Result<CommandResponse> {
-        let deadline = self.limits.command_timeout;
+        let begun = Instant::now();
+        let deadline = origin.deadline(self.limits.command_timeout);
         let in_flight = self.metrics.command_begins();
         let service = Arc::clone(&self);
         let Accepted { name, command, slot } = accepted;
         let run = async move {
-            let begun = Instant::now();
-            let cx = service.cx.of_request(origin);
+            let cx = service.cx.of_request(origin, deadline);
             let ended = bounded(deadline, &service.kill, service.plugin.command(&cx, command)).await;
             let outcome = ended.outcome();
             service.metrics.command(outcome);
@@ -96,10 +96,10 @@ impl<P: Plugin> Service<P> {
         let running = self.tasks.spawn(run.in_current_span());
         // The task is tracked from here on.
         drop(token);
-        match timeout(deadline.saturating_add(GRACE), running).await {
+        match timeout_at(deadline + GRACE, running).await {
             Ok(Ok(result)) => result,
             Ok(Err(error)) => Err(Fault::internal(error)),
-            Err(_) => Err(timed_out(deadline)),
+            Err(_) => Err(timed_out(deadline - begun)),
         }
     }
 }

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Extension, Request, State};
 use bytes::Bytes;
 use hap_manifest::wire::ConfigAck;
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::Service;
@@ -32,7 +33,9 @@ pub(super) async fn answer<P: Plugin>(
     // Detached like a command: the plugin and the disk must agree even if the caller goes away half way.
     let worker = Arc::clone(&service);
     let apply = async move {
-        let result = worker.apply(config, body, &worker.cx.of_request(origin)).await;
+        let deadline = origin.deadline(worker.limits.command_timeout);
+        let cx = worker.cx.of_request(origin, deadline);
+        let result = worker.apply(config, body, &cx, deadline).await;
         let result = result.map_err(Fault::into_logged);
         drop(slot);
         match &result {
@@ -50,19 +53,15 @@ pub(super) async fn answer<P: Plugin>(
 }
 
 impl<P: Plugin> Service<P> {
-    async fn apply(&self, config: P::Config, body: Bytes, cx: &Context) -> Result<()> {
+    async fn apply(&self, config: P::Config, body: Bytes, cx: &Context, deadline: Instant) -> Result<()> {
         let _turn = self.config_turn.acquire().await?;
         let staged = match &self.config_file {
             Some(file) => Some(file.stage(body.into()).await.map_err(not_saved)?),
             None => None,
         };
-        let ended = bounded(
-            self.limits.command_timeout,
-            &self.kill,
-            self.plugin.configure(cx, config),
-        )
-        .await
-        .into_result();
+        let ended = bounded(deadline, &self.kill, self.plugin.configure(cx, config))
+            .await
+            .into_result();
         match (ended, staged) {
             (Ok(()), Some(staged)) => ConfigFile::commit(staged).await.map_err(not_saved)?,
             (Ok(()), None) => {}
@@ -104,9 +103,8 @@ impl<P: Plugin> Service<P> {
         let config = from_json(&content, "invalid_config")?;
         let _turn = self.config_turn.acquire().await?;
         let configure = self.plugin.configure(&self.cx, config);
-        bounded(self.limits.command_timeout, &self.kill, configure)
-            .await
-            .into_result()?;
+        let deadline = Instant::now() + self.limits.command_timeout;
+        bounded(deadline, &self.kill, configure).await.into_result()?;
         Ok(true)
     }
 }

@@ -184,13 +184,9 @@ impl<P: Plugin> Service<P> {
                 Err(_) => tracing::warn!("the plugin's stop hook is cut off: it took too long"),
             }
         }
-        let background = self.cx.background();
-        background.close();
-        if timeout_at(share(0.8), background.wait()).await.is_err() {
-            tracing::warn!(
-                running = background.len(),
-                "background tasks are cut off: they took too long to end"
-            );
+        let running = self.cx.tasks().end(share(0.8)).await;
+        if running > 0 {
+            tracing::warn!(running, "background tasks are cut off: they took too long to end");
         }
         self.kill.cancel();
         let delivery = self

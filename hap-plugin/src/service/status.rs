@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Extension, State};
 use hap_manifest::wire::StatusReport;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
@@ -26,10 +27,11 @@ impl<P: Plugin> Service<P> {
     async fn status_now(self: Arc<Self>, origin: Arc<Origin>) -> Result<StatusReport> {
         self.lifecycle.check_ready()?;
         let slot = Self::slot(&self.status_slots, "status requests")?;
-        let deadline = self.limits.command_timeout;
+        let begun = Instant::now();
+        let deadline = origin.deadline(self.limits.command_timeout);
         let service = Arc::clone(&self);
         let ask = async move {
-            let cx = service.cx.of_request(origin);
+            let cx = service.cx.of_request(origin, deadline);
             let ended = bounded(deadline, &service.kill, service.plugin.status(&cx)).await;
             drop(slot);
             let data = serde_json::to_value(ended.into_result()?)?;
@@ -38,10 +40,10 @@ impl<P: Plugin> Service<P> {
         // A task of its own, so that a status that blocks its thread still meets the deadline here; a caller that
         // goes away ends it.
         let running = AbortOnDropHandle::new(self.tasks.spawn(ask.in_current_span()));
-        match tokio::time::timeout(deadline.saturating_add(GRACE), running).await {
+        match tokio::time::timeout_at(deadline + GRACE, running).await {
             Ok(Ok(result)) => result,
             Ok(Err(error)) => Err(Fault::internal(error)),
-            Err(_) => Err(timed_out(deadline)),
+            Err(_) => Err(timed_out(deadline - begun)),
         }
     }
 }

@@ -189,10 +189,10 @@ impl Settings {
         }
     }
 
-    /// The same settings with this deadline for commands, status and configuration; 30 s by default.
+    /// The same settings with this deadline for commands, status and configuration; 30 s by default, at most a day.
     #[must_use]
     pub fn with_command_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.command_timeout = timeout;
+        self.limits.command_timeout = timeout.min(Duration::from_secs(24 * 60 * 60));
         self
     }
 

@@ -163,6 +163,26 @@ async fn a_command_has_thirty_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_caller_may_tell_how_long_it_waits() {
+    let lamp = Running::start(settings()).await;
+    let within = |body: &str, ms: &str| {
+        let mut request = post("/command", body);
+        request
+            .headers_mut()
+            .insert("x-request-timeout-ms", ms.parse().unwrap());
+        request
+    };
+    let wait = r#"{"command":"wait","params":{"ms":1000}}"#;
+    lamp.send(within(wait, "999")).await.check_refusal(504, "timeout");
+    lamp.send(within(wait, "1001")).await.check_ok("waited");
+    lamp.send(within(wait, "0")).await.check_refusal(504, "timeout");
+    for (ms, left) in [("1500", 1500), ("3600000", 30_000), ("soon", 30_000)] {
+        let answer = lamp.send(within(r#"{"command":"request"}"#, ms)).await;
+        assert_eq!(answer.json["result"]["time_left_ms"], left, "{ms}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_command_goes_on_when_its_caller_hangs_up() {
     let lamp = Running::start(settings()).await;
     let request = lamp

@@ -57,8 +57,8 @@ async fn the_request_id_and_the_trace_reach_the_plugin_and_the_answer() {
         .insert("traceparent", trace.parse().unwrap());
     let answer = lamp.send(request).await;
     assert_eq!(
-        answer.json["result"],
-        serde_json::json!({"id": "req-1", "trace": trace})
+        (&answer.json["result"]["id"], &answer.json["result"]["trace"]),
+        (&Value::from("req-1"), &Value::from(trace))
     );
     assert_eq!(answer.headers["x-request-id"], "req-1");
 

@@ -55,3 +55,22 @@ async fn health_answers_while_a_command_runs() {
     lamp.lamp.0.started.notified().await;
     assert_eq!(lamp.get("/health").await.status, 200);
 }
+
+#[tokio::test]
+async fn a_background_task_that_dies_turns_the_plugin_unhealthy_by_name() {
+    let lamp = Running::start(settings()).await;
+    lamp.service.cx.spawn("steady", std::future::pending());
+    lamp.service.cx.spawn("poll", async { panic!("no bus") });
+    let health = loop {
+        let health = lamp.get("/health").await;
+        if health.status != 200 {
+            break health;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(
+        (health.status.as_u16(), &health.json["status"]),
+        (503, &Value::from("unhealthy"))
+    );
+    assert_eq!(health.json["message"], "background task \"poll\" panicked");
+}

@@ -111,6 +111,7 @@ impl Plugin for Lamp {
             Command::Request => Reply::json(serde_json::json!({
                 "id": cx.request_id(),
                 "trace": cx.trace_parent().map(|trace| trace.to_string()),
+                "time_left_ms": cx.time_left().map(|left| u64::try_from(left.as_millis()).unwrap()),
             }))?,
         };
         self.0.finished.fetch_add(1, Ordering::SeqCst);

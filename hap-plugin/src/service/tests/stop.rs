@@ -27,7 +27,7 @@ async fn a_stop_does_not_take_longer_than_its_budget() {
             .oneshot(post("/command", r#"{"command":"until_go"}"#)),
     );
     lamp.lamp.0.started.notified().await;
-    lamp.service.cx.spawn(std::future::pending());
+    lamp.service.cx.spawn("stubborn", std::future::pending());
     let begun = Instant::now();
     lamp.service.stop(true).await;
     assert!(begun.elapsed() <= Duration::from_secs(8), "{:?}", begun.elapsed());
@@ -42,11 +42,13 @@ async fn background_tasks_are_told_to_end() {
     let token = lamp.service.cx.shutdown_token();
     let ended = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&ended);
-    lamp.service.cx.spawn(async move {
+    lamp.service.cx.spawn("obedient", async move {
         token.cancelled().await;
         count.fetch_add(1, Ordering::SeqCst);
     });
-    lamp.service.cx.spawn(async { panic!("a task may fail") });
+    lamp.service
+        .cx
+        .spawn("broken", async { panic!("a task may fail") });
     lamp.service.stop(true).await;
     assert_eq!(ended.load(Ordering::SeqCst), 1);
 }
