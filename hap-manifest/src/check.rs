@@ -4,7 +4,8 @@
 
 use serde_json::Value;
 
-use crate::fields::{At, Entry};
+use crate::fields::Entry;
+use crate::json::Node;
 use crate::path::covers;
 use crate::report::{Issue, Severity};
 use crate::suggest::nearest;
@@ -65,7 +66,7 @@ pub(crate) fn endpoints(endpoints: &Endpoints) -> Vec<Issue> {
 }
 
 /// A manifest cannot set what the host sets.
-pub(crate) fn reserved_env(at: &str, name: &EnvName) -> Option<Issue> {
+pub(crate) fn reserved_env(at: Node<'_>, name: &EnvName) -> Option<Issue> {
     name.is_reserved().then(|| {
         let message = format!("the environment variable {name} is set by the host");
         let issue = Issue::new(at, IssueCode::ReservedName, message);
@@ -74,7 +75,7 @@ pub(crate) fn reserved_env(at: &str, name: &EnvName) -> Option<Issue> {
 }
 
 /// Volumes and tmpfs: nothing twice, no volume inside another, nothing over what the container needs.
-pub(crate) fn mounts(volumes: &[Entry<VolumePath>], tmpfs: &[Entry<VolumePath>]) -> Vec<Issue> {
+pub(crate) fn mounts(volumes: &[Entry<'_, VolumePath>], tmpfs: &[Entry<'_, VolumePath>]) -> Vec<Issue> {
     let mut issues = Vec::new();
     for (index, volume) in volumes.iter().enumerate() {
         let path = volume.value.as_str();
@@ -85,10 +86,10 @@ pub(crate) fn mounts(volumes: &[Entry<VolumePath>], tmpfs: &[Entry<VolumePath>])
         }
         for earlier in volumes.iter().take(index) {
             if earlier.value == volume.value {
-                issues.push(twice(&volume.at, path, &earlier.at));
+                issues.push(twice(volume.at, path, earlier.at));
             } else if clash(earlier.value.as_str(), path) {
                 let message = format!("the volume {path} overlaps {} at {}", earlier.value, earlier.at);
-                let issue = Issue::new(&volume.at, IssueCode::OverlappingPaths, message);
+                let issue = Issue::new(volume.at, IssueCode::OverlappingPaths, message);
                 issues.push(issue.with_help("keep the outer one only: it holds what is below it"));
             }
         }
@@ -103,11 +104,11 @@ pub(crate) fn mounts(volumes: &[Entry<VolumePath>], tmpfs: &[Entry<VolumePath>])
             .take(index)
             .find(|earlier| earlier.value == mount.value)
         {
-            issues.push(twice(&mount.at, path, &earlier.at));
+            issues.push(twice(mount.at, path, earlier.at));
         }
         if let Some(volume) = volumes.iter().find(|volume| volume.value == mount.value) {
             let message = format!("{path} is already a volume at {}", volume.at);
-            let issue = Issue::new(&mount.at, IssueCode::OverlappingPaths, message);
+            let issue = Issue::new(mount.at, IssueCode::OverlappingPaths, message);
             issues.push(issue.with_help("keep data that must last as a volume, and remove it here"));
         }
     }
@@ -119,42 +120,42 @@ fn clash(a: &str, b: &str) -> bool {
     covers(a, b) || covers(b, a)
 }
 
-fn reserved_path(entry: &Entry<VolumePath>, reserved: &str, purpose: &str) -> Issue {
+fn reserved_path(entry: &Entry<'_, VolumePath>, reserved: &str, purpose: &str) -> Issue {
     let message = format!(
         "nothing can be mounted at {}: {reserved} is kept {purpose}",
         entry.value
     );
-    Issue::new(&entry.at, IssueCode::ReservedPath, message)
+    Issue::new(entry.at, IssueCode::ReservedPath, message)
         .with_help("choose another directory, such as \"/data\"")
 }
 
-fn twice(at: &At, found: &str, first: &At) -> Issue {
+fn twice(at: Node<'_>, found: &str, first: Node<'_>) -> Issue {
     let message = format!("{found} is already listed at {first}");
     Issue::new(at, IssueCode::DuplicateEntry, message).with_help("remove it")
 }
 
 /// A plugin cannot wait for itself, and needs another only once. Longer circles only the host can see.
-pub(crate) fn depends_on(id: Option<&PluginId>, entries: &[Entry<Dependency>]) -> Vec<Issue> {
+pub(crate) fn depends_on(id: Option<&PluginId>, entries: &[Entry<'_, Dependency>]) -> Vec<Issue> {
     let mut issues = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         let other = entry.value.id();
         if Some(other) == id {
             let message = format!("the plugin {other} depends on itself and would never start");
-            issues.push(Issue::new(&entry.at, IssueCode::SelfDependency, message).with_help("remove it"));
+            issues.push(Issue::new(entry.at, IssueCode::SelfDependency, message).with_help("remove it"));
         }
         if let Some(earlier) = entries
             .iter()
             .take(index)
             .find(|earlier| earlier.value.id() == other)
         {
-            issues.push(twice(&entry.at, other.as_str(), &earlier.at));
+            issues.push(twice(entry.at, other.as_str(), earlier.at));
         }
     }
     issues
 }
 
 /// A secret that the configuration lacks is a misspelt one, and the real one would be shown.
-pub(crate) fn secrets(secrets: &[Entry<String>], schema: Option<&Value>) -> Vec<Issue> {
+pub(crate) fn secrets(secrets: &[Entry<'_, String>], schema: Option<&Value>) -> Vec<Issue> {
     let mut issues = Vec::new();
     for (index, secret) in secrets.iter().enumerate() {
         if let Some(earlier) = secrets
@@ -162,7 +163,7 @@ pub(crate) fn secrets(secrets: &[Entry<String>], schema: Option<&Value>) -> Vec<
             .take(index)
             .find(|earlier| earlier.value == secret.value)
         {
-            issues.push(twice(&secret.at, &format!("`{}`", secret.value), &earlier.at));
+            issues.push(twice(secret.at, &format!("`{}`", secret.value), earlier.at));
         }
     }
     let Some(properties) = schema.and_then(closed_properties) else {
@@ -173,7 +174,7 @@ pub(crate) fn secrets(secrets: &[Entry<String>], schema: Option<&Value>) -> Vec<
         .filter(|secret| !properties.contains_key(&secret.value))
     {
         let message = format!("`{}` is not a property of `config_schema`", secret.value);
-        let issue = Issue::new(&secret.at, IssueCode::UnknownSecret, message);
+        let issue = Issue::new(secret.at, IssueCode::UnknownSecret, message);
         issues.push(
             match nearest(&secret.value, properties.keys().map(String::as_str)) {
                 Some(name) => issue.with_help(format!("did you mean `{name}`?")),
@@ -203,13 +204,13 @@ fn closed_properties(schema: &Value) -> Option<&serde_json::Map<String, Value>> 
 }
 
 /// The probe must be over before the next one begins.
-pub(crate) fn health(at: &str, check: &HealthCheck) -> Option<Issue> {
+pub(crate) fn health(at: Node<'_>, check: &HealthCheck) -> Option<Issue> {
     let error = check.checked().err()?;
     Some(Issue::refused(at, &error).with_code(IssueCode::HealthTiming))
 }
 
 /// Devices without the access would silently be missing.
-pub(crate) fn devices(devices: &[Entry<DevicePath>], access: Option<bool>) -> Vec<Issue> {
+pub(crate) fn devices(devices: &[Entry<'_, DevicePath>], access: Option<bool>) -> Vec<Issue> {
     let mut issues = Vec::new();
     if access == Some(false) && !devices.is_empty() {
         let message = "`devices` are listed, but `device_access` is false";
@@ -222,7 +223,7 @@ pub(crate) fn devices(devices: &[Entry<DevicePath>], access: Option<bool>) -> Ve
             .take(index)
             .find(|earlier| earlier.value == device.value)
         {
-            issues.push(twice(&device.at, device.value.as_str(), &earlier.at));
+            issues.push(twice(device.at, device.value.as_str(), earlier.at));
         }
     }
     issues

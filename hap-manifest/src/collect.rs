@@ -15,22 +15,23 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) fn push(&mut self, issue: Issue) {
-        self.errors += usize::from(issue.severity() == Severity::Error);
         if self.is_full() {
-            self.left_out += 1;
+            self.leave_out(issue.severity());
         } else {
+            self.errors += usize::from(issue.severity() == Severity::Error);
             self.issues.push(issue);
         }
+    }
+
+    /// Counts an issue that is not listed.
+    pub(crate) fn leave_out(&mut self, severity: Severity) {
+        self.errors += usize::from(severity == Severity::Error);
+        self.left_out += 1;
     }
 
     /// Whether any error was among the issues, listed or left out.
     pub(crate) const fn refused(&self) -> bool {
         self.errors > 0
-    }
-
-    /// Whether there is nothing to tell, not even a warning.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.issues.is_empty()
     }
 
     /// Whether further issues are only counted, so that no work need go into their words.

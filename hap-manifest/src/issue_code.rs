@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum IssueCode {
-    /// The text is larger than [`Manifest::MAX_BYTES`](crate::Manifest::MAX_BYTES).
+    /// More than [`Manifest::MAX_BYTES`](crate::Manifest::MAX_BYTES), as it was read or as it would be written.
     TooLarge,
     /// The text is not JSON.
     InvalidJson,

@@ -2,13 +2,14 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Number, Value};
+use serde_json::Number;
 
 use crate::IssueCode;
 use crate::ParseError;
 use crate::collect::Collector;
 use crate::error::quoted;
 use crate::fields::{Entry, Fields, mismatch};
+use crate::json::Node;
 use crate::report::Issue;
 
 /// The marketplace part of a manifest: `price`, `category`, `tags`, `homepage`, `license` and `icon`.
@@ -88,7 +89,7 @@ impl Listing {
         Self {
             price: fields
                 .take("price")
-                .and_then(|(value, at)| price(value, at, fields.collector())),
+                .and_then(|value| price(value, fields.collector())),
             category: fields.text("category", |text| line("category", text)),
             tags: Entry::values(fields.texts("tags", |text| line("tag", text))),
             homepage: fields.text("homepage", |text| line("homepage", text)),
@@ -98,28 +99,23 @@ impl Listing {
     }
 }
 
-fn price(value: &Value, at: String, collector: &mut Collector) -> Option<Price> {
-    match value {
-        Value::Number(number) if number.as_f64().is_some_and(|amount| amount >= 0.0) => {
-            Some(Price::Amount(number.clone()))
-        }
-        Value::Number(number) => {
-            collector.push(Issue::refused(
-                at,
-                &ParseError::new("price", number, "it is negative"),
-            ));
-            None
-        }
-        Value::String(text) => Some(Price::Text(text.clone())),
-        other => {
-            collector.push(Issue::new(
-                at,
-                IssueCode::WrongType,
-                mismatch("a number or a string", other),
-            ));
-            None
-        }
+fn price(value: Node<'_>, collector: &mut Collector) -> Option<Price> {
+    if let Some(text) = value.text() {
+        return Some(Price::Text(text.into_owned()));
     }
+    let issue = match value.number() {
+        Some(number) if number.as_f64().is_some_and(|amount| amount >= 0.0) => {
+            return Some(Price::Amount(number));
+        }
+        Some(number) => Issue::refused(value, &ParseError::new("price", number, "it is negative")),
+        None => Issue::new(
+            value,
+            IssueCode::WrongType,
+            mismatch("a number or a string", value),
+        ),
+    };
+    collector.push(issue);
+    None
 }
 
 /// A text that is shown in one line.

@@ -32,16 +32,6 @@ impl Place {
         }
     }
 
-    /// A place of one character.
-    pub(crate) fn at(line: usize, column: usize) -> Self {
-        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).max(1);
-        Self {
-            line: number(line),
-            column: number(column),
-            width: 1,
-        }
-    }
-
     /// Draws the source line and the underline below it. Control characters are drawn as blanks or `\u{fffd}`, so
     /// a hostile text cannot steer a terminal.
     pub(crate) fn draw(self, text: &str, out: &mut String) {

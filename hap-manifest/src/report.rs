@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::json::{Found, Node};
+use crate::json::{Document, Found};
 use crate::place::Place;
 use crate::{IssueCode, ParseError};
 
@@ -88,11 +88,11 @@ impl Issue {
     }
 
     /// Finds the place of the pointer in the text it was read from, unless it is known already.
-    pub(crate) fn located(self, text: &str, root: &Node) -> Self {
+    pub(crate) fn located(self, text: &str, document: &Document<'_>) -> Self {
         if self.place.is_some() {
             return self;
         }
-        let span = match root.find(&self.pointer) {
+        let span = match document.find(&self.pointer) {
             Found::Exact { key: Some(key), .. } if self.target == Target::Key => key,
             Found::Exact { value, .. } => value,
             // The whole of an object is too much to underline for what it lacks: its first bracket will do.

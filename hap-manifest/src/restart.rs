@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::collect::Collector;
 use crate::error::quoted;
 use crate::fields::{Fields, text};
+use crate::json::Node;
 use crate::report::Issue;
 use crate::{HumanDuration, ParseError};
 
@@ -119,15 +119,15 @@ impl RestartPolicy {
         self.max.map(HumanDuration::get)
     }
 
-    pub(crate) fn read(value: &Value, at: &str, collector: &mut Collector) -> Option<Self> {
-        if value.is_string() {
-            let mode = text(value, at.to_owned(), collector, RestartMode::parse)?;
+    pub(crate) fn read(value: Node<'_>, collector: &mut Collector) -> Option<Self> {
+        if value.is_text() {
+            let mode = text(value, collector, RestartMode::parse)?;
             return Some(Self {
                 mode,
                 ..Self::default()
             });
         }
-        let mut fields = Fields::of(value, at, collector)?;
+        let mut fields = Fields::of(value, collector)?;
         let policy = Self {
             mode: fields.text("mode", RestartMode::parse).unwrap_or_default(),
             initial: fields.text("initial", str::parse),
@@ -136,7 +136,7 @@ impl RestartPolicy {
         if let Err(error) = policy.checked() {
             fields
                 .collector()
-                .push(Issue::refused(format!("{at}/initial"), &error));
+                .push(Issue::refused(format!("{value}/initial"), &error));
         }
         fields.finish();
         Some(policy)

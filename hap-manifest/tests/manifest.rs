@@ -143,3 +143,56 @@ fn a_builder_tells_everything_at_once() {
     let pointers: Vec<_> = error.issues().iter().map(hap_manifest::Issue::pointer).collect();
     assert_eq!(pointers, ["/id", "/version", "/cpu_limit", "/env_vars/PORT"]);
 }
+
+/// A manifest of the guide whose schema lists `entry` as often as fits into a text of that length.
+fn with_long_schema(entry: &str, length: usize) -> String {
+    let end = GUIDE.trim_end().trim_end_matches('}');
+    let mut text = format!("{end}, \"config_schema\": {{\"enum\": [{entry}");
+    while text.len() + entry.len() + 4 <= length {
+        text.push(',');
+        text.push_str(entry);
+    }
+    text + "]}}"
+}
+
+#[test]
+fn what_is_accepted_can_be_written_and_read_again() {
+    // Indented, each number would take a line of its own.
+    let manifest = Manifest::from_json_strict(&with_long_schema("1", Manifest::MAX_BYTES - 1000)).unwrap();
+    assert_eq!(Manifest::from_json_strict(&manifest.to_json()).unwrap(), manifest);
+    assert_eq!(
+        serde_json::from_value::<Manifest>(serde_json::to_value(&manifest).unwrap()).unwrap(),
+        manifest
+    );
+}
+
+#[test]
+fn what_could_not_be_read_again_is_refused() {
+    // Each number grows to `1000000000000000.0`.
+    let error = Manifest::from_json(&with_long_schema("1e15", 100_000)).unwrap_err();
+    assert_eq!(error.issues().len(), 1);
+    let issue = &error.issues()[0];
+    assert_eq!(
+        (issue.code(), issue.line(), issue.column()),
+        (IssueCode::TooLarge, Some(1), Some(1))
+    );
+    assert!(
+        issue
+            .message()
+            .starts_with("the manifest would be written with 3"),
+        "{issue}"
+    );
+    let builder = || Manifest::builder("lamp", "Lamp", "1.0.0", "example/lamp:1");
+    let error = builder()
+        .config_schema(json!({"description": "x".repeat(Manifest::MAX_BYTES)}))
+        .build()
+        .unwrap_err();
+    assert_eq!(error.issues()[0].code(), IssueCode::TooLarge);
+    let deep = (0..200).fold(json!(1), |inner, _| json!([inner]));
+    let error = builder()
+        .config_schema(json!({"enum": deep}))
+        .build()
+        .unwrap_err();
+    let issue = &error.issues()[0];
+    assert_eq!((issue.code(), issue.line()), (IssueCode::InvalidJson, None));
+}

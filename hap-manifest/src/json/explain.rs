@@ -55,6 +55,27 @@ impl Mistake {
         }
     }
 
+    /// Explains a character that a string, which begins at `start`, may not have.
+    pub(super) fn control(start: usize, at: usize, byte: u8) -> Self {
+        if matches!(byte, b'\n' | b'\r') {
+            return Self::unclosed(start, at);
+        }
+        let message = format!("the string has the control character {:?}", char::from(byte));
+        Self::new(at..at + 1, message).with_help(format!("write it as \\u{byte:04x}"))
+    }
+
+    /// Explains a string that begins at `start` and has no end.
+    pub(super) fn unclosed(start: usize, end: usize) -> Self {
+        Self::new(start..end, "the string is not closed on its line")
+            .with_help("close it with '\"', and write line breaks as \\n")
+    }
+
+    /// Explains a string in which a `\` is followed by something else than it may be.
+    pub(super) fn escape(span: Range<usize>) -> Self {
+        Self::new(span, "the string has an invalid escape")
+            .with_help("after '\\' one of \" \\ / b f n r t may follow, or u and four hexadecimal digits")
+    }
+
     /// Explains what stands at `at` instead of what belongs at `place`.
     pub(super) fn unexpected(text: &str, at: usize, place: Place) -> Self {
         let rest = text.get(at..).unwrap_or_default();

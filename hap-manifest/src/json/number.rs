@@ -2,19 +2,23 @@
 
 use super::explain::Mistake;
 
+/// Characters up to which a number without an exponent is finite: the largest has 309 digits.
+const SURELY_FINITE: usize = 300;
+
 /// Where the number that begins at `start` ends.
 pub(super) fn number_end(text: &str, start: usize) -> Result<usize, Mistake> {
     let bytes = text.as_bytes();
-    let digits = |from: usize| from + bytes.iter().skip(from).take_while(|b| b.is_ascii_digit()).count();
     let byte = |at: usize| bytes.get(at).copied();
-    // What a careless eye takes for the whole number, to show it in a message.
-    let is_part = |b: &&u8| b.is_ascii_alphanumeric() || matches!(**b, b'+' | b'-' | b'.' | b'_');
-    let whole = start + bytes.iter().skip(start).take_while(is_part).count();
+    let digits = |from: usize| {
+        let mut at = from;
+        while byte(at).is_some_and(|b| b.is_ascii_digit()) {
+            at += 1;
+        }
+        at
+    };
     let refuse = |help: &str| {
-        Err(
-            Mistake::new(start..whole, "the number is not written as JSON writes it")
-                .with_help(help.to_owned()),
-        )
+        let message = "the number is not written as JSON writes it";
+        Err(Mistake::new(start..whole(bytes, start), message).with_help(help))
     };
 
     let first = if byte(start) == Some(b'-') {
@@ -36,7 +40,9 @@ pub(super) fn number_end(text: &str, start: usize) -> Result<usize, Mistake> {
         }
         end = fraction;
     }
+    let mut exponential = false;
     if matches!(byte(end), Some(b'e' | b'E')) {
+        exponential = true;
         let sign = usize::from(matches!(byte(end + 1), Some(b'+' | b'-')));
         let exponent = digits(end + 1 + sign);
         if exponent == end + 1 + sign {
@@ -44,15 +50,31 @@ pub(super) fn number_end(text: &str, start: usize) -> Result<usize, Mistake> {
         }
         end = exponent;
     }
-    if end < whole {
+    if byte(end).is_some_and(is_part) {
         return refuse("a number has digits, '.', and an exponent such as e3; anything else goes in quotes");
     }
-    let finite = text
-        .get(start..end)
-        .is_some_and(|number| number.parse::<f64>().is_ok_and(f64::is_finite));
-    if finite {
-        Ok(end)
-    } else {
-        Err(Mistake::new(start..end, "the number is too large"))
+    let doubtful = exponential || end - start > SURELY_FINITE;
+    let finite = || {
+        text.get(start..end)
+            .is_some_and(|number| number.parse::<f64>().is_ok_and(f64::is_finite))
+    };
+    if doubtful && !finite() {
+        return Err(Mistake::new(start..end, "the number is too large"));
     }
+    Ok(end)
+}
+
+/// What a careless eye takes for a part of the number.
+const fn is_part(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b'_')
+}
+
+/// Where a careless eye sees the end of the number, to show it whole in a message.
+fn whole(bytes: &[u8], start: usize) -> usize {
+    start
+        + bytes
+            .iter()
+            .skip(start)
+            .take_while(|byte| is_part(**byte))
+            .count()
 }

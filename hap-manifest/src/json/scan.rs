@@ -1,16 +1,22 @@
-//! The scanner: from text to a tree of byte ranges.
+//! The scanner: from text to a [`Document`].
 
-use std::ops::Range;
-
-use super::MAX_DEPTH;
+use super::duplicate::{FEW, Marks};
 use super::explain::{Mistake, Place};
 use super::number::number_end;
-use super::tree::{Inner, Member, Node};
+use super::slot::{Kind, Quoted, Slot, Span};
+use super::{Document, MAX_DEPTH};
+
+/// Bytes of text for each value of a usual manifest, or fewer: room is made for so many at once.
+const BYTES_PER_VALUE: usize = 16;
 
 /// Reads a JSON text.
-pub(crate) fn scan(text: &str) -> Result<Node, Mistake> {
+pub(super) fn scan(text: &str) -> Result<Document<'_>, Mistake> {
     let mut scanner = Scanner {
-        text,
+        document: Document {
+            text,
+            slots: Vec::with_capacity(text.len() / BYTES_PER_VALUE + 1),
+            duplicates: false,
+        },
         at: 0,
         depth: 0,
     };
@@ -18,16 +24,17 @@ pub(crate) fn scan(text: &str) -> Result<Node, Mistake> {
         return Err(Mistake::new(0..3, "the text begins with a byte order mark")
             .with_help("save the file as UTF-8 without it"));
     }
-    let node = scanner.value(Place::Document)?;
+    scanner.value(Place::Document, None)?;
     scanner.skip_space();
     if scanner.at < text.len() {
-        return Err(Mistake::unexpected(text, scanner.at, Place::AfterDocument));
+        return scanner.unexpected(Place::AfterDocument);
     }
-    Ok(node)
+    Ok(scanner.document)
 }
 
 struct Scanner<'t> {
-    text: &'t str,
+    /// What was read so far.
+    document: Document<'t>,
     /// Always on a character boundary: it only ever steps over whole tokens.
     at: usize,
     depth: usize,
@@ -35,7 +42,7 @@ struct Scanner<'t> {
 
 impl Scanner<'_> {
     fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+        self.document.text.as_bytes().get(self.at).copied()
     }
 
     fn skip_space(&mut self) {
@@ -44,99 +51,128 @@ impl Scanner<'_> {
         }
     }
 
-    fn slice(&self, span: &Range<usize>) -> &str {
-        self.text.get(span.clone()).unwrap_or_default()
-    }
-
+    #[cold]
     fn unexpected<T>(&self, place: Place) -> Result<T, Mistake> {
-        Err(Mistake::unexpected(self.text, self.at, place))
+        Err(Mistake::unexpected(self.document.text, self.at, place))
     }
 
-    fn value(&mut self, place: Place) -> Result<Node, Mistake> {
+    fn value(&mut self, place: Place, key: Option<Quoted>) -> Result<(), Mistake> {
         self.skip_space();
         let start = self.at;
-        let inner = match self.peek() {
-            Some(b'{') => self.nested(Self::object)?,
-            Some(b'[') => self.nested(Self::list)?,
-            Some(b'"') => {
-                self.string()?;
-                Inner::Scalar
-            }
+        let (kind, escaped) = match self.peek() {
+            Some(b'"') => (Kind::Text, self.string()?.escaped),
+            Some(b'{') => return self.nested(Kind::Object, key, Self::object),
+            Some(b'[') => return self.nested(Kind::List, key, Self::list),
             Some(b'-' | b'0'..=b'9') => {
-                self.at = number_end(self.text, start)?;
-                Inner::Scalar
+                self.at = number_end(self.document.text, start)?;
+                (Kind::Number, false)
             }
-            _ => match ["true", "false", "null"]
-                .into_iter()
-                .find(|word| self.rest().starts_with(word))
-            {
-                Some(word) => {
-                    self.at += word.len();
-                    Inner::Scalar
-                }
-                None => return self.unexpected(place),
-            },
+            _ => (self.word(place)?, false),
         };
-        Ok(Node {
-            span: start..self.at,
-            inner,
-        })
+        self.document.slots.push(Slot {
+            kind,
+            escaped,
+            span: Span { start, end: self.at },
+            key,
+            len: 0,
+            next: self.document.slots.len() + 1,
+        });
+        Ok(())
     }
 
-    fn rest(&self) -> &str {
-        self.text.get(self.at..).unwrap_or_default()
+    fn word(&mut self, place: Place) -> Result<Kind, Mistake> {
+        let rest = self.document.text.get(self.at..).unwrap_or_default();
+        let words = [("true", Kind::True), ("false", Kind::False), ("null", Kind::Null)];
+        match words.into_iter().find(|(word, _)| rest.starts_with(word)) {
+            Some((word, kind)) => {
+                self.at += word.len();
+                Ok(kind)
+            }
+            None => self.unexpected(place),
+        }
     }
 
-    fn nested(&mut self, read: impl FnOnce(&mut Self) -> Result<Inner, Mistake>) -> Result<Inner, Mistake> {
+    /// Reads what begins with a bracket. `read` returns how much there is in it.
+    fn nested(
+        &mut self,
+        kind: Kind,
+        key: Option<Quoted>,
+        read: impl FnOnce(&mut Self, usize) -> Result<usize, Mistake>,
+    ) -> Result<(), Mistake> {
+        let start = self.at;
         if self.depth == MAX_DEPTH {
             let message = format!("lists and objects are nested more than {MAX_DEPTH} deep");
-            return Err(Mistake::new(self.at..self.at + 1, message));
+            return Err(Mistake::new(start..start + 1, message));
         }
         self.depth += 1;
         self.at += 1;
-        let inner = read(self)?;
+        let index = self.document.slots.len();
+        let span = Span { start, end: start };
+        self.document.slots.push(Slot {
+            kind,
+            span,
+            key,
+            ..Slot::NULL
+        });
+        let len = read(self, index)?;
         self.depth -= 1;
-        Ok(inner)
+        let next = self.document.slots.len();
+        if let Some(slot) = self.document.slots.get_mut(index) {
+            slot.span.end = self.at;
+            slot.len = len;
+            slot.next = next;
+        }
+        Ok(())
     }
 
-    fn list(&mut self) -> Result<Inner, Mistake> {
-        let mut entries = Vec::new();
+    fn list(&mut self, _: usize) -> Result<usize, Mistake> {
+        let mut len = 0;
         self.skip_space();
         if self.peek() == Some(b']') {
             self.at += 1;
-            return Ok(Inner::List(entries));
+            return Ok(len);
         }
         loop {
-            entries.push(self.value(Place::Entry)?);
+            self.value(Place::Entry, None)?;
+            len += 1;
             if self.ends(b']', Place::AfterEntry)? {
-                return Ok(Inner::List(entries));
+                return Ok(len);
             }
         }
     }
 
-    fn object(&mut self) -> Result<Inner, Mistake> {
-        let mut members = Vec::new();
+    fn object(&mut self, index: usize) -> Result<usize, Mistake> {
+        let mut len = 0;
+        let mut marks = Marks::default();
+        // Whether only a close look tells that no key is given twice.
+        let mut doubtful = false;
         self.skip_space();
         if self.peek() == Some(b'}') {
             self.at += 1;
-            return Ok(Inner::Object(members));
+            return Ok(len);
         }
         loop {
             self.skip_space();
             if self.peek() != Some(b'"') {
                 return self.unexpected(Place::Key);
             }
-            let key_span = self.string()?;
-            let key = decoded(self.slice(&key_span), &key_span)?;
+            let key = self.string()?;
+            let name = self.document.inside(key.span);
+            doubtful = doubtful
+                || key.escaped
+                || (marks.set(name) && (len > FEW || self.document.has_member(index, name)));
             self.skip_space();
             if self.peek() != Some(b':') {
                 return self.unexpected(Place::Colon);
             }
             self.at += 1;
-            let value = self.value(Place::Value)?;
-            members.push(Member { key, key_span, value });
+            self.value(Place::Value, Some(key))?;
+            len += 1;
             if self.ends(b'}', Place::AfterMember)? {
-                return Ok(Inner::Object(members));
+                if doubtful && !self.document.duplicates {
+                    self.document.duplicates = self.document.has_member_twice(index);
+                }
+                return Ok(len);
             }
         }
     }
@@ -163,8 +199,8 @@ impl Scanner<'_> {
         }
     }
 
-    /// Steps over a string and returns where it lies, quotes included.
-    fn string(&mut self) -> Result<Range<usize>, Mistake> {
+    /// Steps over a string.
+    fn string(&mut self) -> Result<Quoted, Mistake> {
         let start = self.at;
         let mut escaped = false;
         self.at += 1;
@@ -182,35 +218,20 @@ impl Scanner<'_> {
                         self.at += 1;
                     }
                 }
-                Some(b'\n' | b'\r') | None => {
-                    let message = "the string is not closed on its line";
-                    return Err(Mistake::new(start..self.at, message)
-                        .with_help("close it with '\"', and write line breaks as \\n"));
-                }
-                Some(byte @ 0..=0x1f) => {
-                    let message = format!("the string has the control character {:?}", char::from(byte));
-                    let help = format!("write it as \\u{byte:04x}");
-                    return Err(Mistake::new(self.at..self.at + 1, message).with_help(help));
-                }
+                Some(byte @ 0..=0x1f) => return Err(Mistake::control(start, self.at, byte)),
+                None => return Err(Mistake::unclosed(start, self.at)),
                 Some(_) => self.at += 1,
             }
         }
-        let span = start..self.at;
-        if escaped {
-            decoded(self.slice(&span), &span)?;
+        let span = Span { start, end: self.at };
+        if escaped && decoded(self.document.slice(span)).is_none() {
+            return Err(Mistake::escape(span.range()));
         }
-        Ok(span)
+        Ok(Quoted { span, escaped })
     }
 }
 
-/// The text of a string, which may have escapes that mean nothing.
-fn decoded(quoted: &str, span: &Range<usize>) -> Result<String, Mistake> {
-    if !quoted.contains('\\') {
-        // The scanner saw both quotes.
-        return Ok(quoted.get(1..quoted.len() - 1).unwrap_or_default().to_owned());
-    }
-    serde_json::from_str(quoted).map_err(|_| {
-        Mistake::new(span.clone(), "the string has an invalid escape")
-            .with_help("after '\\' one of \" \\ / b f n r t may follow, or u and four hexadecimal digits")
-    })
+/// What a string with escapes means; `None` if one of them means nothing.
+pub(super) fn decoded(quoted: &str) -> Option<String> {
+    serde_json::from_str(quoted).ok()
 }

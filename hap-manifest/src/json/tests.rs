@@ -3,8 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
-use super::tree::{Found, Node};
-use super::{MAX_DEPTH, has_duplicates, scan};
+use super::{Document, Found, MAX_DEPTH, Node};
 
 /// Any JSON value of bounded size; numbers that both sides read the same.
 fn value() -> impl Strategy<Value = Value> {
@@ -28,8 +27,8 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 /// Looks up every pointer of the value and compares what lies there.
-fn check(text: &str, root: &Node, value: &Value, pointer: &str) {
-    let Found::Exact { value: span, key } = root.find(pointer) else {
+fn check(text: &str, document: &Document<'_>, value: &Value, pointer: &str) {
+    let Found::Exact { value: span, key } = document.find(pointer) else {
         panic!("{pointer} is not found")
     };
     assert_eq!(
@@ -50,13 +49,33 @@ fn check(text: &str, root: &Node, value: &Value, pointer: &str) {
             entries
                 .iter()
                 .enumerate()
-                .for_each(|(i, v)| check(text, root, v, &format!("{pointer}/{i}")));
+                .for_each(|(i, v)| check(text, document, v, &format!("{pointer}/{i}")));
         }
         Value::Object(members) => members.iter().for_each(|(k, v)| {
             let token = k.replace('~', "~0").replace('/', "~1");
-            check(text, root, v, &format!("{pointer}/{token}"));
+            check(text, document, v, &format!("{pointer}/{token}"));
         }),
         _ => {}
+    }
+}
+
+/// Every node says its own pointer, and is found by its key wherever the search begins.
+fn check_nodes(document: &Document<'_>, node: Node<'_>) {
+    let children: Vec<_> = node.children().collect();
+    assert_eq!(children.len(), node.len());
+    for child in children {
+        let last = node.is_object().then(|| node.get(&child.key()).unwrap());
+        let Found::Exact { value, .. } = document.find(&child.pointer()) else {
+            panic!("{child} is not found")
+        };
+        assert_eq!(value, last.unwrap_or(child).slot.span.range(), "{child}");
+        if let Some(last) = last {
+            for before in node.children().step_by(17) {
+                let found = node.get_after(Some(before), &child.key()).unwrap();
+                assert_eq!(found.index, last.index, "{child} after {before}");
+            }
+        }
+        check_nodes(document, child);
     }
 }
 
@@ -64,10 +83,34 @@ proptest! {
     #[test]
     fn every_pointer_leads_to_its_value(value in value(), pretty: bool) {
         let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
-        let root = scan(&text).unwrap();
-        check(&text, &root, &value, "");
-        prop_assert!(root.duplicates(9).is_empty());
-        prop_assert!(!has_duplicates(&text, &value));
+        let document = Document::read(&text).unwrap();
+        check(&text, &document, &value, "");
+        check_nodes(&document, document.root());
+        prop_assert_eq!(document.root().to_value(), value);
+        prop_assert!(!document.has_duplicates());
+        prop_assert!(document.duplicates(9).is_empty());
+    }
+
+    /// A key that is written in another way is still the same key.
+    #[test]
+    fn keys_given_twice_are_told_whatever_surrounds_them(
+        names in proptest::collection::vec("[a-e]{1,2}", 0..100), escape: prop::sample::Index, inner: bool,
+    ) {
+        let escaped = escape.index(names.len() + 1);
+        let members: Vec<_> = names.iter().enumerate().map(|(index, name)| {
+            let first = if index == escaped { format!("\\u{:04x}", name.as_bytes()[0]) } else { name[..1].to_owned() };
+            format!("\"{first}{}\": {index}", &name[1..])
+        }).collect();
+        let object = format!("{{{}}}", members.join(","));
+        let text = if inner { format!("[1, {{\"a\": {object}}}]") } else { object };
+        let mut distinct = names.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let document = Document::read(&text).unwrap();
+        prop_assert_eq!(document.has_duplicates(), distinct.len() < names.len());
+        prop_assert_eq!(document.duplicates(1000).len(), names.len() - distinct.len());
+        prop_assert_eq!(document.root().to_value(), serde_json::from_str::<Value>(&text).unwrap());
+        check_nodes(&document, document.root());
     }
 
     /// Texts that are JSON but for a few bytes, where two parsers disagree most easily.
@@ -80,20 +123,20 @@ proptest! {
         }
         let end = text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
         text.replace_range(at..end, &with);
-        prop_assert_eq!(scan(&text).is_ok(), serde_json::from_str::<Value>(&text).is_ok(), "{}", text);
+        prop_assert_eq!(Document::read(&text).is_ok(), serde_json::from_str::<Value>(&text).is_ok(), "{}", text);
     }
 
     #[test]
     fn any_text_is_either_read_or_explained(text: String) {
-        prop_assert_eq!(scan(&text).is_ok(), serde_json::from_str::<Value>(&text).is_ok());
-        if let Err(mistake) = scan(&text) {
+        prop_assert_eq!(Document::read(&text).is_ok(), serde_json::from_str::<Value>(&text).is_ok());
+        if let Err(mistake) = Document::read(&text) {
             prop_assert!(text.get(mistake.span).is_some());
         }
     }
 
     #[test]
     fn anything_that_looks_like_a_number_is_read_alike(text in "-?[0-9]{0,3}(\\.[0-9]{0,2})?([eE][+-]?[0-9]{0,4})?[+-.ex]?") {
-        prop_assert_eq!(scan(&text).is_ok(), serde_json::from_str::<Value>(&text).is_ok(), "{}", text);
+        prop_assert_eq!(Document::read(&text).is_ok(), serde_json::from_str::<Value>(&text).is_ok(), "{}", text);
     }
 }
 
@@ -101,7 +144,7 @@ proptest! {
 fn nesting_is_bounded_where_serde_json_bounds_it() {
     for (depth, accepted) in [(MAX_DEPTH, true), (MAX_DEPTH + 1, false), (100_000, false)] {
         let text = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert_eq!(scan(&text).is_ok(), accepted, "{depth}");
+        assert_eq!(Document::read(&text).is_ok(), accepted, "{depth}");
         assert_eq!(serde_json::from_str::<Value>(&text).is_ok(), accepted, "{depth}");
     }
 }
@@ -117,17 +160,17 @@ fn texts_with_a_key_twice_are_told_from_others() {
         (r#"{"a":{"x":1},"a":{"x":1}}"#, true),
     ];
     for (text, expected) in rows {
-        let value: Value = serde_json::from_str(text).unwrap();
-        assert_eq!(has_duplicates(text, &value), expected, "{text}");
-        assert_eq!(scan(text).unwrap().duplicates(9).is_empty(), !expected, "{text}");
+        let document = Document::read(text).unwrap();
+        assert_eq!(document.has_duplicates(), expected, "{text}");
+        assert_eq!(document.duplicates(9).is_empty(), !expected, "{text}");
     }
 }
 
 #[test]
 fn keys_given_twice_are_found() {
     let text = r#"{"a": 1, "b": [{"x": 1, "x": 2}], "a": {"a": 3}, "\u0061": 4}"#;
-    let root = scan(text).unwrap();
-    let found: Vec<_> = root
+    let document = Document::read(text).unwrap();
+    let found: Vec<_> = document
         .duplicates(9)
         .into_iter()
         .map(|d| (d.pointer, d.first.start, d.again.start))
@@ -137,8 +180,8 @@ fn keys_given_twice_are_found() {
         found,
         expected.map(|(pointer, first, again)| (pointer.to_owned(), first, again))
     );
-    assert_eq!(root.duplicates(2).len(), 2);
-    let Found::Exact { value, .. } = root.find("/a") else {
+    assert_eq!(document.duplicates(2).len(), 2);
+    let Found::Exact { value, .. } = document.find("/a") else {
         panic!("not found")
     };
     assert_eq!(&text[value], "4");
@@ -147,7 +190,7 @@ fn keys_given_twice_are_found() {
 #[test]
 fn what_does_not_exist_is_around_what_does() {
     let text = r#"{"a": [1, {}]}"#;
-    let root = scan(text).unwrap();
+    let document = Document::read(text).unwrap();
     for (pointer, around) in [
         ("/b", 0..14),
         ("/a/2", 6..13),
@@ -155,7 +198,7 @@ fn what_does_not_exist_is_around_what_does() {
         ("/a/0/0", 7..8),
         ("/a/-1", 6..13),
     ] {
-        assert_eq!(root.find(pointer), Found::Around(around), "{pointer}");
+        assert_eq!(document.find(pointer), Found::Around(around), "{pointer}");
     }
 }
 
@@ -323,7 +366,7 @@ fn mistakes_are_explained() {
         ),
     ];
     for (text, span, message, help) in rows {
-        let mistake = scan(text).unwrap_err();
+        let mistake = Document::read(text).unwrap_err();
         assert_eq!(
             (mistake.span, mistake.message.as_str()),
             (span, message),
@@ -338,7 +381,7 @@ fn mistakes_are_explained() {
         ("[1;2]", "expected ',' or ']', found ';'"),
         ("[+1]", "expected a value or ']', found '+'"),
     ] {
-        let mistake = scan(text).unwrap_err();
+        let mistake = Document::read(text).unwrap_err();
         assert_eq!(
             (mistake.message.as_str(), mistake.help),
             (message, None),

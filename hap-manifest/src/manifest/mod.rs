@@ -162,11 +162,22 @@ impl Manifest {
         }
     }
 
-    /// The manifest as indented JSON. Reading it again gives an equal manifest.
+    /// The manifest as indented JSON, or in one line where that would exceed [`MAX_BYTES`](Self::MAX_BYTES). Reading
+    /// it again gives an equal manifest.
     #[must_use]
     pub fn to_json(&self) -> String {
         // Keys are strings and no part fails to serialize, so there is nothing to report.
-        serde_json::to_string_pretty(self).unwrap_or_default()
+        let text = serde_json::to_string_pretty(self).unwrap_or_default();
+        if text.len() > Self::MAX_BYTES {
+            self.to_compact_json()
+        } else {
+            text
+        }
+    }
+
+    /// The manifest as JSON in one line.
+    fn to_compact_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
     }
 
     /// Begins a manifest in code. Each argument is the typed value or its text; `build` checks them.

@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::check;
 use crate::collect::Collector;
 use crate::error::quoted;
-use crate::fields::{At, Fields, mismatch, text};
+use crate::fields::{Fields, mismatch, text};
+use crate::json::Node;
 use crate::listing::line;
 use crate::report::Issue;
 use crate::{Dependency, EnvName, HealthCheck, IssueCode, ParseError, PluginId};
@@ -49,15 +50,16 @@ pub(super) fn description(text: &str) -> Result<String, ParseError> {
 
 pub(super) fn env_vars(fields: &mut Fields<'_, '_>) -> BTreeMap<EnvName, String> {
     let mut env_vars = BTreeMap::new();
-    for (name, value, at) in fields.entries("env_vars") {
-        if let Ok(name) = name.parse() {
-            fields.report(check::reserved_env(&at, &name));
+    let Some(object) = fields.entries("env_vars") else {
+        return env_vars;
+    };
+    for member in object.children() {
+        let name = member.key().parse::<EnvName>();
+        match &name {
+            Ok(name) => fields.report(check::reserved_env(member, name)),
+            Err(error) => fields.report([Issue::refused(member, error).at_key()]),
         }
-        let collector = fields.collector();
-        let name = name
-            .parse::<EnvName>()
-            .map_err(|error| collector.push(Issue::refused(&at, &error).at_key()));
-        let value = text(value, at, collector, env_value);
+        let value = text(member, fields.collector(), env_value);
         if let (Ok(name), Some(value)) = (name, value) {
             env_vars.insert(name, value);
         }
@@ -83,11 +85,11 @@ fn env_value(text: &str) -> Result<String, ParseError> {
     Ok(text.to_owned())
 }
 
-pub(super) fn dependency(value: &Value, at: At, collector: &mut Collector) -> Option<Dependency> {
+pub(super) fn dependency(value: Node<'_>, collector: &mut Collector) -> Option<Dependency> {
     if !value.is_object() {
-        return text(value, at, collector, str::parse::<PluginId>).map(Dependency::new);
+        return text(value, collector, str::parse::<PluginId>).map(Dependency::new);
     }
-    let mut fields = Fields::of(value, &at.to_string(), collector)?;
+    let mut fields = Fields::of(value, collector)?;
     let id = fields.required("id", |f, key| f.text(key, str::parse));
     let version = fields.text("version", version_range);
     fields.finish();
@@ -99,32 +101,32 @@ pub(super) fn dependency(value: &Value, at: At, collector: &mut Collector) -> Op
 }
 
 pub(super) fn config_schema(fields: &mut Fields<'_, '_>) -> Option<Value> {
-    let (value, at) = fields.take("config_schema")?;
-    if !(value.is_object() || value.is_boolean()) {
+    let value = fields.take("config_schema")?;
+    if !(value.is_object() || value.flag().is_some()) {
         let message = mismatch("a JSON Schema, an object", value);
         fields
             .collector()
-            .push(Issue::new(at, IssueCode::WrongType, message));
+            .push(Issue::new(value, IssueCode::WrongType, message));
         return None;
     }
-    Some(value.clone())
+    Some(value.to_value())
 }
 
 pub(super) fn health_check(outer: &mut Fields<'_, '_>) -> HealthCheck {
-    let Some((value, at)) = outer.take("health_check") else {
+    let Some(value) = outer.take("health_check") else {
         return HealthCheck::default();
     };
     let before = outer.collector().errors();
-    let check = health_check_parts(value, &at, outer.collector()).unwrap_or_default();
+    let check = health_check_parts(value, outer.collector()).unwrap_or_default();
     // With a part refused, the defaults in its place would be held against the others.
     if outer.collector().errors() == before {
-        outer.report(check::health(&at, &check));
+        outer.report(check::health(value, &check));
     }
     check
 }
 
-fn health_check_parts(value: &Value, at: &str, collector: &mut Collector) -> Option<HealthCheck> {
-    let mut fields = Fields::of(value, at, collector)?;
+fn health_check_parts(value: Node<'_>, collector: &mut Collector) -> Option<HealthCheck> {
+    let mut fields = Fields::of(value, collector)?;
     let interval = fields.text("interval", str::parse);
     let timeout = fields.text("timeout", str::parse);
     let retries = fields.integer("retries", |number| {

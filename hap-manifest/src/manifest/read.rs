@@ -6,7 +6,7 @@ use super::{Manifest, Parsed, parts};
 use crate::check::{self, Endpoints};
 use crate::collect::Collector;
 use crate::fields::{Entry, Fields};
-use crate::json::{self, Mistake, Node};
+use crate::json::{Document, Mistake, Node};
 use crate::listing::line;
 use crate::place::Place;
 use crate::report::{Issue, ManifestError};
@@ -15,56 +15,65 @@ use crate::{ApiPort, CpuLimit, IssueCode, Listing, PidsLimit, RestartPolicy};
 /// Most keys given twice that are told; each comes with its whole pointer.
 const MAX_DUPLICATES: usize = 20;
 
+/// Texts up to this length are written again within [`Manifest::MAX_BYTES`]: what grows most is a number, `1e15` to
+/// `1000000000000000.0`, and all defaults together are below a kilobyte.
+const SURELY_WRITABLE: usize = 32 * 1024;
+
 pub(super) fn from_text(text: &str) -> Result<Parsed, ManifestError> {
-    if text.len() > Manifest::MAX_BYTES {
-        let message = format!(
-            "the manifest has {} bytes, at most {} are allowed",
-            text.len(),
-            Manifest::MAX_BYTES
-        );
-        return Err(ManifestError::new(vec![Issue::new(
-            "",
-            IssueCode::TooLarge,
-            message,
-        )]));
-    }
-    if let Some(manifest) = faultless(text) {
-        return Ok(Parsed {
-            manifest,
-            warnings: Vec::new(),
-        });
-    }
-    let root = json::scan(text).map_err(|mistake| not_json(text, mistake))?;
-    let value: Value = serde_json::from_str(text).map_err(|error| {
-        // The scanner reads the same language; should the two ever differ, the stricter wins.
-        let issue = Issue::new("", IssueCode::InvalidJson, error.to_string());
-        ManifestError::new(vec![issue.at_place(Place::at(error.line(), error.column()))])
+    check_size(text)?;
+    let document = Document::read(text).map_err(|mistake| {
+        let place = Place::of(text, &mistake.span);
+        ManifestError::new(vec![not_json(mistake).at_place(place)])
     })?;
     let mut collector = Collector::default();
-    duplicates(text, &root, &mut collector);
-    finish(read(&value, &mut collector), collector, |issues| {
+    duplicates(text, &document, &mut collector);
+    finish(judge(text, &document, &mut collector), collector, |issues| {
         let mut issues: Vec<_> = issues
             .into_iter()
-            .map(|issue| issue.located(text, &root))
+            .map(|issue| issue.located(text, &document))
             .collect();
         issues.sort_by_key(Issue::place);
         issues
     })
 }
 
-/// Reads a text of which nothing is to be told, as most are: then nobody asks for places, and they need not be found.
-fn faultless(text: &str) -> Option<Manifest> {
-    let value: Value = serde_json::from_str(text).ok()?;
-    if json::has_duplicates(text, &value) {
-        return None;
-    }
+/// Reads what is a value already, by the rules for texts: as one it will be written and read again. Its issues have
+/// no place.
+pub(super) fn from_value(value: &Value) -> Result<Parsed, ManifestError> {
+    let text = value.to_string();
+    check_size(&text)?;
+    let document = Document::read(&text).map_err(|mistake| ManifestError::new(vec![not_json(mistake)]))?;
     let mut collector = Collector::default();
-    read(&value, &mut collector).filter(|_| collector.is_empty())
+    finish(judge(&text, &document, &mut collector), collector, |issues| {
+        issues
+    })
 }
 
-pub(super) fn from_value(value: &Value) -> Result<Parsed, ManifestError> {
-    let mut collector = Collector::default();
-    finish(read(value, &mut collector), collector, |issues| issues)
+fn check_size(text: &str) -> Result<(), ManifestError> {
+    if text.len() <= Manifest::MAX_BYTES {
+        return Ok(());
+    }
+    let rule = format!("at most {} are allowed", Manifest::MAX_BYTES);
+    let message = format!("the manifest has {} bytes, {rule}", text.len());
+    Err(ManifestError::new(vec![Issue::new(
+        "",
+        IssueCode::TooLarge,
+        message,
+    )]))
+}
+
+/// Reads the manifest, and makes sure that it can be written and read again.
+fn judge(text: &str, document: &Document<'_>, collector: &mut Collector) -> Option<Manifest> {
+    let manifest = read(document.root(), collector)?;
+    if text.len() > SURELY_WRITABLE {
+        let length = manifest.to_compact_json().len();
+        if length > Manifest::MAX_BYTES {
+            let rule = format!("at most {} are allowed", Manifest::MAX_BYTES);
+            let message = format!("the manifest would be written with {length} bytes, {rule}");
+            collector.push(Issue::new("", IssueCode::TooLarge, message));
+        }
+    }
+    Some(manifest)
 }
 
 fn finish(
@@ -81,18 +90,20 @@ fn finish(
     }
 }
 
-fn not_json(text: &str, mistake: Mistake) -> ManifestError {
-    let place = Place::of(text, &mistake.span);
-    let message = format!("not valid JSON: {}", mistake.message);
-    let issue = Issue::new("", IssueCode::InvalidJson, message).at_place(place);
-    ManifestError::new(vec![match mistake.help {
+fn not_json(mistake: Mistake) -> Issue {
+    let issue = Issue::new(
+        "",
+        IssueCode::InvalidJson,
+        format!("not valid JSON: {}", mistake.message),
+    );
+    match mistake.help {
         Some(help) => issue.with_help(help),
         None => issue,
-    }])
+    }
 }
 
-fn duplicates(text: &str, root: &Node, collector: &mut Collector) {
-    for duplicate in root.duplicates(MAX_DUPLICATES) {
+fn duplicates(text: &str, document: &Document<'_>, collector: &mut Collector) {
+    for duplicate in document.duplicates(MAX_DUPLICATES) {
         let first = Place::of(text, &duplicate.first);
         let message = format!(
             "this key is already given on line {}, column {}",
@@ -108,8 +119,8 @@ fn duplicates(text: &str, root: &Node, collector: &mut Collector) {
 }
 
 /// Reads all fields and applies all rules before it gives up for the lack of a required one.
-fn read(value: &Value, collector: &mut Collector) -> Option<Manifest> {
-    let mut fields = Fields::of(value, "", collector)?;
+fn read(value: Node<'_>, collector: &mut Collector) -> Option<Manifest> {
+    let mut fields = Fields::of(value, collector)?;
     let f = &mut fields;
     let id = f.required("id", |f, key| f.text(key, str::parse));
     let name = f.required("name", |f, key| f.text(key, |text| line("name", text)));
@@ -148,7 +159,7 @@ fn read(value: &Value, collector: &mut Collector) -> Option<Manifest> {
     let stop_timeout = f.text("stop_timeout", str::parse);
     let restart = f
         .take("restart")
-        .and_then(|(value, at)| RestartPolicy::read(value, &at, f.collector()));
+        .and_then(|value| RestartPolicy::read(value, f.collector()));
     let platform = f.text("platform", parts::version_range);
 
     f.report(check::endpoints(&endpoints));

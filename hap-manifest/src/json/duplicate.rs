@@ -1,0 +1,99 @@
+//! Keys that an object has twice.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::slot::Span;
+use super::{Document, Node};
+use crate::fields::escaped;
+
+/// A key that its object has already.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Duplicate {
+    pub(crate) pointer: String,
+    pub(crate) first: Range<usize>,
+    pub(crate) again: Range<usize>,
+}
+
+/// Most members among which one is looked for one by one.
+pub(super) const FEW: usize = 64;
+
+/// Which of 256 marks the keys of an object have left: two equal keys leave the same.
+#[derive(Default)]
+pub(super) struct Marks([u64; 4]);
+
+impl Marks {
+    /// Leaves the mark of a key, and tells whether it was there already.
+    pub(super) fn set(&mut self, key: &str) -> bool {
+        let bytes = key.as_bytes();
+        let at = |index: usize| usize::from(bytes.get(index).copied().unwrap_or_default());
+        let end = bytes.len().wrapping_sub(1);
+        let mark = at(0) * 5 + at(end / 2) * 29 + at(end) * 11 + bytes.len() * 67;
+        let Some(word) = self.0.get_mut(mark / 64 % 4) else {
+            return true;
+        };
+        let bit = 1 << (mark % 64);
+        let was = *word & bit != 0;
+        *word |= bit;
+        was
+    }
+}
+
+impl Document<'_> {
+    /// The first `limit` keys that are given twice, in the order of the text within each level.
+    pub(crate) fn duplicates(&self, limit: usize) -> Vec<Duplicate> {
+        let mut found = Vec::new();
+        // Paths are put together only where something is to be found.
+        if self.has_duplicates() {
+            self.root()
+                .collect_duplicates(&mut String::new(), limit, &mut found);
+        }
+        found
+    }
+
+    /// Whether the object whose slot is the one at `index`, of which the last ones are being read, has a key. Only keys
+    /// without escapes are found.
+    pub(super) fn has_member(&self, index: usize, name: &str) -> bool {
+        self.last_children(index)
+            .any(|child| child.slot.key.is_some_and(|key| self.inside(key.span) == name))
+    }
+
+    /// Whether that object has a key twice.
+    pub(super) fn has_member_twice(&self, index: usize) -> bool {
+        let mut keys: Vec<_> = self.last_children(index).map(Node::key).collect();
+        keys.sort_unstable();
+        keys.array_windows().any(|[one, next]| one == next)
+    }
+}
+
+impl Node<'_> {
+    /// As deep as the tree, which the scanner bounds.
+    fn collect_duplicates(self, path: &mut String, limit: usize, found: &mut Vec<Duplicate>) {
+        let length = path.len();
+        let mut seen: HashMap<_, Span> = HashMap::new();
+        for (index, child) in self.children().enumerate() {
+            path.push('/');
+            match child.slot.key {
+                None => path.push_str(&index.to_string()),
+                Some(key) => {
+                    let name = child.key();
+                    path.push_str(&escaped(&name));
+                    if let Some(first) = seen.get(&name) {
+                        if found.len() >= limit {
+                            return;
+                        }
+                        found.push(Duplicate {
+                            pointer: path.clone(),
+                            first: first.range(),
+                            again: key.span.range(),
+                        });
+                    } else {
+                        seen.insert(name, key.span);
+                    }
+                }
+            }
+            child.collect_duplicates(path, limit, found);
+            path.truncate(length);
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! [`Node`]: one value of a [`Document`], with its place.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde_json::{Map, Number, Value};
+
+use super::Document;
+use super::scan::decoded;
+use super::slot::{Kind, Quoted, Slot};
+use crate::fields::escaped;
+
+/// A value in its document. Its `Display` is the JSON pointer to it, which is put together only then.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Node<'d> {
+    pub(super) document: &'d Document<'d>,
+    pub(super) slot: &'d Slot,
+    pub(super) index: usize,
+}
+
+/// The entries of a list or the members of an object, in the order of the text.
+#[derive(Debug, Clone)]
+pub(crate) struct Children<'d> {
+    document: &'d Document<'d>,
+    index: usize,
+    end: usize,
+}
+
+impl Document<'_> {
+    /// What there is so far in a list or object that is still being read.
+    pub(super) const fn last_children(&self, index: usize) -> Children<'_> {
+        Children {
+            document: self,
+            index: index + 1,
+            end: usize::MAX,
+        }
+    }
+}
+
+impl<'d> Iterator for Children<'d> {
+    type Item = Node<'d>;
+
+    fn next(&mut self) -> Option<Node<'d>> {
+        if self.index >= self.end {
+            return None;
+        }
+        let index = self.index;
+        let slot = self.document.slots.get(index)?;
+        self.index = slot.next;
+        Some(Node {
+            document: self.document,
+            slot,
+            index,
+        })
+    }
+}
+
+impl<'d> Node<'d> {
+    pub(crate) fn is_null(self) -> bool {
+        self.slot.kind == Kind::Null
+    }
+
+    pub(crate) fn is_text(self) -> bool {
+        self.slot.kind == Kind::Text
+    }
+
+    pub(crate) fn is_number(self) -> bool {
+        self.slot.kind == Kind::Number
+    }
+
+    pub(crate) fn is_list(self) -> bool {
+        self.slot.kind == Kind::List
+    }
+
+    pub(crate) fn is_object(self) -> bool {
+        self.slot.kind == Kind::Object
+    }
+
+    pub(crate) const fn flag(self) -> Option<bool> {
+        match self.slot.kind {
+            Kind::False => Some(false),
+            Kind::True => Some(true),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn number(self) -> Option<Number> {
+        // The scanner has seen that it is one.
+        self.is_number().then(|| self.source().parse().ok()).flatten()
+    }
+
+    pub(crate) fn text(self) -> Option<Cow<'d, str>> {
+        self.is_text().then(|| {
+            self.unquoted(Quoted {
+                span: self.slot.span,
+                escaped: self.slot.escaped,
+            })
+        })
+    }
+
+    /// The key of a member; empty for the root and the entries of lists.
+    pub(crate) fn key(self) -> Cow<'d, str> {
+        self.slot.key.map_or(Cow::Borrowed(""), |key| self.unquoted(key))
+    }
+
+    /// How many entries or members there are in it, not counting what is inside those.
+    pub(crate) const fn len(self) -> usize {
+        self.slot.len
+    }
+
+    /// The entries of a list or the members of an object; nothing of anything else.
+    pub(crate) const fn children(self) -> Children<'d> {
+        Children {
+            document: self.document,
+            index: self.index + 1,
+            end: self.slot.next,
+        }
+    }
+
+    /// The member of an object by its key: the last, should it be given twice.
+    pub(crate) fn get(self, key: &str) -> Option<Self> {
+        let mut found = self.members().filter(|member| member.has_key(key));
+        if self.document.has_duplicates() {
+            found.last()
+        } else {
+            found.next()
+        }
+    }
+
+    /// As [`get`](Self::get), looking first behind `last`, a member that was found before: keys that are asked for in
+    /// the order of the text are all found at once.
+    pub(crate) fn get_after(self, last: Option<Self>, key: &str) -> Option<Self> {
+        let Some(last) = last.filter(|_| !self.document.has_duplicates()) else {
+            return self.get(key);
+        };
+        let behind = Children {
+            document: self.document,
+            index: last.slot.next,
+            end: self.slot.next,
+        };
+        let before = Children {
+            document: self.document,
+            index: self.index + 1,
+            end: last.slot.next,
+        };
+        behind.chain(before).find(|member| member.has_key(key))
+    }
+
+    /// The value by itself. Of equal keys the last counts.
+    pub(crate) fn to_value(self) -> Value {
+        match self.slot.kind {
+            Kind::Null => Value::Null,
+            Kind::False => Value::Bool(false),
+            Kind::True => Value::Bool(true),
+            Kind::Number => self.number().map_or(Value::Null, Value::Number),
+            Kind::Text => Value::String(self.text().unwrap_or_default().into_owned()),
+            Kind::List => Value::Array(self.children().map(Self::to_value).collect()),
+            Kind::Object => Value::Object(
+                self.children()
+                    .map(|member| (member.key().into_owned(), member.to_value()))
+                    .collect::<Map<_, _>>(),
+            ),
+        }
+    }
+
+    /// The JSON pointer to it.
+    pub(crate) fn pointer(self) -> String {
+        self.to_string()
+    }
+
+    /// The value as it is written.
+    fn source(self) -> &'d str {
+        self.document.slice(self.slot.span)
+    }
+
+    fn members(self) -> impl Iterator<Item = Self> {
+        let end = if self.is_object() { usize::MAX } else { 0 };
+        self.children().take(end)
+    }
+
+    fn has_key(self, name: &str) -> bool {
+        match self.slot.key {
+            Some(key) if key.escaped => self.unquoted(key) == name,
+            Some(key) => self.document.inside(key.span) == name,
+            None => false,
+        }
+    }
+
+    fn unquoted(self, quoted: Quoted) -> Cow<'d, str> {
+        if quoted.escaped {
+            // The scanner has seen that its escapes mean something.
+            Cow::Owned(decoded(self.document.slice(quoted.span)).unwrap_or_default())
+        } else {
+            Cow::Borrowed(self.document.inside(quoted.span))
+        }
+    }
+}
+
+impl fmt::Display for Node<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut around = self.document.root();
+        while around.index < self.index {
+            let inside = around
+                .children()
+                .enumerate()
+                .find(|(_, child)| self.index < child.slot.next);
+            let Some((index, child)) = inside else {
+                break;
+            };
+            match child.slot.key {
+                Some(_) => write!(f, "/{}", escaped(&child.key()))?,
+                None => write!(f, "/{index}")?,
+            }
+            around = child;
+        }
+        Ok(())
+    }
+}
+
+impl From<Node<'_>> for String {
+    fn from(node: Node<'_>) -> Self {
+        node.pointer()
+    }
+}
+
+impl From<&Node<'_>> for String {
+    fn from(node: &Node<'_>) -> Self {
+        node.pointer()
+    }
+}
