@@ -119,6 +119,7 @@ mod restart;
 mod secret;
 mod suggest;
 mod trace;
+mod version_range;
 pub mod webhook;
 pub mod wire;
 

@@ -54,6 +54,19 @@ fn signatures_equal_those_of_another_implementation() {
 }
 
 #[test]
+fn the_example_of_the_specification_verifies() {
+    let secret: WebhookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap();
+    let (id, sent, body) = (
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        1_614_265_330,
+        br#"{"test": 2432232314}"#,
+    );
+    let expected = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+    assert_eq!(webhook::sign(&secret, id, sent, body), expected);
+    webhook::verify(&[secret], id, &sent.to_string(), expected, body, sent).unwrap();
+}
+
+#[test]
 fn a_body_may_hold_any_bytes() {
     let secret: WebhookSecret = KEY_32.parse().unwrap();
     let body: Vec<u8> = (0..=u8::MAX).collect();

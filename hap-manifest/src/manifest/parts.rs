@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use semver::{Version, VersionReq};
+use semver::Version;
 use serde_json::Value;
 
 use crate::check;
@@ -12,7 +12,7 @@ use crate::fields::{Fields, mismatch, text};
 use crate::json::Node;
 use crate::listing::line;
 use crate::report::Issue;
-use crate::{Dependency, EnvName, HealthCheck, IssueCode, ParseError, PluginId};
+use crate::{Dependency, EnvName, HealthCheck, IssueCode, ParseError, PluginId, version_range};
 
 /// Longest value of an environment variable, in bytes.
 const MAX_ENV_VALUE: usize = 32 * 1024;
@@ -22,12 +22,6 @@ const MAX_DESCRIPTION: usize = 10_000;
 pub(super) fn version(text: &str) -> Result<Version, ParseError> {
     text.parse().map_err(|error: semver::Error| {
         ParseError::new("version", quoted(text), error).with_help("write for example \"1.0.0\"")
-    })
-}
-
-pub(super) fn version_range(text: &str) -> Result<VersionReq, ParseError> {
-    text.parse().map_err(|error: semver::Error| {
-        ParseError::new("version range", quoted(text), error).with_help("write for example \"^1.2\"")
     })
 }
 
@@ -91,7 +85,7 @@ pub(super) fn dependency(value: Node<'_>, collector: &mut Collector) -> Option<D
     }
     let mut fields = Fields::of(value, collector)?;
     let id = fields.required("id", |f, key| f.text(key, str::parse));
-    let version = fields.text("version", version_range);
+    let version = fields.text("version", version_range::parse);
     fields.finish();
     let dependency = Dependency::new(id?);
     Some(match version {

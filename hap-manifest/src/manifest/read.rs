@@ -10,7 +10,7 @@ use crate::json::{Document, Mistake, Node};
 use crate::listing::line;
 use crate::place::Place;
 use crate::report::{Issue, ManifestError};
-use crate::{ApiPort, CpuLimit, IssueCode, Listing, PidsLimit, RestartPolicy};
+use crate::{ApiPort, CpuLimit, IssueCode, Listing, PidsLimit, RestartPolicy, version_range};
 
 /// Most keys given twice that are told; each comes with its whole pointer.
 const MAX_DUPLICATES: usize = 20;
@@ -160,7 +160,7 @@ fn read(value: Node<'_>, collector: &mut Collector) -> Option<Manifest> {
     let restart = f
         .take("restart")
         .and_then(|value| RestartPolicy::read(value, f.collector()));
-    let platform = f.text("platform", parts::version_range);
+    let platform = f.text("platform", version_range::parse);
 
     f.report(check::endpoints(&endpoints));
     f.report(check::mounts(&volumes, &tmpfs));
