@@ -38,6 +38,10 @@ pub enum IssueCode {
     UnknownSecret,
     /// Times of the health check that contradict each other.
     HealthTiming,
+    /// A `config_schema` that is no JSON Schema, or not one that may be used. Found by strict reading.
+    InvalidSchema,
+    /// A default in `config_schema` that the schema itself refuses. Found by strict reading.
+    WrongDefault,
     /// Devices without the access to them.
     DevicesWithoutAccess,
     /// More problems than are listed.
@@ -65,6 +69,8 @@ impl IssueCode {
             Self::SelfDependency => "self_dependency",
             Self::UnknownSecret => "unknown_secret",
             Self::HealthTiming => "health_timing",
+            Self::InvalidSchema => "invalid_schema",
+            Self::WrongDefault => "wrong_default",
             Self::DevicesWithoutAccess => "devices_without_access",
             Self::MoreIssues => "more_issues",
         }

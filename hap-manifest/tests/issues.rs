@@ -429,3 +429,36 @@ fn a_report_cannot_steer_a_terminal() {
         assert!(!text.contains('\u{202e}'), "{text:?}");
     }
 }
+
+#[cfg(feature = "config-schema")]
+#[test]
+fn strict_reading_compiles_the_schema_and_checks_its_defaults() {
+    let strict = |schema: Value| {
+        let text = with(&json!({ "config_schema": schema }));
+        let error = Manifest::from_json_strict(&text).unwrap_err();
+        assert!(Manifest::from_json(&text).unwrap().warnings.is_empty());
+        error.issues().iter().map(plain).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        strict(json!({"properties": {"port": {"type": "integer", "maximum": 65535, "default": 70000}}})),
+        [
+            "error[wrong_default] /config_schema/properties/port/default: this default is refused by its own schema: \
+             70000 is greater than the maximum of 65535; a user who changes nothing would have settings that are \
+             refused: mend the default or the rule"
+        ]
+    );
+    assert_eq!(
+        strict(json!({"properties": {"port": {"$ref": "port.json"}}})),
+        [
+            "error[invalid_schema] /config_schema: not a usable JSON Schema: it refers to \"port.json\", and only to \
+             itself it may; copy that schema into \"$defs\" and refer to it, such as \"#/$defs/port\""
+        ]
+    );
+    assert_eq!(
+        strict(json!({"properties": {"port": {"minimum": "1"}}})),
+        [
+            "error[invalid_schema] /config_schema/properties/port/minimum: not a usable JSON Schema: \"1\" is not of \
+             type \"number\""
+        ]
+    );
+}

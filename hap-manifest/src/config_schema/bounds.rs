@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::ParseError;
+use super::Fault;
 use crate::error::quoted;
 
 /// Most parts of a schema with each reference counted as what it refers to. A check visits a part at most once for
@@ -52,8 +52,8 @@ pub(super) fn parts(schema: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// What a schema refers to, if it does.
-pub(super) fn target<'a>(root: &'a Value, schema: &Value) -> Result<Option<&'a Value>, ParseError> {
-    let refuse = |rule: String| Err(ParseError::hidden("config_schema", rule));
+pub(super) fn target<'a>(root: &'a Value, schema: &Value) -> Result<Option<&'a Value>, Fault> {
+    let refuse = |rule: String| Err(Fault::new(rule));
     for keyword in ["$dynamicRef", "$recursiveRef"] {
         if schema.get(keyword).is_some() {
             return refuse(format!("`{keyword}` is not supported")).map_err(|error| {
@@ -81,7 +81,7 @@ pub(super) fn target<'a>(root: &'a Value, schema: &Value) -> Result<Option<&'a V
 }
 
 /// Checks the bounds.
-pub(super) fn check(schema: &Value) -> Result<(), ParseError> {
+pub(super) fn check(schema: &Value) -> Result<(), Fault> {
     let mut unfolding = Unfolding {
         root: schema,
         sizes: HashMap::new(),
@@ -98,8 +98,8 @@ struct Unfolding<'a> {
 }
 
 impl Unfolding<'_> {
-    fn size(&mut self, schema: &Value) -> Result<u32, ParseError> {
-        let refuse = |rule: String| Err(ParseError::hidden("config_schema", rule));
+    fn size(&mut self, schema: &Value) -> Result<u32, Fault> {
+        let refuse = |rule: String| Err(Fault::new(rule));
         let address = std::ptr::from_ref(schema);
         match self.sizes.get(&address) {
             Some(Some(size)) => return Ok(*size),

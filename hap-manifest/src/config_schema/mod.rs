@@ -16,7 +16,8 @@ use serde_json::Value;
 pub use self::problem::{ConfigProblem, ConfigProblems};
 use self::secrets::Secrets;
 use crate::error::quoted;
-use crate::{Manifest, ParseError};
+use crate::report::Issue;
+use crate::{IssueCode, Manifest, ParseError};
 
 /// Largest compiled pattern, in bytes: enough for any sane one, and a thousand hostile ones stay harmless.
 const PATTERN_SIZE: usize = 256 * 1024;
@@ -78,10 +79,18 @@ impl ConfigSchema {
         schema: &Value,
         secrets: impl IntoIterator<Item = S>,
     ) -> Result<Self, ParseError> {
-        bounds::check(schema)?;
-        let validator = options(schema)?
-            .build(schema)
-            .map_err(|error| not_a_schema(&error))?;
+        let validator = compile(schema).map_err(|fault| {
+            let place = if fault.pointer.is_empty() {
+                String::new()
+            } else {
+                format!("at {}: ", quoted(&fault.pointer))
+            };
+            let error = ParseError::hidden("config_schema", format!("{place}{}", fault.rule));
+            match fault.help {
+                Some(help) => error.with_help(help),
+                None => error,
+            }
+        })?;
         Ok(Self(Arc::new(Inner {
             validator,
             secrets: Secrets::of(schema, secrets.into_iter().map(Into::into)),
@@ -160,22 +169,51 @@ impl fmt::Debug for ConfigSchema {
     }
 }
 
-fn options(schema: &Value) -> Result<ValidationOptions<'static>, ParseError> {
+/// Why something is no schema that may be used.
+#[derive(Debug)]
+struct Fault {
+    /// Where in the schema.
+    pointer: String,
+    rule: String,
+    help: Option<String>,
+}
+
+impl Fault {
+    fn new(rule: impl Into<String>) -> Self {
+        Self {
+            pointer: String::new(),
+            rule: rule.into(),
+            help: None,
+        }
+    }
+
+    fn with_help(self, help: impl Into<String>) -> Self {
+        Self {
+            help: Some(help.into()),
+            ..self
+        }
+    }
+
+    fn of(error: &ValidationError<'_>) -> Self {
+        Self {
+            pointer: error.instance_path().to_string(),
+            ..Self::new(problem::shortened(error.to_string(), EXPLANATION))
+        }
+    }
+}
+
+fn compile(schema: &Value) -> Result<Validator, Fault> {
+    bounds::check(schema)?;
+    options(schema)?.build(schema).map_err(|error| Fault::of(&error))
+}
+
+fn options(schema: &Value) -> Result<ValidationOptions<'static>, Fault> {
     let patterns = PatternOptions::regex().size_limit(PATTERN_SIZE);
     let options = jsonschema::options().with_draft(draft(schema)?);
     Ok(options.with_pattern_options(patterns).offline())
 }
 
-fn not_a_schema(error: &ValidationError<'_>) -> ParseError {
-    let place = match error.instance_path().as_str() {
-        "" => String::new(),
-        path => format!("at {}: ", quoted(path)),
-    };
-    let explanation = problem::shortened(error.to_string(), EXPLANATION);
-    ParseError::hidden("config_schema", format!("{place}{explanation}"))
-}
-
-fn draft(schema: &Value) -> Result<Draft, ParseError> {
+fn draft(schema: &Value) -> Result<Draft, Fault> {
     let Some(uri) = schema.as_object().and_then(|map| map.get("$schema")) else {
         return Ok(Draft::Draft202012);
     };
@@ -191,11 +229,42 @@ fn draft(schema: &Value) -> Result<Draft, ParseError> {
         .find(|(known, _)| *known == plain)
         .map(|(_, draft)| *draft)
         .ok_or_else(|| {
-            ParseError::new(
-                "config_schema",
-                quoted(name),
-                "this version of JSON Schema is not known",
-            )
+            let rule = format!("the version {} of JSON Schema is not known", quoted(name));
+            Fault {
+                pointer: "/$schema".to_owned(),
+                ..Fault::new(rule)
+            }
             .with_help("write \"$schema\": \"https://json-schema.org/draft/2020-12/schema\", or leave it out")
         })
+}
+
+/// What an author has to mend about the schema of a manifest.
+pub(crate) fn issues(manifest: &Manifest) -> Vec<Issue> {
+    let Some(schema) = manifest.config_schema() else {
+        return Vec::new();
+    };
+    if let Err(fault) = compile(schema) {
+        let pointer = format!("/config_schema{}", fault.pointer);
+        let issue = Issue::new(
+            pointer,
+            IssueCode::InvalidSchema,
+            format!("not a usable JSON Schema: {}", fault.rule),
+        );
+        return vec![match fault.help {
+            Some(help) => issue.with_help(help),
+            None => issue,
+        }];
+    }
+    let wrong = ConfigSchema::of(manifest)
+        .ok()
+        .flatten()
+        .and_then(|schema| schema.check_defaults().err());
+    let issue = |problem: &ConfigProblem| {
+        let pointer = format!("/config_schema{}", problem.pointer());
+        let message = format!("this default is refused by its own schema: {}", problem.message());
+        Issue::new(pointer, IssueCode::WrongDefault, message).with_help(
+            "a user who changes nothing would have settings that are refused: mend the default or the rule",
+        )
+    };
+    wrong.iter().flat_map(ConfigProblems::iter).map(issue).collect()
 }

@@ -130,8 +130,8 @@ fn what_is_no_schema_is_refused_with_its_place() {
     assert!(error.to_string().contains("/properties/a/pattern"), "{error}");
     refused(
         &json!({"$schema": "https://example.com/mine"}),
-        "invalid config_schema \"https://example.com/mine\": this version of JSON Schema is not known; write \
-         \"$schema\": \"https://json-schema.org/draft/2020-12/schema\", or leave it out",
+        "invalid config_schema: at \"/$schema\": the version \"https://example.com/mine\" of JSON Schema is not known; \
+         write \"$schema\": \"https://json-schema.org/draft/2020-12/schema\", or leave it out",
     );
 }
 

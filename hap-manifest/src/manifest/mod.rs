@@ -146,15 +146,21 @@ impl Manifest {
     /// # Errors
     /// Lists everything that is wrong with the text, each problem with its place.
     pub fn from_json(text: &str) -> Result<Parsed, ManifestError> {
-        read::from_text(text)
+        read::from_text(text, |_| Vec::new())
     }
 
-    /// Reads a manifest and refuses it for warnings too, as its author wants it.
+    /// Reads a manifest and refuses it for warnings too, as its author wants it. With the feature `config-schema` it
+    /// also compiles `config_schema` and checks the defaults in it, which takes longer than all the rest.
     ///
     /// # Errors
-    /// As [`from_json`](Self::from_json), and for unknown fields.
+    /// As [`from_json`](Self::from_json), and for unknown fields, a schema that cannot be used and a default that
+    /// its schema refuses.
     pub fn from_json_strict(text: &str) -> Result<Self, ManifestError> {
-        let parsed = Self::from_json(text)?;
+        #[cfg(feature = "config-schema")]
+        let further = crate::config_schema::issues;
+        #[cfg(not(feature = "config-schema"))]
+        let further = |_: &Self| Vec::new();
+        let parsed = read::from_text(text, further)?;
         if parsed.warnings.is_empty() {
             Ok(parsed.manifest)
         } else {

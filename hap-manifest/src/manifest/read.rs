@@ -19,7 +19,11 @@ const MAX_DUPLICATES: usize = 20;
 /// `1000000000000000.0`, and all defaults together are below a kilobyte.
 const SURELY_WRITABLE: usize = 32 * 1024;
 
-pub(super) fn from_text(text: &str) -> Result<Parsed, ManifestError> {
+/// `further` are rules for authors only, too costly for each start of a host.
+pub(super) fn from_text(
+    text: &str,
+    further: impl FnOnce(&Manifest) -> Vec<Issue>,
+) -> Result<Parsed, ManifestError> {
     check_size(text)?;
     let document = Document::read(text).map_err(|mistake| {
         let place = Place::of(text, &mistake.span);
@@ -27,7 +31,13 @@ pub(super) fn from_text(text: &str) -> Result<Parsed, ManifestError> {
     })?;
     let mut collector = Collector::default();
     duplicates(text, &document, &mut collector);
-    finish(judge(text, &document, &mut collector), collector, |issues| {
+    let manifest = judge(text, &document, &mut collector);
+    if let Some(manifest) = &manifest {
+        further(manifest)
+            .into_iter()
+            .for_each(|issue| collector.push(issue));
+    }
+    finish(manifest, collector, |issues| {
         let mut issues: Vec<_> = issues
             .into_iter()
             .map(|issue| issue.located(text, &document))
