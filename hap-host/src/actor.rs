@@ -14,18 +14,18 @@ use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 
 use crate::{
     client::{Caller, PluginClient, probe},
-    diagnose,
-    engine::{ContainerId, ContainerSpec, SimulatedHealth},
+    diagnose::{self, Listening, Traces},
+    engine::{ContainerId, ContainerSpec, ContainerStatus, SimulatedHealth},
     error::{Error, ErrorKind},
     event::{Event, EventKind},
     operate::Operator,
     options::deadline,
     reconcile::{
-        HealthPolicy, Input, Machine, Outcome, ProbeResult, Seen, SpecInputs, Step, container_spec,
+        HealthPolicy, Input, Machine, Op, Outcome, ProbeResult, Seen, SpecInputs, Step, container_spec,
         network_of, spec_digest,
     },
     shared::{Listing, Shared},
-    state::{Desired, Failure, PluginState},
+    state::{Desired, Failure, FailureCause, PluginState},
     store::PluginRecord,
 };
 
@@ -87,10 +87,8 @@ pub(crate) struct Actor {
     snapshot: watch::Sender<Snapshot>,
     operation: OptionFuture<BoxFuture<'static, Outcome>>,
     probing: OptionFuture<BoxFuture<'static, (u64, ProbeResult)>>,
-    diagnosing: OptionFuture<BoxFuture<'static, (Failure, Vec<String>)>>,
+    diagnosing: OptionFuture<BoxFuture<'static, Failure>>,
     reading_lines: bool,
-    /// The failure with its output, until the plugin is healthy again.
-    diagnosis: Option<Failure>,
     client: Option<PluginClient>,
     failures: u64,
     healthy_runs: u64,
@@ -154,7 +152,6 @@ impl Actor {
             probing: None.into(),
             diagnosing: None.into(),
             reading_lines: false,
-            diagnosis: None,
             client: None,
             failures: 0,
             healthy_runs: 0,
@@ -196,11 +193,10 @@ impl Actor {
                         self.feed(input);
                     }
                 }
-                Some((failure, lines)) = &mut self.diagnosing => {
+                Some(explained) = &mut self.diagnosing => {
                     self.diagnosing = None.into();
                     self.reading_lines = false;
-                    self.diagnosis = Some(diagnose::explain(failure, lines, self.api_port));
-                    self.publish();
+                    self.feed(Input::Explained(explained));
                 }
                 () = sleep_until(wake) => self.feed(Input::Tick),
             }
@@ -259,19 +255,36 @@ impl Actor {
             self.operation = Some(async { Outcome::Retry("given up".to_owned()) }.boxed()).into();
         }
         self.follow_the_container();
+        let mut listening = None;
         if let Some(op) = op {
             tracing::debug!(plugin = %self.id, ?op, "engine operation");
-            self.operation = Some(self.operator.clone().perform(op, self.container()).boxed()).into();
+            let container = self.container();
+            let perform = self.operator.clone().perform(op.clone(), container.clone());
+            let is_silent = events.iter().any(|event| is_silent(event));
+            self.operation = match container.filter(|_| op == Op::Stop && is_silent) {
+                // Where it listens can be asked only as long as it runs.
+                Some(container) => {
+                    let (tell, told) = oneshot::channel();
+                    listening = Some(told);
+                    let look = diagnose::listening(Arc::clone(&self.shared.engine), container);
+                    let work = async move {
+                        // Whoever wanted to know may have gone.
+                        let _ = tell.send(look.await);
+                        perform.await
+                    };
+                    Some(work.boxed()).into()
+                }
+                None => Some(perform.boxed()).into(),
+            };
         }
         if let Some(generation) = probe {
             self.launch_probe(generation);
         }
         for event in events {
-            self.tell(event);
+            self.tell(event, &mut listening);
         }
         let phase = self.machine.state(now()).phase;
         if phase.is_reachable() && !was.is_reachable() {
-            self.diagnosis = None;
             self.healthy_runs = self.healthy_runs.saturating_add(1);
             self.send_kept_config();
         }
@@ -318,7 +331,7 @@ impl Actor {
             return;
         }
         let Some(client) = &self.client else {
-            let result = ProbeResult::Missed("the engine names no address for it".to_owned());
+            let result = ProbeResult::Missed(self.why_no_address().to_owned());
             self.probing = Some(std::future::ready((generation, result)).boxed()).into();
             return;
         };
@@ -328,27 +341,23 @@ impl Actor {
             Some(async move { (generation, probe(&http, address, &path, timeout).await) }.boxed()).into();
     }
 
-    fn tell(&mut self, kind: EventKind) {
+    fn why_no_address(&self) -> &'static str {
+        match self.machine.seen() {
+            Seen::Present(observed) if observed.status == ContainerStatus::Paused => {
+                "its container was paused by someone else"
+            }
+            _ => "the engine names no address for it: was it taken off its network?",
+        }
+    }
+
+    fn tell(&mut self, kind: EventKind, listening: &mut Option<oneshot::Receiver<Listening>>) {
         match &kind {
             EventKind::Failed(failure) => {
                 self.failures = self.failures.saturating_add(1);
                 tracing::warn!(plugin = %self.id, cause = ?failure.cause, message = %failure.message, "plugin failed");
-                self.diagnosis = None;
                 // In a quick loop the lines of one run are read to their end, or nobody would ever see any.
-                let container = self.container().filter(|_| !self.reading_lines);
-                if let Some(container) = container {
-                    let engine = Arc::clone(&self.shared.engine);
-                    let (failure, since) = (failure.clone(), self.run_started());
-                    let secrets = self.secrets();
-                    self.reading_lines = true;
-                    self.diagnosing = Some(
-                        async move {
-                            let lines = diagnose::last_lines(&*engine, &container, since, &secrets).await;
-                            (failure, lines)
-                        }
-                        .boxed(),
-                    )
-                    .into();
+                if let Some(container) = self.container().filter(|_| !self.reading_lines) {
+                    self.diagnose(failure.clone(), container, listening.take());
                 }
             }
             EventKind::Phase { from, to } => {
@@ -358,6 +367,26 @@ impl Actor {
         }
         // Nobody listening is fine.
         let _ = self.shared.events.send(Event::now(self.id.clone(), kind));
+    }
+
+    fn diagnose(
+        &mut self,
+        failure: Failure,
+        container: ContainerId,
+        listening: Option<oneshot::Receiver<Listening>>,
+    ) {
+        let (engine, api_port) = (Arc::clone(&self.shared.engine), self.api_port);
+        let (since, secrets) = (self.run_started(), self.secrets());
+        self.reading_lines = true;
+        let explain = async move {
+            let lines = diagnose::last_lines(&*engine, &container, since, &secrets).await;
+            let listening = match listening {
+                Some(told) => told.await.unwrap_or_default(),
+                None => None,
+            };
+            diagnose::explain(failure, lines, &Traces { api_port, listening })
+        };
+        self.diagnosing = Some(explain.boxed()).into();
     }
 
     fn secrets(&self) -> Vec<String> {
@@ -373,12 +402,7 @@ impl Actor {
     }
 
     fn publish(&self) {
-        let mut state = self.machine.state(now());
-        if let (Some(failure), Some(diagnosis)) = (&state.failure, &self.diagnosis)
-            && failure.message == diagnosis.message
-        {
-            state.failure = Some(diagnosis.clone());
-        }
+        let state = self.machine.state(now());
         let next = Snapshot {
             client: self.client.clone(),
             diagnosing: self.reading_lines,
@@ -438,6 +462,17 @@ impl Actor {
         self.shared.credentials.remove(&self.id);
         self.publish();
     }
+}
+
+/// Whether a plugin failed that runs and cannot be heard.
+fn is_silent(event: &EventKind) -> bool {
+    let EventKind::Failed(failure) = event else {
+        return false;
+    };
+    matches!(
+        failure.cause,
+        FailureCause::NotHealthyInTime | FailureCause::Unresponsive
+    )
 }
 
 /// The container's spec for a record under this supervisor.

@@ -60,15 +60,17 @@ pub(crate) fn probe_client() -> Result<Client, Error> {
 
 /// Asks for the plugin's health once.
 pub(crate) async fn probe(http: &Client, address: SocketAddr, path: &str, timeout: Duration) -> ProbeResult {
+    let deadline = tokio::time::Instant::now() + timeout;
     let asked = async {
-        let response = http
-            .get(url(address, path))
-            .send()
-            .await
-            .map_err(|error| describe(&error, address))?;
+        let sent = http.get(url(address, path)).send();
+        let response = match tokio::time::timeout_at(deadline, sent).await {
+            Ok(sent) => sent.map_err(|error| describe(&error, address))?,
+            Err(_) => return Err(format!("no answer from {path} within {timeout:?}")),
+        };
         let status = response.status();
-        // The status alone decides; a body that is cut or no JSON takes nothing away from it.
-        let body = read_body(response, MAX_HEALTH_BYTES).await.unwrap_or_default();
+        // The status alone decides; a body that is cut, late or no JSON takes nothing away from it.
+        let body = tokio::time::timeout_at(deadline, read_body(response, MAX_HEALTH_BYTES)).await;
+        let body = body.ok().and_then(Result::ok).unwrap_or_default();
         let report = serde_json::from_slice::<HealthReport>(&body).ok();
         let message = report
             .as_ref()
@@ -81,11 +83,7 @@ pub(crate) async fn probe(http: &Client, address: SocketAddr, path: &str, timeou
         let said = message.map(|message| format!(": {message}")).unwrap_or_default();
         Err(format!("{path} answered HTTP {}{said}", status.as_u16()))
     };
-    match tokio::time::timeout(timeout, asked).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(reason)) => ProbeResult::Missed(reason),
-        Err(_) => ProbeResult::Missed(format!("no answer from {path} within {timeout:?}")),
-    }
+    asked.await.unwrap_or_else(ProbeResult::Missed)
 }
 
 impl PluginClient {

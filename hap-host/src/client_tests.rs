@@ -1,5 +1,8 @@
+use std::convert::Infallible;
+
 use axum::{
     Router,
+    body::Body,
     http::{StatusCode, header},
     routing::{get, post},
 };
@@ -163,6 +166,21 @@ async fn any_2xx_is_healthy_even_without_a_body_that_can_be_read() {
             }
         );
     }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_in_time_takes_nothing_away_from_a_good_status() {
+    let body = || async { Body::from_stream(futures_util::stream::pending::<Result<String, Infallible>>()) };
+    let address = serve(Router::new().route("/health", get(body))).await;
+    let result = probe(&probe_client().unwrap(), address, "/health", SECOND / 10).await;
+    let degraded = false;
+    assert_eq!(
+        result,
+        ProbeResult::Answered {
+            degraded,
+            message: None
+        }
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,10 @@
 //! From the traces of a failure to a hint that a person can act on.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use futures_util::StreamExt;
 
@@ -20,6 +24,10 @@ const READ_PAUSES: [Duration; 3] = [
     Duration::from_millis(100),
     Duration::from_millis(400),
 ];
+/// Addresses that a hint names; a plugin may listen on thousands.
+const MOST_NAMED: usize = 3;
+/// How a message of Docker's init begins that ends it.
+const INIT_FAILED: &str = "[FATAL tini";
 /// Longest line that goes with a failure, in characters.
 const LINE_CHARS: usize = 400;
 
@@ -57,6 +65,15 @@ pub(crate) async fn last_lines(
     lines
 }
 
+/// Where the programs in a container listen, where the engine can tell.
+pub(crate) type Listening = Option<Vec<SocketAddr>>;
+
+/// Asks the engine where the programs in a container listen; what it cannot tell in time is left out.
+pub(crate) async fn listening(engine: Arc<dyn Engine>, container: ContainerId) -> Listening {
+    let asked = tokio::time::timeout(deadline::DIAGNOSIS, engine.listening(&container));
+    asked.await.ok()?.ok()?
+}
+
 /// A plugin may print what it was given; what it was given in confidence goes no further.
 fn redact(line: String, secrets: &[String]) -> String {
     secrets
@@ -90,16 +107,34 @@ pub(crate) fn refused_start(error: &EngineError) -> Failure {
     }
 }
 
-/// Adds the output, and a hint where the output or the failure itself gives one.
-pub(crate) fn explain(mut failure: Failure, lines: Vec<String>, api_port: u16) -> Failure {
+/// What is known of a plugin besides its output, when one of its runs failed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Traces {
+    /// The port of its manifest.
+    pub api_port: u16,
+    /// Where its programs listened just before it was stopped, where the engine could tell.
+    pub listening: Listening,
+}
+
+/// Adds the output, and a hint where the output or the failure itself gives one. A program that could not be run at
+/// all is a fault of the image.
+pub(crate) fn explain(mut failure: Failure, lines: Vec<String>, traces: &Traces) -> Failure {
+    if failure.cause == FailureCause::Exited && lines.last().is_some_and(|line| never_ran(line)) {
+        failure.cause = FailureCause::Image;
+    }
     if failure.hint.is_none() {
         let hint = lines.iter().rev().find_map(|line| hint_from_text(line));
         failure.hint = hint
             .map(ToOwned::to_owned)
-            .or_else(|| hint_from_failure(&failure, api_port));
+            .or_else(|| hint_from_failure(&failure, traces));
     }
     failure.last_lines = lines;
     failure
+}
+
+/// What Docker's init says last when it cannot become the image's program. No start of the same image ends otherwise.
+fn never_ran(line: &str) -> bool {
+    line.starts_with(INIT_FAILED) && line.contains(" exec ") && line.contains(" failed: ")
 }
 
 fn hint_from_text(text: &str) -> Option<&'static str> {
@@ -109,8 +144,7 @@ fn hint_from_text(text: &str) -> Option<&'static str> {
             "the image's program is for another processor architecture: build it for this one",
         ),
         (
-            // What Docker's init prints when it cannot become the image's program.
-            "[FATAL tini",
+            INIT_FAILED,
             "the image's ENTRYPOINT cannot be run: is the program in the image, is it executable, and is it static if \
              the image is FROM scratch?",
         ),
@@ -147,29 +181,113 @@ fn hint_from_text(text: &str) -> Option<&'static str> {
         .map(|(_, hint)| *hint)
 }
 
-fn hint_from_failure(failure: &Failure, api_port: u16) -> Option<String> {
-    let never_answered = failure.cause == FailureCause::NotHealthyInTime;
-    if never_answered && failure.message.contains("efused") {
-        return Some(format!(
-            "it runs, and nothing listens on port {api_port} of its own address: let it listen on 0.0.0.0 (not on \
+fn hint_from_failure(failure: &Failure, traces: &Traces) -> Option<String> {
+    let silent = matches!(
+        failure.cause,
+        FailureCause::NotHealthyInTime | FailureCause::Unresponsive
+    );
+    if !silent {
+        return None;
+    }
+    let port = traces.api_port;
+    match &traces.listening {
+        Some(listening) => hint_from_listening(listening, port),
+        None if failure.message.contains("efused") => Some(format!(
+            "it runs, and nothing listens on port {port} of its own address: let it listen on 0.0.0.0 (not on \
              127.0.0.1) and on the port that the variable PORT names"
+        )),
+        None => None,
+    }
+}
+
+fn hint_from_listening(listening: &[SocketAddr], port: u16) -> Option<String> {
+    let on_port = || listening.iter().filter(|address| address.port() == port);
+    if let Some(inside) = on_port().next()
+        && on_port().all(|address| address.ip().is_loopback())
+    {
+        return Some(format!(
+            "it listens on {inside} only, where nothing outside its container reaches it: let it listen on 0.0.0.0:{port}"
         ));
     }
-    None
+    if on_port().next().is_some() {
+        return Some(format!(
+            "it listens on port {port} and does not answer as it should: is it blocked, or still busy with its start?"
+        ));
+    }
+    let elsewhere: Vec<_> = listening
+        .iter()
+        .take(MOST_NAMED)
+        .map(ToString::to_string)
+        .collect();
+    if elsewhere.is_empty() {
+        return Some(format!(
+            "it runs and listens on no TCP port: let it listen on 0.0.0.0:{port}, as the variable PORT says"
+        ));
+    }
+    Some(format!(
+        "it listens on {}, and not on port {port}: let it listen on the port that the variable PORT names, or name \
+         its port in api_port of the manifest",
+        elsewhere.join(" and ")
+    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn one_that_listens_on_the_wrong_address_or_port_is_told_so() {
-        let failure = Failure::new(
+    fn traces(listening: Option<&[&str]>) -> Traces {
+        let listening = listening.map(|all| all.iter().map(|address| address.parse().unwrap()).collect());
+        Traces {
+            api_port: 8000,
+            listening,
+        }
+    }
+
+    fn unreachable() -> Failure {
+        Failure::new(
             FailureCause::NotHealthyInTime,
             "did not become healthy in time, the last health check: cannot connect to 10.0.0.2:8000: Connection refused",
+        )
+    }
+
+    #[test]
+    fn one_that_cannot_be_reached_is_told_where_it_listens() {
+        for (listening, words) in [
+            (None, "nothing listens on port 8000 of its own address"),
+            (Some(&[][..]), "listens on no TCP port"),
+            (Some(&["127.0.0.1:8000"][..]), "on 127.0.0.1:8000 only"),
+            (Some(&["[::1]:8000", "127.0.0.1:8000"][..]), "on [::1]:8000 only"),
+            (
+                Some(&["0.0.0.0:9000", "[::]:9001"][..]),
+                "on 0.0.0.0:9000 and [::]:9001, and not on port 8000",
+            ),
+            (
+                Some(&["127.0.0.1:8000", "0.0.0.0:8000"][..]),
+                "listens on port 8000 and does not answer",
+            ),
+        ] {
+            let hint = explain(unreachable(), Vec::new(), &traces(listening))
+                .hint
+                .unwrap();
+            assert!(hint.contains(words), "{listening:?}: {hint}");
+        }
+        let ended = Failure::new(FailureCause::Exited, "ended with exit code 1");
+        assert_eq!(explain(ended, Vec::new(), &traces(Some(&[]))).hint, None);
+    }
+
+    #[test]
+    fn only_the_last_word_of_the_init_makes_it_the_images_fault() {
+        let ended = || Failure::new(FailureCause::Exited, "ended with exit code 1");
+        let fatal = "[FATAL tini (7)] exec /plugin failed: Exec format error".to_owned();
+        let told = explain(ended(), vec![fatal.clone()], &traces(None));
+        assert_eq!(told.cause, FailureCause::Image);
+        let earlier = vec![fatal, "hello".to_owned()];
+        assert_eq!(
+            explain(ended(), earlier, &traces(None)).cause,
+            FailureCause::Exited
         );
-        let hint = explain(failure, Vec::new(), 8000).hint.unwrap();
-        assert!(hint.contains("0.0.0.0") && hint.contains("8000"), "{hint}");
+        let other = vec!["[FATAL tini (7)] no more processes".to_owned()];
+        assert_eq!(explain(ended(), other, &traces(None)).cause, FailureCause::Exited);
     }
 
     #[test]
@@ -188,7 +306,7 @@ mod tests {
         let failure = explain(
             Failure::new(FailureCause::Exited, "ended with exit code 1"),
             lines,
-            8000,
+            &traces(None),
         );
         assert!(failure.hint.unwrap().contains("read-only"));
         assert_eq!(failure.last_lines.len(), 2);
@@ -200,14 +318,14 @@ mod tests {
         let failure = explain(
             Failure::new(FailureCause::Exited, "ended with exit code 127"),
             lines,
-            8000,
+            &traces(None),
         );
         assert!(failure.hint.unwrap().contains("ENTRYPOINT"));
         let lines = vec!["[FATAL tini (7)] exec /plugin failed: Exec format error".to_owned()];
         let failure = explain(
             Failure::new(FailureCause::Exited, "ended with exit code 127"),
             lines,
-            8000,
+            &traces(None),
         );
         assert!(failure.hint.unwrap().contains("architecture"));
     }

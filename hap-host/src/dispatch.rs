@@ -9,13 +9,16 @@ use std::{
     time::Duration,
 };
 
-use futures_util::StreamExt;
+use futures_util::{
+    StreamExt,
+    future::{BoxFuture, FutureExt, OptionFuture},
+};
 use hap_manifest::PluginId;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    engine::{Engine, EngineEventKind, InstanceName},
+    engine::{Engine, EngineError, EngineEventKind, InstanceName, Observed},
     operate::within,
     options::deadline,
     shared::Listing,
@@ -72,6 +75,8 @@ pub(crate) async fn dispatch(
         let mut events = engine.events(&instance);
         let mut relist = tokio::time::interval(RELIST_EVERY);
         relist.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // Beside the loop, so that an engine that is slow to list delays no event.
+        let mut listing: OptionFuture<BoxFuture<'_, Result<Vec<Observed>, EngineError>>> = None.into();
         loop {
             tokio::select! {
                 biased;
@@ -91,15 +96,19 @@ pub(crate) async fn dispatch(
                     }
                     None => break,
                 },
-                _ = relist.tick() => {
-                    let call = engine.list(&instance);
-                    match within(deadline::CONTROL, "list", instance.as_str(), call).await {
+                Some(result) = &mut listing => {
+                    listing = None.into();
+                    match result {
                         Ok(all) => {
                             let listing = all.into_iter().map(|observed| (observed.plugin.clone(), observed)).collect();
                             listed.send_replace(Some(Arc::new(listing)));
                         }
                         Err(error) => tracing::warn!(error = %crate::error::report(&error), "the engine could not list its containers"),
                     }
+                }
+                _ = relist.tick() => {
+                    let list = within(deadline::CONTROL, "list", instance.as_str(), engine.list(&instance));
+                    listing = Some(list.boxed()).into();
                 }
             }
         }

@@ -66,11 +66,9 @@ impl Operator {
     }
 
     async fn find(&self) -> Result<Seen, Trouble> {
-        let all = self.control(self.engine.list(&self.spec.instance)).await?;
-        let ours = all
-            .into_iter()
-            .find(|observed| observed.plugin == self.spec.plugin);
-        Ok(ours.map_or(Seen::Absent, Seen::Present))
+        let found = self.engine.find(&self.spec.instance, &self.spec.plugin);
+        let first = self.control(found).await?.into_iter().next();
+        Ok(first.map_or(Seen::Absent, Seen::Present))
     }
 
     async fn create(&self) -> Result<Seen, Trouble> {
@@ -91,7 +89,9 @@ impl Operator {
             Err(error) if error.kind() == EngineErrorKind::NotFound && error.operation() == "create" => {
                 Err(Trouble::Plugin(
                     Failure::new(FailureCause::Image, error.to_string())
-                        .with_hint("build or pull the image again, or install the plugin again"),
+                        .with_hint(
+                            "bring the very same image back and start the plugin, or install the plugin again with another one",
+                        ),
                 ))
             }
             Err(error) if error.kind() == EngineErrorKind::NotFound => Err(Trouble::Plugin(Failure::new(

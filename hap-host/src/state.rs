@@ -115,6 +115,8 @@ pub struct PluginState {
     pub last_exit: Option<Exit>,
     /// What is wrong with it, in words, from a failure until it is healthy again.
     pub failure: Option<Failure>,
+    /// How it failed the last time, also when it has been healthy since. What the engine fails at does not count.
+    pub last_failure: Option<Failure>,
     /// The pause before the next start, while the phase is [`Phase::Backoff`] or [`Phase::CrashLoop`],
     /// counted from the moment when the phase was entered.
     pub retry_in: Option<Duration>,
@@ -130,6 +132,8 @@ pub struct PluginState {
 pub struct Failure {
     /// The class.
     pub cause: FailureCause,
+    /// Where it was in its life when it failed.
+    pub phase: Phase,
     /// One sentence with the values.
     pub message: String,
     /// What to do about it, where that is known.
@@ -139,11 +143,12 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure without a hint and without output.
+    /// A failure in an unknown phase, without a hint and without output.
     #[must_use]
     pub fn new(cause: FailureCause, message: impl Into<String>) -> Self {
         Self {
             cause,
+            phase: Phase::Unknown,
             message: message.into(),
             hint: None,
             last_lines: Vec::new(),
@@ -161,6 +166,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
+        if self.phase != Phase::Unknown {
+            write!(f, ", while it was {}", self.phase)?;
+        }
         if let Some(hint) = &self.hint {
             write!(f, " (hint: {hint})")?;
         }

@@ -18,7 +18,11 @@ pub(crate) mod process;
 mod spec;
 mod stream;
 
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use hap_manifest::ImageRef;
@@ -110,8 +114,25 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// Looks at one container. [`EngineErrorKind::NotFound`] when it is gone.
     async fn inspect(&self, id: &ContainerId) -> Result<Observed, EngineError>;
 
+    /// The addresses on which programs in a running container listen, seen from inside it: for telling why a plugin
+    /// cannot be reached. `None`, the default, where the engine cannot tell.
+    async fn listening(&self, _id: &ContainerId) -> Result<Option<Vec<SocketAddr>>, EngineError> {
+        Ok(None)
+    }
+
     /// All containers of an instance, running or not.
     async fn list(&self, instance: &InstanceName) -> Result<Vec<Observed>, EngineError>;
+
+    /// All containers of one plugin of an instance, running or not. One at most, unless somebody copied labels.
+    async fn find(
+        &self,
+        instance: &InstanceName,
+        plugin: &hap_manifest::PluginId,
+    ) -> Result<Vec<Observed>, EngineError> {
+        let mut all = self.list(instance).await?;
+        all.retain(|observed| observed.plugin == *plugin);
+        Ok(all)
+    }
 
     /// What containers of an instance go through, from now on. The stream ends or errs when the connection
     /// is lost; the caller subscribes again and lists, because events in between are lost.

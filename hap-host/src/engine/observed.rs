@@ -1,6 +1,6 @@
 use std::{fmt, net::SocketAddr};
 
-use hap_manifest::PluginId;
+use hap_manifest::{MemoryLimit, PluginId};
 use time::OffsetDateTime;
 
 /// The engine's id of one container. A container that is removed and created again has another.
@@ -87,6 +87,8 @@ pub struct Exit {
     pub code: i64,
     /// The engine says that the kernel killed it for memory. Never guessed from the code.
     pub oom_killed: bool,
+    /// The limit that it ran out of, in bytes; `None` for every other end, and where the engine does not tell.
+    pub memory_limit_bytes: Option<u64>,
     /// What the engine says about a start that failed, else empty.
     pub error: String,
 }
@@ -98,6 +100,7 @@ impl Exit {
         Self {
             code,
             oom_killed: false,
+            memory_limit_bytes: None,
             error: String::new(),
         }
     }
@@ -116,11 +119,12 @@ impl Exit {
 impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.oom_killed {
-            write!(
-                f,
-                "killed by the kernel for running out of its memory limit (exit code {})",
-                self.code
-            )
+            f.write_str("killed by the kernel for running out of its memory limit")?;
+            if let Some(bytes) = self.memory_limit_bytes {
+                let limit = MemoryLimit::from_bytes(bytes).map(|limit| limit.to_string());
+                write!(f, " of {}", limit.unwrap_or_else(|_| format!("{bytes} bytes")))?;
+            }
+            write!(f, " (exit code {})", self.code)
         } else if let Some(signal) = self.signal() {
             write!(f, "exit code {} (signal {signal})", self.code)
         } else {

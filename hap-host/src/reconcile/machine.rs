@@ -39,6 +39,7 @@ pub(crate) struct Machine {
     watchdog: Watchdog,
     backoff: Backoff,
     failure: Option<Failure>,
+    last_failure: Option<Failure>,
     /// No start before this moment.
     start_gate: Option<Instant>,
     /// No engine operation before this moment.
@@ -105,6 +106,8 @@ pub(crate) enum Input {
     Listed(Seen),
     /// The operation in flight ended.
     OpDone(Outcome),
+    /// A failure that was told before, with what its traces say.
+    Explained(Failure),
     /// The probe of this run ended.
     Probe { generation: u64, result: ProbeResult },
     /// Time passed.
@@ -179,6 +182,7 @@ impl Machine {
             watchdog: Watchdog::new(health),
             backoff: Backoff::new(restart, seed),
             failure: None,
+            last_failure: None,
             start_gate: None,
             engine_gate: None,
             engine_failures: 0,
@@ -261,6 +265,7 @@ impl Machine {
             crash_loop: self.backoff.is_looping(),
             last_exit: self.last_exit.clone(),
             failure: self.failure.clone(),
+            last_failure: self.last_failure.clone(),
             retry_in: self
                 .start_gate
                 .filter(|_| waiting)
@@ -309,6 +314,7 @@ impl Machine {
                 self.engine_gate = None;
             }
             Input::OpDone(outcome) => self.finish(outcome, now, events),
+            Input::Explained(failure) => self.explained(failure),
             Input::Probe { generation, result } => {
                 if let ProbeResult::Answered { message, .. } = &result
                     && generation == self.watchdog.generation()
@@ -395,7 +401,10 @@ impl Machine {
                     .min(ENGINE_PAUSE_MAX);
                 self.engine_failures = self.engine_failures.saturating_add(1);
                 self.engine_gate = Some(now + self.backoff.jitter().around(pause, 20));
-                let failure = Failure::new(FailureCause::Engine, reason);
+                let failure = Failure {
+                    phase: self.phase,
+                    ..Failure::new(FailureCause::Engine, reason)
+                };
                 // Said once per outage, not once per try.
                 if self.engine_failures == 1 {
                     events.push(EventKind::Failed(failure.clone()));
@@ -410,8 +419,7 @@ impl Machine {
             }
             Outcome::Permanent(failure) => {
                 self.look_again = true;
-                events.push(EventKind::Failed(failure.clone()));
-                self.failure = Some(failure);
+                self.tell(failure, events);
             }
         }
     }
@@ -456,11 +464,36 @@ impl Machine {
     }
 
     fn fail(&mut self, failure: Failure, healthy_run: Duration, now: Instant, events: &mut Vec<EventKind>) {
-        events.push(EventKind::Failed(failure.clone()));
-        self.failure = Some(failure);
+        self.tell(failure, events);
         let (delay, change) = self.backoff.failed(healthy_run, now);
         self.note(|_| change, events);
         self.start_gate = Some(now + delay);
+    }
+
+    fn tell(&mut self, failure: Failure, events: &mut Vec<EventKind>) {
+        let failure = Failure {
+            phase: self.phase,
+            ..failure
+        };
+        events.push(EventKind::Failed(failure.clone()));
+        self.last_failure = Some(failure.clone());
+        self.failure = Some(failure);
+    }
+
+    /// What the traces of a failure say. They may show that no start will ever succeed, also when the next one is
+    /// under way already.
+    fn explained(&mut self, failure: Failure) {
+        let is_known = |known: &Option<Failure>| {
+            known
+                .as_ref()
+                .is_some_and(|known| known.message == failure.message)
+        };
+        if is_known(&self.failure) || (self.failure.is_some() && failure.cause.is_permanent()) {
+            self.failure = Some(failure.clone());
+        }
+        if is_known(&self.last_failure) {
+            self.last_failure = Some(failure);
+        }
     }
 
     fn judge(&mut self, verdict: Verdict, healthy_run: Duration, now: Instant, events: &mut Vec<EventKind>) {

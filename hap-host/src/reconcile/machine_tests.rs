@@ -254,6 +254,41 @@ fn exit_code_78_is_not_retried_until_someone_starts_it_again() {
 }
 
 #[test]
+fn traces_that_show_a_fault_of_the_image_end_the_starts() {
+    let mut bench = Bench::new(Desired::Running);
+    bench.crash_with = Some(Exit::code(1));
+    bench.feed(Input::Tick);
+    let told = bench.machine.state(bench.now).failure.unwrap();
+    let explained = Failure {
+        cause: FailureCause::Image,
+        ..told.with_hint("build it for this processor")
+    };
+    bench.feed(Input::Explained(explained.clone()));
+    assert_eq!(bench.phase(), Phase::Failed);
+    bench.pass(secs(3600));
+    assert_eq!(bench.ops, [Op::Look, Op::Create, Op::Start]);
+    let state = bench.machine.state(bench.now);
+    assert_eq!(
+        (state.failure, state.last_failure),
+        (Some(explained.clone()), Some(explained))
+    );
+}
+
+#[test]
+fn what_was_wrong_is_still_told_when_it_is_healthy_again() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.crash(Exit::code(3));
+    let told = bench.machine.state(bench.now).failure.unwrap();
+    assert_eq!(told.phase, Phase::Healthy);
+    bench.pass(secs(5));
+    assert_eq!(bench.phase(), Phase::Healthy);
+    let explained = told.with_hint("mend it");
+    bench.feed(Input::Explained(explained.clone()));
+    let state = bench.machine.state(bench.now);
+    assert_eq!((state.failure, state.last_failure), (None, Some(explained)));
+}
+
+#[test]
 fn exit_code_137_alone_is_not_called_out_of_memory() {
     let mut bench = Bench::new(Desired::Running).healthy();
     bench.crash(Exit::code(137));

@@ -12,31 +12,36 @@ use hap_host::engine::{ContainerSpec, DockerEngine, Engine, InstanceName, Resour
 use hap_manifest::{ImageRef, PluginId};
 use uuid::Uuid;
 
-use super::{OWNER, probe};
+use super::{OWNER, fixture};
 
 /// A supervisor's name that nobody else uses. Dropping it removes every container, network and volume of that name,
 /// also when the test panics.
 pub struct Instance {
     name: InstanceName,
     engine: DockerEngine,
-    /// Keeps the image of the probe while any instance of this process lives.
-    _image: probe::Lease,
+    /// Keeps the images of fixtures while any instance of this process lives.
+    _images: fixture::Lease,
 }
 
 impl Instance {
-    /// Takes a new name on the engine of this machine; `None` when there is none, as [`engine`](super::engine) says.
+    /// Takes a new name on the engine of this machine.
     ///
     /// # Panics
-    /// In CI when there is no engine.
+    /// When there is no engine.
     pub async fn new() -> Option<Self> {
-        let engine = super::engine().await?;
+        Self::on(super::engine().await?)
+    }
+
+    /// Takes a new name on an engine.
+    #[must_use]
+    pub fn on(engine: DockerEngine) -> Option<Self> {
         // The front of the id is the time, which is the same for tests that begin together.
         let id = Uuid::now_v7().simple().to_string();
         let name = InstanceName::new(&format!("t-{}", id.get(20..)?)).ok()?;
         Some(Self {
             name,
+            _images: fixture::Lease::take(&engine),
             engine,
-            _image: probe::Lease::take(),
         })
     }
 
@@ -140,7 +145,7 @@ async fn sweep(uri: &str, name: &str) -> Result<(), Error> {
 }
 
 /// A supervisor that a test left behind may be removing the same things.
-fn gone_is_fine(removed: Result<(), Error>) -> Result<(), Error> {
+pub(super) fn gone_is_fine(removed: Result<(), Error>) -> Result<(), Error> {
     match removed {
         Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
         removed => removed,

@@ -1,4 +1,4 @@
-//! The Docker engine, proved on a real one. Without an engine each test says so and passes; in CI it fails.
+//! The Docker engine, proved on a real one. Without an engine each test fails.
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
 
 mod build;

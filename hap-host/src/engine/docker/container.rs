@@ -9,6 +9,7 @@ use bollard::{
     },
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
+use hap_manifest::PluginId;
 
 use super::{
     client::{CONTROL_DEADLINE, Client},
@@ -150,8 +151,22 @@ pub(super) async fn inspect(client: &Client, id: &ContainerId) -> Result<Observe
     Ok(observed)
 }
 
-pub(super) async fn list(client: &Client, instance: &InstanceName) -> Result<Vec<Observed>, EngineError> {
-    let filters = HashMap::from([("label", vec![format!("{}={instance}", labels::INSTANCE)])]);
+/// The number of the container's first process as the engine's machine counts; `None` when it does not run.
+pub(super) async fn process(client: &Client, id: &ContainerId) -> Result<Option<i64>, EngineError> {
+    let found = inspect_raw(client, "inspect", id).await?;
+    let process = found.state.and_then(|state| state.pid);
+    Ok(process.filter(|process| *process > 0))
+}
+
+/// All containers of an instance, or of one plugin of it.
+pub(super) async fn list(
+    client: &Client,
+    instance: &InstanceName,
+    plugin: Option<&PluginId>,
+) -> Result<Vec<Observed>, EngineError> {
+    let mut wanted = vec![format!("{}={instance}", labels::INSTANCE)];
+    wanted.extend(plugin.map(|plugin| format!("{}={plugin}", labels::PLUGIN_ID)));
+    let filters = HashMap::from([("label", wanted)]);
     let options = ListContainersOptionsBuilder::default()
         .all(true)
         .filters(&filters)

@@ -191,9 +191,14 @@ pub(super) fn observed(found: &ContainerInspectResponse) -> Option<Observed> {
             observed.address = port.and_then(|port| address(found.network_settings.as_ref()?, port));
         }
         ContainerStatus::Paused => {}
-        ContainerStatus::Exited | ContainerStatus::Dead => observed.exit = Some(exit(state)),
+        ContainerStatus::Exited | ContainerStatus::Dead => {
+            let limit = found.host_config.as_ref().and_then(|host| host.memory);
+            observed.exit = Some(exit(state, limit));
+        }
         // A start that failed leaves the container as created, with the reason.
-        ContainerStatus::Created => observed.exit = Some(exit(state)).filter(|exit| !exit.error.is_empty()),
+        ContainerStatus::Created => {
+            observed.exit = Some(exit(state, None)).filter(|exit| !exit.error.is_empty());
+        }
     }
     Some(observed)
 }
@@ -221,10 +226,13 @@ fn status(state: &ContainerState) -> ContainerStatus {
     }
 }
 
-fn exit(state: &ContainerState) -> Exit {
+fn exit(state: &ContainerState, memory_limit: Option<i64>) -> Exit {
+    let oom_killed = state.oom_killed.unwrap_or(false);
+    let limit = memory_limit.and_then(|bytes| u64::try_from(bytes).ok());
     Exit {
         code: state.exit_code.unwrap_or_default(),
-        oom_killed: state.oom_killed.unwrap_or(false),
+        oom_killed,
+        memory_limit_bytes: limit.filter(|bytes| oom_killed && *bytes > 0),
         error: state.error.clone().unwrap_or_default(),
     }
 }
@@ -406,6 +414,7 @@ mod tests {
                 "hap.instance": "home", "hap.plugin.id": "light", "hap.plugin.port": "8000",
                 "hap.spec.digest": "d1"
             } },
+            "HostConfig": { "Memory": 64 << 20 },
             "State": state,
             "NetworkSettings": { "Networks": { "hap-home-isolated": { "IPAddress": "10.213.7.2" } } }
         }))
@@ -439,6 +448,7 @@ mod tests {
         let removing = json!({ "Status": "removing", "ExitCode": 0 });
         let oom = Exit {
             oom_killed: true,
+            memory_limit_bytes: Some(64 << 20),
             ..Exit::code(137)
         };
         let start = Exit {

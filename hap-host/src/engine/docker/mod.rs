@@ -9,6 +9,7 @@ mod failure;
 mod ignore;
 mod image;
 mod lines;
+mod listening;
 mod network;
 mod pull;
 mod stats;
@@ -16,7 +17,7 @@ mod stream;
 mod subnet;
 mod volume;
 
-use std::{env, fmt, sync::Arc, time::Duration};
+use std::{env, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use hap_manifest::{ImageRef, PluginId};
@@ -199,8 +200,16 @@ impl Engine for DockerEngine {
         container::inspect(&self.client, id).await
     }
 
+    async fn listening(&self, id: &ContainerId) -> Result<Option<Vec<SocketAddr>>, EngineError> {
+        listening::of(&self.client, id).await
+    }
+
     async fn list(&self, instance: &InstanceName) -> Result<Vec<Observed>, EngineError> {
-        container::list(&self.client, instance).await
+        container::list(&self.client, instance, None).await
+    }
+
+    async fn find(&self, instance: &InstanceName, plugin: &PluginId) -> Result<Vec<Observed>, EngineError> {
+        container::list(&self.client, instance, Some(plugin)).await
     }
 
     fn events(&self, instance: &InstanceName) -> EngineStream<EngineEvent> {
