@@ -260,7 +260,7 @@ impl Actor {
             tracing::debug!(plugin = %self.id, ?op, "engine operation");
             let container = self.container();
             let perform = self.operator.clone().perform(op.clone(), container.clone());
-            let is_silent = events.iter().any(|event| is_silent(event));
+            let is_silent = events.iter().any(is_silent);
             self.operation = match container.filter(|_| op == Op::Stop && is_silent) {
                 // Where it listens can be asked only as long as it runs.
                 Some(container) => {
@@ -384,7 +384,12 @@ impl Actor {
                 Some(told) => told.await.unwrap_or_default(),
                 None => None,
             };
-            diagnose::explain(failure, lines, &Traces { api_port, listening })
+            let traces = Traces {
+                api_port,
+                listening,
+                program: diagnose::program_fault(&*engine, &container, &failure, &lines).await,
+            };
+            diagnose::explain(failure, lines, &traces)
         };
         self.diagnosing = Some(explain.boxed()).into();
     }

@@ -9,7 +9,7 @@ use std::{
 use futures_util::StreamExt;
 
 use crate::{
-    engine::{ContainerId, Engine, EngineError, EngineErrorKind, LogOptions},
+    engine::{ContainerId, Engine, EngineError, EngineErrorKind, LogOptions, ProgramFault},
     options::deadline,
     state::{Failure, FailureCause},
 };
@@ -114,6 +114,8 @@ pub(crate) struct Traces {
     pub api_port: u16,
     /// Where its programs listened just before it was stopped, where the engine could tell.
     pub listening: Listening,
+    /// What is wrong with its program, where it was never run and the engine could tell.
+    pub program: Option<ProgramFault>,
 }
 
 /// Adds the output, and a hint where the output or the failure itself gives one. A program that could not be run at
@@ -124,12 +126,26 @@ pub(crate) fn explain(mut failure: Failure, lines: Vec<String>, traces: &Traces)
     }
     if failure.hint.is_none() {
         let hint = lines.iter().rev().find_map(|line| hint_from_text(line));
-        failure.hint = hint
-            .map(ToOwned::to_owned)
+        failure.hint = (traces.program.as_ref().map(ToString::to_string))
+            .or_else(|| hint.map(ToOwned::to_owned))
             .or_else(|| hint_from_failure(&failure, traces));
     }
     failure.last_lines = lines;
     failure
+}
+
+/// What is wrong with the program of a container that never came to run it.
+pub(crate) async fn program_fault(
+    engine: &dyn Engine,
+    container: &ContainerId,
+    failure: &Failure,
+    lines: &[String],
+) -> Option<ProgramFault> {
+    if failure.cause != FailureCause::Exited || !lines.last().is_some_and(|line| never_ran(line)) {
+        return None;
+    }
+    let asked = tokio::time::timeout(deadline::DIAGNOSIS, engine.program_fault(container));
+    asked.await.ok()?.ok()?
 }
 
 /// What Docker's init says last when it cannot become the image's program. No start of the same image ends otherwise.
@@ -141,12 +157,12 @@ fn hint_from_text(text: &str) -> Option<&'static str> {
     const HINTS: &[(&str, &str)] = &[
         (
             "xec format error",
-            "the image's program is for another processor architecture: build it for this one",
+            "the image's program is for another processor architecture, or no program at all: build it for this machine",
         ),
         (
             INIT_FAILED,
-            "the image's ENTRYPOINT cannot be run: is the program in the image, is it executable, and is it static if \
-             the image is FROM scratch?",
+            "the image's ENTRYPOINT cannot be run: is the program in the image, is it executable, is it for this machine's \
+             processor, and is it static if the image is FROM scratch?",
         ),
         (
             "Address already in use",
@@ -186,13 +202,15 @@ fn hint_from_failure(failure: &Failure, traces: &Traces) -> Option<String> {
         failure.cause,
         FailureCause::NotHealthyInTime | FailureCause::Unresponsive
     );
-    if !silent {
+    // Whatever else was amiss, the message says it: an answer that is not good, a container that is paused.
+    let refused = failure.message.contains("efused");
+    if !silent || !(refused || failure.message.contains("no answer from")) {
         return None;
     }
     let port = traces.api_port;
     match &traces.listening {
-        Some(listening) => hint_from_listening(listening, port),
-        None if failure.message.contains("efused") => Some(format!(
+        Some(listening) => Some(hint_from_listening(listening, port)),
+        None if refused => Some(format!(
             "it runs, and nothing listens on port {port} of its own address: let it listen on 0.0.0.0 (not on \
              127.0.0.1) and on the port that the variable PORT names"
         )),
@@ -200,19 +218,19 @@ fn hint_from_failure(failure: &Failure, traces: &Traces) -> Option<String> {
     }
 }
 
-fn hint_from_listening(listening: &[SocketAddr], port: u16) -> Option<String> {
+fn hint_from_listening(listening: &[SocketAddr], port: u16) -> String {
     let on_port = || listening.iter().filter(|address| address.port() == port);
     if let Some(inside) = on_port().next()
         && on_port().all(|address| address.ip().is_loopback())
     {
-        return Some(format!(
+        return format!(
             "it listens on {inside} only, where nothing outside its container reaches it: let it listen on 0.0.0.0:{port}"
-        ));
+        );
     }
     if on_port().next().is_some() {
-        return Some(format!(
-            "it listens on port {port} and does not answer as it should: is it blocked, or still busy with its start?"
-        ));
+        return format!(
+            "it listens on port {port} and does not answer: is it blocked, or still busy with its start?"
+        );
     }
     let elsewhere: Vec<_> = listening
         .iter()
@@ -220,15 +238,15 @@ fn hint_from_listening(listening: &[SocketAddr], port: u16) -> Option<String> {
         .map(ToString::to_string)
         .collect();
     if elsewhere.is_empty() {
-        return Some(format!(
+        return format!(
             "it runs and listens on no TCP port: let it listen on 0.0.0.0:{port}, as the variable PORT says"
-        ));
+        );
     }
-    Some(format!(
+    format!(
         "it listens on {}, and not on port {port}: let it listen on the port that the variable PORT names, or name \
          its port in api_port of the manifest",
         elsewhere.join(" and ")
-    ))
+    )
 }
 
 #[cfg(test)]
@@ -240,6 +258,7 @@ mod tests {
         Traces {
             api_port: 8000,
             listening,
+            program: None,
         }
     }
 

@@ -15,6 +15,7 @@ mod instance;
 pub mod labels;
 mod observed;
 pub(crate) mod process;
+mod program;
 mod spec;
 mod stream;
 
@@ -39,6 +40,7 @@ pub use self::{
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
     observed::{ContainerId, ContainerStatus, Exit, Observed},
+    program::ProgramFault,
     spec::{ContainerSpec, EnvVar, LogRotation, NetworkMode, ResourceLimits, TmpfsMount, VolumeMount},
     stream::{EngineEvent, EngineEventKind, EngineStream, LogLine, LogOptions, LogSource, StatsSample},
 };
@@ -117,6 +119,12 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// The addresses on which programs in a running container listen, seen from inside it: for telling why a plugin
     /// cannot be reached. `None`, the default, where the engine cannot tell.
     async fn listening(&self, _id: &ContainerId) -> Result<Option<Vec<SocketAddr>>, EngineError> {
+        Ok(None)
+    }
+
+    /// What keeps a container's program from being run at all: for telling why a start came to nothing. `None`, the
+    /// default, where nothing is found to be wrong, and where the engine cannot tell.
+    async fn program_fault(&self, _id: &ContainerId) -> Result<Option<ProgramFault>, EngineError> {
         Ok(None)
     }
 

@@ -625,7 +625,10 @@ fn failure_of(exit: Option<&Exit>) -> Failure {
     match exit {
         None => Failure::new(FailureCause::Exited, "its container was removed by someone else"),
         Some(exit) if exit.oom_killed => Failure::new(FailureCause::OutOfMemory, exit.to_string())
-            .with_hint("raise memory_limit in the manifest, or find out what the plugin keeps in memory"),
+            .with_hint(
+                "raise memory_limit in the manifest, or find out what the plugin keeps in memory; files in /tmp are \
+                 in memory too",
+            ),
         Some(exit) if exit.code == EXIT_CONFIGURATION => Failure::new(
             FailureCause::Configuration,
             format!("ended with exit code {EXIT_CONFIGURATION}, which says that its configuration is wrong"),

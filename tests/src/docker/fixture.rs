@@ -29,6 +29,8 @@ pub enum Fixture {
     Faulty,
     /// A program for another processor than this machine's.
     Foreign,
+    /// A program that needs a loader of shared libraries, which its image lacks.
+    Dynamic,
     /// No program at all where the image says that there is one.
     Missing,
 }
@@ -39,6 +41,7 @@ impl Fixture {
             Self::Probe => "probe",
             Self::Faulty => "faulty",
             Self::Foreign => "foreign",
+            Self::Dynamic => "dynamic",
             Self::Missing => "missing",
         }
     }
@@ -47,9 +50,10 @@ impl Fixture {
     #[expect(clippy::expect_used, reason = "a test cannot go on without its fixture")]
     fn make(self, program: &Path) {
         match self {
-            Self::Probe | Self::Faulty => compile(self.name(), program),
+            Self::Probe | Self::Faulty => compile(self.name(), "+crt-static", program),
+            Self::Dynamic => compile(Self::Faulty.name(), "-crt-static", program),
             Self::Foreign => {
-                compile(Self::Faulty.name(), program);
+                compile(Self::Faulty.name(), "+crt-static", program);
                 let mut bytes = fs::read(program).expect("the program can be read");
                 // The machine in the header of an ELF file, and one that is not this one: IA-64.
                 let machine = bytes.get_mut(18..20).expect("the program has a header");
@@ -181,9 +185,10 @@ pub async fn build(engine: &DockerEngine, fixture: Fixture, tag: &ImageRef) {
         .expect("the fixture's image builds");
 }
 
-/// Compiles a fixture into a program that needs no library, so that it runs in an image with nothing else.
+/// Compiles a fixture; with `+crt-static` into a program that needs no library, so that it runs in an image with
+/// nothing else.
 #[expect(clippy::expect_used, reason = "a test cannot go on without its fixture")]
-fn compile(name: &str, program: &Path) {
+fn compile(name: &str, linkage: &str, program: &Path) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/{name}.rs"));
     let compiler = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     // Naming the target keeps the flag away from programs that run while compiling.
@@ -195,7 +200,7 @@ fn compile(name: &str, program: &Path) {
             "--target",
             &target,
             "-C",
-            "target-feature=+crt-static",
+            &format!("target-feature={linkage}"),
         ])
         .args(["-C", "opt-level=s", "-C", "strip=symbols", "-o"])
         .arg(program)

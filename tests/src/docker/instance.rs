@@ -106,14 +106,15 @@ pub(super) fn on_own_runtime(work: impl Future<Output = Result<(), Error>>) -> R
         .block_on(work)
 }
 
-/// Removes what carries the labels of one instance, and nothing else.
+/// Removes what carries the labels of one instance, and nothing else. Containers first: they hold the rest.
 async fn sweep(uri: &str, name: &str) -> Result<(), Error> {
     let docker = Docker::connect_with_host(uri)?;
-    for label in [labels::INSTANCE, OWNER] {
-        let filters = HashMap::from([("label", vec![format!("{label}={name}")])]);
+    let owned =
+        [labels::INSTANCE, OWNER].map(|label| HashMap::from([("label", vec![format!("{label}={name}")])]));
+    for filters in &owned {
         let containers = ListContainersOptionsBuilder::default()
             .all(true)
-            .filters(&filters)
+            .filters(filters)
             .build();
         for container in docker.list_containers(Some(containers)).await? {
             let forced = RemoveContainerOptionsBuilder::default()
@@ -123,22 +124,17 @@ async fn sweep(uri: &str, name: &str) -> Result<(), Error> {
             let id = container.id.unwrap_or_default();
             gone_is_fine(docker.remove_container(&id, Some(forced)).await)?;
         }
-        let networks = ListNetworksOptionsBuilder::default().filters(&filters).build();
+    }
+    for filters in &owned {
+        let networks = ListNetworksOptionsBuilder::default().filters(filters).build();
         for network in docker.list_networks(Some(networks)).await? {
             gone_is_fine(docker.remove_network(&network.id.unwrap_or_default()).await)?;
         }
-        let volumes = ListVolumesOptionsBuilder::default().filters(&filters).build();
-        for volume in docker
-            .list_volumes(Some(volumes))
-            .await?
-            .volumes
-            .unwrap_or_default()
-        {
-            gone_is_fine(
-                docker
-                    .remove_volume(&volume.name, None::<RemoveVolumeOptions>)
-                    .await,
-            )?;
+        let volumes = ListVolumesOptionsBuilder::default().filters(filters).build();
+        let volumes = docker.list_volumes(Some(volumes)).await?.volumes;
+        for volume in volumes.unwrap_or_default() {
+            let removed = docker.remove_volume(&volume.name, None::<RemoveVolumeOptions>);
+            gone_is_fine(removed.await)?;
         }
     }
     Ok(())

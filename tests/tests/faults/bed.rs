@@ -29,13 +29,6 @@ impl Bed {
         Self::over(instance, engine).await
     }
 
-    /// On the engine of this machine, without a neighbour.
-    pub(crate) async fn alone() -> Self {
-        let instance = Instance::new().await.unwrap();
-        let engine = instance.dyn_engine();
-        Self::bare(instance, engine).await
-    }
-
     /// On an engine that the supervisor reaches through `engine`.
     pub(crate) async fn over(instance: Instance, engine: Arc<dyn Engine>) -> Self {
         let mut bed = Self::bare(instance, engine).await;
@@ -103,7 +96,7 @@ impl Bed {
         }
         let options = SubscribeOptions::default().after(Cursor::START);
         let mut log = self.supervisor.plugin_events(options);
-        let mut left: u64 = victims.iter().map(Victim::events).sum();
+        let mut left: u64 = victims.iter().map(|victim| victim.events).sum();
         while left > 0 {
             let item = tokio::time::timeout(crate::DEADLINE, log.next()).await.unwrap();
             match item.unwrap().unwrap() {
@@ -116,10 +109,15 @@ impl Bed {
 }
 
 pub(crate) fn manifest(id: &str, image: &ImageRef, extra: &str) -> Manifest {
+    let memory = if extra.contains("memory_limit") {
+        ""
+    } else {
+        r#","memory_limit":"64m""#
+    };
     let text = format!(
         r#"{{"id":"{id}","name":"Faulty","version":"1.0.0","description":"misbehaves as it is told","author":"tests",
-            "image":"{image}","api_port":8000,"cpu_limit":1,"memory_limit":"64m","network_access":false,
-            "volumes":["/data"]{extra}}}"#
+            "image":"{image}","api_port":8000,"cpu_limit":1,"network_access":false,
+            "volumes":["/data"]{memory}{extra}}}"#
     );
     Manifest::from_json(&text).unwrap().manifest
 }

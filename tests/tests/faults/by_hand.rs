@@ -2,10 +2,8 @@ use std::time::Instant;
 
 use bollard::{
     Docker,
-    models::NetworkDisconnectRequest,
     query_parameters::{
-        InspectContainerOptions, KillContainerOptions, RemoveContainerOptionsBuilder, RenameContainerOptions,
-        StopContainerOptions,
+        KillContainerOptions, RemoveContainerOptionsBuilder, RenameContainerOptions, StopContainerOptions,
     },
 };
 
@@ -21,30 +19,6 @@ fn bystander(bed: &Bed) -> Docker {
 
 fn container(victim: &Victim) -> String {
     victim.plugin.state().container.unwrap().as_str().to_owned()
-}
-
-/// The networks that a container is on, by id.
-async fn networks(docker: &Docker, container: &str) -> Vec<String> {
-    let found = docker
-        .inspect_container(container, None::<InspectContainerOptions>)
-        .await
-        .unwrap();
-    let on = found.network_settings.unwrap().networks.unwrap();
-    on.into_values()
-        .filter_map(|network| network.network_id)
-        .collect()
-}
-
-async fn take_off(docker: &Docker, container: &str) -> Vec<String> {
-    let on = networks(docker, container).await;
-    for network in &on {
-        let request = NetworkDisconnectRequest {
-            container: container.to_owned(),
-            force: Some(true),
-        };
-        docker.disconnect_network(network, request).await.unwrap();
-    }
-    on
 }
 
 #[tokio::test]
@@ -130,48 +104,5 @@ async fn a_container_that_somebody_paused_is_started_again() {
     )
     .await;
     assert_eq!(victim.plugin.state().container, victim.before.container);
-    bed.end(&[victim]).await;
-}
-
-#[tokio::test]
-async fn a_container_without_its_network_is_put_back_on_one() {
-    let bed = Bed::new().await;
-    let docker = bystander(&bed);
-    let victim = bed.victim("cut-off", "").await;
-    let since = Instant::now();
-    take_off(&docker, &container(&victim)).await;
-    bed.healed(
-        &victim,
-        since,
-        (
-            BY_HAND,
-            "container taken off its network",
-            "made anew on its network",
-        ),
-    )
-    .await;
-    bed.end(&[victim]).await;
-}
-
-#[tokio::test]
-async fn a_network_that_somebody_removed_is_made_again() {
-    // No neighbour here: it would be cut off too.
-    let bed = Bed::alone().await;
-    let docker = bystander(&bed);
-    let victim = bed.victim("cut-off", "").await;
-    let since = Instant::now();
-    for network in take_off(&docker, &container(&victim)).await {
-        docker.remove_network(&network).await.unwrap();
-    }
-    bed.healed(
-        &victim,
-        since,
-        (
-            BY_HAND,
-            "network removed",
-            "the network is made again, and the container anew on it",
-        ),
-    )
-    .await;
     bed.end(&[victim]).await;
 }

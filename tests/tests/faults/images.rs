@@ -57,9 +57,12 @@ async fn an_image_that_is_gone_holds_the_plugin_until_it_is_back() {
         .await
         .unwrap();
     plugin.start().await.unwrap();
-    let since = Instant::now();
-    remove(&docker, &image).await;
+    plugin.stop().await.unwrap();
+    // While it has a container, the engine takes away the image's name and nothing else.
     engine.remove(&plugin.state().container.unwrap()).await.unwrap();
+    remove(&docker, &image).await;
+    let since = Instant::now();
+    assert_eq!(plugin.start().await.unwrap_err().kind(), ErrorKind::Failed);
     let held = until(&plugin, |state| state.phase == Phase::Failed).await;
     assert_eq!(held.failure.unwrap().cause, FailureCause::Image);
     let detected = bed.timeline.failed(plugin.id(), since).await;
@@ -96,13 +99,19 @@ async fn a_program_that_cannot_run_is_the_images_fault_and_held() {
             "foreign",
             Fixture::Foreign,
             "program for another processor",
-            "processor",
+            "is for another processor architecture than this machine's",
         ),
         (
             "missing",
             Fixture::Missing,
             "program missing in the image",
-            "ENTRYPOINT",
+            "/missing, which is not in the image",
+        ),
+        (
+            "dynamic",
+            Fixture::Dynamic,
+            "program that needs a loader which is missing",
+            "which is not in the image: link it statically",
         ),
     ] {
         let plugin = bed.install(id, fixture, "").await;

@@ -2,11 +2,14 @@ use std::{collections::HashMap, time::Instant};
 
 use bollard::{
     Docker,
-    models::VolumeCreateRequest,
-    query_parameters::{InspectContainerOptions, ListVolumesOptionsBuilder, RemoveVolumeOptions},
+    models::{ContainerCreateBody, HostConfig, Mount, MountType, VolumeCreateRequest},
+    query_parameters::{
+        CreateContainerOptions, InspectContainerOptions, ListVolumesOptionsBuilder, RemoveVolumeOptions,
+        StartContainerOptions,
+    },
 };
 use hap_host::{Phase, UninstallOptions, engine::labels};
-use hap_tests::docker::Fixture;
+use hap_tests::docker::{self, Fixture};
 
 use crate::{
     bed::Bed,
@@ -89,9 +92,10 @@ async fn a_plugin_that_starts_processes_without_end_meets_its_limit_alone() {
 #[tokio::test]
 async fn a_plugin_that_fills_what_it_may_write_to_is_told_so() {
     let bed = Bed::new().await;
-    let memory = bed.victim("memory", "").await;
+    // Room for 64 MiB of files in memory, which count as the plugin's.
+    let memory = bed.victim("memory", r#","memory_limit":"128m""#).await;
     // A volume on a disk of its own, small enough to be filled.
-    let small = small_volume(&bed, "disk").await;
+    small_volume(&bed, "disk").await;
     let disk = bed.victim("disk", "").await;
     let full = "started again, in the same container where it was full, and told that it was";
     for (victim, path, fault) in [
@@ -102,24 +106,13 @@ async fn a_plugin_that_fills_what_it_may_write_to_is_told_so() {
         victim.end_by(&format!("fill:{path}")).await;
         bed.healed(victim, since, (LIMITS, fault, full)).await;
     }
-    disk.plugin
-        .uninstall(UninstallOptions::default().remove_data(true))
-        .await
-        .unwrap();
-    let docker = bystander(&bed);
-    // Removed with the plugin, as its own.
-    assert!(
-        docker
-            .remove_volume(&small, None::<RemoveVolumeOptions>)
-            .await
-            .is_err()
-    );
     bed.end(&[memory, disk]).await;
 }
 
-/// Installs the plugin once to learn its volume's name, and puts a small one in its place.
-async fn small_volume(bed: &Bed, id: &str) -> String {
-    let docker = bystander(bed);
+/// Installs the plugin once to learn its volume's name, and puts a small one in its place, in memory. What is in it
+/// stays as long as a container that uses it runs, so there is one that does nothing else.
+async fn small_volume(bed: &Bed, id: &str) {
+    let engine = bystander(bed);
     let plugin = bed.install(id, Fixture::Faulty, "").await;
     plugin.start().await.unwrap();
     plugin.uninstall(UninstallOptions::default()).await.unwrap();
@@ -131,9 +124,9 @@ async fn small_volume(bed: &Bed, id: &str) -> String {
         ],
     )]);
     let options = ListVolumesOptionsBuilder::default().filters(&filters).build();
-    let mut found = docker.list_volumes(Some(options)).await.unwrap().volumes.unwrap();
+    let mut found = engine.list_volumes(Some(options)).await.unwrap().volumes.unwrap();
     let volume = found.remove(0);
-    docker
+    engine
         .remove_volume(&volume.name, None::<RemoveVolumeOptions>)
         .await
         .unwrap();
@@ -142,7 +135,7 @@ async fn small_volume(bed: &Bed, id: &str) -> String {
         ("device".to_owned(), "tmpfs".to_owned()),
         ("o".to_owned(), "size=4m".to_owned()),
     ]);
-    docker
+    engine
         .create_volume(VolumeCreateRequest {
             name: Some(volume.name.clone()),
             driver_opts: Some(small),
@@ -151,7 +144,34 @@ async fn small_volume(bed: &Bed, id: &str) -> String {
         })
         .await
         .unwrap();
-    volume.name
+    let image = docker::image(bed.instance.engine(), Fixture::Faulty).await;
+    let mount = Mount {
+        typ: Some(MountType::VOLUME),
+        source: Some(volume.name),
+        target: Some("/data".to_owned()),
+        ..Default::default()
+    };
+    let keeper = ContainerCreateBody {
+        image: Some(image.to_string()),
+        labels: Some(HashMap::from([(
+            docker::OWNER.to_owned(),
+            bed.instance.name().to_string(),
+        )])),
+        host_config: Some(HostConfig {
+            mounts: Some(vec![mount]),
+            network_mode: Some("none".to_owned()),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let keeper = engine
+        .create_container(None::<CreateContainerOptions>, keeper)
+        .await
+        .unwrap();
+    engine
+        .start_container(&keeper.id, None::<StartContainerOptions>)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "helpers of tests end the test when something is not as it has to be"
+    clippy::print_stdout,
+    reason = "helpers of tests end the test when something is not as it has to be, and figures are for reading"
 )]
 
 mod answers;

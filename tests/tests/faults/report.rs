@@ -67,6 +67,7 @@ pub(crate) const IMAGES: Table = Table {
         "image and container removed by hand",
         "program for another processor",
         "program missing in the image",
+        "program that needs a loader which is missing",
     ],
 };
 pub(crate) const BY_HAND: Table = Table {
@@ -77,8 +78,6 @@ pub(crate) const BY_HAND: Table = Table {
         "container removed",
         "container paused",
         "container renamed",
-        "container taken off its network",
-        "network removed",
     ],
 };
 

@@ -13,6 +13,8 @@ const EVENTS: u64 = 3;
 pub(crate) struct Victim {
     pub(crate) plugin: PluginHandle,
     pub(crate) before: PluginState,
+    /// How many events of it have to be in the log.
+    pub(crate) events: u64,
     /// The engine without anything between it and the test.
     engine: std::sync::Arc<dyn Engine>,
 }
@@ -22,6 +24,7 @@ impl Victim {
     pub(crate) async fn of(plugin: PluginHandle, engine: std::sync::Arc<dyn Engine>) -> Self {
         let victim = Self {
             before: plugin.state(),
+            events: EVENTS,
             plugin,
             engine,
         };
@@ -83,11 +86,6 @@ impl Victim {
         tokio::time::timeout(DEADLINE, delivered)
             .await
             .unwrap_or_else(|_| panic!("{id}: its config never came back"));
-    }
-
-    /// How many events of it have to be in the log at least.
-    pub(crate) const fn events(&self) -> u64 {
-        EVENTS
     }
 
     /// How the supervisor explains its last failure, once the explanation is there.

@@ -158,6 +158,12 @@ pub(super) async fn process(client: &Client, id: &ContainerId) -> Result<Option<
     Ok(process.filter(|process| *process > 0))
 }
 
+/// The program that the container starts with, as its image names it.
+pub(super) async fn program(client: &Client, id: &ContainerId) -> Result<Option<String>, EngineError> {
+    let found = inspect_raw(client, "inspect", id).await?;
+    Ok(found.path.filter(|path| !path.is_empty()))
+}
+
 /// All containers of an instance, or of one plugin of it.
 pub(super) async fn list(
     client: &Client,

@@ -5,12 +5,14 @@ mod client;
 mod container;
 mod context;
 mod convert;
+mod elf;
 mod failure;
 mod ignore;
 mod image;
 mod lines;
 mod listening;
 mod network;
+mod program;
 mod pull;
 mod stats;
 mod stream;
@@ -27,8 +29,8 @@ use self::client::Client;
 pub use self::subnet::SubnetPool;
 use super::{
     BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineError, EngineErrorKind,
-    EngineEvent, EngineStream, ImageId, InstanceName, LogLine, LogOptions, Observed, Platform, ProgressSink,
-    StatsSample,
+    EngineEvent, EngineStream, ImageId, InstanceName, LogLine, LogOptions, Observed, Platform, ProgramFault,
+    ProgressSink, StatsSample,
 };
 
 /// Where Docker listens unless told otherwise.
@@ -202,6 +204,10 @@ impl Engine for DockerEngine {
 
     async fn listening(&self, id: &ContainerId) -> Result<Option<Vec<SocketAddr>>, EngineError> {
         listening::of(&self.client, id).await
+    }
+
+    async fn program_fault(&self, id: &ContainerId) -> Result<Option<ProgramFault>, EngineError> {
+        program::fault(&self.client, id).await
     }
 
     async fn list(&self, instance: &InstanceName) -> Result<Vec<Observed>, EngineError> {
