@@ -4,6 +4,13 @@
 //! [`TOLERANCE`] of its own clock; to refuse a repeated message within that time it remembers ids, which is not
 //! done here.
 //!
+//! # Ids
+//!
+//! What is signed must come apart in one way only: else whoever chooses a part of a signed body could have it taken
+//! for a message of its own. The specification asks senders for ids without a `.`; [`message_id`] makes one of any
+//! text. [`verify`] also takes the dots that hand-written senders use, as long as no part behind a dot is a number:
+//! then nothing but the timestamp can be read as the timestamp.
+//!
 //! ```
 //! use hap_manifest::{WebhookSecret, webhook};
 //!
@@ -14,12 +21,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
 use crate::WebhookSecret;
@@ -38,12 +46,15 @@ const SCHEME: &str = "v1";
 /// Signatures looked at in one header; more than any rotation of keys needs.
 const MAX_SIGNATURES: usize = 16;
 
+/// Longest id that [`message_id`] leaves as it is, in bytes.
+const MAX_ID: usize = 128;
+
 /// Says why a webhook was refused. It does not tell the sender which secret was tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// The id is empty or has a `.`, which would let bytes wander between id, timestamp and body.
-    #[error("the webhook id is missing or contains a '.'")]
+    /// The id is empty, or has a number behind a `.`, which could be read as the timestamp.
+    #[error("the webhook id is missing, or has a number behind a '.'")]
     MissingOrBadId,
     /// The timestamp is not a whole number of seconds.
     #[error("the webhook timestamp is missing or not a whole number of seconds")]
@@ -62,9 +73,29 @@ pub enum VerifyError {
     NoMatch,
 }
 
+/// The id to send a message under that is known by `own`, such as the id of an event.
+///
+/// The same for the same text at any time, so that repeated attempts are recognised. A text that can be an id stays as
+/// it is: up to 128 visible ASCII characters without a `.`. Any other is replaced by its digest.
+///
+/// ```
+/// use hap_manifest::webhook::message_id;
+///
+/// assert_eq!(message_id("motion-17"), "motion-17");
+/// assert_eq!(message_id("hall.17"), "sha256_5DBiR8C1pcPxHWKOnQW2JgJv44ds2orHnBB-UYU8Cqg");
+/// ```
+#[must_use]
+pub fn message_id(own: &str) -> Cow<'_, str> {
+    let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'.';
+    if (1..=MAX_ID).contains(&own.len()) && own.bytes().all(plain) {
+        return own.into();
+    }
+    format!("sha256_{}", URL_SAFE_NO_PAD.encode(Sha256::digest(own))).into()
+}
+
 /// Signs a message; the result is one entry for [`SIGNATURE_HEADER`].
 ///
-/// `timestamp` is in seconds since 1970. The id must not contain a `.`: [`verify`] refuses such a message.
+/// `timestamp` is in seconds since 1970. Take the id from [`message_id`], unless it is made without a `.` anyway.
 #[must_use]
 pub fn sign(secret: &WebhookSecret, id: &str, timestamp: i64, body: &[u8]) -> String {
     let tag = tag(secret, id, &timestamp.to_string(), body);
@@ -86,7 +117,7 @@ pub fn verify(
     body: &[u8],
     now_unix: i64,
 ) -> Result<(), VerifyError> {
-    if id.is_empty() || id.contains('.') {
+    if id.is_empty() || id.split('.').skip(1).any(|part| seconds(part).is_some()) {
         return Err(VerifyError::MissingOrBadId);
     }
     let sent_at = seconds(timestamp).ok_or(VerifyError::MissingOrBadTimestamp)?;
@@ -120,7 +151,7 @@ pub fn verify(
     }
 }
 
-/// Digits only: `i64::from_str` would also take a sign.
+/// Digits only: `i64::from_str` would also take a sign. Whatever is refused here may stand in an id.
 fn seconds(text: &str) -> Option<i64> {
     if text.bytes().all(|b| b.is_ascii_digit()) {
         text.parse().ok()

@@ -1,10 +1,33 @@
-//! Webhook signatures against values that another implementation computed.
+//! Webhook signatures against values that other implementations computed.
 
 use hap_manifest::WebhookSecret;
-use hap_manifest::webhook::{self, VerifyError};
+use hap_manifest::webhook::{self, VerifyError, message_id};
+use proptest::prelude::*;
 
-/// Computed by Python: `base64(hmac.new(key, id + "." + timestamp + "." + body, sha256).digest())`.
-const VECTORS: [(&str, &str, i64, &[u8], &str); 4] = [
+/// Two as the libraries of Standard Webhooks publish them, which take the secret with and without its prefix. The others
+/// computed by Python: `base64(hmac.new(key, id + "." + timestamp + "." + body, sha256).digest())`.
+const VECTORS: [(&str, &str, i64, &[u8], &str); 7] = [
+    (
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        1_614_265_330,
+        br#"{"test": 2432232314}"#,
+        "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    ),
+    (
+        "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        1_614_265_330,
+        br#"{"test": 2432232314}"#,
+        "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    ),
+    (
+        KEY_32,
+        "hall.motion.x1",
+        1_700_000_000,
+        br#"{"type":"motion"}"#,
+        "v1,YQaGd75TpAVIqUuU3JHa9S8YsmZimJD1mjkqRyLK20w=",
+    ),
     (
         KEY_32,
         "msg-1",
@@ -93,6 +116,109 @@ fn any_secret_and_any_signature_may_match() {
     );
     assert_eq!(verify(&[old], &by_new), Err(VerifyError::NoMatch));
     assert_eq!(verify(&[], &by_new), Err(VerifyError::NoMatch));
+}
+
+/// The header that the libraries of Standard Webhooks test the rotation of secrets with.
+#[test]
+fn the_published_header_of_several_signatures_is_taken() {
+    let (secret, id, timestamp, body, good) = VECTORS[0];
+    let other = "Ceo5qEr07ixe2NLpvHk3FH9bwy/WavXrAFQ/9tdO6mc=";
+    let verify = |header: &str| {
+        let secrets = [secret.parse().unwrap()];
+        webhook::verify(&secrets, id, &timestamp.to_string(), header, body, timestamp)
+    };
+    assert_eq!(
+        verify(&format!("v1,{other} v2,{other} {good} v1,{other}")),
+        Ok(())
+    );
+    assert_eq!(
+        verify(&format!("v1,{other} v2,{other}")),
+        Err(VerifyError::NoMatch)
+    );
+    for broken in ["", "v1,", "v1,dawfeoifkpqwoekfpqoekf", &good[..8]] {
+        assert_eq!(
+            verify(broken),
+            Err(VerifyError::MissingOrBadSignature),
+            "{broken}"
+        );
+    }
+}
+
+#[test]
+fn an_id_may_have_dots_but_no_second_timestamp() {
+    let secret: WebhookSecret = KEY_32.parse().unwrap();
+    let nine = "9".repeat(30);
+    for (id, good) in [
+        ("hall.motion", true),
+        ("17.motion", true),
+        ("a..b.", true),
+        ("größe", true),
+        (&format!("a.{nine}"), true),
+        ("hall.17", false),
+        ("hall.17.motion", false),
+        ("hall.007", false),
+        ("", false),
+    ] {
+        let signature = webhook::sign(&secret, id, NOW, b"x");
+        let secrets = std::slice::from_ref(&secret);
+        let result = webhook::verify(secrets, id, &NOW.to_string(), &signature, b"x", NOW);
+        let expected = if good {
+            Ok(())
+        } else {
+            Err(VerifyError::MissingOrBadId)
+        };
+        assert_eq!(result, expected, "{id}");
+    }
+}
+
+#[test]
+fn any_text_has_a_message_id_that_every_receiver_takes() {
+    let longest = "x".repeat(128);
+    for own in ["e-1", "a:b/c+d=~", &longest] {
+        assert_eq!(message_id(own), own);
+    }
+    assert_eq!(
+        message_id("größe"),
+        "sha256_01OiZxtnr_8JQa5Fblx26TlL1leXdK51QqYYX7mEM4Q"
+    );
+    let too_long = "x".repeat(129);
+    for own in ["", "a.b", "a b", "a\r\nb", "\u{7f}", &too_long] {
+        let id = message_id(own);
+        assert_ne!(id, own);
+        assert_eq!(id.len(), 50, "{id}");
+        assert_eq!(message_id(&id), id);
+    }
+}
+
+proptest! {
+    /// Whatever is signed, no other id, time and body are taken for it.
+    #[test]
+    fn a_signature_is_of_one_message_only(id in "[a-z.0-9]{0,12}", time in 0_i64..3_000, body in "[a-z.0-9]{0,12}") {
+        let secret: WebhookSecret = KEY_32.parse().unwrap();
+        let signature = webhook::sign(&secret, &id, time, body.as_bytes());
+        let signed = format!("{id}.{time}.{body}");
+        let dots: Vec<_> = signed.match_indices('.').map(|(at, _)| at).collect();
+        let mut taken = Vec::new();
+        for (index, first) in dots.iter().enumerate() {
+            for second in &dots[index + 1..] {
+                let (id, stamp) = (&signed[..*first], &signed[first + 1..*second]);
+                let body = &signed.as_bytes()[second + 1..];
+                let now = stamp.parse().unwrap_or_default();
+                let secrets = std::slice::from_ref(&secret);
+                if webhook::verify(secrets, id, stamp, &signature, body, now).is_ok() {
+                    taken.push((id, stamp));
+                }
+            }
+        }
+        prop_assert!(taken.len() <= 1, "{:?}", taken);
+        let own = message_id(&id);
+        let signature = webhook::sign(&secret, &own, time, body.as_bytes());
+        let secrets = std::slice::from_ref(&secret);
+        prop_assert_eq!(
+            webhook::verify(secrets, &own, &time.to_string(), &signature, body.as_bytes(), time),
+            Ok(())
+        );
+    }
 }
 
 #[test]

@@ -18,6 +18,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// The key that signs webhooks: 24 to 64 bytes, written `whsec_` and base64.
 ///
+/// Read with or without that prefix, as other libraries of the scheme do; always written with it.
+///
 /// It is kept out of `Debug` and has neither `Display` nor `Serialize`. The memory is overwritten when it is
 /// dropped.
 ///
@@ -67,14 +69,12 @@ impl std::fmt::Debug for WebhookSecret {
 impl std::str::FromStr for WebhookSecret {
     type Err = ParseError;
 
-    /// Reads `whsec_` and base64. The message of a refusal does not repeat the text.
+    /// Reads base64, usually behind `whsec_`. The message of a refusal does not repeat the text.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let Some(encoded) = text.strip_prefix(PREFIX) else {
-            return Err(ParseError::hidden(WHAT, "it must begin with \"whsec_\""));
-        };
+        let encoded = text.strip_prefix(PREFIX).unwrap_or(text);
         let bytes = BASE64
             .decode(encoded)
-            .map_err(|_| ParseError::hidden(WHAT, "what follows \"whsec_\" must be base64"))?;
+            .map_err(|_| ParseError::hidden(WHAT, "it must be \"whsec_\" and base64"))?;
         Self::from_bytes(&bytes)
     }
 }
@@ -93,8 +93,18 @@ mod tests {
     }
 
     #[test]
+    fn the_prefix_may_be_left_out() {
+        let text = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
+        let secret: WebhookSecret = text.trim_start_matches(PREFIX).parse().unwrap();
+        assert_eq!(secret.expose(), text);
+        // A token in the place of the secret is a mistake.
+        let token = crate::ApiToken::from_bytes(&[1; 32]);
+        assert!(token.expose().parse::<WebhookSecret>().is_err());
+    }
+
+    #[test]
     fn a_refusal_does_not_repeat_the_text() {
-        for text in ["topsecret", "whsec_topsecret", "whsec_!!!"] {
+        for text in ["", "topsecret", "whsec_topsecret", "whsec_!!!", "whsec_whsec_!!!"] {
             let message = text.parse::<WebhookSecret>().unwrap_err().to_string();
             assert!(
                 !message.contains("topsecret") && !message.contains("!!!"),
