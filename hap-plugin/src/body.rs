@@ -1,5 +1,6 @@
 //! Reads request bodies: JSON, of bounded length, within a bounded time.
 
+use std::fmt;
 use std::time::Duration;
 
 use axum::extract::Request;
@@ -8,8 +9,10 @@ use futures_util::StreamExt as _;
 use http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use serde_path_to_error::Segment;
 
-use crate::{Fault, Result};
+use crate::wire::Map;
+use crate::{Fault, Result, redact};
 
 /// Longest time for a body to arrive.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -76,50 +79,83 @@ async fn collect(request: Request, limit: usize) -> Result<Bytes> {
 
 /// Reads JSON into a type. `what` is the code of a refusal for well-formed JSON of the wrong shape.
 pub(crate) fn from_json<T: DeserializeOwned>(body: &[u8], what: &'static str) -> Result<T> {
+    let refusal = |error: serde_json::Error, mismatch: Mismatch| {
+        if error.is_data() {
+            mismatch.into_fault(what)
+        } else {
+            Fault::new(400, "invalid_json", format!("the body is not JSON: {error}"))
+        }
+    };
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        refusal(error.inner(), &path, what)
+        let mismatch = Mismatch::of(&error);
+        refusal(error.into_inner(), mismatch)
     })?;
-    json.end().map_err(|error| refusal(&error, ".", what))?;
+    json.end().map_err(|error| {
+        let mismatch = Mismatch::at_root(&error);
+        refusal(error, mismatch)
+    })?;
     Ok(value)
 }
 
-fn refusal(error: &serde_json::Error, path: &str, what: &'static str) -> Fault {
-    if !error.is_data() {
-        let message = format!("the body is not JSON: {error}");
-        return Fault::new(400, "invalid_json", message);
-    }
-    let reason = without_position(&without_text(&error.to_string()));
-    // The path is "." for the whole body.
-    let message = if path == "." {
-        reason.clone()
-    } else {
-        format!("at `{path}`: {reason}")
-    };
-    Fault::new(422, what, message).with_details(json!({ "path": path, "message": reason }))
+/// Reads an object into a type.
+pub(crate) fn from_object<T: DeserializeOwned>(object: &Map) -> Result<T, Mismatch> {
+    serde_path_to_error::deserialize(object).map_err(|error| Mismatch::of(&error))
 }
 
-/// Serde repeats a text that does not fit; it may be a password, and refusals end up in logs.
-fn without_text(message: &str) -> String {
-    for kind in ["invalid type: string ", "invalid value: string "] {
-        if let (Some(rest), Some(expected)) = (message.strip_prefix(kind), message.rfind(", expected ")) {
-            debug_assert!(rest.starts_with('"'), "serde quotes texts");
-            return format!(
-                "{}{}",
-                kind.trim_end(),
-                message.get(expected..).unwrap_or_default()
-            );
+/// What of well-formed JSON does not fit a type, and where.
+#[derive(Debug)]
+pub(crate) struct Mismatch {
+    /// Such as `scenes[1].room`; `.` for the whole.
+    path: String,
+    /// The key of the outermost object that it is about.
+    pub(crate) key: Option<String>,
+    reason: String,
+}
+
+impl Mismatch {
+    fn of(error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
+        let key = error.path().iter().next().and_then(|segment| match segment {
+            Segment::Map { key } => Some(key.clone()),
+            _ => None,
+        });
+        let whole = Self::at_root(error.inner());
+        Self {
+            path: error.path().to_string(),
+            key: key.or(whole.key),
+            reason: whole.reason,
         }
     }
-    message.to_owned()
+
+    fn at_root(error: &serde_json::Error) -> Self {
+        let reason = redact::without_value(&error.to_string());
+        let unknown = reason.strip_prefix("unknown field `");
+        let unknown = unknown.and_then(|rest| rest.split_once('`'));
+        Self {
+            path: ".".to_owned(),
+            key: unknown.map(|(key, _)| key.to_owned()),
+            reason,
+        }
+    }
+
+    /// Whether all that is wrong is something missing in the outermost object.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.path == "." && self.reason.starts_with("missing field ")
+    }
+
+    pub(crate) fn into_fault(self, what: &'static str) -> Fault {
+        Fault::new(422, what, self.to_string())
+            .with_details(json!({ "path": self.path, "message": self.reason }))
+    }
 }
 
-/// The path says where; a line and column within what a program has written helps nobody.
-fn without_position(message: &str) -> String {
-    match message.rsplit_once(" at line ") {
-        Some((reason, position)) if position.starts_with(|c: char| c.is_ascii_digit()) => reason.to_owned(),
-        _ => message.to_owned(),
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path == "." {
+            f.write_str(&self.reason)
+        } else {
+            write!(f, "at `{}`: {}", self.path, self.reason)
+        }
     }
 }
 
@@ -142,6 +178,27 @@ mod tests {
         let fault = refuse(r#"{"port": "hunter2, expected x"}"#);
         assert_eq!(fault.message(), "at `port`: invalid type: string, expected u16");
         assert_eq!(fault.details().unwrap()["path"], "port");
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Strict {
+        #[expect(dead_code, reason = "only read")]
+        login: Login,
+    }
+
+    #[test]
+    fn a_mismatch_knows_the_outermost_key() {
+        for (object, key, incomplete) in [
+            (json!({"login": {"port": "x"}}), Some("login"), false),
+            (json!({"login": {}}), Some("login"), false),
+            (json!({"log": 1}), Some("log"), false),
+            (json!({}), None, true),
+        ] {
+            let mismatch = from_object::<Strict>(object.as_object().unwrap()).unwrap_err();
+            assert_eq!(mismatch.key.as_deref(), key, "{mismatch}");
+            assert_eq!(mismatch.is_incomplete(), incomplete, "{mismatch}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ Without an argument it serves its API until SIGTERM or SIGINT. Otherwise:
   help          print this
 
 Environment: PLUGIN_ID, PLUGIN_NAME, PLUGIN_VERSION, PORT, PLATFORM_API_URL, HAP_API_TOKEN, HAP_WEBHOOK_SECRET,
-HAP_DATA_DIR (all optional, set by the host), RUST_LOG.
+HAP_DATA_DIR (all optional, set by the host); HAP_CONFIG and HAP_CONFIG_<KEY> (settings); RUST_LOG.
 ";
 
 /// The sub-commands of every plugin's program.

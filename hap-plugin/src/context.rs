@@ -12,9 +12,10 @@ use serde::Serialize;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::{ConfigChanges, Current, Held, typed};
 use crate::origin::Origin;
 use crate::tasks::Tasks;
-use crate::{EmitError, EventClient, Result, Settings};
+use crate::{EmitError, EventClient, Plugin, Result, Settings};
 
 /// Who the plugin is, its events, and the request it is answering. Cloning is cheap.
 #[derive(Clone)]
@@ -28,11 +29,14 @@ pub struct Context {
 struct Request {
     origin: Arc<Origin>,
     deadline: Instant,
+    // What was in force when it began.
+    config: Option<Held>,
 }
 
 struct Shared {
     settings: Settings,
     events: EventClient,
+    config: Arc<Current>,
     shutdown: CancellationToken,
     tasks: Arc<Tasks>,
 }
@@ -42,12 +46,14 @@ impl Context {
     pub(crate) fn new(
         settings: Settings,
         events: EventClient,
+        config: Arc<Current>,
         shutdown: CancellationToken,
         kill: CancellationToken,
     ) -> Self {
         let shared = Shared {
             settings,
             events,
+            config,
             shutdown,
             tasks: Arc::new(Tasks::new(kill)),
         };
@@ -60,7 +66,11 @@ impl Context {
     pub(crate) fn of_request(&self, origin: Arc<Origin>, deadline: Instant) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
-            request: Some(Request { origin, deadline }),
+            request: Some(Request {
+                origin,
+                deadline,
+                config: self.shared.config.get(),
+            }),
         }
     }
 
@@ -104,6 +114,57 @@ impl Context {
     #[must_use]
     pub fn platform_url(&self) -> Option<&str> {
         self.shared.settings.platform.as_ref().map(|url| url.as_str())
+    }
+
+    /// The configuration in force, of the plugin type given: `cx.config::<Self>()?` within its methods.
+    ///
+    /// Within a request it is the one that was in force when the request began, whole and however often it is asked
+    /// for, so that a command never acts by half a change. Outside of one it is the latest. Reading takes no lock.
+    ///
+    /// In [`Plugin::start`] it is what the process begins with, before [`Plugin::configure`] has judged it; in
+    /// `configure` it is still the old one.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// # use hap_plugin::{Context, NoStatus, Plugin, Reply, Result};
+    /// # #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// # #[serde(tag = "command", content = "params", rename_all = "snake_case")]
+    /// # enum Command { Ring }
+    ///
+    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// struct Config {
+    ///     #[serde(default)]
+    ///     volume: u8,
+    /// }
+    ///
+    /// struct Bell;
+    ///
+    /// impl Plugin for Bell {
+    ///     type Config = Config;
+    /// #     type Command = Command;
+    /// #     type Status = NoStatus;
+    ///     async fn command(&self, cx: &Context, _: Command) -> Result<Reply> {
+    ///         let config: Arc<Config> = cx.config::<Self>()?;
+    ///         Ok(Reply::text(format!("rang at {} %", config.volume)))
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Code `not_configured` when the configuration has fields without a default and none came yet; a command that
+    /// passes it on with `?` tells its caller to send one. Code `internal` when the type is not that of the plugin
+    /// that runs.
+    pub fn config<P: Plugin>(&self) -> Result<Arc<P::Config>> {
+        typed(match &self.request {
+            Some(request) => request.config.clone(),
+            None => self.shared.config.get(),
+        })
+    }
+
+    /// Tells a background task when the configuration changes.
+    #[must_use]
+    pub fn config_changes<P: Plugin>(&self) -> ConfigChanges<P::Config> {
+        self.shared.config.changes(self.shared.shutdown.clone())
     }
 
     /// The client that emits events, for tasks that need nothing else of the context.
@@ -226,11 +287,12 @@ impl fmt::Debug for Context {
 #[cfg(test)]
 impl Context {
     pub(crate) fn for_tests() -> Self {
-        let settings = Settings::from_vars(|_| None).unwrap();
+        let settings = Settings::new("test".parse().unwrap());
         let events = EventClient::logging(settings.id.clone());
         Self::new(
             settings,
             events,
+            Arc::new(Current::new()),
             CancellationToken::new(),
             CancellationToken::new(),
         )

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::absent::NoStatus;
+use crate::absent::{NoConfig, NoStatus};
 use crate::{Context, Fault, Health, Reply, Result};
 
 /// Says what a plugin does; everything around it is done by [`run`](crate::run).
@@ -47,8 +47,12 @@ use crate::{Context, Fault, Health, Reply, Result};
     note = "write `impl hap_plugin::Plugin for {Self}` with the types `Config`, `Command` and `Status`; `NoConfig`, `NoCommand` and `NoStatus` stand for what the plugin does not have"
 )]
 pub trait Plugin: Send + Sync + 'static {
-    /// The settings that `POST /config` takes; [`NoConfig`](crate::NoConfig) when there are none.
-    type Config: DeserializeOwned + JsonSchema + Send + 'static;
+    /// The settings that `POST /config` takes; [`NoConfig`] when there are none.
+    ///
+    /// The one in force is at hand as [`Context::config`]. Give fields defaults (`#[serde(default)]`) where there are
+    /// sensible ones, so that the plugin works before anybody has configured it, and hide what is secret in a
+    /// [`Secret`](crate::Secret). A plugin whose settings are not known in advance takes a [`serde_json::Value`].
+    type Config: DeserializeOwned + JsonSchema + Send + Sync + 'static;
 
     /// The commands that `POST /command` takes; [`NoCommand`](crate::NoCommand) when there are none.
     ///
@@ -109,20 +113,26 @@ pub trait Plugin: Send + Sync + 'static {
         )
     }
 
-    /// Takes new settings. A plugin without configuration need not write this.
+    /// Judges new settings, and acts on them where something has to be done at once, such as connecting anew.
+    ///
+    /// When it returns `Ok` they are saved and take effect: [`Context::config`] shows them to every request that
+    /// begins then. The default accepts whatever fits the type.
     ///
     /// Calls never overlap. What was accepted last is kept in the data directory and handed in again at the next
-    /// start, after [`start`](Self::start) and before `/health` turns healthy.
+    /// start, after [`start`](Self::start) and before `/health` turns healthy; so are settings of the environment.
+    /// Defaults alone are not handed in.
     ///
     /// # Errors
-    /// The settings in force must then stay in force. The default refuses with code `config_not_supported`.
+    /// The settings in force must then stay in force.
     fn configure(&self, cx: &Context, config: Self::Config) -> impl Future<Output = Result<()>> + Send {
-        let _ = (cx, config);
-        ready(Err(Fault::rejected(
-            "config_not_supported",
-            "this plugin has no configuration",
-        )
-        .with_status(404)))
+        let _ = cx;
+        let config: Box<dyn Any> = Box::new(config);
+        ready(if config.is::<NoConfig>() {
+            let message = "this plugin has no configuration";
+            Err(Fault::rejected("config_not_supported", message).with_status(404))
+        } else {
+            Ok(())
+        })
     }
 
     /// Says goodbye to devices before the process ends; events may still be emitted.
@@ -138,8 +148,8 @@ pub trait Plugin: Send + Sync + 'static {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::NoCommand;
     use crate::wire::CommandSet;
-    use crate::{NoCommand, NoConfig};
 
     struct Silent;
 

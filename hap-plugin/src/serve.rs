@@ -12,6 +12,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Configuration;
 use crate::listen::listen;
 use crate::service::{Schemas, Service, router};
 use crate::{Plugin, Settings, StartError};
@@ -64,6 +65,8 @@ enum Place {
     Settings,
     Address(SocketAddr),
     Listener(TcpListener),
+    /// The caller has its own server.
+    Nowhere,
 }
 
 impl<P: Plugin> Serve<P> {
@@ -111,6 +114,9 @@ impl<P: Plugin> Serve<P> {
         let close = CancellationToken::new();
         // Dropping this future closes the server.
         let _close_on_drop = close.clone().drop_guard();
+        let Some(listener) = listener else {
+            return Err(StartError::passing("the server has no listener"));
+        };
         let server = tokio::spawn(listen(
             listener,
             router(Arc::clone(&service), token),
@@ -191,17 +197,16 @@ impl<P> fmt::Debug for Serve<P> {
 /// # Errors
 /// As awaiting [`Serve`].
 pub async fn into_router<P: Plugin>(plugin: P, settings: Settings) -> Result<Router, StartError> {
-    let schemas = Schemas::of::<P>()?;
-    if let Some(dir) = settings.data_dir() {
-        check_data_dir(dir).await?;
-    }
-    let token = settings.token.clone();
-    let service = Service::assemble(plugin, settings, schemas).await?;
+    let (service, token, _) = prepare(plugin, Some(settings), Place::Nowhere).await?;
     service.start().await?;
     Ok(router(service, token))
 }
 
-type Prepared<P> = (Arc<Service<P>>, Option<hap_manifest::ApiToken>, TcpListener);
+type Prepared<P> = (
+    Arc<Service<P>>,
+    Option<hap_manifest::ApiToken>,
+    Option<TcpListener>,
+);
 
 /// Checks everything that can be wrong before the plugin's own code runs, and tells it all at once.
 async fn prepare<P: Plugin>(
@@ -209,41 +214,67 @@ async fn prepare<P: Plugin>(
     settings: Option<Settings>,
     place: Place,
 ) -> Result<Prepared<P>, StartError> {
-    let schemas = Schemas::of::<P>();
-    let settings = settings.map_or_else(Settings::from_env, Ok);
-    let (data_dir, listener) = match &settings {
-        Ok(settings) => {
-            let data_dir = match settings.data_dir() {
-                Some(dir) => check_data_dir(dir).await,
-                None => Ok(()),
-            };
-            (data_dir, bind(place, settings).await.map(Some))
+    let mut problems = Problems::default();
+    let schemas = problems.of(Schemas::of::<P>());
+    let settings = problems.of(settings.map_or_else(Settings::from_env, Ok));
+    let (mut config, mut listener) = (None, None);
+    if let Some(settings) = &settings {
+        if let Some(schemas) = &schemas {
+            let mut wrong = Vec::new();
+            let read = Configuration::<P::Config>::read(settings, schemas.config(), &mut wrong);
+            config = problems.of(StartError::unless_empty(wrong, read));
         }
-        Err(_) => (Ok(()), Ok(None)),
+        if let Some(dir) = settings.data_dir() {
+            problems.of(check_data_dir(dir).await);
+        }
+        listener = problems.of(bind(place, settings).await).flatten();
+    }
+    problems.into_result()?;
+    let (Some(schemas), Some(settings), Some(config)) = (schemas, settings, config) else {
+        return Err(StartError::lasting("the plugin could not be put together"));
     };
-    match (schemas, settings, data_dir, listener) {
-        (Ok(schemas), Ok(settings), Ok(()), Ok(Some(listener))) => {
-            announce(&settings, &listener);
-            let token = settings.token.clone();
-            let service = Service::assemble(plugin, settings, schemas).await?;
-            Ok((service, token, listener))
+    if let Some(listener) = &listener {
+        announce(&settings, listener);
+    }
+    let token = settings.token.clone();
+    let service = Service::assemble(plugin, settings, schemas, config).await?;
+    Ok((service, token, listener))
+}
+
+/// What several steps found wrong.
+#[derive(Default)]
+struct Problems(Option<StartError>);
+
+impl Problems {
+    /// What a step made; or takes in why it did not.
+    fn of<T>(&mut self, step: Result<T, StartError>) -> Option<T> {
+        match step {
+            Ok(made) => Some(made),
+            Err(error) => {
+                self.0 = Some(match self.0.take() {
+                    Some(before) => before.merge(error),
+                    None => error,
+                });
+                None
+            }
         }
-        (schemas, settings, data_dir, listener) => {
-            let errors = [schemas.err(), settings.err(), data_dir.err(), listener.err()];
-            let error = errors.into_iter().flatten().reduce(StartError::merge);
-            Err(error.unwrap_or_else(|| StartError::passing("the server has no listener")))
-        }
+    }
+
+    fn into_result(self) -> Result<(), StartError> {
+        self.0.map_or(Ok(()), Err)
     }
 }
 
-async fn bind(place: Place, settings: &Settings) -> Result<TcpListener, StartError> {
+async fn bind(place: Place, settings: &Settings) -> Result<Option<TcpListener>, StartError> {
     let address = match place {
-        Place::Listener(listener) => return Ok(listener),
+        Place::Listener(listener) => return Ok(Some(listener)),
+        Place::Nowhere => return Ok(None),
         Place::Address(address) => address,
         Place::Settings => (Ipv4Addr::UNSPECIFIED, settings.port()).into(),
     };
     TcpListener::bind(address)
         .await
+        .map(Some)
         .map_err(|error| match error.kind() {
             // The last instance may not be quite gone.
             io::ErrorKind::AddrInUse => StartError::passing(format!(

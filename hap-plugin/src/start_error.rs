@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::Fault;
+
 /// Says why a plugin did not start: all that is wrong at once, one problem a line.
 ///
 /// The type is opaque; [`exit_code`](Self::exit_code) tells what a process should end with.
@@ -25,6 +27,15 @@ impl StartError {
         Self {
             problems: vec![problem.into()],
             lasting: false,
+        }
+    }
+
+    /// A problem that comes from the plugin's own code, whose refusals say that trying again is pointless.
+    pub(crate) fn of_fault(fault: &Fault, problem: String) -> Self {
+        if (400..500).contains(&fault.status()) {
+            Self::lasting(problem)
+        } else {
+            Self::passing(problem)
         }
     }
 

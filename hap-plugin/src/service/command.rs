@@ -17,7 +17,7 @@ use crate::guard::{bounded, timed_out};
 use crate::metrics::Outcome;
 use crate::origin::Origin;
 use crate::refusal::Refusal;
-use crate::{Fault, Plugin, Reply, Result};
+use crate::{Fault, Plugin, Reply, Result, redact};
 
 pub(super) async fn answer<P: Plugin>(
     State(service): State<Arc<Service<P>>>,
@@ -124,12 +124,15 @@ fn undecodable(error: DecodeError) -> Fault {
             path,
             message,
             ..
-        } => Fault::new(
-            422,
-            "invalid_params",
-            format!("bad parameters of command {command:?} at `{path}`: {message}"),
-        )
-        .with_details(json!({ "command": command, "path": path, "message": message })),
+        } => {
+            let message = redact::without_value(&message);
+            Fault::new(
+                422,
+                "invalid_params",
+                format!("bad parameters of command {command:?} at `{path}`: {message}"),
+            )
+            .with_details(json!({ "command": command, "path": path, "message": message }))
+        }
         error => Fault::new(422, "invalid_command", error.to_string()),
     }
 }

@@ -10,12 +10,12 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::Service;
-use crate::body::{from_json, read_json_body};
-use crate::config_file::ConfigFile;
+use crate::body::read_json_body;
+use crate::config::{Candidate, ConfigFile};
 use crate::guard::bounded;
 use crate::origin::Origin;
 use crate::refusal::Refusal;
-use crate::{Context, Fault, Plugin, Result};
+use crate::{Context, Fault, Plugin, Result, StartError};
 
 pub(super) async fn answer<P: Plugin>(
     State(service): State<Arc<Service<P>>>,
@@ -26,7 +26,7 @@ pub(super) async fn answer<P: Plugin>(
     let token = service.tasks.token();
     service.lifecycle.check_ready()?;
     let body = read_json_body(request, service.limits.body_bytes).await?;
-    let config: P::Config = from_json(&body, "invalid_config")?;
+    let candidate = service.config.candidate(&body)?;
     service.lifecycle.check_ready()?;
     let slot = Service::<P>::slot(&service.config_slots, "configurations")?;
 
@@ -35,7 +35,7 @@ pub(super) async fn answer<P: Plugin>(
     let apply = async move {
         let deadline = origin.deadline(worker.limits.command_timeout);
         let cx = worker.cx.of_request(origin, deadline);
-        let result = worker.apply(config, body, &cx, deadline).await;
+        let result = worker.apply(candidate, body, &cx, deadline).await;
         let result = result.map_err(Fault::into_logged);
         drop(slot);
         match &result {
@@ -53,13 +53,20 @@ pub(super) async fn answer<P: Plugin>(
 }
 
 impl<P: Plugin> Service<P> {
-    async fn apply(&self, config: P::Config, body: Bytes, cx: &Context, deadline: Instant) -> Result<()> {
+    async fn apply(
+        &self,
+        candidate: Candidate<P::Config>,
+        body: Bytes,
+        cx: &Context,
+        deadline: Instant,
+    ) -> Result<()> {
         let _turn = self.config_turn.acquire().await?;
-        let staged = match &self.config_file {
+        let staged = match self.config.file() {
             Some(file) => Some(file.stage(body.into()).await.map_err(not_saved)?),
             None => None,
         };
-        let ended = bounded(deadline, &self.kill, self.plugin.configure(cx, config))
+        let (given, held) = candidate.split();
+        let ended = bounded(deadline, &self.kill, self.plugin.configure(cx, given))
             .await
             .into_result();
         match (ended, staged) {
@@ -74,38 +81,101 @@ impl<P: Plugin> Service<P> {
                 return Err(fault);
             }
         }
+        // Only what is on disk is in force: the plugin does not act by settings that the next start does not know.
+        self.config.put_in_force(Some(held));
         self.lifecycle.set_complaint(None);
         Ok(())
     }
 
-    /// Hands the saved configuration to the plugin. If that fails the plugin runs without it and says so.
-    pub(super) async fn restore_config(&self) {
-        let Some(file) = &self.config_file else { return };
-        match self.restore(file).await {
-            Ok(false) => {}
-            Ok(true) => tracing::info!("the saved configuration is in force again"),
+    /// Puts in force what the plugin begins with, as far as the type can judge it, so that its start can read it.
+    ///
+    /// Returns the saved configuration, if it fits the type.
+    pub(super) async fn load_config(&self) -> Option<Vec<u8>> {
+        if !Self::has_config() {
+            return None;
+        }
+        self.fall_back();
+        let saved = match self.config.file()?.load().await {
+            Ok(saved) => saved?,
+            Err(error) => {
+                self.complain(&error.into());
+                return None;
+            }
+        };
+        match self.config.candidate(&saved) {
+            Ok(candidate) => {
+                self.config.put_in_force(Some(candidate.split().1));
+                Some(saved)
+            }
             Err(fault) => {
-                tracing::error!(
-                    code = fault.code(),
-                    "the saved configuration is not in force: {}",
-                    fault.report()
-                );
-                let complaint = format!("the saved configuration is not in force: {}", fault.message());
-                self.lifecycle.set_complaint(Some(complaint));
+                self.complain(&fault);
+                None
             }
         }
     }
 
-    async fn restore(&self, file: &ConfigFile) -> Result<bool> {
-        let Some(content) = file.load().await? else {
-            return Ok(false);
+    /// Hands the plugin what it begins with: the saved configuration, or that of the environment.
+    ///
+    /// If the plugin refuses the saved one it runs without it and says so; what the environment says has to fit.
+    pub(super) async fn begin_config(&self, saved: Option<Vec<u8>>) -> Result<(), StartError> {
+        if let Some(saved) = saved {
+            let ended = match self.config.candidate(&saved) {
+                Ok(candidate) => self.configure_at_start(candidate.split().0).await,
+                Err(fault) => Err(fault),
+            };
+            match ended {
+                Ok(()) => {
+                    tracing::info!("the saved configuration is in force again");
+                    return Ok(());
+                }
+                Err(fault) => {
+                    self.complain(&fault);
+                    self.fall_back();
+                }
+            }
+        }
+        let (Some(variables), Ok(candidate)) = (self.config.variables(), self.config.without_request())
+        else {
+            return Ok(());
         };
-        let config = from_json(&content, "invalid_config")?;
+        self.configure_at_start(candidate.split().0)
+            .await
+            .map_err(|fault| {
+                let problem = format!(
+                    "{variables}: the plugin refuses this configuration: {}",
+                    fault.report()
+                );
+                StartError::of_fault(&fault, problem)
+            })
+    }
+
+    async fn configure_at_start(&self, given: P::Config) -> Result<()> {
         let _turn = self.config_turn.acquire().await?;
-        let configure = self.plugin.configure(&self.cx, config);
         let deadline = Instant::now() + self.limits.command_timeout;
-        bounded(deadline, &self.kill, configure).await.into_result()?;
-        Ok(true)
+        bounded(deadline, &self.kill, self.plugin.configure(&self.cx, given))
+            .await
+            .into_result()
+    }
+
+    /// Puts in force what holds when nobody has sent a configuration.
+    fn fall_back(&self) {
+        match self.config.without_request() {
+            Ok(candidate) => self.config.put_in_force(Some(candidate.split().1)),
+            Err(mismatch) => {
+                tracing::info!("there is no configuration yet ({mismatch}); POST /config brings one");
+                self.config.put_in_force(None);
+            }
+        }
+    }
+
+    fn complain(&self, fault: &Fault) {
+        tracing::error!(
+            code = fault.code(),
+            "the saved configuration is not in force: {}",
+            fault.report()
+        );
+        let complaint = format!("the saved configuration is not in force: {}", fault.message());
+        self.lifecycle.set_complaint(Some(complaint));
     }
 }
 

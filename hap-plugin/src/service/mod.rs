@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::absent::{NoConfig, NoStatus};
-use crate::config_file::ConfigFile;
+use crate::config::Configuration;
 use crate::events::{self, Delivery};
 use crate::guard::caught;
 use crate::lifecycle::{Lifecycle, Phase};
@@ -39,7 +39,7 @@ const STATUS_SLOTS: usize = 16;
 /// Configurations that may wait for their turn.
 const CONFIG_SLOTS: usize = 8;
 
-pub(crate) struct Service<P> {
+pub(crate) struct Service<P: Plugin> {
     plugin: P,
     cx: Context,
     limits: Limits,
@@ -47,7 +47,7 @@ pub(crate) struct Service<P> {
     metrics: Arc<Metrics>,
     commands: CommandSet,
     describe: Bytes,
-    config_file: Option<ConfigFile>,
+    config: Configuration<P::Config>,
     command_slots: Arc<Semaphore>,
     status_slots: Arc<Semaphore>,
     config_slots: Arc<Semaphore>,
@@ -79,6 +79,11 @@ impl Schemas {
         })
     }
 
+    /// The schema of the configuration; null where there is none.
+    pub(crate) fn config(&self) -> &Value {
+        &self.config
+    }
+
     pub(crate) fn describe(&self, settings: &Settings) -> Describe {
         Describe::new(settings.id.as_str(), settings.version.as_str())
             .with_commands(self.commands.schema().clone())
@@ -101,6 +106,7 @@ impl<P: Plugin> Service<P> {
         plugin: P,
         settings: Settings,
         schemas: Schemas,
+        config: Configuration<P::Config>,
     ) -> Result<Arc<Self>, StartError> {
         let metrics = Arc::new(Metrics::default());
         let (events, delivery) = events::start(&settings, &metrics).await.map_err(|error| {
@@ -121,33 +127,39 @@ impl<P: Plugin> Service<P> {
             metrics,
             commands: schemas.commands,
             describe: describe.into(),
-            config_file: settings.data_dir().map(ConfigFile::new),
+            cx: Context::new(
+                settings,
+                events,
+                Arc::clone(config.current()),
+                shutdown.clone(),
+                kill.clone(),
+            ),
+            config,
             command_slots: Arc::new(Semaphore::new(limits.concurrent_commands)),
             status_slots: Arc::new(Semaphore::new(STATUS_SLOTS)),
             config_slots: Arc::new(Semaphore::new(CONFIG_SLOTS)),
             config_turn: Semaphore::new(1),
             tasks: TaskTracker::new(),
-            cx: Context::new(settings, events, shutdown.clone(), kill.clone()),
             shutdown,
             kill,
             delivery: Mutex::new(Some(delivery)),
         }))
     }
 
+    fn has_config() -> bool {
+        !Configuration::<P::Config>::is_none()
+    }
+
     /// Starts the plugin, hands it its last configuration, and opens the door.
     pub(crate) async fn start(&self) -> Result<(), StartError> {
+        let saved = self.load_config().await;
         caught(self.plugin.start(self.cx.clone()))
             .await
             .map_err(|fault| {
                 let problem = format!("the plugin failed to start: {}", fault.report());
-                // A fault the author wrote says that trying again is pointless.
-                if (400..500).contains(&fault.status()) {
-                    StartError::lasting(problem)
-                } else {
-                    StartError::passing(problem)
-                }
+                StartError::of_fault(&fault, problem)
             })?;
-        self.restore_config().await;
+        self.begin_config(saved).await?;
         self.lifecycle.advance(Phase::Ready);
         Ok(())
     }
@@ -208,7 +220,7 @@ impl<P: Plugin> Service<P> {
     }
 }
 
-impl<P> Drop for Service<P> {
+impl<P: Plugin> Drop for Service<P> {
     fn drop(&mut self) {
         self.shutdown.cancel();
         self.kill.cancel();

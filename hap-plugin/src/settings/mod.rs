@@ -12,6 +12,7 @@ use hap_manifest::{ApiToken, PluginId, WebhookSecret};
 pub(crate) use platform::PlatformUrl;
 
 use crate::StartError;
+use crate::config::ConfigVariables;
 
 /// Who the plugin is, where its platform is, and how much it takes on.
 ///
@@ -28,6 +29,11 @@ use crate::StartError;
 /// | `HAP_API_TOKEN` | token that callers must show | every caller is accepted |
 /// | `HAP_WEBHOOK_SECRET` | key that signs events | the token authenticates them |
 /// | `HAP_DATA_DIR` | writable directory that outlives the process | configuration and events are not kept |
+/// | `HAP_CONFIG` | settings of the plugin, a JSON object as for `POST /config` | the type's defaults |
+/// | `HAP_CONFIG_<KEY>` | one setting: a text as it is, anything else as JSON; goes before `HAP_CONFIG` | |
+///
+/// What `POST /config` brings goes before the settings of the environment, key by key. `HAP_CONFIG_POLL_INTERVAL` is
+/// the setting `poll_interval`, `pollInterval` or `poll-interval`, whichever the plugin has.
 ///
 /// ```
 /// use std::time::Duration;
@@ -48,6 +54,7 @@ pub struct Settings {
     pub(crate) token: Option<ApiToken>,
     pub(crate) webhook_secret: Option<WebhookSecret>,
     pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) config: ConfigVariables,
     pub(crate) limits: Limits,
 }
 
@@ -88,6 +95,7 @@ impl Settings {
             token: None,
             webhook_secret: None,
             data_dir: None,
+            config: ConfigVariables::default(),
             limits: Limits::default(),
         }
     }
@@ -97,15 +105,28 @@ impl Settings {
     /// # Errors
     /// Lists every variable whose value cannot be used, with the value unless it is a secret, and the remedy.
     pub fn from_env() -> Result<Self, StartError> {
-        Self::from_vars(|name| std::env::var_os(name))
+        Self::from_vars(std::env::vars_os())
     }
 
-    /// Reads variables from a lookup, as [`from_env`](Self::from_env) does from the environment.
+    /// Reads these variables, as [`from_env`](Self::from_env) does those of the process.
+    ///
+    /// ```
+    /// let settings = hap_plugin::Settings::from_vars([("PLUGIN_ID", "lamp"), ("PORT", "9000")])?;
+    /// assert_eq!(settings.port(), 9000);
+    /// # Ok::<(), hap_plugin::StartError>(())
+    /// ```
     ///
     /// # Errors
     /// As [`from_env`](Self::from_env).
-    pub fn from_vars(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, StartError> {
-        reader::read(&lookup)
+    pub fn from_vars<N, V>(variables: impl IntoIterator<Item = (N, V)>) -> Result<Self, StartError>
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        let variables = variables
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        reader::read(&variables.collect())
     }
 
     /// The plugin's id.
@@ -187,6 +208,14 @@ impl Settings {
             data_dir: Some(dir.into()),
             ..self
         }
+    }
+
+    /// The same settings with this configuration below what `POST /config` brings, as `HAP_CONFIG` has it: a JSON
+    /// object whose keys go before the type's defaults.
+    #[must_use]
+    pub fn with_config(mut self, config: &serde_json::Value) -> Self {
+        self.config.set_whole(config.to_string());
+        self
     }
 
     /// The same settings with this deadline for commands, status and configuration; 30 s by default, at most a day.

@@ -1,7 +1,8 @@
 //! Reads [`Settings`] from variables, collecting every problem.
 
 use std::cell::RefCell;
-use std::ffi::OsString;
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -9,10 +10,11 @@ use hap_manifest::{ParseError, PluginId, env};
 
 use super::{PlatformUrl, Settings};
 use crate::StartError;
+use crate::config::ConfigVariables;
 
-pub(super) fn read(lookup: &dyn Fn(&str) -> Option<OsString>) -> Result<Settings, StartError> {
+pub(super) fn read(environment: &HashMap<OsString, OsString>) -> Result<Settings, StartError> {
     let vars = Vars {
-        lookup,
+        environment,
         problems: RefCell::default(),
     };
 
@@ -43,19 +45,22 @@ pub(super) fn read(lookup: &dyn Fn(&str) -> Option<OsString>) -> Result<Settings
         "set the path of a volume or unset it",
     );
 
+    // What they mean depends on the plugin.
+    settings.config = ConfigVariables::of(environment.iter());
+
     StartError::unless_empty(vars.problems.into_inner(), settings)
 }
 
 struct Vars<'a> {
-    lookup: &'a dyn Fn(&str) -> Option<OsString>,
+    environment: &'a HashMap<OsString, OsString>,
     problems: RefCell<Vec<String>>,
 }
 
 impl Vars<'_> {
     /// The variable's text. An empty one counts as absent: it is what a template without a value leaves behind.
     fn text(&self, name: &str) -> Option<String> {
-        let value = (self.lookup)(name)?;
-        match value.into_string() {
+        let value = self.environment.get(OsStr::new(name))?;
+        match value.clone().into_string() {
             Ok(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
             Err(raw) => {
                 self.problem(format!(
@@ -89,7 +94,7 @@ impl Vars<'_> {
 
     /// A secret. An empty one is a problem: taking it for absent would leave the door open.
     fn secret<T: FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Option<T> {
-        let text = match (self.lookup)(name)?.into_string() {
+        let text = match self.environment.get(OsStr::new(name))?.clone().into_string() {
             Ok(text) if !text.is_empty() => text,
             Ok(_) => {
                 self.problem(format!(
@@ -157,11 +162,7 @@ mod tests {
     use super::*;
 
     fn read_from(vars: &[(&str, &str)]) -> Result<Settings, StartError> {
-        read(&|name| {
-            vars.iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| OsString::from(value))
-        })
+        Settings::from_vars(vars.iter().copied())
     }
 
     #[test]

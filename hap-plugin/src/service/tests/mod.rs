@@ -5,6 +5,7 @@ mod config;
 mod describe;
 mod gate;
 mod health;
+mod layers;
 mod stop;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,6 +22,7 @@ use tokio::sync::Notify;
 use tower::ServiceExt as _;
 
 use super::{Schemas, Service, router};
+use crate::config::Configuration;
 use crate::{Context, Fault, Health, Plugin, Reply, Result, Settings};
 
 /// A plugin that does whatever a test needs.
@@ -166,7 +168,12 @@ impl Running {
         let lamp = Lamp::default();
         let token = settings.token.clone();
         let schemas = Schemas::of::<Lamp>().unwrap();
-        let service = Service::assemble(lamp.clone(), settings, schemas).await.unwrap();
+        let mut problems = Vec::new();
+        let config = Configuration::read(&settings, schemas.config(), &mut problems);
+        assert!(problems.is_empty(), "{problems:?}");
+        let service = Service::assemble(lamp.clone(), settings, schemas, config)
+            .await
+            .unwrap();
         let router = router(Arc::clone(&service), token);
         Self {
             lamp,
