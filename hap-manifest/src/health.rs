@@ -152,33 +152,44 @@ impl HealthCheck {
         }
     }
 
+    pub(crate) fn checked_interval(interval: HumanDuration) -> Result<HumanDuration, ParseError> {
+        if interval < HumanDuration::from_secs(1) {
+            return Err(
+                ParseError::new("health check interval", interval, "it must be at least 1s")
+                    .with_help("write for example \"10s\""),
+            );
+        }
+        Ok(interval)
+    }
+
+    pub(crate) fn checked_timeout(timeout: HumanDuration) -> Result<HumanDuration, ParseError> {
+        if timeout == HumanDuration::default() {
+            return Err(
+                ParseError::new("health check timeout", timeout, "it must be more than 0")
+                    .with_help("write for example \"3s\""),
+            );
+        }
+        Ok(timeout)
+    }
+
+    pub(crate) fn checked_retries(retries: i128) -> Result<u32, ParseError> {
+        u32::try_from(retries)
+            .ok()
+            .filter(|retries| (1..=Self::MAX_RETRIES).contains(retries))
+            .ok_or_else(|| {
+                ParseError::new("health check retries", retries, "it must be from 1 to 100")
+                    .with_help("3 is the default")
+            })
+    }
+
     pub(crate) fn checked(self) -> Result<Self, ParseError> {
-        let refuse =
-            |what, found: &dyn std::fmt::Display, rule: String| Err(ParseError::new(what, found, rule));
-        if self.interval < HumanDuration::from_secs(1) {
-            return refuse(
-                "health check interval",
-                &self.interval,
-                "it must be at least 1s".to_owned(),
-            );
-        }
-        if self.timeout == HumanDuration::default() {
-            return refuse(
-                "health check timeout",
-                &self.timeout,
-                "it must be more than 0".to_owned(),
-            );
-        }
+        Self::checked_interval(self.interval)?;
+        Self::checked_timeout(self.timeout)?;
+        Self::checked_retries(self.retries.into())?;
         if self.timeout >= self.interval {
-            let rule = format!("it must be shorter than the interval, {}", self.interval);
-            return refuse("health check timeout", &self.timeout, rule);
-        }
-        if !(1..=Self::MAX_RETRIES).contains(&self.retries) {
-            return refuse(
-                "health check retries",
-                &self.retries,
-                "it must be from 1 to 100".to_owned(),
-            );
+            let rule = format_args!("it must be shorter than the interval, {}", self.interval);
+            return Err(ParseError::new("health check timeout", self.timeout, rule)
+                .with_help("write a shorter timeout or a longer interval"));
         }
         Ok(self)
     }

@@ -34,6 +34,8 @@ pub enum IssueCode {
     EndpointCollision,
     /// A plugin that waits for itself.
     SelfDependency,
+    /// A version range that no version is in.
+    EmptyRange,
     /// A secret that the configuration does not have.
     UnknownSecret,
     /// Times of the health check that contradict each other.
@@ -67,6 +69,7 @@ impl IssueCode {
             Self::OverlappingPaths => "overlapping_paths",
             Self::EndpointCollision => "endpoint_collision",
             Self::SelfDependency => "self_dependency",
+            Self::EmptyRange => "empty_range",
             Self::UnknownSecret => "unknown_secret",
             Self::HealthTiming => "health_timing",
             Self::InvalidSchema => "invalid_schema",

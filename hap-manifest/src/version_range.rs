@@ -1,22 +1,90 @@
-//! Version ranges that some version satisfies.
+//! Version ranges, and whether there is a version in them.
 
-use semver::{BuildMetadata, Comparator, Prerelease, Version, VersionReq};
+use semver::{BuildMetadata, Comparator, Op, Prerelease, Version, VersionReq};
 
 use crate::ParseError;
 use crate::error::quoted;
 
-/// Reads a range, and refuses one that no version is in: nothing that needs it would ever start.
+/// Reads a range.
 pub(crate) fn parse(text: &str) -> Result<VersionReq, ParseError> {
-    let range: VersionReq = text.parse().map_err(|error: semver::Error| {
+    text.parse().map_err(|error: semver::Error| {
         ParseError::new("version range", quoted(text), error).with_help("write for example \"^1.2\"")
-    })?;
-    if witness(&range).is_none() {
-        return Err(
-            ParseError::new("version range", quoted(text), "no version satisfies it")
-                .with_help("all its parts have to hold at once; write for example \"^1.2\" or \">=1.2, <3\""),
-        );
+    })
+}
+
+/// Why no version is in a range, and what to write instead.
+#[derive(Debug)]
+pub(crate) struct Conflict {
+    pub(crate) message: String,
+    pub(crate) help: String,
+}
+
+/// What is wrong with a range that no version is in; `None` where there is one.
+pub(crate) fn conflict(range: &VersionReq) -> Option<Conflict> {
+    if witness(range).is_some() {
+        return None;
     }
-    Ok(range)
+    let nothing = format!("no version is in the range {}", quoted(&range.to_string()));
+    let example = "all its parts hold at once; write for example \"^1.2\" or \">=1.2, <3\"".to_owned();
+    let parts = &range.comparators;
+    if let Some(part) = parts.iter().find(|part| is_empty([part])) {
+        let message = if parts.len() == 1 {
+            nothing
+        } else {
+            format!("{nothing}: none is in \"{part}\" alone")
+        };
+        return Some(Conflict {
+            message,
+            help: example,
+        });
+    }
+    let pairs = parts
+        .iter()
+        .enumerate()
+        .flat_map(|(index, first)| parts.iter().skip(index + 1).map(move |second| (first, second)));
+    Some(
+        match pairs
+            .into_iter()
+            .find(|(first, second)| is_empty([first, second]))
+        {
+            Some((first, second)) => Conflict {
+                message: if parts.len() == 2 {
+                    nothing
+                } else {
+                    format!("{nothing}: \"{first}\" and \"{second}\" have none in common")
+                },
+                help: exchanged(first, second).map_or(example, |range| format!("did you mean \"{range}\"?")),
+            },
+            None => Conflict {
+                message: nothing,
+                help: example,
+            },
+        },
+    )
+}
+
+fn is_empty<const N: usize>(parts: [&Comparator; N]) -> bool {
+    let comparators = parts.into_iter().cloned().collect();
+    witness(&VersionReq { comparators }).is_none()
+}
+
+/// The range between two bounds that were meant the other way round.
+fn exchanged(first: &Comparator, second: &Comparator) -> Option<VersionReq> {
+    let is_lower = |part: &Comparator| matches!(part.op, Op::Greater | Op::GreaterEq);
+    let is_upper = |part: &Comparator| matches!(part.op, Op::Less | Op::LessEq);
+    let (lower, upper) = match (first, second) {
+        (lower, upper) if is_lower(lower) && is_upper(upper) => (lower, upper),
+        (upper, lower) if is_lower(lower) && is_upper(upper) => (lower, upper),
+        _ => return None,
+    };
+    let with = |op, of: &Comparator| Comparator { op, ..of.clone() };
+    // `>1, <2` is empty too: what is more than 1 begins with 2.0.0.
+    [lower.op, Op::GreaterEq].into_iter().find_map(|op| {
+        let range = VersionReq {
+            comparators: vec![with(op, upper), with(upper.op, lower)],
+        };
+        witness(&range).map(|_| range)
+    })
 }
 
 /// A version in the range, if there is one.
@@ -58,12 +126,14 @@ fn candidates(of: &Comparator) -> Vec<Version> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
 
     use super::*;
 
     #[test]
-    fn ranges_that_nothing_satisfies_are_refused() {
+    fn ranges_that_nothing_satisfies_are_found() {
         for text in [
             ">2, <1",
             ">1.0.0, <1.0.0",
@@ -77,16 +147,12 @@ mod tests {
             ">1.0.0-beta, <1.0.0-beta",
             ">18446744073709551615",
         ] {
-            let error = parse(text).unwrap_err();
-            assert_eq!(
-                error.message(),
-                format!("invalid version range {text:?}: no version satisfies it")
-            );
+            assert!(conflict(&parse(text).unwrap()).is_some(), "{text}");
         }
     }
 
     #[test]
-    fn ranges_that_something_satisfies_are_read() {
+    fn ranges_that_something_satisfies_are_let_pass() {
         for text in [
             "*",
             "^0.0.0",
@@ -100,7 +166,39 @@ mod tests {
             ">=1, <2, >1.5",
             "^1.2.3-rc.1",
         ] {
-            parse(text).unwrap_or_else(|error| panic!("{error}"));
+            assert!(conflict(&parse(text).unwrap()).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_parts_that_contradict_each_other_are_named() {
+        let example = "all its parts hold at once; write for example \"^1.2\" or \">=1.2, <3\"";
+        for (text, message, help) in [
+            (
+                ">2, <1",
+                "no version is in the range \">2, <1\"",
+                "did you mean \">=1, <2\"?",
+            ),
+            (
+                "<=1.0.0, >=1.0.1, ^1",
+                "no version is in the range \"<=1.0.0, >=1.0.1, ^1\": \"<=1.0.0\" and \">=1.0.1\" have none in common",
+                "did you mean \">=1.0.0, <=1.0.1\"?",
+            ),
+            // The other way round there is nothing between them either.
+            (">1, <1", "no version is in the range \">1, <1\"", example),
+            ("^1, ^2", "no version is in the range \"^1, ^2\"", example),
+            ("<0.0.0", "no version is in the range \"<0.0.0\"", example),
+            (
+                "^1, <0",
+                "no version is in the range \"^1, <0\": none is in \"<0\" alone",
+                example,
+            ),
+        ] {
+            let conflict = conflict(&parse(text).unwrap()).unwrap();
+            assert_eq!(
+                (conflict.message.as_str(), conflict.help.as_str()),
+                (message, help)
+            );
         }
     }
 
@@ -135,13 +233,31 @@ mod tests {
         proptest::collection::vec(part, 1..4).prop_map(|parts| parts.join(", ").parse().unwrap())
     }
 
+    /// Every version that the ranges above can tell apart.
+    fn versions() -> Vec<Version> {
+        let numbers = (0..4_u64).flat_map(|major| (0..4_u64).map(move |minor| (major, minor)));
+        let numbers = numbers.flat_map(|(major, minor)| (0..4_u64).map(move |patch| (major, minor, patch)));
+        numbers
+            .flat_map(|(major, minor, patch)| {
+                ["", "0", "0.0", "a", "a.0", "a.0.0", "b", "b.0"].map(|pre| Version {
+                    pre: Prerelease::new(pre).unwrap(),
+                    ..Version::new(major, minor, patch)
+                })
+            })
+            .collect()
+    }
+
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
 
         #[test]
-        fn a_range_that_some_version_is_in_has_a_witness(range in range(), version in version()) {
-            if range.matches(&version) {
-                prop_assert!(witness(&range).is_some(), "{range} has {version}");
+        fn a_conflict_is_told_exactly_for_what_is_empty(range in range()) {
+            static VERSIONS: LazyLock<Vec<Version>> = LazyLock::new(versions);
+            let some = VERSIONS.iter().find(|version| range.matches(version));
+            match conflict(&range) {
+                Some(conflict) => prop_assert!(some.is_none(), "{conflict:?}, but {some:?}"),
+                // What the ranges name lies below 3, so that versions up to 3 tell them apart.
+                None => prop_assert!(some.is_some(), "{range}"),
             }
         }
     }

@@ -149,7 +149,9 @@ fn values_that_break_the_rule_of_their_field() {
     );
     check(
         &json!({"health_check": {"retries": 0}}),
-        &["error[health_timing] /health_check: invalid health check retries 0: it must be from 1 to 100"],
+        &[
+            "error[invalid_value] /health_check/retries: invalid health check retries 0: it must be from 1 to 100; 3 is the default",
+        ],
     );
 }
 
@@ -216,6 +218,22 @@ fn mounts_that_get_in_each_others_way() {
             )],
         );
     }
+    for path in ["/etc/hosts", "/etc/resolv.conf", "/etc/hostname/x"] {
+        check(
+            &json!({"volumes": [path]}),
+            &[&format!(
+                "error[reserved_path] /volumes/0: nothing can be mounted at {path}: the engine puts a file of its own there; choose another directory, such as \"/data\""
+            )],
+        );
+    }
+    check(
+        &json!({"volumes": ["/usr"], "tmpfs": ["/lib"]}),
+        &[
+            "error[reserved_path] /tmpfs/0: nothing can be mounted at /lib: the image has its programs there, and they would be hidden; choose another directory, such as \"/data\"",
+            "error[reserved_path] /volumes/0: nothing can be mounted at /usr: the image has its programs there, and a volume would keep those of the first version; choose another directory, such as \"/data\"",
+        ],
+    );
+    check(&json!({"volumes": ["/etc", "/usr/share/light"]}), &[]);
     check(
         &json!({"volumes": ["/tmp/x"]}),
         &[
@@ -280,6 +298,19 @@ fn endpoints_that_collide() {
             "error[endpoint_collision] /status_endpoint: /describe is the path of another call of the protocol; choose another path",
         ],
     );
+    for key in [
+        "command_endpoint",
+        "config_endpoint",
+        "health_check_path",
+        "status_endpoint",
+    ] {
+        check(
+            &json!({key: "/metrics/"}),
+            &[&format!(
+                "error[endpoint_collision] /{key}: /metrics/ is the path of another call of the protocol; choose another path"
+            )],
+        );
+    }
     // One path for two methods is one object in many a framework.
     check(
         &json!({"status_endpoint": "/api", "command_endpoint": "/api"}),
@@ -310,6 +341,18 @@ fn dependencies_that_never_end() {
 }
 
 #[test]
+fn version_ranges_that_nothing_is_in() {
+    check(
+        &json!({"platform": ">2, <1", "depends_on": ["a", {"id": "b", "version": "^1, ^2"}]}),
+        &[
+            "error[empty_range] /depends_on/1/version: no version is in the range \"^1, ^2\"; all its parts hold at once; write for example \"^1.2\" or \">=1.2, <3\"",
+            "error[empty_range] /platform: no version is in the range \">2, <1\"; did you mean \">=1, <2\"?",
+        ],
+    );
+    check(&json!({"platform": ">1.0.0-alpha, <1.0.0"}), &[]);
+}
+
+#[test]
 fn secrets_that_the_configuration_lacks() {
     let schema = json!({"type": "object", "properties": {"password": {}, "topic": {}}});
     check(
@@ -326,6 +369,15 @@ fn secrets_that_the_configuration_lacks() {
         &json!({"config_schema": {"properties": {"a": {}}, "allOf": [{"properties": {"b": {}}}]}, "secrets": ["b"]}),
         &[],
     );
+    for (others, issues) in [
+        (json!(true), 0),
+        (json!({"type": "string"}), 0),
+        (json!(false), 1),
+    ] {
+        let schema = json!({"properties": {"a": {}}, "additionalProperties": others});
+        let found = self::issues(&with(&json!({"config_schema": schema, "secrets": ["b"]})));
+        assert_eq!(found.len(), issues, "{found:?}");
+    }
 }
 
 #[test]
@@ -333,7 +385,27 @@ fn health_checks_that_overlap() {
     check(
         &json!({"health_check": {"interval": "5s", "timeout": "5s"}}),
         &[
-            "error[health_timing] /health_check: invalid health check timeout 5s: it must be shorter than the interval, 5s",
+            "error[health_timing] /health_check/timeout: invalid health check timeout 5s: it must be shorter than the interval, 5s; write a shorter timeout or a longer interval",
+        ],
+    );
+    check(
+        &json!({"health_check": {"interval": "2s", "timeout": null}}),
+        &[
+            "error[health_timing] /health_check/interval: invalid health check timeout 3s: it must be shorter than the interval, 2s; this is the default of `timeout`; add a shorter one",
+        ],
+    );
+    check(
+        &json!({"health_check": {"timeout": "15s"}}),
+        &[
+            "error[health_timing] /health_check/timeout: invalid health check timeout 15s: it must be shorter than the interval, 10s; write a shorter timeout or a longer interval",
+        ],
+    );
+    check(
+        &json!({"health_check": {"interval": "900ms", "timeout": "0s", "retries": 101}}),
+        &[
+            "error[invalid_value] /health_check/interval: invalid health check interval 900ms: it must be at least 1s; write for example \"10s\"",
+            "error[invalid_value] /health_check/retries: invalid health check retries 101: it must be from 1 to 100; 3 is the default",
+            "error[invalid_value] /health_check/timeout: invalid health check timeout 0s: it must be more than 0; write for example \"3s\"",
         ],
     );
     // A refused interval is told once, and not compared by its default.

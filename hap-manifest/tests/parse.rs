@@ -470,19 +470,19 @@ fn health_check() {
     let message = |result: Result<HealthCheck, ParseError>| result.unwrap_err().to_string();
     assert_eq!(
         message(HealthCheck::new(5 * second, 5 * second)),
-        "invalid health check timeout 5s: it must be shorter than the interval, 5s"
+        "invalid health check timeout 5s: it must be shorter than the interval, 5s; write a shorter timeout or a longer interval"
     );
     assert_eq!(
         message(default.with_interval(Duration::from_millis(999))),
-        "invalid health check interval 999ms: it must be at least 1s"
+        "invalid health check interval 999ms: it must be at least 1s; write for example \"10s\""
     );
     assert_eq!(
         message(default.with_timeout(Duration::ZERO)),
-        "invalid health check timeout 0s: it must be more than 0"
+        "invalid health check timeout 0s: it must be more than 0; write for example \"3s\""
     );
     assert_eq!(
         message(default.with_retries(101)),
-        "invalid health check retries 101: it must be from 1 to 100"
+        "invalid health check retries 101: it must be from 1 to 100; 3 is the default"
     );
     assert_eq!(
         message(default.with_start_period(25 * 3600 * second)),

@@ -86,6 +86,9 @@ pub(super) fn dependency(value: Node<'_>, collector: &mut Collector) -> Option<D
     let mut fields = Fields::of(value, collector)?;
     let id = fields.required("id", |f, key| f.text(key, str::parse));
     let version = fields.text("version", version_range::parse);
+    if let Some(version) = &version {
+        fields.report(check::range(format!("{value}/version"), version));
+    }
     fields.finish();
     let dependency = Dependency::new(id?);
     Some(match version {
@@ -121,12 +124,13 @@ pub(super) fn health_check(outer: &mut Fields<'_, '_>) -> HealthCheck {
 
 fn health_check_parts(value: Node<'_>, collector: &mut Collector) -> Option<HealthCheck> {
     let mut fields = Fields::of(value, collector)?;
-    let interval = fields.text("interval", str::parse);
-    let timeout = fields.text("timeout", str::parse);
-    let retries = fields.integer("retries", |number| {
-        let rule = "it must be from 1 to 100";
-        u32::try_from(number).map_err(|_| ParseError::new("health check retries", number, rule))
+    let interval = fields.text("interval", |text| {
+        text.parse().and_then(HealthCheck::checked_interval)
     });
+    let timeout = fields.text("timeout", |text| {
+        text.parse().and_then(HealthCheck::checked_timeout)
+    });
+    let retries = fields.integer("retries", HealthCheck::checked_retries);
     let start_period = fields.text("start_period", str::parse);
     fields.finish();
     Some(HealthCheck::from_parts(interval, timeout, retries, start_period))

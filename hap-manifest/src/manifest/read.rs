@@ -177,6 +177,11 @@ fn read(value: Node<'_>, collector: &mut Collector) -> Option<Manifest> {
     f.report(check::depends_on(id.as_ref(), &depends_on));
     f.report(check::secrets(&secrets, config_schema.as_ref()));
     f.report(check::devices(&devices, device_access));
+    f.report(
+        platform
+            .as_ref()
+            .and_then(|range| check::range("/platform", range)),
+    );
     fields.finish();
     Some(Manifest {
         id: id?,

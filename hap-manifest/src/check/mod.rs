@@ -1,0 +1,92 @@
+//! Rules between fields: pure functions from parts of a manifest to issues.
+//!
+//! A part that was refused on its own is not passed here, so one mistake is not told twice.
+
+mod endpoints;
+mod mounts;
+mod secrets;
+
+pub(crate) use endpoints::{Endpoints, endpoints};
+pub(crate) use mounts::mounts;
+pub(crate) use secrets::secrets;
+
+use semver::VersionReq;
+
+use crate::fields::Entry;
+use crate::json::Node;
+use crate::report::Issue;
+use crate::{Dependency, DevicePath, EnvName, HealthCheck, IssueCode, PluginId, version_range};
+
+/// A manifest cannot set what the host sets.
+pub(crate) fn reserved_env(at: Node<'_>, name: &EnvName) -> Option<Issue> {
+    name.is_reserved().then(|| {
+        let message = format!("the environment variable {name} is set by the host");
+        let issue = Issue::new(at, IssueCode::ReservedName, message);
+        issue.at_key().with_help("remove it or choose another name")
+    })
+}
+
+/// A plugin cannot wait for itself, and needs another only once. Longer circles only the host can see.
+pub(crate) fn depends_on(id: Option<&PluginId>, entries: &[Entry<'_, Dependency>]) -> Vec<Issue> {
+    let mut issues = Vec::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let other = entry.value.id();
+        if Some(other) == id {
+            let message = format!("the plugin {other} depends on itself and would never start");
+            issues.push(Issue::new(entry.at, IssueCode::SelfDependency, message).with_help("remove it"));
+        }
+        if let Some(earlier) = entries
+            .iter()
+            .take(index)
+            .find(|earlier| earlier.value.id() == other)
+        {
+            issues.push(twice(entry.at, other.as_str(), earlier.at));
+        }
+    }
+    issues
+}
+
+/// A version range that no version is in: nothing that needs it would ever start.
+pub(crate) fn range(at: impl Into<String>, range: &VersionReq) -> Option<Issue> {
+    let conflict = version_range::conflict(range)?;
+    let issue = Issue::new(at, IssueCode::EmptyRange, conflict.message);
+    Some(issue.with_help(conflict.help))
+}
+
+/// The probe must be over before the next one begins.
+pub(crate) fn health(at: Node<'_>, check: &HealthCheck) -> Option<Issue> {
+    let error = check.checked().err()?;
+    // One of the two is there: the defaults agree.
+    let timeout = at.get("timeout").filter(|timeout| !timeout.is_null());
+    let place = timeout.or_else(|| at.get("interval")).unwrap_or(at);
+    let issue = Issue::refused(place, &error).with_code(IssueCode::HealthTiming);
+    Some(match timeout {
+        Some(_) => issue,
+        None => issue.with_help("this is the default of `timeout`; add a shorter one"),
+    })
+}
+
+/// Devices without the access would silently be missing.
+pub(crate) fn devices(devices: &[Entry<'_, DevicePath>], access: Option<bool>) -> Vec<Issue> {
+    let mut issues = Vec::new();
+    if access == Some(false) && !devices.is_empty() {
+        let message = "`devices` are listed, but `device_access` is false";
+        let issue = Issue::new("/devices", IssueCode::DevicesWithoutAccess, message);
+        issues.push(issue.with_help("add \"device_access\": true"));
+    }
+    for (index, device) in devices.iter().enumerate() {
+        if let Some(earlier) = devices
+            .iter()
+            .take(index)
+            .find(|earlier| earlier.value == device.value)
+        {
+            issues.push(twice(device.at, device.value.as_str(), earlier.at));
+        }
+    }
+    issues
+}
+
+fn twice(at: Node<'_>, found: &str, first: Node<'_>) -> Issue {
+    let message = format!("{found} is already listed at {first}");
+    Issue::new(at, IssueCode::DuplicateEntry, message).with_help("remove it")
+}
