@@ -9,17 +9,18 @@ use std::{
 
 use futures_util::future::{BoxFuture, FutureExt, OptionFuture};
 use hap_manifest::PluginId;
-use serde_json::Value;
-use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    client::{Caller, PluginClient, probe},
+    client::{PluginClient, probe},
+    config::{ConfigDesk, ConfigState, keep_delivered},
     diagnose::{self, Listening, Traces},
     engine::{ContainerId, ContainerSpec, ContainerStatus, SimulatedHealth},
     error::{Error, ErrorKind},
     event::{Event, EventKind},
+    keys::KeyPair,
     operate::Operator,
-    options::deadline,
     reconcile::{
         HealthPolicy, Input, Machine, Op, Outcome, ProbeResult, Seen, SpecInputs, Step, container_spec,
         network_of, spec_digest,
@@ -31,15 +32,6 @@ use crate::{
 
 /// Requests that wait for one plugin's actor.
 pub(crate) const MAILBOX: usize = 32;
-/// Pauses between attempts to give a plugin its kept config after a start.
-const CONFIG_PAUSES: [Duration; 5] = [
-    Duration::ZERO,
-    Duration::from_millis(200),
-    Duration::from_secs(1),
-    Duration::from_secs(5),
-    Duration::from_secs(30),
-];
-
 /// A request to the actor. Each is answered when it is recorded, not when it is carried out.
 #[derive(Debug)]
 pub(crate) enum Request {
@@ -47,6 +39,8 @@ pub(crate) enum Request {
     Desire(Desired, oneshot::Sender<Result<(), Error>>),
     /// Stops and starts the plugin once; it must be wanted running.
     Restart(oneshot::Sender<Result<(), Error>>),
+    /// Gives the plugin new keys, on disk first, and makes its container anew with them.
+    RotateKeys(oneshot::Sender<Result<(), Error>>),
     /// Stops the plugin because the host shuts down.
     Halt,
 }
@@ -65,22 +59,24 @@ pub(crate) struct Snapshot {
     pub healthy_runs: u64,
     /// The host shuts down and this plugin is down.
     pub halted: bool,
+    /// Old keys are still good, because a container may have them.
+    pub rotating: bool,
 }
-
-/// The config that the plugin shall have. Locked while it is being sent, so that two never cross.
-pub(crate) type ConfigCell = Arc<Mutex<Option<Value>>>;
 
 pub(crate) struct Actor {
     shared: Arc<Shared>,
     id: PluginId,
-    caller: Caller,
+    /// What is stored of the plugin; its settings are at the desk.
+    record: PluginRecord,
     health_path: String,
-    config_path: String,
     probe_timeout: Duration,
     api_port: u16,
     operator: Operator,
     machine: Machine,
-    config: ConfigCell,
+    config: Arc<ConfigDesk>,
+    config_state: watch::Receiver<ConfigState>,
+    /// Ends the delivery of settings to the run that is over.
+    delivery: Option<DropGuard>,
     mailbox: mpsc::Receiver<Request>,
     hints: Arc<Notify>,
     listed: watch::Receiver<Option<Arc<Listing>>>,
@@ -98,7 +94,7 @@ pub(crate) struct Actor {
 /// What an actor is made of.
 pub(crate) struct Parts {
     pub record: PluginRecord,
-    pub config: ConfigCell,
+    pub config: Arc<ConfigDesk>,
     pub mailbox: mpsc::Receiver<Request>,
     pub hints: Arc<Notify>,
     pub seed: u64,
@@ -125,15 +121,11 @@ impl Actor {
             failures: 0,
             healthy_runs: 0,
             halted: false,
+            rotating: false,
         };
         let (snapshot, reader) = watch::channel(snapshot);
         let actor = Self {
-            caller: Caller {
-                plugin: id.clone(),
-                token: parts.record.token.clone(),
-            },
             health_path: manifest.health_check_path().as_str().to_owned(),
-            config_path: manifest.config_endpoint().as_str().to_owned(),
             probe_timeout: health.timeout,
             api_port: manifest.api_port().get(),
             operator: Operator {
@@ -143,7 +135,13 @@ impl Actor {
                 stop_grace: manifest.stop_timeout().unwrap_or(Duration::from_secs(10)),
             },
             machine,
+            config_state: parts.config.watch(),
             config: parts.config,
+            delivery: None,
+            record: PluginRecord {
+                config: None,
+                ..parts.record
+            },
             mailbox: parts.mailbox,
             hints: parts.hints,
             listed: shared.listed.clone(),
@@ -159,6 +157,7 @@ impl Actor {
             id,
             shared,
         };
+        actor.note_keys();
         (actor, reader)
     }
 
@@ -169,6 +168,9 @@ impl Actor {
         let first = self.listed_input().unwrap_or(Input::Tick);
         self.feed(first);
         while !self.machine.is_removed() {
+            if self.record.keys.previous.is_some() && !self.machine.may_be_outdated() {
+                self.retire_keys().await;
+            }
             let wake = self.wake_at.map(tokio::time::Instant::from_std);
             // Every arm is cancel safe: the futures live in `self` and are polled again in the next round.
             tokio::select! {
@@ -198,6 +200,7 @@ impl Actor {
                     self.reading_lines = false;
                     self.feed(Input::Explained(explained));
                 }
+                Ok(()) = self.config_state.changed() => self.publish(),
                 () = sleep_until(wake) => self.feed(Input::Tick),
             }
         }
@@ -236,8 +239,53 @@ impl Actor {
                     Err(Error::new(ErrorKind::NotRunning, message).with_plugin(&self.id))
                 });
             }
+            Request::RotateKeys(reply) => {
+                let rotated = self.rotate_keys().await;
+                let _ = reply.send(rotated);
+            }
             Request::Halt => self.feed(Input::Halt),
         }
+    }
+
+    /// New keys, durable before anything else happens. A container that may run keeps the old ones, which stay good
+    /// until it is gone; the new digest makes the machine replace it.
+    async fn rotate_keys(&mut self) -> Result<(), Error> {
+        let keys = self
+            .record
+            .keys
+            .rotated(KeyPair::generate()?, self.machine.may_run());
+        self.shared.store.set_keys(&self.id, &keys).await?;
+        self.record.keys = keys;
+        self.note_keys();
+        let spec = Arc::new(spec_of(&self.shared, &self.record));
+        let digest = spec_digest(&spec).to_owned();
+        self.operator.spec = spec;
+        self.feed(Input::Spec(digest));
+        Ok(())
+    }
+
+    /// No container has the old keys any more.
+    async fn retire_keys(&mut self) {
+        let keys = self.record.keys.retired();
+        match self.shared.store.set_keys(&self.id, &keys).await {
+            Ok(()) => {
+                self.record.keys = keys;
+                self.note_keys();
+                self.publish();
+            }
+            // Tried again in the next round.
+            Err(error) => {
+                tracing::warn!(plugin = %self.id, error = %error.report(), "the old keys could not be retired yet")
+            }
+        }
+    }
+
+    /// Tells the listener which keys are good, and the desk what to keep out of texts.
+    fn note_keys(&self) {
+        let keys = &self.record.keys;
+        self.shared.credentials.set(&self.id, keys);
+        self.config
+            .note_keys(keys.pairs().flat_map(KeyPair::texts).collect());
     }
 
     /// Hands one input to the machine and sets in motion what it asks for.
@@ -286,23 +334,36 @@ impl Actor {
         let phase = self.machine.state(now()).phase;
         if phase.is_reachable() && !was.is_reachable() {
             self.healthy_runs = self.healthy_runs.saturating_add(1);
-            self.send_kept_config();
+            self.deliver_config();
+        } else if was.is_reachable() && !phase.is_reachable() {
+            self.delivery = None;
+            self.config.run_ended();
         }
         self.publish();
     }
 
     /// Keeps the client in step with where the container is: a new one for each run.
     fn follow_the_container(&mut self) {
-        let address = match self.machine.seen() {
-            Seen::Present(observed) => observed.address,
+        let observed = match self.machine.seen() {
+            Seen::Present(observed) => observed.address.map(|address| (observed, address)),
             _ => None,
         };
-        match (address, &self.client) {
-            (Some(address), Some(client)) if client.address() == address => {}
-            (Some(address), _) => match PluginClient::new(address) {
-                Ok(client) => self.client = Some(client),
-                Err(error) => tracing::error!(plugin = %self.id, error = %error.report(), "no HTTP client"),
-            },
+        match (observed, &self.client) {
+            (Some((_, address)), Some(client)) if client.address() == address => {}
+            (Some((observed, address)), _) => {
+                let keys = &self.record.keys;
+                // Made from another spec, it may be one from before the rotation.
+                let pair = match &keys.previous {
+                    Some(previous) if observed.spec_digest != spec_digest(&self.operator.spec) => previous,
+                    _ => &keys.current,
+                };
+                match PluginClient::new(self.id.clone(), pair.token.clone(), address) {
+                    Ok(client) => self.client = Some(client),
+                    Err(error) => {
+                        tracing::error!(plugin = %self.id, error = %error.report(), "no HTTP client")
+                    }
+                }
+            }
             (None, _) => self.client = None,
         }
     }
@@ -376,10 +437,10 @@ impl Actor {
         listening: Option<oneshot::Receiver<Listening>>,
     ) {
         let (engine, api_port) = (Arc::clone(&self.shared.engine), self.api_port);
-        let (since, secrets) = (self.run_started(), self.secrets());
+        let (since, redactor) = (self.run_started(), self.config.redactor());
         self.reading_lines = true;
         let explain = async move {
-            let lines = diagnose::last_lines(&*engine, &container, since, &secrets).await;
+            let lines = diagnose::last_lines(&*engine, &container, since, &redactor).await;
             let listening = match listening {
                 Some(told) => told.await.unwrap_or_default(),
                 None => None,
@@ -394,11 +455,6 @@ impl Actor {
         self.diagnosing = Some(explain.boxed()).into();
     }
 
-    fn secrets(&self) -> Vec<String> {
-        let secret = self.operator.spec.env.iter().filter(|var| var.is_secret());
-        secret.map(|var| var.expose_value().to_owned()).collect()
-    }
-
     fn run_started(&self) -> Option<SystemTime> {
         match self.machine.seen() {
             Seen::Present(observed) => observed.started_at.map(SystemTime::from),
@@ -407,49 +463,34 @@ impl Actor {
     }
 
     fn publish(&self) {
-        let state = self.machine.state(now());
+        let mut state = self.machine.state(now());
+        state.config = self.config.state();
         let next = Snapshot {
             client: self.client.clone(),
             diagnosing: self.reading_lines,
             failures: self.failures,
             healthy_runs: self.healthy_runs,
             halted: self.machine.is_halted(),
+            rotating: self.record.keys.previous.is_some(),
             state,
         };
         self.snapshot.send_replace(next);
     }
 
-    /// Gives the plugin the config that was accepted last: a fresh container without a data volume starts
-    /// with its defaults.
-    fn send_kept_config(&self) {
+    /// Gives the plugin the settings that are kept for it, for as long as this run lasts: a fresh container without a
+    /// data volume starts with its defaults.
+    fn deliver_config(&mut self) {
         let Some(client) = self.client.clone() else { return };
-        let (config, caller, path) = (
-            Arc::clone(&self.config),
-            self.caller.clone(),
-            self.config_path.clone(),
-        );
+        self.config.run_began();
+        let (over, desk) = (CancellationToken::new(), Arc::clone(&self.config));
+        self.delivery = Some(over.clone().drop_guard());
         let cancel = self.shared.cancel.clone();
         self.shared.tasks.spawn(async move {
-            let send = async {
-                for pause in CONFIG_PAUSES {
-                    tokio::time::sleep(pause).await;
-                    let kept = config.lock().await;
-                    let Some(config) = kept.as_ref() else { return };
-                    match client.configure(&caller, &path, config, deadline::PLUGIN_CALL).await {
-                        Ok(_) => return,
-                        Err(error) if error.kind() == ErrorKind::Rejected => {
-                            tracing::warn!(plugin = %caller.plugin, error = %error.report(), "the plugin refuses the config that is kept for it");
-                            return;
-                        }
-                        Err(error) => {
-                            tracing::debug!(plugin = %caller.plugin, error = %error.report(), "the kept config was not delivered yet");
-                        }
-                    }
-                }
-            };
+            // Whatever it was about to send is sent to the next run.
             tokio::select! {
                 () = cancel.cancelled() => {}
-                () = send => {}
+                () = over.cancelled() => {}
+                () = keep_delivered(desk, client) => {}
             }
         });
     }
@@ -493,8 +534,7 @@ fn spec_of(shared: &Shared, record: &PluginRecord) -> ContainerSpec {
             .unwrap_or_else(|| manifest.image().as_str()),
         limits: &shared.limits,
         platform_url: &shared.platform_url(manifest.id(), network),
-        token: &record.token,
-        webhook_secret: &record.webhook_secret,
+        keys: &record.keys,
         program: record.program.as_deref(),
     })
 }

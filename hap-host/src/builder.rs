@@ -1,10 +1,10 @@
-use std::{path::PathBuf, sync::Arc};
+use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use tokio::sync::{Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    client::probe_client,
+    client::{CallGate, probe_client},
     dispatch::{Hints, dispatch},
     engine::{Engine, InstanceName},
     error::{Error, ErrorKind},
@@ -33,6 +33,7 @@ pub struct SupervisorBuilder {
     event_rate: EventRate,
     event_retention: EventRetention,
     parallel_starts: Option<usize>,
+    parallel_calls: NonZeroUsize,
 }
 
 /// Where the instance's name and port are kept.
@@ -52,6 +53,7 @@ impl SupervisorBuilder {
             event_rate: EventRate::default(),
             event_retention: EventRetention::default(),
             parallel_starts: None,
+            parallel_calls: CallGate::DEFAULT,
         }
     }
 
@@ -104,6 +106,13 @@ impl SupervisorBuilder {
         self
     }
 
+    /// How many commands, config and status calls to one plugin are under way at a time; more are refused at once with
+    /// [`ErrorKind::Busy`]. Default 64.
+    pub const fn parallel_calls(mut self, calls: NonZeroUsize) -> Self {
+        self.parallel_calls = calls;
+        self
+    }
+
     /// Opens the state, adopts what runs, and starts what is wanted.
     ///
     /// # Errors
@@ -147,11 +156,7 @@ impl SupervisorBuilder {
         let credentials = Credentials::default();
         // Plugins that already run may post as soon as the listener is there.
         for record in &loaded.plugins {
-            credentials.set(
-                record.manifest.id(),
-                record.token.clone(),
-                record.webhook_secret.clone(),
-            );
+            credentials.set(record.manifest.id(), &record.keys);
         }
         let inbox = Inbox::new(store.clone(), credentials.clone(), self.event_rate);
         let addresses = listener_addresses(platform.isolated_gateway, platform.outbound_gateway);
@@ -185,6 +190,7 @@ impl SupervisorBuilder {
             health: self.health,
             events: event_channel(),
             starts: Arc::new(Semaphore::new(starts)),
+            parallel_calls: self.parallel_calls,
             probes: probe_client()?,
             listed: listed_reader,
             tasks,

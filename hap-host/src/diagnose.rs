@@ -9,6 +9,7 @@ use std::{
 use futures_util::StreamExt;
 
 use crate::{
+    config::Redactor,
     engine::{ContainerId, Engine, EngineError, EngineErrorKind, LogOptions, ProgramFault},
     options::deadline,
     state::{Failure, FailureCause},
@@ -31,12 +32,13 @@ const INIT_FAILED: &str = "[FATAL tini";
 /// Longest line that goes with a failure, in characters.
 const LINE_CHARS: usize = 400;
 
-/// Reads the last lines of a container's output since `since`; what cannot be read in time is left out.
+/// Reads the last lines of a container's output since `since`. A plugin may print what it was given in confidence, and
+/// that goes no further; what cannot be read in time is left out.
 pub(crate) async fn last_lines(
     engine: &dyn Engine,
     container: &ContainerId,
     since: Option<SystemTime>,
-    secrets: &[String],
+    redactor: &Redactor,
 ) -> Vec<String> {
     let mut options = LogOptions::default().tail(LINES);
     // An engine notes the moment of the start after the process runs, so its first lines may be older than that.
@@ -53,7 +55,7 @@ pub(crate) async fn last_lines(
                 if lines.len() == LINES as usize {
                     lines.remove(0);
                 }
-                lines.push(redact(line.text, secrets).chars().take(LINE_CHARS).collect());
+                lines.push(redactor.owned(line.text).chars().take(LINE_CHARS).collect());
             }
             if !lines.is_empty() {
                 return;
@@ -72,20 +74,6 @@ pub(crate) type Listening = Option<Vec<SocketAddr>>;
 pub(crate) async fn listening(engine: Arc<dyn Engine>, container: ContainerId) -> Listening {
     let asked = tokio::time::timeout(deadline::DIAGNOSIS, engine.listening(&container));
     asked.await.ok()?.ok()?
-}
-
-/// A plugin may print what it was given; what it was given in confidence goes no further.
-fn redact(line: String, secrets: &[String]) -> String {
-    secrets
-        .iter()
-        .filter(|secret| !secret.is_empty())
-        .fold(line, |line, secret| {
-            if line.contains(secret.as_str()) {
-                line.replace(secret.as_str(), "[REDACTED]")
-            } else {
-                line
-            }
-        })
 }
 
 /// What an engine's refusal to start a container means.
@@ -307,13 +295,6 @@ mod tests {
         );
         let other = vec!["[FATAL tini (7)] no more processes".to_owned()];
         assert_eq!(explain(ended(), other, &traces(None)).cause, FailureCause::Exited);
-    }
-
-    #[test]
-    fn secrets_that_a_plugin_prints_go_no_further() {
-        let secrets = ["hunter2".to_owned(), String::new()];
-        let line = redact("token=hunter2, again hunter2".to_owned(), &secrets);
-        assert_eq!(line, "token=[REDACTED], again [REDACTED]");
     }
 
     #[test]

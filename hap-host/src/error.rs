@@ -2,7 +2,10 @@ use std::{error::Error as StdError, fmt};
 
 use hap_manifest::{PluginId, wire::WireError};
 
-use crate::engine::{EngineError, EngineErrorKind};
+use crate::{
+    config::Redactor,
+    engine::{EngineError, EngineErrorKind},
+};
 
 /// Why a call of this crate failed.
 ///
@@ -19,6 +22,7 @@ struct Inner {
     message: String,
     plugin: Option<PluginId>,
     wire: Option<WireError>,
+    http_status: Option<u16>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -60,6 +64,31 @@ pub enum ErrorKind {
     ShuttingDown,
 }
 
+impl ErrorKind {
+    /// The name of the kind for programs, such as `not_running`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "invalid_input",
+            Self::Engine => "engine",
+            Self::Image => "image",
+            Self::NotInstalled => "not_installed",
+            Self::AlreadyInstalled => "already_installed",
+            Self::NotRunning => "not_running",
+            Self::Failed => "failed",
+            Self::Gone => "gone",
+            Self::Busy => "busy",
+            Self::Timeout => "timeout",
+            Self::Unreachable => "unreachable",
+            Self::Interrupted => "interrupted",
+            Self::Rejected => "rejected",
+            Self::InvalidReply => "invalid_reply",
+            Self::Store => "store",
+            Self::ShuttingDown => "shutting_down",
+        }
+    }
+}
+
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
@@ -67,6 +96,7 @@ impl Error {
             message: message.into(),
             plugin: None,
             wire: None,
+            http_status: None,
             source: None,
         }))
     }
@@ -83,6 +113,33 @@ impl Error {
 
     pub(crate) fn with_wire(mut self, wire: WireError) -> Self {
         self.0.wire = Some(wire);
+        self
+    }
+
+    pub(crate) fn with_http_status(mut self, status: u16) -> Self {
+        self.0.http_status = Some(status);
+        self
+    }
+
+    /// Takes a plugin's secrets out of everything that the plugin may have written.
+    pub(crate) fn redacted(mut self, redactor: &Redactor) -> Self {
+        let Inner {
+            message,
+            wire,
+            source,
+            ..
+        } = &mut *self.0;
+        *message = redactor.owned(std::mem::take(message));
+        *wire = wire.take().map(|wire| redactor.wire(wire));
+        if let Some(cause) = source.take() {
+            let text = report(&*cause);
+            let clean = redactor.text(&text);
+            *source = Some(if clean == text {
+                cause
+            } else {
+                clean.into_owned().into()
+            });
+        }
         self
     }
 
@@ -110,6 +167,12 @@ impl Error {
     #[must_use]
     pub fn wire(&self) -> Option<&WireError> {
         self.0.wire.as_ref()
+    }
+
+    /// The HTTP status of the plugin's refusal, when the kind is [`ErrorKind::Rejected`].
+    #[must_use]
+    pub fn http_status(&self) -> Option<u16> {
+        self.0.http_status
     }
 
     /// Whether the same call may succeed later without anybody changing anything.

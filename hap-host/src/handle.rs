@@ -1,17 +1,13 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
-use hap_manifest::{
-    ApiToken, Manifest, PluginId,
-    wire::{CommandRequest, CommandResponse, ConfigAck, StatusReport},
-};
-use serde::Serialize;
-use serde_json::Value;
+use hap_manifest::{Manifest, PluginId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    actor::{ConfigCell, Request, Snapshot},
-    client::{Caller, PluginClient},
+    actor::{Request, Snapshot},
+    client::{CallGate, PluginClient},
+    config::ConfigDesk,
     engine::{ContainerId, EngineErrorKind, LogLine, LogOptions, StatsSample},
     error::{Error, ErrorKind},
     inbox::PluginEvent,
@@ -38,16 +34,20 @@ pub struct PluginHandle(Arc<Cell>);
 
 pub(crate) struct Cell {
     pub manifest: Manifest,
-    pub token: ApiToken,
     pub mailbox: mpsc::Sender<Request>,
     pub snapshot: watch::Receiver<Snapshot>,
-    pub config: ConfigCell,
+    pub config: Arc<ConfigDesk>,
+    pub gate: CallGate,
     pub shared: Arc<Shared>,
 }
 
 impl PluginHandle {
     pub(crate) fn new(cell: Cell) -> Self {
         Self(Arc::new(cell))
+    }
+
+    pub(crate) fn cell(&self) -> &Cell {
+        &self.0
     }
 
     /// The plugin's id.
@@ -65,7 +65,10 @@ impl PluginHandle {
     /// A snapshot of the plugin, without waiting.
     #[must_use]
     pub fn state(&self) -> PluginState {
-        self.0.snapshot.borrow().state.clone()
+        let mut state = self.0.snapshot.borrow().state.clone();
+        // A call that configured the plugin is seen by its caller at once.
+        state.config = self.0.config.state();
+        state
     }
 
     /// Waits until the plugin's state satisfies `wanted`, and returns it. There is no deadline: put one around it.
@@ -141,6 +144,36 @@ impl PluginHandle {
         self.wait_healthy(failures, Some(runs)).await
     }
 
+    /// Gives the plugin a new token and a new webhook secret, and returns when it runs with them.
+    ///
+    /// The new keys are on disk before anything else happens. They are part of the container's environment, so a plugin
+    /// that shall run is stopped, its container made anew and started; its volumes stay. Until the old container is
+    /// gone its keys stay good, so neither an event nor a call is refused meanwhile; then they are worthless. A plugin
+    /// that does not run gets its new keys with its next start, and the old ones are worthless at once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`]: nothing has changed. [`ErrorKind::Failed`] and [`ErrorKind::Timeout`] as
+    /// [`start`](Self::start): the new keys hold, and the supervisor goes on trying to start the plugin. Also
+    /// [`ErrorKind::Gone`], [`ErrorKind::ShuttingDown`] and [`ErrorKind::Busy`].
+    ///
+    /// # Cancel safety
+    /// Once recorded, the rotation goes on when the future is dropped, and after a host that was killed.
+    pub async fn rotate_secrets(&self) -> Result<(), Error> {
+        let (failures, runs) = {
+            let snapshot = self.0.snapshot.borrow();
+            (snapshot.failures, snapshot.healthy_runs)
+        };
+        self.request(Request::RotateKeys).await?;
+        if self.0.snapshot.borrow().state.desired != Desired::Running {
+            return Ok(());
+        }
+        self.wait_healthy(failures, Some(runs)).await?;
+        let retired = self.wait(|snapshot| !snapshot.rotating || snapshot.state.desired != Desired::Running);
+        self.bounded(STOP_DEADLINE, "its old keys could not be retired", retired)
+            .await
+            .map(drop)
+    }
+
     /// Removes the plugin, and waits until nothing of it is left but, unless told otherwise, its volumes.
     ///
     /// # Errors
@@ -164,111 +197,6 @@ impl PluginHandle {
         self.bounded(self.stop_deadline(), "was not removed", gone).await
     }
 
-    /// Sends a command and returns the plugin's answer. `params` is anything that serialises to JSON.
-    ///
-    /// It goes straight to the plugin: a restart or a slow engine operation of another plugin never delays it. It
-    /// is sent once and never repeated.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotRunning`] and [`ErrorKind::Unreachable`]: it was not delivered. [`ErrorKind::Rejected`]: the plugin refused
-    /// it, see [`Error::wire`]. [`ErrorKind::Timeout`] (30 s) and [`ErrorKind::Interrupted`]: it may have been carried out.
-    /// [`ErrorKind::InvalidReply`]: the plugin answered, but not by the protocol. [`ErrorKind::InvalidInput`]: it is larger
-    /// than 1 MiB or no JSON.
-    ///
-    /// # Cancel safety
-    /// When the future is dropped, the command may have been delivered.
-    pub async fn command(&self, name: &str, params: impl Serialize) -> Result<CommandResponse, Error> {
-        let params = to_value(params)?;
-        self.send(
-            &CommandRequest::new(name).with_params(params),
-            deadline::PLUGIN_CALL,
-        )
-        .await
-    }
-
-    /// Sends a command of the plugin's own type: an enum with `#[serde(tag = "command", content = "params")]`.
-    ///
-    /// # Errors
-    /// As [`command`](Self::command).
-    ///
-    /// # Cancel safety
-    /// When the future is dropped, the command may have been delivered.
-    pub async fn call(&self, command: impl Serialize) -> Result<CommandResponse, Error> {
-        let request = serde_json::from_value(to_value(command)?).map_err(|error| {
-            let message = "the command does not serialise to an object with a `command`: give its enum \
-                           #[serde(tag = \"command\", content = \"params\", rename_all = \"snake_case\")]";
-            Error::new(ErrorKind::InvalidInput, message).with_source(error)
-        })?;
-        self.send(&request, deadline::PLUGIN_CALL).await
-    }
-
-    /// Sends a command with a deadline of its own instead of 30 s.
-    ///
-    /// # Errors
-    /// As [`command`](Self::command).
-    ///
-    /// # Cancel safety
-    /// When the future is dropped, the command may have been delivered.
-    pub async fn send(&self, request: &CommandRequest, timeout: Duration) -> Result<CommandResponse, Error> {
-        let path = self.0.manifest.command_endpoint();
-        self.client()?
-            .command(&self.caller(), path.as_str(), request, timeout)
-            .await
-    }
-
-    /// Gives the plugin its settings. They are kept on disk before they are sent, and sent again after each start
-    /// until the plugin has them. Settings that the plugin refuses are forgotten, and the earlier ones kept.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Rejected`]: refused, nothing has changed. [`ErrorKind::NotRunning`], [`ErrorKind::Unreachable`],
-    /// [`ErrorKind::Interrupted`], [`ErrorKind::Timeout`]: kept, and delivered when the plugin is healthy again.
-    /// [`ErrorKind::Store`]: nothing has changed.
-    ///
-    /// # Cancel safety
-    /// When the future is dropped, the settings may be kept and may have been delivered.
-    pub async fn configure(&self, config: impl Serialize) -> Result<ConfigAck, Error> {
-        let config = to_value(config)?;
-        if !config.is_object() {
-            let message = "settings must be a JSON object";
-            return Err(Error::new(ErrorKind::InvalidInput, message).with_plugin(self.id()));
-        }
-        let store = &self.0.shared.store;
-        let mut kept = self.0.config.lock().await;
-        store.set_config(self.id(), Some(config.clone())).await?;
-        let earlier = kept.replace(config.clone());
-        let path = self.0.manifest.config_endpoint();
-        let sent = match self.client() {
-            Ok(client) => {
-                client
-                    .configure(&self.caller(), path.as_str(), &config, deadline::PLUGIN_CALL)
-                    .await
-            }
-            Err(error) => Err(error),
-        };
-        if sent
-            .as_ref()
-            .is_err_and(|error| error.kind() == ErrorKind::Rejected)
-        {
-            store.set_config(self.id(), earlier.clone()).await?;
-            *kept = earlier;
-        }
-        sent
-    }
-
-    /// Asks the plugin for its status.
-    ///
-    /// # Errors
-    /// As [`command`](Self::command).
-    ///
-    /// # Cancel safety
-    /// Dropping the future changes nothing.
-    pub async fn status(&self) -> Result<StatusReport, Error> {
-        let path = self.0.manifest.status_endpoint();
-        self.client()?
-            .status(&self.caller(), path.as_str(), deadline::PLUGIN_CALL)
-            .await
-    }
-
     /// The last event of type `status` that the plugin sent on its own, kept also after retention took it from the
     /// log; `None` when it never sent one.
     ///
@@ -283,14 +211,21 @@ impl PluginHandle {
     }
 
     /// The plugin's output. Without a container there is none, and the stream is empty.
+    ///
+    /// The plugin's keys and secret settings are shown as `[REDACTED]` where they stand in a line as they are.
     #[must_use]
     pub fn logs(&self, options: &LogOptions) -> LogStream {
         match self.container() {
             Some(container) => {
                 let stream = self.0.shared.engine.logs(&container, options);
+                let desk = Arc::clone(&self.0.config);
+                let clean = move |mut line: LogLine| {
+                    line.text = desk.redactor().owned(line.text);
+                    line
+                };
                 LogStream::new(
                     stream
-                        .map(|line: Result<LogLine, _>| line.map_err(Error::engine))
+                        .map(move |line| line.map(&clean).map_err(Error::engine))
                         .boxed(),
                 )
             }
@@ -324,15 +259,8 @@ impl PluginHandle {
         self.0.snapshot.borrow().state.container.clone()
     }
 
-    fn caller(&self) -> Caller {
-        Caller {
-            plugin: self.id().clone(),
-            token: self.0.token.clone(),
-        }
-    }
-
     /// The way to the running plugin. One that is starting may be asked too: it answers, or cannot be connected to.
-    fn client(&self) -> Result<PluginClient, Error> {
+    pub(crate) fn client(&self) -> Result<PluginClient, Error> {
         self.0
             .snapshot
             .borrow()
@@ -456,12 +384,6 @@ impl PluginHandle {
 
 fn shutting_down() -> Error {
     Error::new(ErrorKind::ShuttingDown, "the supervisor shuts down")
-}
-
-fn to_value(value: impl Serialize) -> Result<Value, Error> {
-    serde_json::to_value(value).map_err(|error| {
-        Error::new(ErrorKind::InvalidInput, "the value cannot be written as JSON").with_source(error)
-    })
 }
 
 impl std::fmt::Debug for PluginHandle {

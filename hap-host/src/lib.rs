@@ -4,6 +4,7 @@ mod actor;
 mod admission;
 mod builder;
 mod client;
+mod config;
 mod diagnose;
 mod dispatch;
 pub mod engine;
@@ -12,6 +13,7 @@ mod event;
 mod folder;
 mod handle;
 mod inbox;
+mod keys;
 mod limits;
 mod logs;
 mod operate;
@@ -22,9 +24,12 @@ mod shared;
 mod state;
 mod store;
 mod supervisor;
+mod talk;
 
 pub use self::{
     builder::SupervisorBuilder,
+    client::CallOptions,
+    config::ConfigState,
     error::{Error, ErrorKind},
     event::{Event, EventKind, EventStream, Notice},
     handle::PluginHandle,

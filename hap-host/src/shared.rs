@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc};
 
 use hap_manifest::PluginId;
 use tokio::sync::{Semaphore, broadcast, watch};
@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub health: HealthPolicy,
     pub events: broadcast::Sender<Event>,
     pub starts: Arc<Semaphore>,
+    /// Calls to one plugin at a time.
+    pub parallel_calls: NonZeroUsize,
     pub probes: reqwest::Client,
     /// The newest list of all containers.
     pub listed: watch::Receiver<Option<Arc<Listing>>>,

@@ -4,7 +4,10 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{ContainerId, Exit};
+use crate::{
+    config::ConfigState,
+    engine::{ContainerId, Exit},
+};
 
 /// What is wanted of a plugin. Changes only by a call of the API, never by an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -124,6 +127,8 @@ pub struct PluginState {
     pub health_message: Option<String>,
     /// From its last end, or from the request to start it, until its first healthy answer.
     pub time_to_healthy: Option<Duration>,
+    /// Whether it has the settings that are kept for it.
+    pub config: ConfigState,
 }
 
 /// Why a plugin does not do what is wanted.

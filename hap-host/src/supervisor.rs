@@ -1,12 +1,14 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
-use hap_manifest::{ApiToken, Manifest, PluginId, WebhookSecret};
-use tokio::sync::{Mutex, broadcast, mpsc};
+use hap_manifest::{Manifest, PluginId};
+use tokio::sync::{broadcast, mpsc};
 
 use crate::{
     actor::{Actor, MAILBOX, Parts},
     admission::admit,
     builder::SupervisorBuilder,
+    client::CallGate,
+    config::ConfigDesk,
     dispatch::Hints,
     engine::{BuildContext, Engine, EngineCapabilities, EngineErrorKind, ImageId, ProgressSink},
     error::{Error, ErrorKind},
@@ -14,6 +16,7 @@ use crate::{
     folder,
     handle::{Cell, PluginHandle},
     inbox::{Inbox, Listener, PluginEvents, SubscribeOptions},
+    keys::{KeyPair, PluginKeys, random},
     operate::within,
     options::{InstallOptions, Shutdown, deadline},
     registry::{Registry, Reservation},
@@ -217,8 +220,7 @@ impl Supervisor {
             manifest,
             desired: Desired::Stopped,
             config: None,
-            token: ApiToken::from_bytes(&random()?),
-            webhook_secret: new_webhook_secret()?,
+            keys: PluginKeys::new(KeyPair::generate()?),
             image_id: Some(image.as_str().to_owned()),
             program: options.program,
         };
@@ -336,12 +338,10 @@ impl Inner {
     /// Starts the actor of a recorded plugin and enters its handle.
     pub(crate) fn adopt(&self, record: PluginRecord) -> PluginHandle {
         let id = record.manifest.id().clone();
-        self.shared
-            .credentials
-            .set(&id, record.token.clone(), record.webhook_secret.clone());
+        self.shared.credentials.set(&id, &record.keys);
         let (mailbox, requests) = mpsc::channel(MAILBOX);
-        let config = Arc::new(Mutex::new(record.config.clone()));
-        let (manifest, token) = (record.manifest.clone(), record.token.clone());
+        let config = Arc::new(ConfigDesk::new(&record.manifest, record.config.clone()));
+        let manifest = record.manifest.clone();
         let parts = Parts {
             record,
             config: Arc::clone(&config),
@@ -354,10 +354,10 @@ impl Inner {
         let shared = Arc::clone(&self.shared);
         let handle = PluginHandle::new(Cell {
             manifest,
-            token,
             mailbox,
             snapshot,
             config,
+            gate: CallGate::new(shared.parallel_calls),
             shared,
         });
         self.registry.insert(handle.clone());
@@ -373,22 +373,6 @@ impl Inner {
         });
         handle
     }
-}
-
-/// Bytes from the operating system.
-pub(crate) fn random<const N: usize>() -> Result<[u8; N], Error> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        let message = format!("the operating system gives no random bytes for secrets: {error}");
-        Error::new(ErrorKind::Store, message)
-    })?;
-    Ok(bytes)
-}
-
-fn new_webhook_secret() -> Result<WebhookSecret, Error> {
-    WebhookSecret::from_bytes(&random::<32>()?).map_err(|error| {
-        Error::new(ErrorKind::Store, "a webhook secret could not be made").with_source(error)
-    })
 }
 
 impl std::fmt::Debug for Supervisor {

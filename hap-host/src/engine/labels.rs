@@ -21,6 +21,9 @@ pub const PLUGIN_PORT: &str = "hap.plugin.port";
 /// Digest of the spec that the container was created from.
 pub const SPEC_DIGEST: &str = "hap.spec.digest";
 
+/// How often the plugin's keys were rotated, on containers; absent before the first time.
+pub const KEY_GENERATION: &str = "hap.keys";
+
 /// The labels of everything that belongs to an instance.
 pub(crate) fn of_instance(instance: &InstanceName) -> BTreeMap<String, String> {
     BTreeMap::from([

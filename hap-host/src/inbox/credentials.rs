@@ -4,52 +4,20 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use hap_manifest::{ApiToken, PluginId, WebhookSecret};
+use hap_manifest::{PluginId, WebhookSecret};
+
+use crate::keys::{KeyPair, PluginKeys};
 
 /// The keys of every plugin that may send events. Clones share it: the supervisor writes, the inbox reads.
 #[derive(Clone, Default)]
 pub(crate) struct Credentials(Arc<RwLock<HashMap<PluginId, Arc<Keys>>>>);
 
 impl Credentials {
-    /// Gives a plugin its keys, in place of all that it had.
-    pub(crate) fn set(&self, id: &PluginId, token: ApiToken, secret: WebhookSecret) {
-        let keys = Keys {
-            current: Pair { token, secret },
-            previous: None,
-        };
-        self.with(|all| all.insert(id.clone(), Arc::new(keys)));
-    }
-
-    /// Gives a plugin new keys. Those that it had stay good until [`retire`](Self::retire), because a plugin
-    /// learns of new ones only when it starts again; older ones go.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "a second valid key is what a rotation needs")
-    )]
-    pub(crate) fn rotate(&self, id: &PluginId, token: ApiToken, secret: WebhookSecret) {
-        let current = Pair { token, secret };
-        self.with(|all| {
-            let previous = all.get(id).map(|keys| keys.current.clone());
-            all.insert(id.clone(), Arc::new(Keys { current, previous }))
-        });
-    }
-
-    /// Ends a rotation: only the newest keys are good.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "a second valid key is what a rotation needs")
-    )]
-    pub(crate) fn retire(&self, id: &PluginId) {
-        self.with(|all| {
-            let current = all.get(id).map(|keys| keys.current.clone())?;
-            all.insert(
-                id.clone(),
-                Arc::new(Keys {
-                    current,
-                    previous: None,
-                }),
-            )
-        });
+    /// Gives a plugin its keys, in place of all that it had. While they are rotated two pairs are good, because a
+    /// plugin learns of new ones only when it starts again.
+    pub(crate) fn set(&self, id: &PluginId, keys: &PluginKeys) {
+        let keys = Arc::new(Keys(keys.pairs().cloned().collect()));
+        self.with(|all| all.insert(id.clone(), keys));
     }
 
     /// Takes a plugin's keys away: it can send nothing more.
@@ -81,29 +49,17 @@ impl fmt::Debug for Credentials {
 }
 
 /// What one plugin proves itself with.
-pub(super) struct Keys {
-    current: Pair,
-    previous: Option<Pair>,
-}
-
-#[derive(Clone)]
-struct Pair {
-    token: ApiToken,
-    secret: WebhookSecret,
-}
+pub(super) struct Keys(Vec<KeyPair>);
 
 impl Keys {
     pub(super) fn matches_token(&self, presented: &str) -> bool {
         // Not short-circuited: the time does not tell which of the two it was.
-        self.pairs()
+        self.0
+            .iter()
             .fold(false, |found, pair| found | pair.token.matches(presented))
     }
 
     pub(super) fn secrets(&self) -> Vec<WebhookSecret> {
-        self.pairs().map(|pair| pair.secret.clone()).collect()
-    }
-
-    fn pairs(&self) -> impl Iterator<Item = &Pair> {
-        std::iter::once(&self.current).chain(&self.previous)
+        self.0.iter().map(|pair| pair.webhook_secret.clone()).collect()
     }
 }

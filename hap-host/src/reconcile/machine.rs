@@ -6,6 +6,7 @@ use super::{
     watchdog::{Verdict, Watchdog},
 };
 use crate::{
+    config::ConfigState,
     engine::{ContainerStatus, Exit, Observed},
     event::EventKind,
     state::{Desired, Failure, FailureCause, Phase, PluginState},
@@ -100,6 +101,8 @@ pub(crate) enum Input {
     Restart,
     /// The host shuts down and stops its plugins.
     Halt,
+    /// The container shall be made from another spec, of this digest.
+    Spec(String),
     /// The engine hints that something happened.
     Hint,
     /// A list of all containers shows this.
@@ -246,6 +249,21 @@ impl Machine {
         self.removed
     }
 
+    /// Whether a process of the plugin may exist.
+    pub(crate) fn may_run(&self) -> bool {
+        self.op.is_some() || self.seen == Seen::Unknown || self.seen.is_running()
+    }
+
+    /// Whether a process of the plugin may exist that was made from another spec than the one that holds now.
+    pub(crate) fn may_be_outdated(&self) -> bool {
+        match &self.seen {
+            Seen::Present(observed) if self.op.is_none() => {
+                self.seen.is_running() && observed.spec_digest != self.spec_digest
+            }
+            _ => self.may_run(),
+        }
+    }
+
     /// Whether no process of the plugin is left and none will be started while it shuts down.
     pub(crate) fn is_halted(&self) -> bool {
         self.halting && self.op.is_none() && !self.seen.is_running() && self.seen != Seen::Unknown
@@ -272,6 +290,7 @@ impl Machine {
                 .map(|gate| gate.saturating_duration_since(now)),
             health_message: self.health_message.clone(),
             time_to_healthy: self.time_to_healthy,
+            config: ConfigState::None,
         }
     }
 
@@ -299,6 +318,12 @@ impl Machine {
                 self.forgive(events);
             }
             Input::Halt => self.halting = true,
+            Input::Spec(digest) => {
+                self.spec_digest = digest;
+                if self.seen.is_running() {
+                    self.down_since = Some(now);
+                }
+            }
             Input::Hint => {
                 self.look_again = true;
                 self.engine_gate = None;

@@ -1,12 +1,13 @@
 use std::fmt::Write as _;
 
-use hap_manifest::{ApiToken, Manifest, WebhookSecret, env};
+use hap_manifest::{Manifest, env};
 use sha2::{Digest, Sha256};
 
 use crate::{
     engine::{
         ContainerSpec, EnvVar, InstanceName, NetworkMode, ResourceLimits, TmpfsMount, VolumeMount, labels,
     },
+    keys::PluginKeys,
     limits::DefaultLimits,
 };
 
@@ -20,8 +21,7 @@ pub(crate) struct SpecInputs<'a> {
     pub limits: &'a DefaultLimits,
     /// Base URL of the platform as the plugin sees it.
     pub platform_url: &'a str,
-    pub token: &'a ApiToken,
-    pub webhook_secret: &'a WebhookSecret,
+    pub keys: &'a PluginKeys,
     pub program: Option<&'a std::path::Path>,
 }
 
@@ -72,6 +72,11 @@ pub(crate) fn container_spec(inputs: &SpecInputs<'_>) -> ContainerSpec {
         labels::PLUGIN_PORT.to_owned(),
         manifest.api_port().get().to_string(),
     );
+    // Absent before the first rotation, so that containers of earlier versions are not made anew.
+    if inputs.keys.generation > 0 {
+        let generation = inputs.keys.generation.to_string();
+        spec.labels.insert(labels::KEY_GENERATION.to_owned(), generation);
+    }
     let digest = digest(&spec);
     spec.labels.insert(labels::SPEC_DIGEST.to_owned(), digest);
     spec
@@ -92,15 +97,15 @@ pub(crate) fn spec_digest(spec: &ContainerSpec) -> &str {
 }
 
 fn environment(inputs: &SpecInputs<'_>) -> Vec<EnvVar> {
-    let manifest = inputs.manifest;
+    let (manifest, keys) = (inputs.manifest, &inputs.keys.current);
     let mut vars = vec![
         EnvVar::plain(env::PLUGIN_ID, manifest.id().as_str()),
         EnvVar::plain(env::PLUGIN_NAME, manifest.name()),
         EnvVar::plain(env::PLUGIN_VERSION, manifest.version().to_string()),
         EnvVar::plain(env::PORT, manifest.api_port().get().to_string()),
         EnvVar::plain(env::PLATFORM_API_URL, inputs.platform_url),
-        EnvVar::secret(env::HAP_API_TOKEN, inputs.token.expose()),
-        EnvVar::secret(env::HAP_WEBHOOK_SECRET, inputs.webhook_secret.expose()),
+        EnvVar::secret(env::HAP_API_TOKEN, keys.token.expose()),
+        EnvVar::secret(env::HAP_WEBHOOK_SECRET, keys.webhook_secret.expose()),
     ];
     let volumes = manifest.volumes();
     if let Some(data) = volumes
@@ -131,8 +136,8 @@ fn volume_name(container: &str, path: &str) -> String {
     format!("{container}.{}-{tag}", readable.trim_matches('-'))
 }
 
-/// SHA-256 over everything in a spec but secret values: those may be rotated without a new container, and a
-/// label is no place for anything derived from them.
+/// SHA-256 over everything in a spec but secret values: a label is no place for anything derived from them. That they
+/// were rotated shows in the label that counts the rotations.
 fn digest(spec: &ContainerSpec) -> String {
     let mut hash = Sha256::new();
     let mut field = |name: &str, value: &str| {
@@ -171,7 +176,10 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use hap_manifest::{ApiToken, WebhookSecret};
+
     use super::*;
+    use crate::keys::KeyPair;
 
     fn manifest(extra: &str) -> Manifest {
         let text = format!(
@@ -181,15 +189,25 @@ mod tests {
         Manifest::from_json(&text).unwrap().manifest
     }
 
+    fn pair(byte: u8) -> KeyPair {
+        KeyPair {
+            token: ApiToken::from_bytes(&[byte; 32]),
+            webhook_secret: WebhookSecret::from_bytes(&[byte; 32]).unwrap(),
+        }
+    }
+
     fn spec_with(manifest: &Manifest, secret: u8) -> ContainerSpec {
+        spec_with_keys(manifest, &PluginKeys::new(pair(secret)))
+    }
+
+    fn spec_with_keys(manifest: &Manifest, keys: &PluginKeys) -> ContainerSpec {
         container_spec(&SpecInputs {
             manifest,
             instance: &InstanceName::default(),
             image: "sha256:1",
             limits: &DefaultLimits::default(),
             platform_url: "http://10.0.0.1:9000/plugins/light/api/v1",
-            token: &ApiToken::from_bytes(&[secret; 32]),
-            webhook_secret: &WebhookSecret::from_bytes(&[secret; 32]).unwrap(),
+            keys,
             program: None,
         })
     }
@@ -207,6 +225,19 @@ mod tests {
         assert_eq!(spec_digest(&one), spec_digest(&two));
         let secret = ApiToken::from_bytes(&[1; 32]);
         assert!(!format!("{one:?}").contains(secret.expose()));
+    }
+
+    #[test]
+    fn a_rotation_makes_another_container_with_the_new_keys() {
+        let manifest = manifest("");
+        let before = PluginKeys::new(pair(1));
+        let (one, two) = (
+            spec_with_keys(&manifest, &before),
+            spec_with_keys(&manifest, &before.rotated(pair(2), true)),
+        );
+        assert_ne!(spec_digest(&one), spec_digest(&two));
+        let token = two.env.iter().find(|var| var.name() == env::HAP_API_TOKEN);
+        assert_eq!(token.unwrap().expose_value(), pair(2).token.expose());
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod page;
 mod plugin;
 mod retention;
 mod schema;
+mod settings;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -40,10 +41,11 @@ use self::{
     append::Batch,
     folder::{Claim, Folder},
     lane::Lane,
-    plugin::{Column, PluginRow, json},
+    plugin::{KeyRow, PluginRow, json},
+    settings::Settings,
     writer::{Read, Reader, Write, Writer},
 };
-use crate::{Desired, Error, ErrorKind};
+use crate::{Desired, Error, ErrorKind, config::SecretPlaces, keys::PluginKeys};
 
 /// How long an opener waits for an owner that is just going.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
@@ -90,9 +92,10 @@ impl Store {
     ) -> Result<(Self, Loaded), Error> {
         let folder = claim(folder).await?;
         let (writer, reader, last, loaded) = blocking(move || {
-            let writer = schema::open_writer(&folder.database())?;
+            let mut writer = schema::open_writer(&folder.database())?;
             let reader = schema::open_reader(&folder.database())?;
             let loaded = plugin::load(&reader)?;
+            plugin::separate_secrets(&mut writer, &loaded)?;
             let last = page::last_seq(&reader).map_err(fail::sql("read the events"))?;
             let (sender, last) = watch::channel(last);
             let folder = Arc::new(folder);
@@ -126,19 +129,27 @@ impl Store {
 
     /// Stores what is wanted. [`ErrorKind::NotInstalled`] for an unknown plugin.
     pub(crate) async fn set_desired(&self, id: &PluginId, desired: Desired) -> Result<(), Error> {
-        self.set(id, Column::Desired, Some(json("desired state", &desired)?))
+        let (id, desired) = (id.clone(), json("desired state", &desired)?);
+        self.write(move |writer| plugin::set_desired(writer.connection(), &id, &desired))
             .await
     }
 
-    /// Stores the configuration. [`ErrorKind::NotInstalled`] for an unknown plugin.
-    pub(crate) async fn set_config(&self, id: &PluginId, config: Option<Value>) -> Result<(), Error> {
-        let config = config.map(|config| json("configuration", &config)).transpose()?;
-        self.set(id, Column::Config, config).await
+    /// Stores the settings, those at `secrets` apart. [`ErrorKind::NotInstalled`] for an unknown plugin.
+    pub(crate) async fn set_config(
+        &self,
+        id: &PluginId,
+        config: Option<&Value>,
+        secrets: &SecretPlaces,
+    ) -> Result<(), Error> {
+        let (id, settings) = (id.clone(), Settings::of(config, secrets)?);
+        self.write(move |writer| plugin::set_config(writer.connection(), &id, &settings))
+            .await
     }
 
-    async fn set(&self, id: &PluginId, column: Column, value: Option<String>) -> Result<(), Error> {
-        let id = id.clone();
-        self.write(move |writer| plugin::set(writer.connection(), &id, column, value.as_deref()))
+    /// Stores the keys, old and new at once. [`ErrorKind::NotInstalled`] for an unknown plugin.
+    pub(crate) async fn set_keys(&self, id: &PluginId, keys: &PluginKeys) -> Result<(), Error> {
+        let (id, keys) = (id.clone(), KeyRow::of(keys));
+        self.write(move |writer| plugin::set_keys(writer.connection(), &id, &keys))
             .await
     }
 

@@ -1,11 +1,18 @@
 use std::{fmt, path::PathBuf};
 
-use hap_manifest::{ApiToken, Manifest, PluginId, WebhookSecret};
-use rusqlite::{Connection, OptionalExtension as _, Row, params, types::ToSql};
+use hap_manifest::{ApiToken, Manifest, PluginId};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::Value;
 
-use super::fail;
-use crate::{Desired, Error, ErrorKind};
+use super::{
+    fail,
+    settings::{self, Settings},
+};
+use crate::{
+    Desired, Error, ErrorKind,
+    config::SecretPlaces,
+    keys::{KeyPair, PluginKeys},
+};
 
 /// Everything about an installed plugin that must survive a kill.
 #[derive(Clone)]
@@ -13,8 +20,7 @@ pub(crate) struct PluginRecord {
     pub(crate) manifest: Manifest,
     pub(crate) desired: Desired,
     pub(crate) config: Option<Value>,
-    pub(crate) token: ApiToken,
-    pub(crate) webhook_secret: WebhookSecret,
+    pub(crate) keys: PluginKeys,
     /// What the engine called the image that was last run.
     pub(crate) image_id: Option<String>,
     /// The program, for an engine that runs programs instead of images.
@@ -52,19 +58,38 @@ pub(crate) struct Loaded {
     pub(crate) corrupt: Vec<CorruptEntry>,
 }
 
+/// Moves secret settings to their own table that are not there yet: written by a version that had none, or before
+/// the manifest called them secret.
+pub(super) fn separate_secrets(connection: &mut Connection, loaded: &Loaded) -> Result<(), Error> {
+    for record in &loaded.plugins {
+        let id = record.manifest.id();
+        let places = SecretPlaces::new(record.manifest.secrets());
+        let wanted = Settings::of(record.config.as_ref(), &places)?;
+        let stored: Option<String> = connection
+            .query_row("SELECT config FROM plugins WHERE id = ?1", [id.as_str()], |row| {
+                row.get(0)
+            })
+            .map_err(fail::sql("read the plugins"))?;
+        if stored != wanted.public {
+            settings::set(connection, id, &wanted)?;
+        }
+    }
+    Ok(())
+}
+
 /// Reads all plugins. One row that cannot be read costs that row.
 pub(super) fn load(connection: &Connection) -> Result<Loaded, Error> {
     let failed = || fail::sql("read the plugins");
     let mut statement = connection
         .prepare(
-            "SELECT id, manifest, desired, config, token, webhook_secret, image_id, program \
-             FROM plugins ORDER BY id",
+            "SELECT id, manifest, desired, config, token, webhook_secret, image_id, program, \
+             previous_token, previous_webhook_secret, key_generation FROM plugins ORDER BY id",
         )
         .map_err(failed())?;
     let mut rows = statement.query([]).map_err(failed())?;
     let mut loaded = Loaded::default();
     while let Some(row) = rows.next().map_err(failed())? {
-        match read(row) {
+        match read(connection, row) {
             Ok(record) => loaded.plugins.push(record),
             Err(reason) => {
                 let id_text = match row.get_ref(0) {
@@ -79,7 +104,7 @@ pub(super) fn load(connection: &Connection) -> Result<Loaded, Error> {
 }
 
 /// Reads one row, or says what is wrong with it. The text of a key is never part of that.
-fn read(row: &Row<'_>) -> Result<PluginRecord, String> {
+fn read(connection: &Connection, row: &Row<'_>) -> Result<PluginRecord, String> {
     let unreadable = |column: &'static str| move |_: rusqlite::Error| format!("its {column} cannot be read");
     let id: String = row.get(0).map_err(unreadable("id"))?;
     let id = PluginId::new(&id).map_err(|error| error.to_string())?;
@@ -98,17 +123,21 @@ fn read(row: &Row<'_>) -> Result<PluginRecord, String> {
 
     let config: Option<String> = row.get(3).map_err(unreadable("configuration"))?;
     let config = config
-        .map(|text| serde_json::from_str(&text))
-        .transpose()
-        .map_err(|_| "its configuration is not JSON".to_owned())?;
+        .map(|public| settings::read(connection, &id, &public))
+        .transpose()?;
 
     let token: String = row.get(4).map_err(unreadable("token"))?;
-    let token = ApiToken::parse(&token).map_err(|_| "its token is not a valid one".to_owned())?;
-
     let secret: String = row.get(5).map_err(unreadable("webhook secret"))?;
-    let webhook_secret = secret
-        .parse()
-        .map_err(|_| "its webhook secret is not a valid one".to_owned())?;
+    let previous_token: Option<String> = row.get(8).map_err(unreadable("previous token"))?;
+    let previous_secret: Option<String> = row.get(9).map_err(unreadable("previous webhook secret"))?;
+    let keys = PluginKeys {
+        current: pair(&token, &secret)?,
+        previous: match previous_token.zip(previous_secret) {
+            Some((token, secret)) => Some(pair(&token, &secret)?),
+            None => None,
+        },
+        generation: row.get(10).map_err(unreadable("key generation"))?,
+    };
 
     let image_id = row.get(6).map_err(unreadable("image id"))?;
     let program: Option<String> = row.get(7).map_err(unreadable("program"))?;
@@ -117,18 +146,31 @@ fn read(row: &Row<'_>) -> Result<PluginRecord, String> {
         manifest,
         desired,
         config,
-        token,
-        webhook_secret,
+        keys,
         image_id,
         program,
     })
 }
 
-/// The columns of a record, as they are stored. Made before the database is involved, so that a record which
-/// cannot be stored is the caller's error.
+fn pair(token: &str, webhook_secret: &str) -> Result<KeyPair, String> {
+    Ok(KeyPair {
+        token: ApiToken::parse(token).map_err(|_| "its token is not a valid one".to_owned())?,
+        webhook_secret: webhook_secret
+            .parse()
+            .map_err(|_| "its webhook secret is not a valid one".to_owned())?,
+    })
+}
+
+/// A record as it is stored. Made before the database is involved, so that a record which cannot be stored is the
+/// caller's error.
 pub(super) struct PluginRow {
     id: PluginId,
-    columns: [Option<String>; 7],
+    manifest: String,
+    desired: String,
+    settings: Settings,
+    keys: KeyRow,
+    image_id: Option<String>,
+    program: Option<String>,
 }
 
 impl PluginRow {
@@ -144,20 +186,36 @@ impl PluginRow {
                 .with_plugin(&id)
             })?),
         };
-        let columns = [
-            Some(record.manifest.to_json()),
-            Some(json("desired state", &record.desired)?),
-            record
-                .config
-                .as_ref()
-                .map(|config| json("configuration", config))
-                .transpose()?,
-            Some(record.token.expose().to_owned()),
-            Some(record.webhook_secret.expose()),
-            record.image_id.clone(),
+        let places = SecretPlaces::new(record.manifest.secrets());
+        Ok(Self {
+            id,
+            manifest: record.manifest.to_json(),
+            desired: json("desired state", &record.desired)?,
+            settings: Settings::of(record.config.as_ref(), &places)?,
+            keys: KeyRow::of(&record.keys),
+            image_id: record.image_id.clone(),
             program,
-        ];
-        Ok(Self { id, columns })
+        })
+    }
+}
+
+/// Keys as they are stored.
+pub(super) struct KeyRow {
+    current: [String; 2],
+    previous: [Option<String>; 2],
+    generation: u32,
+}
+
+impl KeyRow {
+    pub(super) fn of(keys: &PluginKeys) -> Self {
+        Self {
+            current: keys.current.texts(),
+            previous: match &keys.previous {
+                Some(pair) => pair.texts().map(Some),
+                None => [None, None],
+            },
+            generation: keys.generation,
+        }
     }
 }
 
@@ -169,65 +227,81 @@ pub(super) fn json(what: &str, value: &impl serde::Serialize) -> Result<String, 
 }
 
 /// Writes a plugin, over the one of the same id if there is one.
-pub(super) fn put(connection: &Connection, row: &PluginRow) -> Result<(), Error> {
-    let [
-        manifest,
-        desired,
-        config,
-        token,
-        webhook_secret,
-        image_id,
-        program,
-    ] = &row.columns;
-    connection
-        .prepare_cached(
-            "INSERT INTO plugins (id, manifest, desired, config, token, webhook_secret, image_id, program) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
-             ON CONFLICT (id) DO UPDATE SET manifest = ?2, desired = ?3, config = ?4, token = ?5, \
-             webhook_secret = ?6, image_id = ?7, program = ?8",
-        )
-        .and_then(|mut put| {
-            put.execute(params![
+pub(super) fn put(connection: &mut Connection, row: &PluginRow) -> Result<(), Error> {
+    (|| {
+        let transaction = connection.transaction()?;
+        transaction
+            .prepare_cached(
+                "INSERT INTO plugins (id, manifest, desired, config, token, webhook_secret, previous_token, \
+                 previous_webhook_secret, key_generation, image_id, program) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+                 ON CONFLICT (id) DO UPDATE SET manifest = ?2, desired = ?3, config = ?4, token = ?5, \
+                 webhook_secret = ?6, previous_token = ?7, previous_webhook_secret = ?8, key_generation = ?9, \
+                 image_id = ?10, program = ?11",
+            )?
+            .execute(params![
                 row.id.as_str(),
-                manifest,
-                desired,
-                config,
-                token,
-                webhook_secret,
-                image_id,
-                program
-            ])
-        })
-        .map(drop)
-        .map_err(|error| fail::sql("store the plugin")(error).with_plugin(&row.id))
+                row.manifest,
+                row.desired,
+                row.settings.public,
+                row.keys.current[0],
+                row.keys.current[1],
+                row.keys.previous[0],
+                row.keys.previous[1],
+                row.keys.generation,
+                row.image_id,
+                row.program
+            ])?;
+        row.settings.put_secrets(&transaction, &row.id)?;
+        transaction.commit()
+    })()
+    .map_err(|error| fail::sql("store the plugin")(error).with_plugin(&row.id))
 }
 
-/// A column that changes by itself.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Column {
-    Desired,
-    Config,
-}
-
-/// Sets one column of an installed plugin.
-pub(super) fn set(
-    connection: &Connection,
-    id: &PluginId,
-    column: Column,
-    value: Option<&str>,
-) -> Result<(), Error> {
-    let statement = match column {
-        Column::Desired => "UPDATE plugins SET desired = ?2 WHERE id = ?1",
-        Column::Config => "UPDATE plugins SET config = ?2 WHERE id = ?1",
-    };
+/// Stores what is wanted of an installed plugin.
+pub(super) fn set_desired(connection: &Connection, id: &PluginId, desired: &str) -> Result<(), Error> {
     let changed = connection
-        .prepare_cached(statement)
-        .and_then(|mut set| set.execute([&id.as_str() as &dyn ToSql, &value]))
-        .map_err(|error| fail::sql("store the plugin")(error).with_plugin(id))?;
-    if changed == 0 {
-        return Err(Error::new(ErrorKind::NotInstalled, "is not in the store").with_plugin(id));
+        .prepare_cached("UPDATE plugins SET desired = ?2 WHERE id = ?1")
+        .and_then(|mut set| set.execute([id.as_str(), desired]));
+    installed(id, changed)
+}
+
+/// Stores the keys of an installed plugin.
+pub(super) fn set_keys(connection: &Connection, id: &PluginId, keys: &KeyRow) -> Result<(), Error> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE plugins SET token = ?2, webhook_secret = ?3, previous_token = ?4, \
+             previous_webhook_secret = ?5, key_generation = ?6 WHERE id = ?1",
+        )
+        .and_then(|mut set| {
+            set.execute(params![
+                id.as_str(),
+                keys.current[0],
+                keys.current[1],
+                keys.previous[0],
+                keys.previous[1],
+                keys.generation
+            ])
+        });
+    installed(id, changed)
+}
+
+/// Stores the settings of an installed plugin.
+pub(super) fn set_config(
+    connection: &mut Connection,
+    id: &PluginId,
+    settings: &Settings,
+) -> Result<(), Error> {
+    let known = settings::set(connection, id, settings)?;
+    installed(id, Ok(usize::from(known)))
+}
+
+fn installed(id: &PluginId, changed: rusqlite::Result<usize>) -> Result<(), Error> {
+    match changed {
+        Ok(0) => Err(Error::new(ErrorKind::NotInstalled, "is not in the store").with_plugin(id)),
+        Ok(_) => Ok(()),
+        Err(error) => Err(fail::sql("store the plugin")(error).with_plugin(id)),
     }
-    Ok(())
 }
 
 /// Removes a plugin. Its events stay for whoever has not read them; their ids and its last status do not, so that
@@ -236,6 +310,7 @@ pub(super) fn remove(connection: &mut Connection, id: &PluginId) -> Result<(), E
     (|| {
         let transaction = connection.transaction()?;
         let id = [id.as_str()];
+        transaction.execute("DELETE FROM config_secrets WHERE plugin = ?1", id)?;
         transaction.execute("DELETE FROM plugins WHERE id = ?1", id)?;
         transaction.execute(
             "UPDATE events SET id = NULL WHERE plugin = ?1 AND id IS NOT NULL",

@@ -11,7 +11,7 @@ use crate::{Error, ErrorKind};
 const APPLICATION_ID: i32 = 0x6861_7031;
 
 /// One step per version, never changed once released: version `n` of a file has had the first `n` applied.
-const MIGRATIONS: &[&str] = &[include_str!("schema/v1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
 
 /// Opens the connection that writes, and migrates the file.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
@@ -21,6 +21,8 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
         // An acknowledged event or wish must survive a power cut: WAL with FULL syncs at every commit.
         connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
         connection.pragma_update(None, "synchronous", "full")?;
+        // A secret that is replaced or removed does not stay behind in a page that is free.
+        connection.pragma_update_and_check(None, "secure_delete", "fast", |_| Ok(()))?;
         connection.pragma_update_and_check(None, "journal_size_limit", 16 * 1024 * 1024, |_| Ok(()))?;
         // Closing happens in Drop, which must not block: the next opener moves the log into the file instead.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;

@@ -8,6 +8,8 @@
 mod engine_faults;
 mod lifecycle;
 mod restarts;
+mod secrets;
+mod talking;
 
 use std::{path::Path, time::Duration};
 

@@ -9,7 +9,7 @@ mod tests;
 mod world;
 
 use std::{
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -101,6 +101,20 @@ impl FakeEngine {
     /// What a plugin answers to its health checks from now on. Default: healthy.
     pub fn set_health(&self, plugin: &PluginId, health: SimulatedHealth) {
         self.world().health.insert(plugin.clone(), health);
+    }
+
+    /// Where a plugin's API is from its next start on, so that a test can serve a real one. Default: nobody listens there.
+    pub fn set_address(&self, plugin: &PluginId, address: SocketAddr) {
+        self.world().addresses.insert(plugin.clone(), address);
+    }
+
+    /// What a plugin's container was made from, secrets included; `None` without a container.
+    #[must_use]
+    pub fn spec(&self, plugin: &PluginId) -> Option<ContainerSpec> {
+        let world = self.world();
+        let mut containers = world.containers.values();
+        let container = containers.find(|container| container.spec.plugin == *plugin)?;
+        Some(container.spec.clone())
     }
 
     /// How long each call of an operation takes from now on. Default: no time.
@@ -227,7 +241,7 @@ impl FakeEngine {
             world.containers.get(container).filter(|_| !lost).map(|of| {
                 let plugin = of.observed.plugin.clone();
                 Told::Event(
-                    of.instance.clone(),
+                    of.spec.instance.clone(),
                     EngineEvent::new(plugin, container.clone(), kind),
                 )
             })
@@ -442,7 +456,7 @@ impl Engine for FakeEngine {
         let ours = world
             .containers
             .values()
-            .filter(|container| container.instance == *instance);
+            .filter(|container| container.spec.instance == *instance);
         Ok(ours.map(|container| container.observed.clone()).collect())
     }
 

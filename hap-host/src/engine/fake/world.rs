@@ -42,6 +42,7 @@ pub(super) struct World {
     pub(super) volumes: BTreeMap<String, (InstanceName, PluginId)>,
     pub(super) health: BTreeMap<PluginId, SimulatedHealth>,
     pub(super) crashes: BTreeMap<PluginId, Exit>,
+    pub(super) addresses: BTreeMap<PluginId, SocketAddr>,
     pub(super) script: Script,
     pub(super) runs: VecDeque<FakeRun>,
     made: u64,
@@ -51,9 +52,8 @@ pub(super) struct World {
 #[derive(Debug)]
 pub(super) struct FakeContainer {
     pub(super) observed: Observed,
-    pub(super) instance: InstanceName,
+    pub(super) spec: ContainerSpec,
     pub(super) lines: VecDeque<LogLine>,
-    name: String,
 }
 
 impl World {
@@ -61,7 +61,7 @@ impl World {
         let taken = self
             .containers
             .values()
-            .any(|container| container.name == spec.name);
+            .any(|container| container.spec.name == spec.name);
         if taken || self.foreign.contains(&spec.name) {
             let message = "a container of that name exists";
             return Err(EngineError::new(
@@ -76,9 +76,8 @@ impl World {
         let digest = spec.labels.get(labels::SPEC_DIGEST).cloned().unwrap_or_default();
         let container = FakeContainer {
             observed: Observed::created(id.clone(), spec.plugin.clone(), digest),
-            instance: spec.instance.clone(),
+            spec: spec.clone(),
             lines: VecDeque::new(),
-            name: spec.name.clone(),
         };
         for volume in &spec.volumes {
             self.volumes
@@ -91,6 +90,7 @@ impl World {
     /// Starts a container; whether it did not run already. `None` without such a container.
     pub(super) fn start(&mut self, id: &ContainerId) -> Option<bool> {
         let observed = &mut self.containers.get_mut(id)?.observed;
+        let address = self.addresses.get(&observed.plugin).copied();
         if observed.status == ContainerStatus::Running {
             return Some(false);
         }
@@ -99,7 +99,7 @@ impl World {
         observed.started_at = Some(OffsetDateTime::UNIX_EPOCH + time::Duration::seconds(self.started));
         observed.exit = None;
         // Nobody listens there: what a plugin answers is simulated.
-        observed.address = Some(SocketAddr::from(([127, 0, 0, 1], 9)));
+        observed.address = Some(address.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9))));
         if self.runs.len() == RUNS {
             self.runs.pop_front();
         }

@@ -18,7 +18,10 @@ use time::OffsetDateTime;
 use tower::ServiceExt as _;
 
 use super::{Credentials, Cursor, Delivery, EventRate, Inbox, PluginEvents, SubscribeOptions};
-use crate::store::{EventRetention, Store};
+use crate::{
+    keys::{KeyPair, PluginKeys},
+    store::{EventRetention, Store},
+};
 
 /// An inbox with the plugins `light` and `lock`, whose keys are made of their numbers.
 struct Bench {
@@ -39,8 +42,8 @@ impl Bench {
             .await
             .unwrap();
         let credentials = Credentials::default();
-        credentials.set(&id("light"), token(1), secret(1));
-        credentials.set(&id("lock"), token(2), secret(2));
+        credentials.set(&id("light"), &keys(1));
+        credentials.set(&id("lock"), &keys(2));
         let inbox = Inbox::new(store.clone(), credentials.clone(), rate);
         Self {
             _folder: folder,
@@ -118,6 +121,17 @@ fn token(n: u8) -> ApiToken {
 
 fn secret(n: u8) -> WebhookSecret {
     WebhookSecret::from_bytes(&[n; 32]).unwrap()
+}
+
+fn pair(n: u8) -> KeyPair {
+    KeyPair {
+        token: token(n),
+        webhook_secret: secret(n),
+    }
+}
+
+fn keys(n: u8) -> PluginKeys {
+    PluginKeys::new(pair(n))
 }
 
 fn now() -> i64 {

@@ -4,6 +4,7 @@ mod files;
 mod kill;
 mod model;
 mod plugins;
+mod secrets;
 
 use std::path::PathBuf;
 
@@ -13,7 +14,11 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use super::{Appended, Entry, EventRetention, Filter, Loaded, Page, PluginRecord, Store};
-use crate::{Desired, Result};
+use crate::{
+    Desired, Result,
+    config::SecretPlaces,
+    keys::{KeyPair, PluginKeys},
+};
 
 /// What only tests ask for.
 impl Store {
@@ -77,10 +82,16 @@ fn record(name: &str) -> PluginRecord {
         .manifest,
         desired: Desired::Running,
         config: Some(json!({"password": "hunter2"})),
-        token: ApiToken::from_bytes(&[7; 32]),
-        webhook_secret: WebhookSecret::from_bytes(&[9; 32]).unwrap(),
+        keys: PluginKeys::new(pair(7)),
         image_id: Some("sha256:0".to_owned()),
         program: Some("/bin/light".into()),
+    }
+}
+
+fn pair(byte: u8) -> KeyPair {
+    KeyPair {
+        token: ApiToken::from_bytes(&[byte; 32]),
+        webhook_secret: WebhookSecret::from_bytes(&[byte; 32]).unwrap(),
     }
 }
 

@@ -6,10 +6,12 @@ use axum::{
     http::{StatusCode, header},
     routing::{get, post},
 };
+use hap_manifest::PluginId;
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::reconcile::ProbeResult;
 
 async fn serve(router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -18,20 +20,24 @@ async fn serve(router: Router) -> SocketAddr {
     address
 }
 
-fn caller() -> Caller {
-    Caller {
-        plugin: PluginId::new("light").unwrap(),
-        token: ApiToken::from_bytes(&[7; 32]),
-    }
+fn client(address: SocketAddr) -> PluginClient {
+    let plugin = PluginId::new("light").unwrap();
+    PluginClient::new(plugin, ApiToken::from_bytes(&[7; 32]), address).unwrap()
 }
 
 const SECOND: Duration = Duration::from_secs(1);
 
+fn in_a_second() -> CallOptions {
+    SECOND.into()
+}
+
 async fn command(router: Router) -> Result<CommandResponse, Error> {
-    let client = PluginClient::new(serve(router).await).unwrap();
-    client
-        .command(&caller(), "/command", &CommandRequest::new("turn_on"), SECOND)
-        .await
+    turn_on(serve(router).await, &in_a_second()).await
+}
+
+async fn turn_on(address: SocketAddr, options: &CallOptions) -> Result<CommandResponse, Error> {
+    let request = CommandRequest::new("turn_on");
+    client(address).command("/command", &request, options).await
 }
 
 fn answering(status: StatusCode, body: &'static str) -> Router {
@@ -114,10 +120,7 @@ async fn nobody_there_is_unreachable_so_nothing_was_delivered() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let client = PluginClient::new(address).unwrap();
-    let sent = client
-        .command(&caller(), "/command", &CommandRequest::new("turn_on"), SECOND)
-        .await;
+    let sent = turn_on(address, &in_a_second()).await;
     assert_eq!(sent.unwrap_err().kind(), ErrorKind::Unreachable);
 }
 
@@ -133,18 +136,15 @@ async fn a_connection_that_breaks_in_the_middle_is_interrupted() {
             .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"succ")
             .await;
     });
-    let client = PluginClient::new(address).unwrap();
-    let sent = client
-        .command(&caller(), "/command", &CommandRequest::new("turn_on"), SECOND)
-        .await;
+    let sent = turn_on(address, &in_a_second()).await;
     assert_eq!(sent.unwrap_err().kind(), ErrorKind::Interrupted);
 }
 
 #[tokio::test]
 async fn an_oversized_request_is_refused_before_it_is_sent() {
-    let client = PluginClient::new("127.0.0.1:9".parse().unwrap()).unwrap();
+    let client = client("127.0.0.1:9".parse().unwrap());
     let request = CommandRequest::new("store").with_params(json!({"text": "x".repeat(MAX_REQUEST_BYTES)}));
-    let sent = client.command(&caller(), "/command", &request, SECOND).await;
+    let sent = client.command("/command", &request, &in_a_second()).await;
     assert_eq!(sent.unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
@@ -200,4 +200,110 @@ async fn a_health_check_that_fails_says_why() {
         result,
         ProbeResult::Missed("/health answered HTTP 503: no broker forged line".to_owned())
     );
+}
+
+/// Hands out what each request was, and breaks the connection instead of answering so many of them.
+async fn breaking(broken: usize) -> (SocketAddr, tokio::sync::mpsc::Receiver<String>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (seen, requests) = tokio::sync::mpsc::channel(16);
+    tokio::spawn(async move {
+        for n in 0.. {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let (mut request, mut chunk) = (String::new(), [0; 4096]);
+            while !request.ends_with('}') {
+                let read = stream.read(&mut chunk).await.unwrap();
+                request.push_str(std::str::from_utf8(&chunk[..read]).unwrap());
+            }
+            seen.send(request.to_ascii_lowercase()).await.unwrap();
+            if n >= broken {
+                let body = r#"{"success":true,"result":"on"}"#;
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+                stream.write_all((head + body).as_bytes()).await.unwrap();
+            }
+        }
+    });
+    (address, requests)
+}
+
+fn received(requests: &mut tokio::sync::mpsc::Receiver<String>) -> Vec<String> {
+    std::iter::from_fn(|| requests.try_recv().ok()).collect()
+}
+
+#[tokio::test]
+async fn a_command_that_may_have_been_delivered_is_not_sent_again() {
+    let (address, mut requests) = breaking(1).await;
+    let sent = turn_on(address, &in_a_second()).await;
+    assert_eq!(sent.unwrap_err().kind(), ErrorKind::Interrupted);
+    let requests = received(&mut requests);
+    assert_eq!(requests.len(), 1);
+    assert!(!requests[0].contains("idempotency-key"));
+}
+
+#[tokio::test]
+async fn a_command_with_an_idempotency_key_is_sent_again_under_the_same_key() {
+    let (address, mut requests) = breaking(2).await;
+    let options = CallOptions::default().idempotency_key("order-4711");
+    turn_on(address, &options).await.unwrap();
+    let requests = received(&mut requests);
+    assert_eq!(requests.len(), 3);
+    assert!(
+        requests
+            .iter()
+            .all(|request| request.contains("idempotency-key: order-4711\r\n"))
+    );
+    let id = |request: &str| request.split_once("x-request-id: ").unwrap().1[..36].to_owned();
+    assert_eq!(id(&requests[0]), id(&requests[2]));
+
+    let (address, mut requests) = breaking(10).await;
+    let sent = turn_on(address, &options).await;
+    assert_eq!(sent.unwrap_err().kind(), ErrorKind::Interrupted);
+    assert_eq!(received(&mut requests).len(), 3, "and no more");
+}
+
+#[tokio::test]
+async fn nothing_is_sent_again_past_the_deadline() {
+    let (address, mut requests) = breaking(10).await;
+    let options = CallOptions::from(Duration::from_millis(90)).idempotency_key("k");
+    turn_on(address, &options).await.unwrap_err();
+    assert_eq!(received(&mut requests).len(), 1);
+}
+
+#[tokio::test]
+async fn the_callers_trace_goes_on_and_its_request_id_is_used() {
+    let (address, mut requests) = breaking(0).await;
+    let parent = TraceParent::new([1; 16], [2; 8], true);
+    let options = CallOptions::default()
+        .traceparent(Some(parent))
+        .request_id("call-1");
+    turn_on(address, &options).await.unwrap();
+    let request = received(&mut requests).remove(0);
+    assert!(request.contains("x-request-id: call-1\r\n"), "{request}");
+    let (_, rest) = request.split_once("traceparent: ").unwrap();
+    let told = TraceParent::parse(&rest[..55]).unwrap();
+    assert_eq!(told.trace_id(), parent.trace_id());
+    assert_ne!(told.span_id(), parent.span_id());
+    assert!(
+        request.contains(
+            &format!("authorization: bearer {}", client(address).token.expose()).to_ascii_lowercase()
+        )
+    );
+}
+
+#[tokio::test]
+async fn ids_that_are_no_header_are_refused_by_name() {
+    let address = "127.0.0.1:9".parse().unwrap();
+    for (options, what) in [
+        (CallOptions::default().request_id("two\r\nlines"), "request id"),
+        (CallOptions::default().idempotency_key(""), "idempotency key"),
+        (
+            CallOptions::default().idempotency_key("x".repeat(129)),
+            "idempotency key",
+        ),
+    ] {
+        let error = turn_on(address, &options).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains(what), "{error}");
+    }
 }

@@ -1,0 +1,270 @@
+//! HTTP to one plugin. Every reply is hostile input: limited in size and time, no redirect is followed, and a
+//! failure of the transport never looks like an answer.
+
+mod gate;
+mod options;
+mod probe;
+mod reply;
+#[cfg(test)]
+mod tests;
+
+use std::{net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use hap_manifest::{
+    ApiToken, PluginId, TraceParent,
+    wire::{CommandRequest, CommandResponse, ConfigAck, StatusReport},
+};
+use reqwest::{Client, Method, RequestBuilder, header, redirect, retry};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+pub use self::options::CallOptions;
+pub(crate) use self::{
+    gate::CallGate,
+    probe::{probe, probe_client},
+};
+use self::{
+    options::id_header,
+    reply::{Cut, answer, describe, invalid, read_body},
+};
+use crate::error::{Error, ErrorKind};
+
+/// Largest body of a request to a plugin.
+const MAX_REQUEST_BYTES: usize = 1 << 20;
+/// Largest body of a plugin's reply.
+const MAX_REPLY_BYTES: usize = 4 << 20;
+/// A plugin on this machine accepts a connection in well under a millisecond.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Connections that are kept open to one plugin.
+const IDLE_CONNECTIONS: usize = 16;
+/// Shorter than the 5 s after which common servers close an idle connection: whoever closes first avoids that a
+/// request meets the other's goodbye, after which nobody knows whether it was read.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+/// Pauses before a command with an idempotency key is sent again.
+const REPEAT_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+
+/// A client for one run of one plugin, so that no pooled connection outlives the process behind it.
+#[derive(Debug, Clone)]
+pub(crate) struct PluginClient {
+    http: Client,
+    address: SocketAddr,
+    plugin: PluginId,
+    /// The token that this run of the plugin was given.
+    token: ApiToken,
+}
+
+fn http_client(idle_connections: usize) -> Result<Client, Error> {
+    Client::builder()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_max_idle_per_host(idle_connections)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .build()
+        .map_err(|error| Error::new(ErrorKind::Engine, "the HTTP client cannot be made").with_source(error))
+}
+
+/// What is sent, as often as it may be sent.
+struct Call<'a> {
+    method: Method,
+    path: &'a str,
+    body: Option<Bytes>,
+    options: &'a CallOptions,
+}
+
+impl PluginClient {
+    pub(crate) fn new(plugin: PluginId, token: ApiToken, address: SocketAddr) -> Result<Self, Error> {
+        Ok(Self {
+            http: http_client(IDLE_CONNECTIONS)?,
+            address,
+            plugin,
+            token,
+        })
+    }
+
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) async fn command(
+        &self,
+        path: &str,
+        command: &CommandRequest,
+        options: &CallOptions,
+    ) -> Result<CommandResponse, Error> {
+        let body = Some(self.body(command)?);
+        self.call(Method::POST, path, body, options).await
+    }
+
+    pub(crate) async fn configure(
+        &self,
+        path: &str,
+        config: &Value,
+        options: &CallOptions,
+    ) -> Result<ConfigAck, Error> {
+        let body = Some(self.body(config)?);
+        self.call(Method::POST, path, body, options).await
+    }
+
+    pub(crate) async fn status(&self, path: &str, options: &CallOptions) -> Result<StatusReport, Error> {
+        self.call(Method::GET, path, None, options).await
+    }
+
+    fn body(&self, body: &impl Serialize) -> Result<Bytes, Error> {
+        request_body(body).map_err(|error| error.with_plugin(&self.plugin))
+    }
+
+    async fn call<R: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+        options: &CallOptions,
+    ) -> Result<R, Error> {
+        let trace = trace(options.trace);
+        let id = match &options.request_id {
+            Some(id) => id.clone(),
+            None => uuid::Uuid::now_v7().to_string(),
+        };
+        let span = tracing::info_span!(
+            "plugin call", plugin = %self.plugin, %path, request_id = %id, trace_id = %trace.trace_id()
+        );
+        let call = Call {
+            method,
+            path,
+            body,
+            options,
+        };
+        let started = Instant::now();
+        let done = async {
+            let request = self.request(&call, &id, trace)?;
+            let sent = self.send(&call, request, started);
+            let result = tokio::time::timeout(options.timeout, sent)
+                .await
+                .unwrap_or_else(|_| {
+                    let limit = options.timeout;
+                    let message = format!(
+                        "no complete answer from {path} within {limit:?}; what was asked may still happen"
+                    );
+                    Err(Error::new(ErrorKind::Timeout, message))
+                });
+            let (elapsed, outcome) = (started.elapsed(), result.as_ref().err().map(Error::kind));
+            tracing::debug!(
+                ?elapsed,
+                failed = outcome.map(ErrorKind::as_str),
+                "plugin call ended"
+            );
+            result
+        };
+        done.instrument(span)
+            .await
+            .map_err(|error: Error| error.with_plugin(&self.plugin))
+    }
+
+    /// Sends it, and again only where the caller said how the plugin can tell.
+    async fn send<R: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        request: RequestBuilder,
+        started: Instant,
+    ) -> Result<R, Error> {
+        let mut pauses = REPEAT_PAUSES
+            .iter()
+            .filter(|_| call.options.idempotency_key.is_some());
+        loop {
+            // A body of bytes can always be cloned.
+            let again = request
+                .try_clone()
+                .ok_or_else(|| Error::new(ErrorKind::InvalidInput, "the request cannot be sent"))?;
+            let error = match self.send_once(call.path, again).await {
+                Err(error) if matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::Interrupted) => {
+                    error
+                }
+                settled => return settled,
+            };
+            match pauses.next() {
+                Some(pause) if started.elapsed() + *pause < call.options.timeout => {
+                    tracing::debug!(error = %error, "sent again under its idempotency key");
+                    tokio::time::sleep(*pause).await;
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
+    async fn send_once<R: DeserializeOwned>(&self, path: &str, request: RequestBuilder) -> Result<R, Error> {
+        let response = request.send().await.map_err(|error| self.transport(&error))?;
+        let status = response.status();
+        let body = read_body(response, MAX_REPLY_BYTES)
+            .await
+            .map_err(|cut| match cut {
+                Cut::TooLarge => invalid(path, &format!("its reply is larger than {MAX_REPLY_BYTES} bytes")),
+                Cut::Broken(error) => self.transport(&error),
+            })?;
+        answer(path, status, &body)
+    }
+
+    fn request(&self, call: &Call<'_>, id: &str, trace: TraceParent) -> Result<RequestBuilder, Error> {
+        let mut request = self
+            .http
+            .request(call.method.clone(), url(self.address, call.path))
+            .bearer_auth(self.token.expose())
+            .header("x-request-id", id_header("request id", id)?)
+            .header(TraceParent::HEADER, trace.to_string());
+        if let Some(key) = &call.options.idempotency_key {
+            request = request.header("idempotency-key", id_header("idempotency key", key)?);
+        }
+        if let Some(body) = &call.body {
+            request = request
+                .header(header::CONTENT_TYPE, "application/json")
+                .body(body.clone());
+        }
+        Ok(request)
+    }
+
+    fn transport(&self, error: &reqwest::Error) -> Error {
+        let kind = if error.is_connect() {
+            ErrorKind::Unreachable
+        } else {
+            ErrorKind::Interrupted
+        };
+        Error::new(kind, describe(error, self.address))
+    }
+}
+
+/// A value as the body of a request, or why it is none.
+pub(crate) fn request_body(body: &(impl Serialize + ?Sized)) -> Result<Bytes, Error> {
+    let bytes = serde_json::to_vec(body).map_err(|error| {
+        Error::new(ErrorKind::InvalidInput, "the request cannot be written as JSON").with_source(error)
+    })?;
+    if bytes.len() > MAX_REQUEST_BYTES {
+        let message = format!(
+            "the request has {} bytes, at most {MAX_REQUEST_BYTES} are sent",
+            bytes.len()
+        );
+        return Err(Error::new(ErrorKind::InvalidInput, message));
+    }
+    Ok(bytes.into())
+}
+
+fn url(address: SocketAddr, path: &str) -> String {
+    format!("http://{address}{path}")
+}
+
+/// A child of the caller's place in a trace, or a trace of its own.
+fn trace(parent: Option<TraceParent>) -> TraceParent {
+    let mut ids = [0_u8; 24];
+    // Without randomness the ids say nothing: tracing is lost, the call is not.
+    let _ = getrandom::fill(&mut ids);
+    let (trace, span) = ids.split_at(16);
+    let trace = <[u8; 16]>::try_from(trace).unwrap_or_default();
+    let span = <[u8; 8]>::try_from(span).unwrap_or_default();
+    match parent {
+        Some(parent) => parent.child(span),
+        None => TraceParent::new(trace, span, true),
+    }
+}

@@ -1,0 +1,50 @@
+//! Asks a plugin whether it is well.
+
+use std::{net::SocketAddr, time::Duration};
+
+use hap_manifest::wire::{HealthReport, HealthStatus};
+use reqwest::Client;
+
+use super::{
+    http_client,
+    reply::{describe, quote, read_body},
+    url,
+};
+use crate::{error::Error, reconcile::ProbeResult};
+
+/// Largest body of a health report; more is not read.
+const MAX_HEALTH_BYTES: usize = 64 << 10;
+
+/// A client for health probes: each on a connection of its own, because a pooled one may lead to a process that
+/// is gone and would make a plugin look dead that has just come back.
+pub(crate) fn probe_client() -> Result<Client, Error> {
+    http_client(0)
+}
+
+/// Asks for the plugin's health once.
+pub(crate) async fn probe(http: &Client, address: SocketAddr, path: &str, timeout: Duration) -> ProbeResult {
+    let deadline = tokio::time::Instant::now() + timeout;
+    let asked = async {
+        let sent = http.get(url(address, path)).send();
+        let response = match tokio::time::timeout_at(deadline, sent).await {
+            Ok(sent) => sent.map_err(|error| describe(&error, address))?,
+            Err(_) => return Err(format!("no answer from {path} within {timeout:?}")),
+        };
+        let status = response.status();
+        // The status alone decides; a body that is cut, late or no JSON takes nothing away from it.
+        let body = tokio::time::timeout_at(deadline, read_body(response, MAX_HEALTH_BYTES)).await;
+        let body = body.ok().and_then(Result::ok).unwrap_or_default();
+        let report = serde_json::from_slice::<HealthReport>(&body).ok();
+        let message = report
+            .as_ref()
+            .and_then(|report| report.message.as_deref())
+            .map(quote);
+        if status.is_success() {
+            let degraded = report.is_some_and(|report| report.status_kind() == HealthStatus::Degraded);
+            return Ok(ProbeResult::Answered { degraded, message });
+        }
+        let said = message.map(|message| format!(": {message}")).unwrap_or_default();
+        Err(format!("{path} answered HTTP {}{said}", status.as_u16()))
+    };
+    asked.await.unwrap_or_else(ProbeResult::Missed)
+}

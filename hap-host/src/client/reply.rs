@@ -1,0 +1,106 @@
+//! What comes back from a plugin: hostile until it is shown to be an answer or a refusal.
+
+use std::net::SocketAddr;
+
+use bytes::{Bytes, BytesMut};
+use hap_manifest::wire::WireError;
+use reqwest::{Response, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::{Error, ErrorKind, report};
+
+/// Longest text of a plugin that enters an error message.
+const MAX_QUOTED_CHARS: usize = 300;
+
+/// Turns a complete reply into an answer or a refusal.
+pub(super) fn answer<R: DeserializeOwned>(path: &str, status: StatusCode, body: &[u8]) -> Result<R, Error> {
+    let code = status.as_u16();
+    if status.is_redirection() {
+        return Err(invalid(
+            path,
+            &format!("it answered HTTP {code}, and redirects are not followed"),
+        ));
+    }
+    // The parser refuses what is nested more than 128 deep.
+    let value = serde_json::from_slice::<Value>(body);
+    if !status.is_success() {
+        let wire = value
+            .ok()
+            .and_then(|value| serde_json::from_value::<WireError>(value).ok());
+        let wire = wire.unwrap_or_else(|| {
+            let text = String::from_utf8_lossy(body);
+            let text = text.trim();
+            WireError::new(if text.is_empty() {
+                status.to_string()
+            } else {
+                quote(text)
+            })
+        });
+        return Err(refusal(path, code, wire));
+    }
+    let value = value.map_err(|error| invalid(path, "its reply is no valid JSON").with_source(error))?;
+    if value.get("success") == Some(&Value::Bool(false)) {
+        let wire =
+            serde_json::from_value(value).unwrap_or_else(|_| WireError::new("refused without saying why"));
+        return Err(refusal(path, code, wire));
+    }
+    serde_json::from_value(value).map_err(|error| {
+        invalid(path, "its reply has another shape than the protocol says").with_source(error)
+    })
+}
+
+fn refusal(path: &str, code: u16, wire: WireError) -> Error {
+    let message = format!("{path} was refused with HTTP {code}: {}", quote(&wire.error));
+    Error::new(ErrorKind::Rejected, message)
+        .with_wire(wire)
+        .with_http_status(code)
+}
+
+pub(super) fn invalid(path: &str, message: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidReply,
+        format!("{path} did not answer by the protocol: {message}"),
+    )
+}
+
+pub(super) enum Cut {
+    TooLarge,
+    Broken(reqwest::Error),
+}
+
+pub(super) async fn read_body(mut response: Response, limit: usize) -> Result<Bytes, Cut> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(Cut::Broken)? {
+        if body.len() + chunk.len() > limit {
+            return Err(Cut::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// Says what went wrong on the way in the words of the innermost cause.
+pub(super) fn describe(error: &reqwest::Error, address: SocketAddr) -> String {
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    if error.is_connect() {
+        return format!("cannot connect to {address}: {innermost}");
+    }
+    format!("the connection to {address} broke: {}", report(innermost))
+}
+
+/// A plugin's text for an error message: shortened, and without control characters that could forge log lines.
+pub(super) fn quote(text: &str) -> String {
+    let mut quoted: String = text
+        .chars()
+        .take(MAX_QUOTED_CHARS)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    if text.chars().nth(MAX_QUOTED_CHARS).is_some() {
+        quoted.push_str("...");
+    }
+    quoted
+}

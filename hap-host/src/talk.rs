@@ -1,0 +1,137 @@
+//! What a [`PluginHandle`] says to its plugin. It goes straight there, never behind a restart or an engine operation.
+
+use std::sync::Arc;
+
+use hap_manifest::wire::{CommandRequest, CommandResponse, ConfigAck, StatusReport};
+use serde::Serialize;
+use serde_json::Value;
+use tracing::Instrument as _;
+
+use crate::{
+    client::CallOptions,
+    error::{Error, ErrorKind},
+    handle::PluginHandle,
+};
+
+impl PluginHandle {
+    /// Sends a command and returns the plugin's answer. `params` is anything that serialises to JSON.
+    ///
+    /// It goes straight to the plugin: a restart or a slow engine operation of another plugin never delays it. It
+    /// is sent once and never repeated; [`send`](Self::send) takes options.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotRunning`], [`ErrorKind::Unreachable`] and [`ErrorKind::Busy`] (64 calls to it are under way): it was not
+    /// delivered. [`ErrorKind::Rejected`]: the plugin refused it, see [`Error::wire`]. [`ErrorKind::Timeout`] (30 s) and
+    /// [`ErrorKind::Interrupted`]: it may have been carried out. [`ErrorKind::InvalidReply`]: the plugin answered, but not
+    /// by the protocol. [`ErrorKind::InvalidInput`]: it is larger than 1 MiB or no JSON.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, the command may have been delivered.
+    pub async fn command(&self, name: &str, params: impl Serialize) -> Result<CommandResponse, Error> {
+        let request = CommandRequest::new(name).with_params(to_value(params)?);
+        self.send(&request, CallOptions::default()).await
+    }
+
+    /// Sends a command of the plugin's own type: an enum with `#[serde(tag = "command", content = "params")]`.
+    ///
+    /// # Errors
+    /// As [`command`](Self::command).
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, the command may have been delivered.
+    pub async fn call(&self, command: impl Serialize) -> Result<CommandResponse, Error> {
+        let request = serde_json::from_value(to_value(command)?).map_err(|error| {
+            let message = "the command does not serialise to an object with a `command`: give its enum \
+                           #[serde(tag = \"command\", content = \"params\", rename_all = \"snake_case\")]";
+            Error::new(ErrorKind::InvalidInput, message).with_source(error)
+        })?;
+        self.send(&request, CallOptions::default()).await
+    }
+
+    /// Sends a command with options: a deadline other than 30 s, the caller's trace, an idempotency key.
+    ///
+    /// # Errors
+    /// As [`command`](Self::command).
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, the command may have been delivered.
+    pub async fn send(
+        &self,
+        request: &CommandRequest,
+        options: impl Into<CallOptions>,
+    ) -> Result<CommandResponse, Error> {
+        let (options, cell) = (options.into(), self.cell());
+        let _permit = cell.gate.enter(self.id())?;
+        let path = cell.manifest.command_endpoint().as_str();
+        let answer = self.client()?.command(path, request, &options).await;
+        answer.map_err(|error| error.redacted(&cell.config.redactor()))
+    }
+
+    /// Gives the plugin its settings. They are kept on disk before they are sent, and sent again after each start
+    /// until the plugin has or refuses them; [`PluginState::config`](crate::PluginState::config) tells how far they
+    /// are. Settings that the plugin refuses are forgotten, and the earlier ones kept.
+    ///
+    /// A secret setting whose value is `[REDACTED]`, as [`config`](Self::config) shows it, stays as it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Rejected`]: refused, nothing has changed. [`ErrorKind::NotRunning`], [`ErrorKind::Unreachable`],
+    /// [`ErrorKind::Interrupted`], [`ErrorKind::Timeout`]: kept, and delivered when the plugin is healthy again.
+    /// [`ErrorKind::InvalidInput`] (no object, larger than 1 MiB), [`ErrorKind::Busy`] and [`ErrorKind::Store`]: nothing has
+    /// changed.
+    ///
+    /// # Cancel safety
+    /// Once begun it goes on when the future is dropped.
+    pub async fn configure(&self, config: impl Serialize) -> Result<ConfigAck, Error> {
+        let config = to_value(config)?;
+        let cell = self.cell();
+        let permit = cell.gate.enter(self.id())?;
+        let (desk, store, client) = (Arc::clone(&cell.config), cell.shared.store.clone(), self.client());
+        // Beside the caller: half of it done, the disk and the memory would tell different settings.
+        let ended = || Error::new(ErrorKind::ShuttingDown, "the supervisor shuts down");
+        let cancel = cell.shared.cancel.clone();
+        let configuring = async move {
+            let _permit = permit;
+            let options = CallOptions::default();
+            let done = desk.configure(&store, config, client, &options);
+            cancel
+                .run_until_cancelled(done)
+                .await
+                .unwrap_or_else(|| Err(ended()))
+        };
+        let task = cell.shared.tasks.spawn(configuring.in_current_span());
+        task.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// The settings that are kept for the plugin; `None` when it has none. A secret that is set shows as
+    /// `[REDACTED]`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Busy`] when another call is still configuring the plugin after 30 s.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn config(&self) -> Result<Option<Value>, Error> {
+        self.cell().config.shown().await
+    }
+
+    /// Asks the plugin for its status.
+    ///
+    /// # Errors
+    /// As [`command`](Self::command).
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn status(&self) -> Result<StatusReport, Error> {
+        let cell = self.cell();
+        let _permit = cell.gate.enter(self.id())?;
+        let path = cell.manifest.status_endpoint().as_str();
+        let answer = self.client()?.status(path, &CallOptions::default()).await;
+        answer.map_err(|error| error.redacted(&cell.config.redactor()))
+    }
+}
+
+fn to_value(value: impl Serialize) -> Result<Value, Error> {
+    serde_json::to_value(value).map_err(|error| {
+        Error::new(ErrorKind::InvalidInput, "the value cannot be written as JSON").with_source(error)
+    })
+}
