@@ -3,6 +3,7 @@
 
 pub mod light;
 mod story;
+pub mod usage;
 
 use hap_host::engine::{Engine, InstanceName, Progress, ProgressSink};
 

@@ -35,6 +35,8 @@ mod settings;
 mod signals;
 mod start_error;
 mod tasks;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use absent::{NoCommand, NoConfig, NoStatus};
 pub use config::ConfigChanges;

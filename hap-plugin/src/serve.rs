@@ -197,9 +197,17 @@ impl<P> fmt::Debug for Serve<P> {
 /// # Errors
 /// As awaiting [`Serve`].
 pub async fn into_router<P: Plugin>(plugin: P, settings: Settings) -> Result<Router, StartError> {
+    started(plugin, settings).await.map(|(router, _)| router)
+}
+
+/// As [`into_router`], with the service, by which it can be stopped in order.
+pub(crate) async fn started<P: Plugin>(
+    plugin: P,
+    settings: Settings,
+) -> Result<(Router, Arc<Service<P>>), StartError> {
     let (service, token, _) = prepare(plugin, Some(settings), Place::Nowhere).await?;
     service.start().await?;
-    Ok(router(service, token))
+    Ok((router(Arc::clone(&service), token), service))
 }
 
 type Prepared<P> = (

@@ -33,7 +33,9 @@ use queue::Queue;
 use sender::Sender;
 use spool::Spool;
 use store::Store;
-use transport::HttpTransport;
+#[cfg(feature = "testing")]
+use transport::TestTransport;
+use transport::{HttpTransport, Transport};
 
 /// The tasks behind [`EventClient`], to be ended by [`close`](Self::close).
 pub(crate) struct Delivery {
@@ -57,6 +59,10 @@ pub(crate) async fn start(
     settings: &Settings,
     metrics: &Arc<Metrics>,
 ) -> Result<(EventClient, Delivery), std::io::Error> {
+    #[cfg(feature = "testing")]
+    if let Some(platform) = &settings.test_platform {
+        return deliver(settings, metrics, TestTransport(platform.clone())).await;
+    }
     let Some(platform) = &settings.platform else {
         return Ok((
             EventClient::logging(settings.id.clone()),
@@ -64,6 +70,14 @@ pub(crate) async fn start(
         ));
     };
     let transport = HttpTransport::new(platform, settings).map_err(std::io::Error::other)?;
+    deliver(settings, metrics, transport).await
+}
+
+async fn deliver(
+    settings: &Settings,
+    metrics: &Arc<Metrics>,
+    transport: impl Transport + Sync,
+) -> Result<(EventClient, Delivery), std::io::Error> {
     let limits = settings.limits;
     let store = match &settings.data_dir {
         Some(dir) => {

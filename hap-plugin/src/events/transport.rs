@@ -144,6 +144,23 @@ impl Transport for HttpTransport {
     }
 }
 
+/// Hands messages to a platform in the same process.
+#[cfg(feature = "testing")]
+pub(super) struct TestTransport(pub(super) crate::testing::TestPlatform);
+
+#[cfg(feature = "testing")]
+impl Transport for TestTransport {
+    async fn post(&mut self, message: &Message) -> Answer {
+        match self.0.receive(&message.body) {
+            Some(status) => judge(status, &HeaderMap::new()),
+            None => Answer::Later {
+                reason: "the platform of the test is away".to_owned(),
+                after: None,
+            },
+        }
+    }
+}
+
 /// The platform acknowledges with 202 and nothing else: only that says that the events are on its disk.
 fn judge(status: StatusCode, headers: &HeaderMap) -> Answer {
     match status {

@@ -84,6 +84,16 @@ impl Schemas {
         &self.config
     }
 
+    /// The three schemas by their names.
+    #[cfg(feature = "testing")]
+    pub(crate) fn parts(&self) -> Value {
+        serde_json::json!({
+            "commands": self.commands.schema(),
+            "config": self.config,
+            "status": self.status,
+        })
+    }
+
     pub(crate) fn describe(&self, settings: &Settings) -> Describe {
         Describe::new(settings.id.as_str(), settings.version.as_str())
             .with_commands(self.commands.schema().clone())

@@ -56,6 +56,9 @@ pub struct Settings {
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) config: ConfigVariables,
     pub(crate) limits: Limits,
+    /// Takes the events in place of a platform with an address.
+    #[cfg(feature = "testing")]
+    pub(crate) test_platform: Option<crate::testing::TestPlatform>,
 }
 
 /// How much a plugin takes on before it refuses.
@@ -97,6 +100,8 @@ impl Settings {
             data_dir: None,
             config: ConfigVariables::default(),
             limits: Limits::default(),
+            #[cfg(feature = "testing")]
+            test_platform: None,
         }
     }
 
@@ -181,6 +186,14 @@ impl Settings {
             platform: Some(platform),
             ..self
         })
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn with_test_platform(self, platform: crate::testing::TestPlatform) -> Self {
+        Self {
+            test_platform: Some(platform),
+            ..self
+        }
     }
 
     /// The same settings with a token that callers must show.

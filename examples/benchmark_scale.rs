@@ -1,0 +1,297 @@
+//! A hundred plugins: how soon all are healthy, against the raw Docker API in the same run; what the host costs while it
+//! watches them; how soon a new host has adopted them.
+//!
+//! `cargo run --release --example benchmark_scale` (needs a Docker engine; `-- 20` takes twenty plugins instead). The
+//! raw side makes and starts twins of one plugin's container (the same image, limits, hardening and network) and polls
+//! `/health` until each answers, with as many at a time as it is told; the best of its concurrencies counts.
+#![expect(
+    clippy::print_stdout,
+    reason = "printing the figures is what this program is for"
+)]
+
+use std::{
+    collections::BTreeMap,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use bollard::{
+    Docker,
+    models::{ContainerCreateBody, HostConfig, RestartPolicy},
+    query_parameters::{
+        CreateContainerOptionsBuilder, InspectContainerOptions, RemoveContainerOptionsBuilder,
+        StartContainerOptions,
+    },
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use hap_examples::{Failure, Story, instance, light, usage};
+use hap_host::{Desired, Phase, PluginHandle, Shutdown, Supervisor, UninstallOptions, engine::DockerEngine};
+use hap_manifest::Manifest;
+
+const PLUGINS: usize = 100;
+/// Of the raw side; around twice the cores, where the engine saturates, and above.
+const CONCURRENCIES: [usize; 3] = [4, 8, 16];
+/// Each side takes so many turns.
+const ROUNDS: usize = 2;
+const WATCHED: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(600);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let story = Story::new();
+    let plugins = std::env::args().nth(1).and_then(|plugins| plugins.parse().ok());
+    match measure(&story, plugins.unwrap_or(PLUGINS)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            story.fail(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure(story: &Story, plugins: usize) -> Result<(), Failure> {
+    let state = tempfile::tempdir()?;
+    story
+        .during("cargo build --profile small", light::build_beside_dockerfile())
+        .await?;
+    let instance = instance("scale")?;
+    let engine = DockerEngine::connect().await?;
+    let open = || {
+        Supervisor::builder(engine.clone(), state.path())
+            .instance(instance.clone())
+            .start()
+    };
+    let supervisor = open().await?;
+    let first = supervisor.install_folder(light::folder()).await?;
+    first.start().await?;
+    let docker = Docker::connect_with_local_defaults()?;
+    let twin = Twin::of(&docker, &first).await?;
+    for index in 1..plugins {
+        supervisor.install(another(first.manifest(), index)?).await?;
+    }
+    stop_all(&supervisor).await?;
+
+    let mut ours = Vec::new();
+    let mut raw = BTreeMap::<usize, Vec<f64>>::new();
+    for round in 1..=ROUNDS {
+        story.say(&format!("round {round} of {ROUNDS}"));
+        recreate(&supervisor).await?;
+        let began = Instant::now();
+        all_healthy(&supervisor).await?;
+        ours.push(began.elapsed().as_secs_f64());
+        story.say(&format!(
+            "supervisor: {plugins} healthy in {:.1} s",
+            seconds(&ours)
+        ));
+        stop_all(&supervisor).await?;
+        for concurrency in CONCURRENCIES {
+            let took = twin.start_all(plugins, concurrency).await;
+            twin.remove_all(plugins).await;
+            let took = took?.as_secs_f64();
+            story.say(&format!("raw API, {concurrency} at a time: {took:.1} s"));
+            raw.entry(concurrency).or_default().push(took);
+        }
+    }
+    let (best, rival) = raw
+        .iter_mut()
+        .map(|(concurrency, figures)| (*concurrency, least(figures)))
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .ok_or("nothing was measured")?;
+    let ours = least(&ours);
+
+    all_healthy(&supervisor).await?;
+    let cost = usage::over(story, WATCHED).await?;
+    let before = containers(&supervisor);
+    supervisor.shutdown(Shutdown::LeaveRunning).await?;
+    drop(supervisor);
+    let began = Instant::now();
+    let supervisor = open().await?;
+    all_healthy(&supervisor).await?;
+    let adopted = began.elapsed();
+    let same = containers(&supervisor) == before;
+
+    for plugin in supervisor.plugins() {
+        plugin.set_desired(Desired::Removed { with_data: true }).await?;
+    }
+    for plugin in supervisor.plugins() {
+        plugin
+            .uninstall(UninstallOptions::default().remove_data(true))
+            .await?;
+    }
+    supervisor.shutdown(Shutdown::StopPlugins).await?;
+
+    println!("\n{plugins} plugins, from nothing to all healthy, the best of {ROUNDS}:");
+    println!("  supervisor                    {ours:6.1} s");
+    println!("  raw API, {best:2} at a time          {rival:6.1} s");
+    println!("  ratio                         {:6.2}", ours / rival);
+    println!("the host while it watches them, over {WATCHED:?}:");
+    println!("  CPU, of one core              {:6.2} %", cost.cpu_percent);
+    println!(
+        "  resident memory               {:6.1} MiB",
+        hap_examples::mebibytes(cost.resident_bytes)
+    );
+    println!("a new host has adopted all:");
+    println!("  after                         {:6.2} s", adopted.as_secs_f64());
+    println!("  the same containers           {same:>6}");
+    if same {
+        Ok(())
+    } else {
+        Err("a plugin was restarted by its adoption".into())
+    }
+}
+
+/// The light under another id.
+fn another(light: &Manifest, index: usize) -> Result<Manifest, Failure> {
+    let mut json: serde_json::Map<_, _> = serde_json::from_str(&light.to_json())?;
+    json.insert("id".to_owned(), format!("{}-{index}", light.id()).into());
+    Ok(serde_json::from_value(json.into())?)
+}
+
+async fn all_healthy(supervisor: &Supervisor) -> Result<(), Failure> {
+    for plugin in supervisor.plugins() {
+        plugin.set_desired(Desired::Running).await?;
+    }
+    for plugin in supervisor.plugins() {
+        let healthy = plugin.wait_for(|state| state.phase == Phase::Healthy);
+        tokio::time::timeout(DEADLINE, healthy).await??;
+    }
+    Ok(())
+}
+
+async fn stop_all(supervisor: &Supervisor) -> Result<(), Failure> {
+    for plugin in supervisor.plugins() {
+        plugin.set_desired(Desired::Stopped).await?;
+    }
+    for plugin in supervisor.plugins() {
+        let stopped = plugin.wait_for(|state| state.phase == Phase::Stopped);
+        tokio::time::timeout(DEADLINE, stopped).await??;
+    }
+    Ok(())
+}
+
+/// Leaves every plugin installed and without a container, as it is before its first start.
+async fn recreate(supervisor: &Supervisor) -> Result<(), Failure> {
+    let docker = Docker::connect_with_local_defaults()?;
+    for plugin in supervisor.plugins() {
+        if let Some(container) = plugin.state().container {
+            remove(&docker, container.as_str()).await;
+        }
+    }
+    for plugin in supervisor.plugins() {
+        let gone = plugin.wait_for(|state| state.container.is_none());
+        tokio::time::timeout(DEADLINE, gone).await??;
+    }
+    Ok(())
+}
+
+fn containers(supervisor: &Supervisor) -> Vec<String> {
+    let plugins = supervisor.plugins();
+    let ids = plugins.iter().filter_map(|plugin| plugin.state().container);
+    ids.map(|id| id.as_str().to_owned()).collect()
+}
+
+/// A container like the plugin's, in nobody's hands.
+struct Twin {
+    docker: Docker,
+    http: reqwest::Client,
+    image: String,
+    host_config: HostConfig,
+    prefix: String,
+}
+
+impl Twin {
+    async fn of(docker: &Docker, light: &PluginHandle) -> Result<Self, Failure> {
+        let container = light.state().container.ok_or("the plugin has no container")?;
+        let seen = docker
+            .inspect_container(container.as_str(), None::<InspectContainerOptions>)
+            .await?;
+        let mut host_config = seen
+            .host_config
+            .ok_or("the engine does not tell how it is made")?;
+        host_config.restart_policy = None::<RestartPolicy>;
+        // A volume of its own instead of the plugin's; it goes with the container.
+        host_config.mounts = None;
+        Ok(Self {
+            docker: docker.clone(),
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .timeout(Duration::from_secs(1))
+                .build()?,
+            image: light.manifest().image().to_string(),
+            host_config,
+            prefix: format!("scale-twin-{}", std::process::id()),
+        })
+    }
+
+    async fn start_all(&self, count: usize, concurrency: usize) -> Result<Duration, Failure> {
+        let began = Instant::now();
+        stream::iter(0..count)
+            .map(|index| self.start(index))
+            .buffer_unordered(concurrency)
+            .try_collect::<()>()
+            .await?;
+        Ok(began.elapsed())
+    }
+
+    async fn start(&self, index: usize) -> Result<(), Failure> {
+        let name = format!("{}-{index}", self.prefix);
+        let body = ContainerCreateBody {
+            image: Some(self.image.clone()),
+            volumes: Some(vec!["/data".to_owned()]),
+            host_config: Some(self.host_config.clone()),
+            ..ContainerCreateBody::default()
+        };
+        let options = CreateContainerOptionsBuilder::default().name(&name).build();
+        self.docker.create_container(Some(options), body).await?;
+        self.docker
+            .start_container(&name, None::<StartContainerOptions>)
+            .await?;
+        let seen = self
+            .docker
+            .inspect_container(&name, None::<InspectContainerOptions>)
+            .await?;
+        let networks = seen.network_settings.and_then(|settings| settings.networks);
+        let address = networks
+            .unwrap_or_default()
+            .into_values()
+            .find_map(|network| network.ip_address.filter(|ip| !ip.is_empty()))
+            .ok_or("the twin has no address")?;
+        let began = Instant::now();
+        while began.elapsed() < DEADLINE {
+            let asked = self
+                .http
+                .get(format!("http://{address}:8000/health"))
+                .send()
+                .await;
+            if asked.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Err("a twin did not become healthy".into())
+    }
+
+    async fn remove_all(&self, count: usize) {
+        let names = (0..count).map(|index| format!("{}-{index}", self.prefix));
+        stream::iter(names)
+            .for_each_concurrent(4, |name| async move { remove(&self.docker, &name).await })
+            .await;
+    }
+}
+
+async fn remove(docker: &Docker, container: &str) {
+    let options = RemoveContainerOptionsBuilder::default()
+        .force(true)
+        .v(true)
+        .build();
+    // It may not have been made.
+    let _ = docker.remove_container(container, Some(options)).await;
+}
+
+fn least(figures: &[f64]) -> f64 {
+    figures.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
+fn seconds(figures: &[f64]) -> f64 {
+    figures.last().copied().unwrap_or_default()
+}
