@@ -36,6 +36,14 @@ fn everything_can_be_shared_and_sent() {
     error::<hap_manifest::webhook::VerifyError>();
 }
 
+#[cfg(feature = "config-schema")]
+#[test]
+fn schemas_of_settings_can_be_shared_and_sent() {
+    shared::<hap_manifest::ConfigSchema>();
+    shared::<hap_manifest::ConfigProblem>();
+    error::<hap_manifest::ConfigProblems>();
+}
+
 #[test]
 fn a_refusal_is_as_small_as_a_pointer() {
     assert_eq!(size_of::<ParseError>(), size_of::<usize>());

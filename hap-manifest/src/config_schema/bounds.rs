@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Fault;
 use crate::error::quoted;
@@ -10,6 +10,9 @@ use crate::error::quoted;
 /// Most parts of a schema with each reference counted as what it refers to. A check visits a part at most once for
 /// each value, so this bounds the time of a check.
 const MOST: u32 = 10_000;
+/// Parts that a pattern counts as: compiled, it takes as much time and memory as many of them. So a hundred patterns
+/// are possible, of at most [`PATTERN_SIZE`](super::PATTERN_SIZE) each.
+const PATTERN: u32 = 100;
 /// Deepest nesting with references followed. Compiling a schema needs stack in proportion.
 const DEEPEST: u32 = 128;
 
@@ -30,25 +33,39 @@ const ONE: [&str; 12] = [
 ];
 /// Keywords that hold a list of schemas.
 const LIST: [&str; 5] = ["allOf", "anyOf", "items", "oneOf", "prefixItems"];
-/// Keywords that hold a map of schemas.
-const MAP: [&str; 6] = [
-    "$defs",
-    "definitions",
-    "dependencies",
-    "dependentSchemas",
-    "patternProperties",
-    "properties",
-];
+/// Keywords that hold a map of schemas, for values of whichever name.
+const NAMELESS: [&str; 3] = ["dependencies", "dependentSchemas", "patternProperties"];
+/// Keywords that hold a map of schemas by the names of the values, or of schemas that are used elsewhere.
+const NAMED: [&str; 3] = ["$defs", "definitions", "properties"];
 
 /// The schemas directly inside a schema. What is data, such as `default` and `enum`, is no part.
 pub(super) fn parts(schema: &Value) -> impl Iterator<Item = &Value> {
-    let is_schema = |value: &&Value| value.is_object() || value.is_boolean();
+    let named = NAMED.iter().flat_map(|keyword| of_map(schema, keyword));
+    nameless(schema).chain(named)
+}
+
+/// Those of the parts that apply to the value itself, or to values in it whichever name they have.
+pub(super) fn nameless(schema: &Value) -> impl Iterator<Item = &Value> {
     let one = ONE.iter().filter_map(|keyword| schema.get(keyword));
     let lists = LIST.iter().filter_map(|keyword| schema.get(keyword)?.as_array());
-    let maps = MAP.iter().filter_map(|keyword| schema.get(keyword)?.as_object());
-    one.chain(lists.flatten())
-        .chain(maps.flat_map(|map| map.values()))
-        .filter(is_schema)
+    let maps = NAMELESS.iter().flat_map(|keyword| of_map(schema, keyword));
+    one.chain(lists.flatten()).filter(is_schema).chain(maps)
+}
+
+fn of_map<'a>(schema: &'a Value, keyword: &str) -> impl Iterator<Item = &'a Value> {
+    let map = schema.get(keyword).and_then(Value::as_object);
+    map.into_iter().flat_map(|map| map.values()).filter(is_schema)
+}
+
+fn is_schema(value: &&Value) -> bool {
+    value.is_object() || value.is_boolean()
+}
+
+/// How many patterns a schema has itself.
+fn patterns(schema: &Value) -> u32 {
+    let by_name = schema.get("patternProperties").and_then(Value::as_object);
+    let count = by_name.map_or(0, Map::len) + usize::from(schema.get("pattern").is_some());
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// What a schema refers to, if it does.
@@ -69,15 +86,35 @@ pub(super) fn target<'a>(root: &'a Value, schema: &Value) -> Result<Option<&'a V
         .strip_prefix('#')
         .filter(|rest| rest.is_empty() || rest.starts_with('/'));
     let Some(pointer) = pointer else {
-        let rule = format!("it refers to {}, and only to itself it may", quoted(text));
+        let rule = format!(
+            "it refers to {}, and only to itself it may, by JSON pointer",
+            quoted(text)
+        );
         return refuse(rule).map_err(|error| {
             error.with_help("copy that schema into \"$defs\" and refer to it, such as \"#/$defs/port\"")
         });
     };
-    match root.pointer(pointer) {
+    match root.pointer(&decoded(pointer)) {
         Some(target) => Ok(Some(target)),
         None => refuse(format!("it refers to {}, which it does not have", quoted(text))),
     }
+}
+
+/// A URI fragment with its percent signs resolved.
+pub(super) fn decoded(fragment: &str) -> String {
+    let mut bytes = Vec::with_capacity(fragment.len());
+    let mut rest = fragment.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let code = tail.get(..2).filter(|_| *first == b'%');
+        let code = code.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        bytes.push(code.unwrap_or(*first));
+        rest = if code.is_some() {
+            tail.get(2..).unwrap_or_default()
+        } else {
+            tail
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Checks the bounds.
@@ -118,13 +155,13 @@ impl Unfolding<'_> {
         }
         self.depth += 1;
         self.sizes.insert(address, None);
-        let mut size = 1_u32;
+        let mut size = PATTERN.saturating_mul(patterns(schema)).saturating_add(1);
         let target = target(self.root, schema)?;
         for part in parts(schema).chain(target) {
             size = size.saturating_add(self.size(part)?);
             if size > MOST {
                 return refuse(format!(
-                    "it has more than {MOST} parts with its references followed"
+                    "it has more than {MOST} parts with its references followed, where a pattern counts as {PATTERN}"
                 ));
             }
         }

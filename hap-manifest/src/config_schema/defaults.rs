@@ -1,9 +1,9 @@
 use jsonschema::ValidatorMap;
 use serde_json::{Map, Value};
 
-use super::bounds::target;
-use super::problem::ConfigProblem;
-use super::secrets::Secrets;
+use super::bounds::{decoded, target};
+use super::problem::{ConfigProblem, SECRET};
+use super::secrets::{Secrets, is_marked};
 
 /// The defaults of a schema's properties as one object.
 pub(super) fn of(schema: &Value) -> Map<String, Value> {
@@ -43,28 +43,12 @@ pub(super) fn wrong(schema: &Value, all: &ValidatorMap, secrets: &Secrets) -> Ve
         };
         if let Some(default) = part.get("default") {
             let errors = validator.iter_errors(default);
-            let hidden = secrets.cover(&pointer.replace("/properties", ""));
-            let problems = errors.map(|error| ConfigProblem::of(&error, secrets, hidden));
+            let secret = secrets.cover(&pointer.replace("/properties", "")) || is_marked(schema, part);
+            let mask = secret.then_some(SECRET);
+            let problems = errors.map(|error| ConfigProblem::of(&error, secrets, mask));
             found.extend(problems.map(|problem| problem.below(&format!("{pointer}/default"))));
         }
     }
     found.truncate(super::ConfigProblems::MOST);
     found
-}
-
-/// A URI fragment with its percent signs resolved.
-fn decoded(fragment: &str) -> String {
-    let mut bytes = Vec::with_capacity(fragment.len());
-    let mut rest = fragment.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let code = tail.get(..2).filter(|_| *first == b'%');
-        let code = code.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        bytes.push(code.unwrap_or(*first));
-        rest = if code.is_some() {
-            tail.get(2..).unwrap_or_default()
-        } else {
-            tail
-        };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }

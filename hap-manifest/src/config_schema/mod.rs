@@ -19,7 +19,7 @@ use crate::error::quoted;
 use crate::report::Issue;
 use crate::{IssueCode, Manifest, ParseError};
 
-/// Largest compiled pattern, in bytes: enough for any sane one, and a thousand hostile ones stay harmless.
+/// Largest compiled pattern, in bytes: enough for any sane one, and a hundred hostile ones stay harmless.
 const PATTERN_SIZE: usize = 256 * 1024;
 /// Longest explanation of the schema compiler that a message repeats, in bytes.
 const EXPLANATION: usize = 300;
@@ -30,7 +30,7 @@ const EXPLANATION: usize = 300;
 ///
 /// * it refers only to itself, by JSON pointer (`#/$defs/...`): nothing is fetched;
 /// * it may not be recursive, and unfolded it has at most 10,000 parts, so that a check takes time in proportion to the
-///   settings;
+///   settings; a pattern counts as 100 of them;
 /// * patterns run in linear time; look-around and back-references are refused.
 ///
 /// Cloning is cheap. `Debug` shows neither the schema nor a value.
@@ -69,7 +69,8 @@ struct Inner {
 
 impl ConfigSchema {
     /// Compiles a schema. `secrets` are top-level keys of the settings whose values no problem may repeat; properties
-    /// that the schema marks `writeOnly` or `"format": "password"` are secret as well.
+    /// that the schema marks `writeOnly` or `"format": "password"`, themselves or in a part without a name of its own
+    /// (`items`, `additionalProperties`, `anyOf` ...), are secret as well.
     ///
     /// It takes from microseconds to milliseconds, so keep the value.
     ///
@@ -118,11 +119,13 @@ impl ConfigSchema {
     /// The problems, each with its place.
     pub fn check(&self, config: &Value) -> Result<(), ConfigProblems> {
         let inner = &*self.0;
+        // Whatever is no object has no name that tells whether it may be shown.
+        let mask = (!config.is_object()).then_some("the value");
         let mut problems: Vec<_> = inner
             .validator
             .iter_errors(config)
             .take(ConfigProblems::MOST)
-            .map(|error| ConfigProblem::of(&error, &inner.secrets, false))
+            .map(|error| ConfigProblem::of(&error, &inner.secrets, mask))
             .collect();
         problems.sort_by(|a, b| a.pointer().cmp(b.pointer()));
         ConfigProblems::none_or(problems)

@@ -7,6 +7,8 @@ use super::secrets::Secrets;
 
 /// Longest message of one problem, in bytes.
 const MESSAGE: usize = 300;
+/// What a secret value is called.
+pub(super) const SECRET: &str = "the secret value";
 
 /// One thing that is wrong with settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,19 +19,20 @@ pub struct ConfigProblem {
 }
 
 impl ConfigProblem {
-    /// With `hidden` the value is secret wherever it is.
-    pub(super) fn of(error: &ValidationError<'_>, secrets: &Secrets, hidden: bool) -> Self {
+    /// With `mask` the value is not repeated wherever it is, and called that.
+    pub(super) fn of(error: &ValidationError<'_>, secrets: &Secrets, mask: Option<&str>) -> Self {
         let pointer = error.instance_path().to_string();
         let value = error.instance();
-        // An object or a list may hold a secret somewhere inside; a place says enough.
-        let message = if hidden || secrets.cover(&pointer) {
-            error.masked_with("the secret value").to_string()
-        } else if matches!(**value, Value::Object(_)) {
-            error.masked_with("the object").to_string()
-        } else if matches!(**value, Value::Array(_)) {
-            error.masked_with("the list").to_string()
-        } else {
-            error.to_string()
+        let secret = secrets.cover(&pointer).then_some(SECRET);
+        let kind = match **value {
+            // Something inside may be secret; a place says enough.
+            Value::Object(_) => Some("the object"),
+            Value::Array(_) => Some("the list"),
+            _ => None,
+        };
+        let message = match mask.or(secret).or(kind) {
+            Some(mask) => error.masked_with(mask).to_string(),
+            None => error.to_string(),
         };
         Self {
             pointer,

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::bounds::{parts, target};
+use super::bounds::{nameless, parts, target};
 
 /// What stands in the place of a secret value.
 const REDACTED: &str = "***";
@@ -14,6 +14,8 @@ pub(super) struct Secrets {
     keys: BTreeSet<String>,
     /// Properties that the schema marks somewhere. Secret wherever they occur: one too many hidden does no harm.
     names: BTreeSet<String>,
+    /// Values that have no name in the schema are marked, at its top.
+    all: bool,
 }
 
 impl Secrets {
@@ -23,6 +25,7 @@ impl Secrets {
         Self {
             keys: keys.collect(),
             names,
+            all: is_marked(schema, schema),
         }
     }
 
@@ -31,15 +34,20 @@ impl Secrets {
             .split('/')
             .skip(1)
             .map(|token| token.replace("~1", "/").replace("~0", "~"));
-        let Some(first) = tokens.next() else { return false };
-        self.keys.contains(&first)
+        let Some(first) = tokens.next() else {
+            return self.all;
+        };
+        self.all
+            || self.keys.contains(&first)
             || self.names.contains(&first)
             || tokens.any(|token| self.names.contains(&token))
     }
 
     pub(super) fn redact(&self, config: &Value) -> Value {
         match config {
-            Value::Object(map) => Value::Object(self.redact_map(map, |key| self.keys.contains(key))),
+            Value::Object(map) => {
+                Value::Object(self.redact_map(map, |key| self.all || self.keys.contains(key)))
+            }
             other => self.redact_below(other),
         }
     }
@@ -80,17 +88,13 @@ fn collect(root: &Value, schema: &Value, names: &mut BTreeSet<String>) {
     }
 }
 
-/// Whether a property's schema, or the one it refers to, says that its value is not to be shown.
-fn is_marked(root: &Value, property: &Value) -> bool {
-    let mut schema = Some(property);
-    // The bounds have refused circles; the count is a second lock.
-    for _ in 0..100 {
-        let Some(here) = schema else { return false };
-        let write_only = here.get("writeOnly") == Some(&Value::Bool(true));
-        if write_only || here.get("format").is_some_and(|format| format == "password") {
-            return true;
-        }
-        schema = target(root, here).ok().flatten();
+/// Whether a schema, what it refers to, or a part of it that has no name of its own says that the value is not to be
+/// shown. The parts of a property are looked at with that property. The bounds have refused circles.
+pub(super) fn is_marked(root: &Value, schema: &Value) -> bool {
+    let write_only = schema.get("writeOnly") == Some(&Value::Bool(true));
+    if write_only || schema.get("format").is_some_and(|format| format == "password") {
+        return true;
     }
-    false
+    target(root, schema).is_ok_and(|target| target.is_some_and(|target| is_marked(root, target)))
+        || nameless(schema).any(|part| is_marked(root, part))
 }

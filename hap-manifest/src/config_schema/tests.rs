@@ -139,8 +139,8 @@ fn what_is_no_schema_is_refused_with_its_place() {
 fn a_schema_refers_to_itself_only_and_never_in_a_circle() {
     refused(
         &json!({"$ref": "https://example.com/schema.json"}),
-        "invalid config_schema: it refers to \"https://example.com/schema.json\", and only to itself it may; copy \
-         that schema into \"$defs\" and refer to it, such as \"#/$defs/port\"",
+        "invalid config_schema: it refers to \"https://example.com/schema.json\", and only to itself it may, by JSON pointer; \
+         copy that schema into \"$defs\" and refer to it, such as \"#/$defs/port\"",
     );
     refused(
         &json!({"$ref": "#/$defs/nothing"}),
@@ -168,7 +168,7 @@ fn a_schema_that_unfolds_to_a_giant_is_refused_at_once() {
     defs.insert("d40".to_owned(), json!({"type": "string"}));
     refused(
         &json!({"$ref": "#/$defs/d0", "$defs": defs}),
-        "invalid config_schema: it has more than 10000 parts with its references followed",
+        "invalid config_schema: it has more than 10000 parts with its references followed, where a pattern counts as 100",
     );
     let mut defs = serde_json::Map::new();
     for level in 0..5_000 {
@@ -191,4 +191,80 @@ fn a_pattern_takes_no_time_to_speak_of() {
     assert_eq!(schema.check(&config).unwrap_err().iter().count(), 1);
     let giant = json!({"pattern": "(a{1000}){1000}"});
     assert!(ConfigSchema::new(&giant, [""; 0]).is_err());
+}
+
+#[test]
+fn a_hundred_patterns_are_too_many() {
+    let named = |count: usize| {
+        let property = |n: usize| {
+            (
+                format!("p{n}"),
+                json!({"pattern": format!("^(a{{50}}){{60}}{n}")}),
+            )
+        };
+        json!({"properties": (0..count).map(property).collect::<serde_json::Map<_, _>>()})
+    };
+    ConfigSchema::new(&named(98), [""; 0]).unwrap();
+    let by_pattern = json!({"patternProperties": (0..100).map(|n| (format!("^{n}"), json!(true))).collect::<serde_json::Map<_, _>>()});
+    for schema in [named(100), by_pattern] {
+        refused(
+            &schema,
+            "invalid config_schema: it has more than 10000 parts with its references followed, where a pattern counts as 100",
+        );
+    }
+}
+
+#[test]
+fn what_is_marked_in_a_part_without_a_name_hides_the_property_around_it() {
+    let secret = json!({"type": "string", "writeOnly": true, "maxLength": 3});
+    let schema = schema(&json!({
+        "properties": {
+            "tokens": {"items": {"$ref": "#/$defs/a%20secret"}},
+            "accounts": {"additionalProperties": secret},
+            "either": {"anyOf": [{"type": "integer"}, secret]},
+            "broker": {"properties": {"key": secret, "host": {"maxLength": 3}}}
+        },
+        "$defs": {"a secret": secret}
+    }));
+    let config = json!({
+        "tokens": ["hunter2"], "accounts": {"me": "hunter2"}, "either": "hunter2",
+        "broker": {"key": "hunter2", "host": "example"}
+    });
+    assert_eq!(
+        problems(&schema, &config),
+        [
+            "/accounts/me: the secret value is longer than 3 characters",
+            "/broker/host: \"example\" is longer than 3 characters",
+            "/broker/key: the secret value is longer than 3 characters",
+            "/either: the secret value is not valid under any of the schemas listed in the 'anyOf' keyword",
+            "/tokens/0: the secret value is longer than 3 characters",
+        ]
+    );
+    assert_eq!(
+        schema.redacted(&config),
+        json!({
+            "tokens": "***", "accounts": "***", "either": "***", "broker": {"key": "***", "host": "example"}
+        })
+    );
+}
+
+#[test]
+fn a_schema_that_marks_whatever_there_is_hides_all_of_it() {
+    let schema = schema(&json!({"additionalProperties": {"format": "password", "maxLength": 3}}));
+    let config = json!({"a": "hunter2"});
+    assert_eq!(
+        problems(&schema, &config),
+        ["/a: the secret value is longer than 3 characters"]
+    );
+    assert_eq!(schema.redacted(&config), json!({"a": "***"}));
+    assert!(schema.is_secret(""));
+}
+
+#[test]
+fn settings_that_are_no_object_are_not_repeated() {
+    let schema = schema(&json!({"type": "object"}));
+    assert_eq!(
+        problems(&schema, &json!("hunter2")),
+        ["the value is not of type \"object\""]
+    );
 }
