@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use reqwest::Client;
+use serde::Serialize;
 
-use crate::service::Schemas;
-use crate::{Plugin, Settings};
+use crate::schemas::Schemas;
+use crate::{Plugin, Settings, StartError, openapi};
 
 /// Longest time for a health check from within the container.
 const HEALTH_DEADLINE: Duration = Duration::from_secs(2);
@@ -19,6 +20,7 @@ A home automation plugin.
 Without an argument it serves its API until SIGTERM or SIGINT. Otherwise:
   healthcheck   ask the running plugin for its health; exit 0 if it is well, else 1
   describe      print the JSON Schemas of commands, configuration and status
+  openapi       print the OpenAPI document of the API
   help          print this
 
 Environment: PLUGIN_ID, PLUGIN_NAME, PLUGIN_VERSION, PORT, PLATFORM_API_URL, HAP_API_TOKEN, HAP_WEBHOOK_SECRET,
@@ -31,6 +33,7 @@ pub(crate) enum Task {
     Serve,
     HealthCheck,
     Describe,
+    OpenApi,
     Help,
     Unknown,
 }
@@ -43,6 +46,7 @@ impl Task {
             (None, _) => Self::Serve,
             (Some(Some("healthcheck")), None) => Self::HealthCheck,
             (Some(Some("describe")), None) => Self::Describe,
+            (Some(Some("openapi")), None) => Self::OpenApi,
             (Some(Some("help" | "--help" | "-h")), None) => Self::Help,
             _ => Self::Unknown,
         }
@@ -51,15 +55,24 @@ impl Task {
 
 /// Prints the schemas as the endpoint would answer them.
 pub(crate) fn describe<P: Plugin>() -> ExitCode {
-    let description = Settings::from_env()
-        .and_then(|settings| Ok(Schemas::of::<P>()?.describe(&settings)))
-        .map_err(|error| (error.exit_code(), error.to_string()))
-        .and_then(|describe| serde_json::to_string_pretty(&describe).map_err(|error| (1, error.to_string())));
-    match description {
+    print::<P, _>(Schemas::describe)
+}
+
+/// Prints the OpenAPI document as the endpoint would answer it.
+pub(crate) fn openapi<P: Plugin>() -> ExitCode {
+    print::<P, _>(openapi::document)
+}
+
+fn print<P: Plugin, T: Serialize>(make: impl FnOnce(&Schemas, &Settings) -> T) -> ExitCode {
+    let made = Settings::from_env().and_then(|settings| Ok(make(&Schemas::of::<P>()?, &settings)));
+    let text = made.and_then(|made| {
+        serde_json::to_string_pretty(&made).map_err(|error| StartError::passing(error.to_string()))
+    });
+    match text {
         Ok(text) => out(&format!("{text}\n")),
-        Err((code, problem)) => {
-            err(&problem);
-            ExitCode::from(code)
+        Err(error) => {
+            err(&error.to_string());
+            ExitCode::from(error.exit_code())
         }
     }
 }
@@ -121,10 +134,11 @@ mod tests {
 
     #[test]
     fn the_first_argument_chooses_the_task() {
-        let rows: [(&[&str], Task); 6] = [
+        let rows: [(&[&str], Task); 7] = [
             (&[], Task::Serve),
             (&["healthcheck"], Task::HealthCheck),
             (&["describe"], Task::Describe),
+            (&["openapi"], Task::OpenApi),
             (&["--help"], Task::Help),
             (&["serve"], Task::Unknown),
             (&["describe", "now"], Task::Unknown),

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::FromRequestParts;
 use hap_manifest::{PluginId, TraceParent};
+use http::request::Parts;
 use serde::Serialize;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{ConfigChanges, Current, Held, typed};
 use crate::origin::Origin;
 use crate::tasks::Tasks;
-use crate::{EmitError, EventClient, Plugin, Result, Settings};
+use crate::{EmitError, EventClient, Fault, Plugin, Result, Settings};
 
 /// Who the plugin is, its events, and the request it is answering. Cloning is cheap.
 #[derive(Clone)]
@@ -272,6 +274,17 @@ impl Context {
     #[must_use]
     pub fn trace_parent(&self) -> Option<TraceParent> {
         self.request.as_ref().and_then(|request| request.origin.trace)
+    }
+}
+
+/// Within routes of one's own ([`Serve::routes`](crate::Serve::routes)) a handler takes it as an argument.
+impl<S: Sync> FromRequestParts<S> for Context {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        parts.extensions.get().cloned().ok_or_else(|| {
+            Fault::internal("a `Context` is at hand only in routes that are given to `Serve::routes`")
+        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! [`Gate`]: what every request passes before its handler.
+//! What every request passes before its handler.
 
 use std::sync::Arc;
 
@@ -10,16 +10,17 @@ use http::{HeaderMap, HeaderValue, header};
 use tracing::Instrument as _;
 
 use crate::Fault;
+use crate::guard::caught;
 use crate::origin::{Origin, REQUEST_ID};
-use crate::refusal::Refusal;
 
-/// Checks the token, and gives the request its id, which comes back in the answer.
+/// Checks the token.
 #[derive(Debug, Clone)]
 pub(crate) struct Gate {
     pub(crate) token: Option<ApiToken>,
 }
 
-pub(crate) async fn pass(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+/// Gives a request its id, which comes back in the answer, and its span; what panics on the way is answered.
+pub(crate) async fn pass(mut request: Request, next: Next) -> Response {
     let origin = Arc::new(Origin::of(request.headers()));
     let trace_id = origin
         .trace
@@ -27,24 +28,30 @@ pub(crate) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
     // Of the highest level, so that errors keep their request id when little is logged.
     let span = tracing::error_span!("request", request_id = %origin.request_id, trace_id);
     let id = HeaderValue::from_str(&origin.request_id);
-    // Whoever watches over the plugin need not be able to command it.
-    let open = request.uri().path() == "/health";
-    let mut response = if open || gate.admits(request.headers()) {
-        request.extensions_mut().insert(origin);
-        next.run(request).instrument(span).await
-    } else {
-        span.in_scope(|| tracing::warn!(path = request.uri().path(), "a request without the right token"));
-        Refusal(Fault::new(
-            401,
-            "unauthorized",
-            "a valid token is needed: `authorization: Bearer <token>`",
-        ))
-        .into_response()
+    request.extensions_mut().insert(origin);
+    let answer = async {
+        let answered = caught(async { Ok(next.run(request).await) }).await;
+        answered.unwrap_or_else(Fault::into_response)
     };
+    let mut response = answer.instrument(span).await;
     if let Ok(id) = id {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// Lets through who shows the token.
+pub(crate) async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    if gate.admits(request.headers()) {
+        return next.run(request).await;
+    }
+    tracing::warn!(path = request.uri().path(), "a request without the right token");
+    Fault::new(
+        401,
+        "unauthorized",
+        "a valid token is needed: `authorization: Bearer <token>`",
+    )
+    .into_response()
 }
 
 impl Gate {

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::future::{Future, ready};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -142,6 +143,37 @@ pub trait Plugin: Send + Sync + 'static {
     fn stop(&self, cx: &Context) -> impl Future<Output = ()> + Send {
         let _ = cx;
         ready(())
+    }
+}
+
+/// A plugin that is shared, with routes of its own for example, is the plugin it is without that.
+impl<P: Plugin> Plugin for Arc<P> {
+    type Config = P::Config;
+    type Command = P::Command;
+    type Status = P::Status;
+
+    fn start(&self, cx: Context) -> impl Future<Output = Result<()>> + Send {
+        P::start(self, cx)
+    }
+
+    fn health(&self) -> Health {
+        P::health(self)
+    }
+
+    fn command(&self, cx: &Context, command: Self::Command) -> impl Future<Output = Result<Reply>> + Send {
+        P::command(self, cx, command)
+    }
+
+    fn status(&self, cx: &Context) -> impl Future<Output = Result<Self::Status>> + Send {
+        P::status(self, cx)
+    }
+
+    fn configure(&self, cx: &Context, config: Self::Config) -> impl Future<Output = Result<()>> + Send {
+        P::configure(self, cx, config)
+    }
+
+    fn stop(&self, cx: &Context) -> impl Future<Output = ()> + Send {
+        P::stop(self, cx)
     }
 }
 

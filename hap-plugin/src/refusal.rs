@@ -1,4 +1,4 @@
-//! [`Refusal`]: a [`Fault`] on its way to the caller.
+//! A [`Fault`] on its way to the caller.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -7,18 +7,11 @@ use http::{HeaderValue, StatusCode, header};
 
 use crate::Fault;
 
-/// The answer `{"success": false, "error": ..., "code": ..., "details": ...}`.
-pub(crate) struct Refusal(pub(crate) Fault);
-
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
-        Self(fault)
-    }
-}
-
-impl IntoResponse for Refusal {
+/// The answer `{"success": false, "error": ..., "code": ..., "details": ...}`, so that handlers of routes of one's own
+/// may end with a [`Result`](crate::Result). What belongs into the log is logged.
+impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        let fault = self.0.into_logged();
+        let fault = self.into_logged();
         let status = StatusCode::from_u16(fault.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut error = WireError::new(fault.message()).with_code(fault.code());
         error.details = fault.details().cloned();

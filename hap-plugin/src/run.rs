@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{self, Task};
 use crate::settings::Limits;
 use crate::signals::Signals;
-use crate::{Plugin, StartError, log, serve};
+use crate::{Plugin, Serve, Settings, StartError, log, serve};
 
 /// Time for the runtime to end after the plugin has stopped.
 const EPILOGUE: Duration = Duration::from_secs(1);
@@ -21,7 +21,7 @@ const EPILOGUE: Duration = Duration::from_secs(1);
 /// * On SIGTERM or SIGINT stops within 8 s: `/health` answers `stopping`, running commands finish, the plugin's
 ///   `stop` runs, the last events are delivered. A second signal ends the process at once.
 /// * With the argument `healthcheck` it asks the running plugin instead, for the `HEALTHCHECK` of an image without a
-///   shell; with `describe` it prints the schemas.
+///   shell; with `describe` it prints the schemas, with `openapi` the document of its API.
 ///
 /// The exit code is 0 after a stop; 78 (`EX_CONFIG`) when the configuration or the program is wrong, which a host
 /// does not retry; 1 when another attempt may help; 64 for an unknown argument.
@@ -44,34 +44,63 @@ const EPILOGUE: Duration = Duration::from_secs(1);
 /// # Cancel safety
 /// As [`Serve`](crate::Serve).
 pub async fn run<P: Plugin>(plugin: P) -> ExitCode {
-    match Task::of(std::env::args_os().skip(1)) {
-        Task::Serve => serve_until_signal(plugin).await,
-        Task::HealthCheck => cli::healthcheck().await,
-        Task::Describe => cli::describe::<P>(),
-        Task::Help => cli::help(),
-        Task::Unknown => cli::unknown(),
-    }
+    serve(plugin).run().await
 }
 
-async fn serve_until_signal<P: Plugin>(plugin: P) -> ExitCode {
-    log::install();
-    let stop = CancellationToken::new();
-    match Signals::install() {
-        // A task of its own: it must be heard even while the plugin's start blocks.
-        Ok(signals) => drop(tokio::spawn(watch(signals, stop.clone()))),
-        Err(error) => tracing::warn!(%error, "signals cannot be received: the plugin ends without a drain"),
-    }
-    let served = serve(plugin).with_graceful_shutdown(stop.cancelled_owned()).await;
-    let code = match &served {
-        Ok(()) => 0,
-        Err(error) => {
-            report(error);
-            error.exit_code()
+impl<P: Plugin> Serve<P> {
+    /// Runs the plugin as the program it is in, as [`run`] does, with routes, layers or settings of one's own.
+    ///
+    /// A shutdown given by [`with_graceful_shutdown`](Self::with_graceful_shutdown) stops it as a signal does.
+    ///
+    /// ```no_run
+    /// # async fn example<P: hap_plugin::Plugin>(plugin: P, routes: axum::Router) -> std::process::ExitCode {
+    /// hap_plugin::serve(plugin).routes(routes).run().await
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    /// As awaiting it.
+    pub async fn run(self) -> ExitCode {
+        match Task::of(std::env::args_os().skip(1)) {
+            Task::Serve => self.serve_until_signal().await,
+            Task::HealthCheck => cli::healthcheck().await,
+            Task::Describe => cli::describe::<P>(),
+            Task::OpenApi => cli::openapi::<P>(),
+            Task::Help => cli::help(),
+            Task::Unknown => cli::unknown(),
         }
-    };
-    // What blocks a thread, such as a write to a dead disk, would keep the runtime from ending.
-    end_after(EPILOGUE, code);
-    ExitCode::from(code)
+    }
+
+    async fn serve_until_signal(mut self) -> ExitCode {
+        log::install();
+        let settings = self.settings.take().map_or_else(Settings::from_env, Ok);
+        let budget = match &settings {
+            Ok(settings) => settings.limits.shutdown,
+            Err(_) => Limits::default().shutdown,
+        };
+        let stop = CancellationToken::new();
+        match Signals::install() {
+            // A task of its own: it must be heard even while the plugin's start blocks.
+            Ok(signals) => drop(tokio::spawn(watch(signals, stop.clone(), budget))),
+            Err(error) => {
+                tracing::warn!(%error, "signals cannot be received: the plugin ends without a drain");
+            }
+        }
+        let code = match self
+            .stopping_also_on(stop.cancelled_owned())
+            .serve(settings)
+            .await
+        {
+            Ok(()) => 0,
+            Err(error) => {
+                report(&error);
+                error.exit_code()
+            }
+        };
+        // What blocks a thread, such as a write to a dead disk, would keep the runtime from ending.
+        end_after(EPILOGUE, code);
+        ExitCode::from(code)
+    }
 }
 
 fn report(error: &StartError) {
@@ -80,10 +109,10 @@ fn report(error: &StartError) {
     }
 }
 
-async fn watch(mut signals: Signals, stop: CancellationToken) {
+async fn watch(mut signals: Signals, stop: CancellationToken, budget: Duration) {
     let signal = signals.next().await;
     tracing::info!(signal, "asked to stop");
-    end_after(Limits::default().shutdown + EPILOGUE, 0);
+    end_after(budget.saturating_add(EPILOGUE), 0);
     stop.cancel();
     let signal = signals.next().await;
     tracing::warn!(signal, "asked again: ending at once");
@@ -92,7 +121,9 @@ async fn watch(mut signals: Signals, stop: CancellationToken) {
 
 /// Ends the process at this time if it has not ended by itself. A thread, since the runtime may be what hangs.
 fn end_after(time: Duration, code: u8) {
-    let end = Instant::now() + time;
+    let Some(end) = Instant::now().checked_add(time) else {
+        return;
+    };
     let waiting = std::thread::Builder::new()
         .name("hap-last-resort".to_owned())
         .spawn(move || {

@@ -1,5 +1,6 @@
 //! [`serve`] and [`into_router`].
 
+use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, IntoFuture, pending};
 use std::io;
@@ -9,12 +10,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::response::IntoResponse;
+use axum::routing::Route;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tower::{Layer, Service as TowerService};
 
 use crate::config::Configuration;
 use crate::listen::listen;
-use crate::service::{Schemas, Service, router};
+use crate::schemas::Schemas;
+use crate::service::{Additions, Service, router};
 use crate::{Plugin, Settings, StartError};
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -40,6 +46,7 @@ pub fn serve<P: Plugin>(plugin: P) -> Serve<P> {
         plugin,
         settings: None,
         place: Place::Settings,
+        additions: Additions::default(),
         shutdown: Box::pin(pending()),
     }
 }
@@ -55,8 +62,9 @@ pub fn serve<P: Plugin>(plugin: P) -> Serve<P> {
 #[must_use = "it does nothing until it is awaited"]
 pub struct Serve<P> {
     plugin: P,
-    settings: Option<Settings>,
+    pub(crate) settings: Option<Settings>,
     place: Place,
+    additions: Additions,
     shutdown: BoxFuture<()>,
 }
 
@@ -94,6 +102,73 @@ impl<P: Plugin> Serve<P> {
         }
     }
 
+    /// Serves routes of the author's own beside the plugin's API, behind the same token.
+    ///
+    /// They behave as the API does: refused with 503 before the plugin is ready and while it stops, with 504 when no
+    /// answer has begun after [`Settings::with_command_timeout`]; bodies that extractors read are bounded by
+    /// [`Settings::with_max_body`]; a panic is a 500; a handler may take the [`Context`](crate::Context) as an argument
+    /// and end with a [`Result`](crate::Result). A fallback of the router serves what nothing else does. The paths of
+    /// the API belong to it: a route for one of them keeps the plugin from starting. The type follows axum's major
+    /// version. A second call replaces the first.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use axum::{Router, extract::State, routing::get};
+    /// use hap_plugin::{Context, Result};
+    /// # use hap_plugin::{NoCommand, NoConfig, NoStatus, Plugin, Reply};
+    /// # struct Camera;
+    /// # impl Camera { fn last_picture(&self) -> Result<Vec<u8>> { Ok(Vec::new()) } }
+    /// # impl Plugin for Camera {
+    /// #     type Config = NoConfig;
+    /// #     type Command = NoCommand;
+    /// #     type Status = NoStatus;
+    /// #     async fn command(&self, _: &Context, command: NoCommand) -> Result<Reply> { match command {} }
+    /// # }
+    ///
+    /// async fn picture(State(camera): State<Arc<Camera>>, cx: Context) -> Result<Vec<u8>> {
+    ///     cx.emit("camera.watched", &()).await?;
+    ///     camera.last_picture()
+    /// }
+    ///
+    /// # async fn example() -> std::process::ExitCode {
+    /// let camera = Arc::new(Camera);
+    /// let routes = Router::new().route("/picture", get(picture)).with_state(Arc::clone(&camera));
+    /// hap_plugin::serve(camera).routes(routes).run().await
+    /// # }
+    /// ```
+    pub fn routes(mut self, routes: Router) -> Self {
+        self.additions.routes = Some(routes);
+        self
+    }
+
+    /// Serves routes of the author's own as [`routes`](Self::routes) does, but to everybody, without the token.
+    ///
+    /// Whoever reaches the plugin reaches them: other containers, and the network where the port is published. They go
+    /// before the API, so that no pattern among them may cover one of its paths, and a fallback of this router is not
+    /// used.
+    pub fn open_routes(mut self, routes: Router) -> Self {
+        self.additions.open_routes = routes;
+        self
+    }
+
+    /// Puts a tower layer around everything behind the token: the plugin's API but `/health`, and the author's
+    /// [`routes`](Self::routes). Of several the last one is outermost.
+    ///
+    /// A layer sees only requests that have shown the token. It should not answer slowly: it is part of every command.
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<Route> + Clone + Send + Sync + 'static,
+        L::Service: TowerService<Request> + Clone + Send + Sync + 'static,
+        <L::Service as TowerService<Request>>::Response: IntoResponse + 'static,
+        <L::Service as TowerService<Request>>::Error: Into<Infallible> + 'static,
+        <L::Service as TowerService<Request>>::Future: Send + 'static,
+    {
+        self.additions
+            .layers
+            .push(Box::new(move |router| router.layer(layer)));
+        self
+    }
+
     /// Stops when this future is done: refuses new commands, drains running ones, calls [`Plugin::stop`] and
     /// delivers the last events, all within the budget of the settings. Without this it serves for ever.
     pub fn with_graceful_shutdown(self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
@@ -103,13 +178,49 @@ impl<P: Plugin> Serve<P> {
         }
     }
 
-    async fn serve(self) -> Result<(), StartError> {
+    /// Starts the plugin and returns its routes, as [`into_router`] does; the place to listen is not used.
+    ///
+    /// # Errors
+    /// As awaiting it.
+    pub async fn into_router(self) -> Result<Router, StartError> {
+        self.started().await.map(|(router, _)| router)
+    }
+
+    /// As [`into_router`](Self::into_router), with the service, by which it can be stopped in order.
+    pub(crate) async fn started(self) -> Result<(Router, Arc<Service<P>>), StartError> {
+        let settings = self.settings.map_or_else(Settings::from_env, Ok);
+        let prepared = prepare(self.plugin, settings, Place::Nowhere, self.additions).await?;
+        prepared.service.start().await?;
+        Ok((prepared.router, prepared.service))
+    }
+
+    /// Stops when this future is done, or when it would have stopped without that.
+    pub(crate) fn stopping_also_on(self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+        let before = self.shutdown;
+        let either = async {
+            tokio::select! {
+                () = before => {}
+                () = signal => {}
+            }
+        };
+        Self {
+            shutdown: Box::pin(either),
+            ..self
+        }
+    }
+
+    /// `settings` are those of the environment, or those given.
+    pub(crate) async fn serve(self, settings: Result<Settings, StartError>) -> Result<(), StartError> {
         let mut shutdown = self.shutdown;
-        let (service, token, listener) = tokio::select! {
+        let Prepared {
+            service,
+            router,
+            listener,
+        } = tokio::select! {
             biased;
             // Nothing has begun yet that would have to be ended.
             () = &mut shutdown => return Ok(()),
-            prepared = prepare(self.plugin, self.settings, self.place) => prepared?,
+            prepared = prepare(self.plugin, settings, self.place, self.additions) => prepared?,
         };
         let close = CancellationToken::new();
         // Dropping this future closes the server.
@@ -117,11 +228,7 @@ impl<P: Plugin> Serve<P> {
         let Some(listener) = listener else {
             return Err(StartError::passing("the server has no listener"));
         };
-        let server = tokio::spawn(listen(
-            listener,
-            router(Arc::clone(&service), token),
-            close.clone(),
-        ));
+        let server = tokio::spawn(listen(listener, router, close.clone()));
 
         let started = tokio::select! {
             // A stop that is already asked for goes before the start.
@@ -159,7 +266,11 @@ impl<P: Plugin> IntoFuture for Serve<P> {
     type IntoFuture = BoxFuture<Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.serve())
+        Box::pin(async {
+            let mut this = self;
+            let settings = this.settings.take().map_or_else(Settings::from_env, Ok);
+            this.serve(settings).await
+        })
     }
 }
 
@@ -167,6 +278,7 @@ impl<P> fmt::Debug for Serve<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Serve")
             .field("settings", &self.settings)
+            .field("additions", &self.additions)
             .finish_non_exhaustive()
     }
 }
@@ -197,34 +309,27 @@ impl<P> fmt::Debug for Serve<P> {
 /// # Errors
 /// As awaiting [`Serve`].
 pub async fn into_router<P: Plugin>(plugin: P, settings: Settings) -> Result<Router, StartError> {
-    started(plugin, settings).await.map(|(router, _)| router)
+    serve(plugin).settings(settings).into_router().await
 }
 
-/// As [`into_router`], with the service, by which it can be stopped in order.
-pub(crate) async fn started<P: Plugin>(
-    plugin: P,
-    settings: Settings,
-) -> Result<(Router, Arc<Service<P>>), StartError> {
-    let (service, token, _) = prepare(plugin, Some(settings), Place::Nowhere).await?;
-    service.start().await?;
-    Ok((router(Arc::clone(&service), token), service))
+/// A plugin that can be started.
+struct Prepared<P: Plugin> {
+    service: Arc<Service<P>>,
+    router: Router,
+    listener: Option<TcpListener>,
 }
-
-type Prepared<P> = (
-    Arc<Service<P>>,
-    Option<hap_manifest::ApiToken>,
-    Option<TcpListener>,
-);
 
 /// Checks everything that can be wrong before the plugin's own code runs, and tells it all at once.
 async fn prepare<P: Plugin>(
     plugin: P,
-    settings: Option<Settings>,
+    settings: Result<Settings, StartError>,
     place: Place,
+    additions: Additions,
 ) -> Result<Prepared<P>, StartError> {
     let mut problems = Problems::default();
+    problems.of(additions.check().await);
     let schemas = problems.of(Schemas::of::<P>());
-    let settings = problems.of(settings.map_or_else(Settings::from_env, Ok));
+    let settings = problems.of(settings);
     let (mut config, mut listener) = (None, None);
     if let Some(settings) = &settings {
         if let Some(schemas) = &schemas {
@@ -246,7 +351,12 @@ async fn prepare<P: Plugin>(
     }
     let token = settings.token.clone();
     let service = Service::assemble(plugin, settings, schemas, config).await?;
-    Ok((service, token, listener))
+    let router = router(&service, token, additions);
+    Ok(Prepared {
+        service,
+        router,
+        listener,
+    })
 }
 
 /// What several steps found wrong.

@@ -1,4 +1,4 @@
-//! `GET /describe` and `GET /metrics`.
+//! `GET /describe`, `GET /openapi.json` and `GET /metrics`.
 
 use std::sync::Arc;
 
@@ -11,6 +11,10 @@ use crate::Plugin;
 
 pub(super) async fn describe<P: Plugin>(State(service): State<Arc<Service<P>>>) -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], service.describe.clone())
+}
+
+pub(super) async fn openapi<P: Plugin>(State(service): State<Arc<Service<P>>>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], service.openapi.clone())
 }
 
 pub(super) async fn metrics<P: Plugin>(State(service): State<Arc<Service<P>>>) -> impl IntoResponse {

@@ -16,14 +16,13 @@ use crate::body::{from_json, read_json_body};
 use crate::guard::{bounded, timed_out};
 use crate::metrics::Outcome;
 use crate::origin::Origin;
-use crate::refusal::Refusal;
 use crate::{Fault, Plugin, Reply, Result, redact};
 
 pub(super) async fn answer<P: Plugin>(
     State(service): State<Arc<Service<P>>>,
     Extension(origin): Extension<Arc<Origin>>,
     request: Request,
-) -> Result<Response, Refusal> {
+) -> Result<Response> {
     // Before the check: a stop that begins now waits for this command.
     let token = service.tasks.token();
     let metrics = Arc::clone(&service.metrics);
@@ -38,7 +37,7 @@ pub(super) async fn answer<P: Plugin>(
             });
             // Not the message: it may repeat parameters, and those may be secret.
             tracing::info!(code = fault.code(), "command refused");
-            Err(fault.into())
+            Err(fault)
         }
     }
 }

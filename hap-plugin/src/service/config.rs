@@ -14,14 +14,13 @@ use crate::body::read_json_body;
 use crate::config::{Candidate, ConfigFile};
 use crate::guard::bounded;
 use crate::origin::Origin;
-use crate::refusal::Refusal;
 use crate::{Context, Fault, Plugin, Result, StartError};
 
 pub(super) async fn answer<P: Plugin>(
     State(service): State<Arc<Service<P>>>,
     Extension(origin): Extension<Arc<Origin>>,
     request: Request,
-) -> Result<Json<ConfigAck>, Refusal> {
+) -> Result<Json<ConfigAck>> {
     // Before the check: a stop that begins now waits for this configuration.
     let token = service.tasks.token();
     service.lifecycle.check_ready()?;

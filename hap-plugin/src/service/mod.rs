@@ -1,6 +1,7 @@
 //! [`Service`]: a plugin together with what serves it.
 
 mod about;
+mod additions;
 mod command;
 mod config;
 mod health;
@@ -13,23 +14,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hap_manifest::wire::{CommandSet, Describe};
-use schemars::{JsonSchema, schema_for};
-use serde_json::Value;
+use hap_manifest::wire::CommandSet;
+use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::absent::{NoConfig, NoStatus};
 use crate::config::Configuration;
 use crate::events::{self, Delivery};
 use crate::guard::caught;
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::metrics::Metrics;
+use crate::openapi;
+use crate::schemas::Schemas;
 use crate::settings::Limits;
 use crate::{Context, Fault, Plugin, Settings, StartError};
 
+pub(crate) use additions::Additions;
 pub(crate) use routes::router;
 
 /// How much longer than the deadline a caller waits for work that blocks its thread and cannot be dropped.
@@ -47,6 +49,7 @@ pub(crate) struct Service<P: Plugin> {
     metrics: Arc<Metrics>,
     commands: CommandSet,
     describe: Bytes,
+    openapi: Bytes,
     config: Configuration<P::Config>,
     command_slots: Arc<Semaphore>,
     status_slots: Arc<Semaphore>,
@@ -58,56 +61,6 @@ pub(crate) struct Service<P: Plugin> {
     shutdown: CancellationToken,
     kill: CancellationToken,
     delivery: Mutex<Option<Delivery>>,
-}
-
-/// What the types of a plugin tell before it runs.
-pub(crate) struct Schemas {
-    commands: CommandSet,
-    config: Value,
-    status: Value,
-}
-
-impl Schemas {
-    /// Reads the schemas; fails where the command type lacks the attribute that names its commands.
-    pub(crate) fn of<P: Plugin>() -> Result<Self, StartError> {
-        let commands =
-            CommandSet::of::<P::Command>().map_err(|error| StartError::lasting(error.to_string()))?;
-        Ok(Self {
-            commands,
-            config: schema::<P::Config, NoConfig>(),
-            status: schema::<P::Status, NoStatus>(),
-        })
-    }
-
-    /// The schema of the configuration; null where there is none.
-    pub(crate) fn config(&self) -> &Value {
-        &self.config
-    }
-
-    /// The three schemas by their names.
-    #[cfg(feature = "testing")]
-    pub(crate) fn parts(&self) -> Value {
-        serde_json::json!({
-            "commands": self.commands.schema(),
-            "config": self.config,
-            "status": self.status,
-        })
-    }
-
-    pub(crate) fn describe(&self, settings: &Settings) -> Describe {
-        Describe::new(settings.id.as_str(), settings.version.as_str())
-            .with_commands(self.commands.schema().clone())
-            .with_config(self.config.clone())
-            .with_status(self.status.clone())
-    }
-}
-
-/// The schema of a type; null where it stands for nothing.
-fn schema<T: JsonSchema + 'static, Nothing: 'static>() -> Value {
-    if std::any::TypeId::of::<T>() == std::any::TypeId::of::<Nothing>() {
-        return Value::Null;
-    }
-    schema_for!(T).to_value()
 }
 
 impl<P: Plugin> Service<P> {
@@ -126,8 +79,8 @@ impl<P: Plugin> Service<P> {
                 _ => StartError::lasting(problem),
             }
         })?;
-        let describe = serde_json::to_vec(&schemas.describe(&settings))
-            .map_err(|error| StartError::lasting(format!("the schemas cannot be written: {error}")))?;
+        let describe = written(&schemas.describe(&settings))?;
+        let openapi = written(&openapi::document(&schemas, &settings))?;
         let (shutdown, kill) = (CancellationToken::new(), CancellationToken::new());
         let limits = settings.limits;
         Ok(Arc::new(Self {
@@ -135,8 +88,9 @@ impl<P: Plugin> Service<P> {
             limits,
             lifecycle: Lifecycle::default(),
             metrics,
-            commands: schemas.commands,
-            describe: describe.into(),
+            commands: schemas.into_commands(),
+            describe,
+            openapi,
             cx: Context::new(
                 settings,
                 events,
@@ -228,6 +182,12 @@ impl<P: Plugin> Service<P> {
                 .with_retry_after(Duration::from_secs(1))
         })
     }
+}
+
+fn written(value: &impl Serialize) -> Result<Bytes, StartError> {
+    serde_json::to_vec(value)
+        .map(Bytes::from)
+        .map_err(|error| StartError::lasting(format!("the schemas cannot be written: {error}")))
 }
 
 impl<P: Plugin> Drop for Service<P> {

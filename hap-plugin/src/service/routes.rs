@@ -4,41 +4,65 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use hap_manifest::ApiToken;
 use serde_json::json;
 
+use super::additions::{Additions, adopt, adopt_before};
 use super::{Service, about, command, config, health, status};
 use crate::gate::{self, Gate};
-use crate::refusal::Refusal;
 use crate::{Fault, Plugin};
 
 /// Path and method of each endpoint.
-const ENDPOINTS: [(&str, &str); 6] = [
+pub(super) const ENDPOINTS: [(&str, &str); 7] = [
     ("GET", "/health"),
     ("POST", "/command"),
     ("GET", "/status"),
     ("POST", "/config"),
     ("GET", "/describe"),
     ("GET", "/metrics"),
+    ("GET", "/openapi.json"),
 ];
 
-pub(crate) fn router<P: Plugin>(service: Arc<Service<P>>, token: Option<ApiToken>) -> Router {
-    Router::new()
-        .route("/health", get(health::answer::<P>))
+/// From the outside in: every request gets its id and its span; `/health` and the author's open routes answer
+/// everybody; then comes the token, then the author's layers, then the plugin's API, then the author's other routes.
+pub(crate) fn router<P: Plugin>(
+    service: &Arc<Service<P>>,
+    token: Option<ApiToken>,
+    additions: Additions,
+) -> Router {
+    let Additions {
+        routes,
+        open_routes,
+        layers,
+    } = additions;
+    let api = Router::new()
         .route("/command", post(command::answer::<P>))
         .route("/status", get(status::answer::<P>))
         .route("/config", post(config::answer::<P>))
         .route("/describe", get(about::describe::<P>))
         .route("/metrics", get(about::metrics::<P>))
+        .route("/openapi.json", get(about::openapi::<P>))
         .method_not_allowed_fallback(wrong_method)
-        .fallback(no_such_path)
-        .layer(from_fn_with_state(Gate { token }, gate::pass))
-        .with_state(service)
+        .with_state(Arc::clone(service));
+    let api = match routes {
+        Some(routes) => api.fallback_service(adopt(service, routes)),
+        None => api.fallback(no_such_path),
+    };
+    let guarded = layers
+        .into_iter()
+        .fold(api, |api, layer| layer(api))
+        .layer(from_fn_with_state(Gate { token }, gate::admit));
+    Router::new()
+        .route("/health", get(health::answer::<P>))
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(Arc::clone(service))
+        .fallback_service(adopt_before(service, open_routes).fallback_service(guarded))
+        .layer(from_fn(gate::pass))
 }
 
-async fn wrong_method(request: Request) -> Refusal {
+pub(super) async fn wrong_method(request: Request) -> Fault {
     let path = request.uri().path();
     let allowed = ENDPOINTS
         .iter()
@@ -49,15 +73,13 @@ async fn wrong_method(request: Request) -> Refusal {
         allowed.unwrap_or("another method"),
         request.method()
     );
-    Refusal(Fault::new(405, "method_not_allowed", message))
+    Fault::new(405, "method_not_allowed", message)
 }
 
-async fn no_such_path() -> Refusal {
+pub(super) async fn no_such_path() -> Fault {
     let endpoints: Vec<String> = ENDPOINTS
         .iter()
         .map(|(method, path)| format!("{method} {path}"))
         .collect();
-    Refusal(
-        Fault::new(404, "not_found", "there is no such path").with_details(json!({ "endpoints": endpoints })),
-    )
+    Fault::new(404, "not_found", "there is no such path").with_details(json!({ "endpoints": endpoints }))
 }

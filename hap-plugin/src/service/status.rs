@@ -13,13 +13,12 @@ use super::{GRACE, Service};
 use crate::Plugin;
 use crate::guard::{bounded, timed_out};
 use crate::origin::Origin;
-use crate::refusal::Refusal;
 use crate::{Fault, Result};
 
 pub(super) async fn answer<P: Plugin>(
     State(service): State<Arc<Service<P>>>,
     Extension(origin): Extension<Arc<Origin>>,
-) -> Result<Json<StatusReport>, Refusal> {
+) -> Result<Json<StatusReport>> {
     Ok(Json(service.status_now(origin).await?))
 }
 

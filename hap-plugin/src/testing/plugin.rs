@@ -172,7 +172,7 @@ impl TestPluginBuilder {
         if let Some(dir) = self.data_dir {
             settings = settings.with_data_dir(dir);
         }
-        let (router, service) = crate::serve::started(plugin, settings).await?;
+        let (router, service) = crate::serve(plugin).settings(settings).started().await?;
         Ok(TestPlugin {
             router,
             platform: self.platform,

@@ -3,7 +3,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::Plugin;
-use crate::service::Schemas;
+use crate::schemas::Schemas;
 
 /// Variable that makes [`assert_schemas`] write the file instead of comparing it.
 const UPDATE: &str = "UPDATE_SCHEMAS";

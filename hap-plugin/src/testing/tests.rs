@@ -127,7 +127,7 @@ async fn a_refusal_that_was_not_expected_fails_the_test_with_the_whole_answer() 
 fn schemas_that_changed_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("schemas.json");
-    let schemas = crate::service::Schemas::of::<Counter>().unwrap();
+    let schemas = crate::schemas::Schemas::of::<Counter>().unwrap();
     std::fs::write(&file, schemas.parts().to_string()).unwrap();
     assert_schemas::<Counter>(&file);
     let mut other = schemas.parts();

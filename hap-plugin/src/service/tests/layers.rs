@@ -32,7 +32,7 @@ impl Default for Limits {
     }
 }
 
-impl Plugin for Arc<Heating> {
+impl Plugin for Heating {
     type Config = Limits;
     type Command = CommandRequest;
     type Status = NoStatus;

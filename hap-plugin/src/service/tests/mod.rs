@@ -1,11 +1,13 @@
 //! The routes, driven in process.
 
+mod additions;
 mod command;
 mod config;
 mod describe;
 mod gate;
 mod health;
 mod layers;
+mod openapi;
 mod stop;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,8 +23,9 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
 
-use super::{Schemas, Service, router};
+use super::{Additions, Service, router};
 use crate::config::Configuration;
+use crate::schemas::Schemas;
 use crate::{Context, Fault, Health, Plugin, Reply, Result, Settings};
 
 /// A plugin that does whatever a test needs.
@@ -174,7 +177,7 @@ impl Running {
         let service = Service::assemble(lamp.clone(), settings, schemas, config)
             .await
             .unwrap();
-        let router = router(Arc::clone(&service), token);
+        let router = router(&service, token, Additions::default());
         Self {
             lamp,
             service,
@@ -183,17 +186,7 @@ impl Running {
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = to_bytes(body, 1 << 20).await.unwrap();
-        let text = String::from_utf8(body.to_vec()).unwrap();
-        let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            json,
-            text,
-        }
+        Answer::of(self.router.clone().oneshot(request).await.unwrap()).await
     }
 
     async fn get(&self, path: &str) -> Answer {
@@ -227,6 +220,18 @@ struct Answer {
 }
 
 impl Answer {
+    async fn of(response: axum::response::Response) -> Self {
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, 1 << 20).await.unwrap();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            json: serde_json::from_str(&text).unwrap_or(Value::Null),
+            text,
+        }
+    }
+
     /// Checks the shape that every refusal has.
     #[track_caller]
     fn check_refusal(&self, status: u16, code: &str) {

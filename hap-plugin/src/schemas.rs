@@ -1,0 +1,75 @@
+//! [`Schemas`]: what a plugin's types tell before it runs.
+
+use std::any::TypeId;
+
+use hap_manifest::wire::{CommandSet, Describe};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+use crate::{NoConfig, NoStatus, Plugin, Settings, StartError};
+
+/// The commands, and the JSON Schemas of the three types.
+pub(crate) struct Schemas {
+    commands: CommandSet,
+    config: Value,
+    status: Value,
+}
+
+impl Schemas {
+    /// Reads the schemas; fails where the command type lacks the attribute that names its commands.
+    pub(crate) fn of<P: Plugin>() -> Result<Self, StartError> {
+        let commands =
+            CommandSet::of::<P::Command>().map_err(|error| StartError::lasting(error.to_string()))?;
+        let reading = SchemaSettings::draft2020_12();
+        let writing = SchemaSettings::draft2020_12().for_serialize();
+        Ok(Self {
+            commands,
+            config: schema::<P::Config, NoConfig>(reading),
+            status: schema::<P::Status, NoStatus>(writing),
+        })
+    }
+
+    pub(crate) fn commands(&self) -> &CommandSet {
+        &self.commands
+    }
+
+    /// The schema of the configuration; null where there is none.
+    pub(crate) fn config(&self) -> &Value {
+        &self.config
+    }
+
+    /// The schema of the status data; null where there is none.
+    pub(crate) fn status(&self) -> &Value {
+        &self.status
+    }
+
+    /// The three schemas by their names.
+    #[cfg(feature = "testing")]
+    pub(crate) fn parts(&self) -> Value {
+        serde_json::json!({
+            "commands": self.commands.schema(),
+            "config": self.config,
+            "status": self.status,
+        })
+    }
+
+    pub(crate) fn into_commands(self) -> CommandSet {
+        self.commands
+    }
+
+    pub(crate) fn describe(&self, settings: &Settings) -> Describe {
+        Describe::new(settings.id.as_str(), settings.version.as_str())
+            .with_commands(self.commands.schema().clone())
+            .with_config(self.config.clone())
+            .with_status(self.status.clone())
+    }
+}
+
+/// The schema of a type; null where it stands for nothing.
+fn schema<T: JsonSchema + 'static, Nothing: 'static>(settings: SchemaSettings) -> Value {
+    if TypeId::of::<T>() == TypeId::of::<Nothing>() {
+        return Value::Null;
+    }
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
