@@ -4,7 +4,7 @@ use crate::IssueCode;
 use crate::ParseError;
 use crate::collect::Collector;
 use crate::error::{bare, quoted};
-use crate::json::Node;
+use crate::json::{Members, Node};
 use crate::report::{Issue, Severity};
 use crate::suggest::nearest;
 
@@ -25,12 +25,10 @@ impl<T> Entry<'_, T> {
 }
 
 pub(crate) struct Fields<'d, 'c> {
-    object: Node<'d>,
+    members: Members<'d>,
     known: Vec<&'static str>,
     /// How many of the known keys the object has.
     present: usize,
-    /// The member that was found last.
-    last: Option<Node<'d>>,
     /// Whether the key that was asked for last is absent.
     lacking: bool,
     collector: &'c mut Collector,
@@ -39,16 +37,15 @@ pub(crate) struct Fields<'d, 'c> {
 impl<'d, 'c> Fields<'d, 'c> {
     /// Begins with `value`; an issue and `None` if it is no object.
     pub(crate) fn of(value: Node<'d>, collector: &'c mut Collector) -> Option<Self> {
-        if !value.is_object() {
+        let Some(members) = Members::of(value) else {
             let issue = Issue::new(value, IssueCode::WrongType, mismatch("an object", value));
             collector.push(issue.with_help("write {\"key\": value}"));
             return None;
-        }
+        };
         Some(Self {
-            object: value,
+            members,
             known: Vec::with_capacity(value.len()),
             present: 0,
-            last: None,
             lacking: false,
             collector,
         })
@@ -57,11 +54,8 @@ impl<'d, 'c> Fields<'d, 'c> {
     /// The value of a key. An explicit `null` is the same as an absent key.
     pub(crate) fn take(&mut self, key: &'static str) -> Option<Node<'d>> {
         self.known.push(key);
-        let value = self.object.get_after(self.last, key);
-        if value.is_some() {
-            self.present += 1;
-            self.last = value;
-        }
+        let value = self.members.get(key);
+        self.present += usize::from(value.is_some());
         let value = value.filter(|value| !value.is_null());
         self.lacking = value.is_none();
         value
@@ -87,7 +81,7 @@ impl<'d, 'c> Fields<'d, 'c> {
         let value = read(self, key);
         if self.lacking {
             let issue = Issue::new(
-                format!("{}/{key}", self.object),
+                format!("{}/{key}", self.members.object()),
                 IssueCode::MissingField,
                 format!("`{key}` is required"),
             );
@@ -203,11 +197,12 @@ impl<'d, 'c> Fields<'d, 'c> {
 
     /// Reports every key that was never asked for.
     pub(crate) fn finish(self) {
-        if self.present == self.object.len() {
+        let object = self.members.object();
+        if self.present == object.len() {
             return;
         }
-        let at = self.object.pointer();
-        for member in self.object.children() {
+        let at = object.pointer();
+        for member in object.children() {
             let key = member.key();
             if self.known.contains(&&*key) {
                 continue;

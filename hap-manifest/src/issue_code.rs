@@ -8,6 +8,8 @@ use std::fmt;
 pub enum IssueCode {
     /// More than [`Manifest::MAX_BYTES`](crate::Manifest::MAX_BYTES), as it was read or as it would be written.
     TooLarge,
+    /// The bytes are not UTF-8.
+    InvalidUtf8,
     /// The text is not JSON.
     InvalidJson,
     /// An object has the same key twice.
@@ -56,6 +58,7 @@ impl IssueCode {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::TooLarge => "too_large",
+            Self::InvalidUtf8 => "invalid_utf8",
             Self::InvalidJson => "invalid_json",
             Self::DuplicateKey => "duplicate_key",
             Self::MissingField => "missing_field",

@@ -32,6 +32,9 @@ fn the_largest_texts_are_judged_in_time() {
             "}",
         ),
         large("{\"a\":0", |_| ",\"a\":0".to_owned(), "}"),
+        large("{\"a\":0", |n| format!(",\"\\n{n}\":0"), "}"),
+        // Keys that nothing tells apart but their middle.
+        large("{\"a\":0", |n| format!(",\"key{n:06}-----key\":0"), "}"),
         large(
             &format!("{{\"{long_key}\":[0"),
             |_| ",{\"a\":1,\"a\":2}".to_owned(),

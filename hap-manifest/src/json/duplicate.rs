@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::slot::Span;
+use super::slot::{Mark, Span};
 use super::{Document, Node};
 use crate::fields::escaped;
 
@@ -18,18 +18,14 @@ pub(crate) struct Duplicate {
 /// Most members among which one is looked for one by one.
 pub(super) const FEW: usize = 64;
 
-/// Which of 256 marks the keys of an object have left: two equal keys leave the same.
+/// Which marks the keys of an object have.
 #[derive(Default)]
 pub(super) struct Marks([u64; 4]);
 
 impl Marks {
-    /// Leaves the mark of a key, and tells whether it was there already.
-    pub(super) fn set(&mut self, key: &str) -> bool {
-        let bytes = key.as_bytes();
-        let at = |index: usize| usize::from(bytes.get(index).copied().unwrap_or_default());
-        let end = bytes.len().wrapping_sub(1);
-        let mark = at(0) * 5 + at(end / 2) * 29 + at(end) * 11 + bytes.len() * 67;
-        let Some(word) = self.0.get_mut(mark / 64 % 4) else {
+    /// Adds one, and tells whether it was there already.
+    pub(super) fn add(&mut self, Mark(mark): Mark) -> bool {
+        let Some(word) = self.0.get_mut(usize::from(mark / 64)) else {
             return true;
         };
         let bit = 1 << (mark % 64);
@@ -51,11 +47,10 @@ impl Document<'_> {
         found
     }
 
-    /// Whether the object whose slot is the one at `index`, of which the last ones are being read, has a key. Only keys
-    /// without escapes are found.
+    /// Whether the object whose slot is the one at `index`, and which is still being read, has a key.
     pub(super) fn has_member(&self, index: usize, name: &str) -> bool {
-        self.last_children(index)
-            .any(|child| child.slot.key.is_some_and(|key| self.inside(key.span) == name))
+        let mark = Mark::of(name);
+        self.last_children(index).any(|child| child.has_key(name, mark))
     }
 
     /// Whether that object has a key twice.

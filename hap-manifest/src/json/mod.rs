@@ -7,6 +7,7 @@
 mod document;
 mod duplicate;
 mod explain;
+mod members;
 mod node;
 mod number;
 mod scan;
@@ -16,6 +17,7 @@ mod tests;
 
 pub(crate) use document::{Document, Found};
 pub(crate) use explain::Mistake;
+pub(crate) use members::Members;
 pub(crate) use node::Node;
 
 /// Deepest nesting of lists and objects: that of `serde_json`, so that both accept the same texts.

@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value};
 
 use super::Document;
 use super::scan::decoded;
-use super::slot::{Kind, Quoted, Slot};
+use super::slot::{Kind, Mark, Slot, Span};
 use crate::fields::escaped;
 
 /// A value in its document. Its `Display` is the JSON pointer to it, which is put together only then.
@@ -90,17 +90,16 @@ impl<'d> Node<'d> {
     }
 
     pub(crate) fn text(self) -> Option<Cow<'d, str>> {
-        self.is_text().then(|| {
-            self.unquoted(Quoted {
-                span: self.slot.span,
-                escaped: self.slot.escaped,
-            })
-        })
+        self.is_text()
+            .then(|| self.unquoted(self.slot.span, self.slot.escaped))
     }
 
     /// The key of a member; empty for the root and the entries of lists.
     pub(crate) fn key(self) -> Cow<'d, str> {
-        self.slot.key.map_or(Cow::Borrowed(""), |key| self.unquoted(key))
+        match self.slot.key {
+            Some(key) => self.unquoted(key.span, key.escaped),
+            None => Cow::Borrowed(""),
+        }
     }
 
     /// How many entries or members there are in it, not counting what is inside those.
@@ -119,31 +118,13 @@ impl<'d> Node<'d> {
 
     /// The member of an object by its key: the last, should it be given twice.
     pub(crate) fn get(self, key: &str) -> Option<Self> {
-        let mut found = self.members().filter(|member| member.has_key(key));
+        let mark = Mark::of(key);
+        let mut found = self.children().filter(|member| member.has_key(key, mark));
         if self.document.has_duplicates() {
             found.last()
         } else {
             found.next()
         }
-    }
-
-    /// As [`get`](Self::get), looking first behind `last`, a member that was found before: keys that are asked for in
-    /// the order of the text are all found at once.
-    pub(crate) fn get_after(self, last: Option<Self>, key: &str) -> Option<Self> {
-        let Some(last) = last.filter(|_| !self.document.has_duplicates()) else {
-            return self.get(key);
-        };
-        let behind = Children {
-            document: self.document,
-            index: last.slot.next,
-            end: self.slot.next,
-        };
-        let before = Children {
-            document: self.document,
-            index: self.index + 1,
-            end: last.slot.next,
-        };
-        behind.chain(before).find(|member| member.has_key(key))
     }
 
     /// The value by itself. Of equal keys the last counts.
@@ -173,25 +154,19 @@ impl<'d> Node<'d> {
         self.document.slice(self.slot.span)
     }
 
-    fn members(self) -> impl Iterator<Item = Self> {
-        let end = if self.is_object() { usize::MAX } else { 0 };
-        self.children().take(end)
+    pub(super) fn has_key(self, name: &str, mark: Mark) -> bool {
+        self.slot
+            .key
+            .is_some_and(|key| key.mark == mark && self.unquoted(key.span, key.escaped) == name)
     }
 
-    fn has_key(self, name: &str) -> bool {
-        match self.slot.key {
-            Some(key) if key.escaped => self.unquoted(key) == name,
-            Some(key) => self.document.inside(key.span) == name,
-            None => false,
-        }
-    }
-
-    fn unquoted(self, quoted: Quoted) -> Cow<'d, str> {
-        if quoted.escaped {
+    /// What a string says.
+    fn unquoted(self, span: Span, escaped: bool) -> Cow<'d, str> {
+        if escaped {
             // The scanner has seen that its escapes mean something.
-            Cow::Owned(decoded(self.document.slice(quoted.span)).unwrap_or_default())
+            Cow::Owned(decoded(self.document.slice(span)).unwrap_or_default())
         } else {
-            Cow::Borrowed(self.document.inside(quoted.span))
+            Cow::Borrowed(self.document.inside(span))
         }
     }
 }

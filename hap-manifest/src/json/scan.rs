@@ -3,7 +3,7 @@
 use super::duplicate::{FEW, Marks};
 use super::explain::{Mistake, Place};
 use super::number::number_end;
-use super::slot::{Kind, Quoted, Slot, Span};
+use super::slot::{Key, Kind, Mark, Slot, Span};
 use super::{Document, MAX_DEPTH};
 
 /// Bytes of text for each value of a usual manifest, or fewer: room is made for so many at once.
@@ -56,11 +56,11 @@ impl Scanner<'_> {
         Err(Mistake::unexpected(self.document.text, self.at, place))
     }
 
-    fn value(&mut self, place: Place, key: Option<Quoted>) -> Result<(), Mistake> {
+    fn value(&mut self, place: Place, key: Option<Key>) -> Result<(), Mistake> {
         self.skip_space();
         let start = self.at;
         let (kind, escaped) = match self.peek() {
-            Some(b'"') => (Kind::Text, self.string()?.escaped),
+            Some(b'"') => (Kind::Text, self.string()?.is_some()),
             Some(b'{') => return self.nested(Kind::Object, key, Self::object),
             Some(b'[') => return self.nested(Kind::List, key, Self::list),
             Some(b'-' | b'0'..=b'9') => {
@@ -96,7 +96,7 @@ impl Scanner<'_> {
     fn nested(
         &mut self,
         kind: Kind,
-        key: Option<Quoted>,
+        key: Option<Key>,
         read: impl FnOnce(&mut Self, usize) -> Result<usize, Mistake>,
     ) -> Result<(), Mistake> {
         let start = self.at;
@@ -156,16 +156,19 @@ impl Scanner<'_> {
             if self.peek() != Some(b'"') {
                 return self.unexpected(Place::Key);
             }
-            let key = self.string()?;
-            let name = self.document.inside(key.span);
-            doubtful = doubtful
-                || key.escaped
-                || (marks.set(name) && (len > FEW || self.document.has_member(index, name)));
+            let start = self.at;
+            let decoded = self.string()?;
+            let escaped = decoded.is_some();
+            let span = Span { start, end: self.at };
+            let name = decoded.as_deref().unwrap_or_else(|| self.document.inside(span));
+            let mark = Mark::of(name);
+            doubtful = doubtful || (marks.add(mark) && (len > FEW || self.document.has_member(index, name)));
             self.skip_space();
             if self.peek() != Some(b':') {
                 return self.unexpected(Place::Colon);
             }
             self.at += 1;
+            let key = Key { span, escaped, mark };
             self.value(Place::Value, Some(key))?;
             len += 1;
             if self.ends(b'}', Place::AfterMember)? {
@@ -199,12 +202,22 @@ impl Scanner<'_> {
         }
     }
 
-    /// Steps over a string.
-    fn string(&mut self) -> Result<Quoted, Mistake> {
+    /// Steps over what means itself in a string.
+    fn skip_plain(&mut self) {
+        let rest = self.document.text.as_bytes().get(self.at..).unwrap_or_default();
+        self.at += rest
+            .iter()
+            .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))
+            .unwrap_or(rest.len());
+    }
+
+    /// Steps over a string, and returns what it means if it has a `\`.
+    fn string(&mut self) -> Result<Option<String>, Mistake> {
         let start = self.at;
         let mut escaped = false;
         self.at += 1;
         loop {
+            self.skip_plain();
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
@@ -218,16 +231,18 @@ impl Scanner<'_> {
                         self.at += 1;
                     }
                 }
-                Some(byte @ 0..=0x1f) => return Err(Mistake::control(start, self.at, byte)),
+                Some(byte) => return Err(Mistake::control(start, self.at, byte)),
                 None => return Err(Mistake::unclosed(start, self.at)),
-                Some(_) => self.at += 1,
             }
         }
         let span = Span { start, end: self.at };
-        if escaped && decoded(self.document.slice(span)).is_none() {
-            return Err(Mistake::escape(span.range()));
+        if !escaped {
+            return Ok(None);
         }
-        Ok(Quoted { span, escaped })
+        match decoded(self.document.slice(span)) {
+            Some(text) => Ok(Some(text)),
+            None => Err(Mistake::escape(span.range())),
+        }
     }
 }
 

@@ -27,12 +27,34 @@ impl Span {
     }
 }
 
-/// A string in the text, quotes included.
+/// The key of a member.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Quoted {
+pub(super) struct Key {
+    /// Where it lies, quotes included.
     pub(super) span: Span,
     /// Whether it has a `\`, so that what it means differs from what is written.
     pub(super) escaped: bool,
+    /// What tells it from most other keys at a glance.
+    pub(super) mark: Mark,
+}
+
+/// A number below 256 that equal keys have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark(pub(super) u8);
+
+impl Mark {
+    pub(super) fn of(key: &str) -> Self {
+        let bytes = key.as_bytes();
+        let at = |index: usize| bytes.get(index).copied().unwrap_or_default();
+        let end = bytes.len().saturating_sub(1);
+        let [length, ..] = end.to_le_bytes();
+        let mark = at(0)
+            .wrapping_mul(5)
+            .wrapping_add(at(end / 2).wrapping_mul(29))
+            .wrapping_add(at(end).wrapping_mul(11))
+            .wrapping_add(length.wrapping_mul(67));
+        Self(mark)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +64,7 @@ pub(super) struct Slot {
     pub(super) escaped: bool,
     pub(super) span: Span,
     /// The key before it, if it is a member of an object.
-    pub(super) key: Option<Quoted>,
+    pub(super) key: Option<Key>,
     /// How many entries or members it has of its own.
     pub(super) len: usize,
     /// Where the slots go on behind those of everything inside it.

@@ -1,5 +1,6 @@
 //! [`Manifest`] and [`Parsed`].
 
+mod encoding;
 mod getters;
 mod parts;
 mod read;
@@ -147,6 +148,24 @@ impl Manifest {
     /// Lists everything that is wrong with the text, each problem with its place.
     pub fn from_json(text: &str) -> Result<Parsed, ManifestError> {
         read::from_text(text, |_| Vec::new())
+    }
+
+    /// Reads the bytes of a file as [`from_json`](Self::from_json) reads a text.
+    ///
+    /// ```
+    /// use hap_manifest::{IssueCode, Manifest};
+    ///
+    /// let utf16: Vec<u8> = "{\"id\": \"lamp\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    /// let error = Manifest::from_slice(&utf16).unwrap_err();
+    /// assert_eq!(error.issues()[0].code(), IssueCode::InvalidUtf8);
+    /// assert_eq!(error.issues()[0].help(), Some("save the file as UTF-8"));
+    /// ```
+    ///
+    /// # Errors
+    /// As [`from_json`](Self::from_json), and for bytes that are not UTF-8. To draw such an error, use
+    /// [`String::from_utf8_lossy`] on the bytes.
+    pub fn from_slice(bytes: &[u8]) -> Result<Parsed, ManifestError> {
+        read::from_bytes(bytes)
     }
 
     /// Reads a manifest and refuses it for warnings too, as its author wants it. With the feature `config-schema` it

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Manifest, Parsed, parts};
+use super::{Manifest, Parsed, encoding, parts};
 use crate::check::{self, Endpoints};
 use crate::collect::Collector;
 use crate::fields::{Entry, Fields};
@@ -19,12 +19,18 @@ const MAX_DUPLICATES: usize = 20;
 /// `1000000000000000.0`, and all defaults together are below a kilobyte.
 const SURELY_WRITABLE: usize = 32 * 1024;
 
+pub(super) fn from_bytes(bytes: &[u8]) -> Result<Parsed, ManifestError> {
+    check_size(bytes.len())?;
+    let text = encoding::decode(bytes).map_err(|issue| ManifestError::new(vec![issue]))?;
+    from_text(text, |_| Vec::new())
+}
+
 /// `further` are rules for authors only, too costly for each start of a host.
 pub(super) fn from_text(
     text: &str,
     further: impl FnOnce(&Manifest) -> Vec<Issue>,
 ) -> Result<Parsed, ManifestError> {
-    check_size(text)?;
+    check_size(text.len())?;
     let document = Document::read(text).map_err(|mistake| {
         let place = Place::of(text, &mistake.span);
         ManifestError::new(vec![not_json(mistake).at_place(place)])
@@ -51,7 +57,7 @@ pub(super) fn from_text(
 /// no place.
 pub(super) fn from_value(value: &Value) -> Result<Parsed, ManifestError> {
     let text = value.to_string();
-    check_size(&text)?;
+    check_size(text.len())?;
     let document = Document::read(&text).map_err(|mistake| ManifestError::new(vec![not_json(mistake)]))?;
     let mut collector = Collector::default();
     finish(judge(&text, &document, &mut collector), collector, |issues| {
@@ -59,12 +65,12 @@ pub(super) fn from_value(value: &Value) -> Result<Parsed, ManifestError> {
     })
 }
 
-fn check_size(text: &str) -> Result<(), ManifestError> {
-    if text.len() <= Manifest::MAX_BYTES {
+fn check_size(length: usize) -> Result<(), ManifestError> {
+    if length <= Manifest::MAX_BYTES {
         return Ok(());
     }
     let rule = format!("at most {} are allowed", Manifest::MAX_BYTES);
-    let message = format!("the manifest has {} bytes, {rule}", text.len());
+    let message = format!("the manifest has {length} bytes, {rule}");
     Err(ManifestError::new(vec![Issue::new(
         "",
         IssueCode::TooLarge,
