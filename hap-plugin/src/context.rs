@@ -11,11 +11,13 @@ use axum::extract::FromRequestParts;
 use hap_manifest::{PluginId, TraceParent};
 use http::request::Parts;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{ConfigChanges, Current, Held, typed};
 use crate::origin::Origin;
+use crate::state_folder::StateFolder;
 use crate::tasks::Tasks;
 use crate::{EmitError, EventClient, Fault, Plugin, Result, Settings};
 
@@ -39,6 +41,7 @@ struct Shared {
     settings: Settings,
     events: EventClient,
     config: Arc<Current>,
+    state: StateFolder,
     shutdown: CancellationToken,
     tasks: Arc<Tasks>,
 }
@@ -53,6 +56,7 @@ impl Context {
         kill: CancellationToken,
     ) -> Self {
         let shared = Shared {
+            state: StateFolder::new(settings.data_dir()),
             settings,
             events,
             config,
@@ -106,10 +110,54 @@ impl Context {
 
     /// A directory for the plugin's own files that outlives the process, if it has one.
     ///
-    /// The names `config.json` and `events` in it are taken.
+    /// The names `config.json` and `events` in it are taken. For a value or two there is [`save`](Self::save).
     #[must_use]
     pub fn data_dir(&self) -> Option<&Path> {
         self.shared.settings.data_dir()
+    }
+
+    /// Keeps a value in a file of the data directory, such as `state.json`, for the next start to [`load`](Self::load).
+    ///
+    /// The file is replaced as a whole and synced: after a crash or a loss of power there is the old value or the
+    /// new one. Of several saves at a time the one that was asked for last stays. Without a data directory nothing
+    /// is kept, and this does nothing. At most 16 MiB; not for values that change many times a second.
+    ///
+    /// ```
+    /// # use hap_plugin::{Context, Result};
+    /// #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// struct State {
+    ///     rung: u64,
+    /// }
+    ///
+    /// # async fn example(cx: &Context) -> Result<()> {
+    /// let mut state: State = cx.load("state.json").await?.unwrap_or_default();
+    /// state.rung += 1;
+    /// cx.save("state.json", &state).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Code `state_not_saved` when the disk does not take it: the old value stays. Code `internal` for a value that is
+    /// no JSON or too long, and for a name that is no plain file name or that the framework uses itself.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped the value is kept or not, and the file is whole.
+    pub async fn save<T: Serialize + ?Sized>(&self, name: &str, value: &T) -> Result<()> {
+        self.shared.state.save(name, value).await
+    }
+
+    /// What was [saved](Self::save) last under this name; `None` if nothing was, or if there is no data directory.
+    ///
+    /// # Errors
+    /// Code `state_unreadable` when it does not fit the type: the message names the file and the place. A
+    /// [`Plugin::start`] that passes it on ends the process in a way that a host does not retry, since only a person
+    /// can mend it. Code `state_not_read` when the disk does not give it.
+    ///
+    /// # Cancel safety
+    /// It can be dropped at any time.
+    pub async fn load<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
+        self.shared.state.load(name).await
     }
 
     /// Base address of the platform's API, without a slash at the end.

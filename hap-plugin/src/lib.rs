@@ -36,6 +36,7 @@ mod service;
 mod settings;
 mod signals;
 mod start_error;
+mod state_folder;
 mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
