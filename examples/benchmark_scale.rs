@@ -25,7 +25,9 @@ use bollard::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hap_examples::{Failure, Story, instance, light, usage};
-use hap_host::{Desired, Phase, PluginHandle, Shutdown, Supervisor, UninstallOptions, engine::DockerEngine};
+use hap_host::{
+    Desired, ErrorKind, Phase, PluginHandle, Shutdown, Supervisor, UninstallOptions, engine::DockerEngine,
+};
 use hap_manifest::Manifest;
 
 const PLUGINS: usize = 100;
