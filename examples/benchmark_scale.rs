@@ -116,9 +116,15 @@ async fn measure(story: &Story, plugins: usize) -> Result<(), Failure> {
         plugin.set_desired(Desired::Removed { with_data: true }).await?;
     }
     for plugin in supervisor.plugins() {
-        plugin
+        let removed = plugin
             .uninstall(UninstallOptions::default().remove_data(true))
-            .await?;
+            .await;
+        // It may be gone by now.
+        if let Err(error) = removed
+            && error.kind() != ErrorKind::Gone
+        {
+            return Err(error.into());
+        }
     }
     supervisor.shutdown(Shutdown::StopPlugins).await?;
 
