@@ -10,6 +10,7 @@ use crate::{
     error::{Error, ErrorKind},
     inbox::{Credentials, EventRate, Inbox, ListenOptions, Listener},
     limits::DefaultLimits,
+    obtain::{Pulls, Staging},
     operate::within,
     options::deadline,
     reconcile::{HealthPolicy, RestartPolicy},
@@ -130,6 +131,12 @@ impl SupervisorBuilder {
             tracing::error!(plugin = %entry.id_text, reason = %entry.reason, "the stored record of a plugin cannot be read; it is left as it is and the plugin is not run");
         }
         self.claim(&store).await?;
+        let folder = self.state_folder.clone();
+        let staging = tokio::task::spawn_blocking(move || Staging::open(&folder))
+            .await
+            .map_err(|error| {
+                Error::new(ErrorKind::Store, "the state folder was not put in order").with_source(error)
+            })??;
         let prepare = self.engine.prepare(&self.instance);
         let platform = within(deadline::CONTROL, "prepare", &self.instance, prepare)
             .await
@@ -191,6 +198,8 @@ impl SupervisorBuilder {
             events: event_channel(),
             starts: Arc::new(Semaphore::new(starts)),
             parallel_calls: self.parallel_calls,
+            pulls: Pulls::new(Arc::clone(&self.engine), tasks.clone(), cancel.clone()),
+            staging,
             probes: probe_client()?,
             listed: listed_reader,
             tasks,

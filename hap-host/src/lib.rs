@@ -13,14 +13,17 @@ mod event;
 mod folder;
 mod handle;
 mod inbox;
+mod install;
 mod keys;
 mod limits;
 mod logs;
+mod obtain;
 mod operate;
 mod options;
 mod reconcile;
 mod registry;
 mod shared;
+mod source;
 mod state;
 mod store;
 mod supervisor;
@@ -38,6 +41,7 @@ pub use self::{
     logs::LogStream,
     options::{InstallOptions, Shutdown, UninstallOptions},
     reconcile::{HealthPolicy, RestartPolicy},
+    source::PluginSource,
     state::{Desired, Failure, FailureCause, Phase, PluginState},
     store::EventRetention,
     supervisor::Supervisor,

@@ -27,7 +27,28 @@ impl InstallOptions {
         self
     }
 
-    /// Is told what a build or a pull does. Default: nobody is.
+    /// Is told what reading, pulling and building do. Default: nobody is.
+    ///
+    /// ```
+    /// use hap_host::{InstallOptions, PluginSource, engine::{Progress, ProgressSink}};
+    ///
+    /// # async fn run(supervisor: hap_host::Supervisor) -> Result<(), hap_host::Error> {
+    /// let (sink, mut progress) = ProgressSink::stream();
+    /// tokio::spawn(async move {
+    ///     while let Some(report) = progress.next().await {
+    ///         match report {
+    ///             Progress::Stage(stage) => println!("{stage}"),
+    ///             Progress::Step(line) => println!("  {line}"),
+    ///             Progress::Bytes { done, total } => println!("  {done} of {total} bytes"),
+    ///             _ => {}
+    ///         }
+    ///     }
+    /// });
+    /// let options = InstallOptions::default().progress(sink);
+    /// supervisor.install_with(PluginSource::package("light-1.0.0.zip"), options).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn progress(mut self, sink: ProgressSink) -> Self {
         self.progress = Some(sink);

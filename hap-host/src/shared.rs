@@ -9,6 +9,7 @@ use crate::{
     event::Event,
     inbox::{Credentials, Inbox},
     limits::DefaultLimits,
+    obtain::{Pulls, Staging},
     reconcile::{HealthPolicy, RestartPolicy},
     store::Store,
 };
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     pub starts: Arc<Semaphore>,
     /// Calls to one plugin at a time.
     pub parallel_calls: NonZeroUsize,
+    pub pulls: Pulls,
+    pub staging: Staging,
     pub probes: reqwest::Client,
     /// The newest list of all containers.
     pub listed: watch::Receiver<Option<Arc<Listing>>>,

@@ -1,27 +1,24 @@
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use hap_manifest::{Manifest, PluginId};
+use hap_manifest::PluginId;
 use tokio::sync::{broadcast, mpsc};
 
 use crate::{
     actor::{Actor, MAILBOX, Parts},
-    admission::admit,
     builder::SupervisorBuilder,
     client::CallGate,
     config::ConfigDesk,
     dispatch::Hints,
-    engine::{BuildContext, Engine, EngineCapabilities, EngineErrorKind, ImageId, ProgressSink},
+    engine::{Engine, EngineCapabilities},
     error::{Error, ErrorKind},
-    event::{Event, EventKind, EventStream},
-    folder,
+    event::{Event, EventStream},
     handle::{Cell, PluginHandle},
     inbox::{Inbox, Listener, PluginEvents, SubscribeOptions},
-    keys::{KeyPair, PluginKeys, random},
+    keys::random,
     operate::within,
-    options::{InstallOptions, Shutdown, deadline},
-    registry::{Registry, Reservation},
+    options::{Shutdown, deadline},
+    registry::Registry,
     shared::Shared,
-    state::Desired,
     store::PluginRecord,
 };
 
@@ -49,7 +46,7 @@ use crate::{
 /// # tokio::runtime::Runtime::new().unwrap().block_on(run(tempfile::tempdir().unwrap().path())).unwrap();
 /// ```
 #[derive(Clone)]
-pub struct Supervisor(Arc<Inner>);
+pub struct Supervisor(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub shared: Arc<Shared>,
@@ -94,148 +91,6 @@ impl Supervisor {
     #[must_use]
     pub fn capabilities(&self) -> EngineCapabilities {
         self.0.shared.engine.capabilities()
-    }
-
-    /// Installs a plugin whose image is on this machine or can be pulled, without starting it.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidInput`] when the manifest asks for what this host does not give, [`ErrorKind::AlreadyInstalled`], [`ErrorKind::Busy`] while another call installs it, [`ErrorKind::Image`] when the
-    /// image can neither be found nor pulled, [`ErrorKind::Engine`], [`ErrorKind::Store`], [`ErrorKind::ShuttingDown`]. After
-    /// any of them nothing is installed.
-    ///
-    /// # Cancel safety
-    /// When the future is dropped, the plugin is installed as a whole or not at all.
-    pub async fn install(&self, manifest: Manifest) -> Result<PluginHandle, Error> {
-        self.install_with(manifest, InstallOptions::default()).await
-    }
-
-    /// As [`install`](Self::install), with options.
-    ///
-    /// # Errors
-    /// As [`install`](Self::install).
-    ///
-    /// # Cancel safety
-    /// As [`install`](Self::install).
-    pub async fn install_with(
-        &self,
-        manifest: Manifest,
-        options: InstallOptions,
-    ) -> Result<PluginHandle, Error> {
-        admit(&manifest, &options)?;
-        let reserved = self.reserve(manifest.id())?;
-        let image = self.find_or_pull(&manifest, options.sink()).await?;
-        self.enter(manifest, image, options, reserved).await
-    }
-
-    /// Installs a plugin from its folder: reads `manifest.json`, builds the image from the folder's Dockerfile and
-    /// tags it as the manifest says. On an engine without images the program of the options stands for it.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidInput`] with every problem of the manifest, [`ErrorKind::Image`] when the build fails; else as
-    /// [`install`](Self::install).
-    ///
-    /// # Cancel safety
-    /// As [`install`](Self::install).
-    pub async fn install_folder(&self, path: impl AsRef<Path>) -> Result<PluginHandle, Error> {
-        self.install_folder_with(path, InstallOptions::default()).await
-    }
-
-    /// As [`install_folder`](Self::install_folder), with options.
-    ///
-    /// # Errors
-    /// As [`install_folder`](Self::install_folder).
-    ///
-    /// # Cancel safety
-    /// As [`install`](Self::install).
-    pub async fn install_folder_with(
-        &self,
-        path: impl AsRef<Path>,
-        options: InstallOptions,
-    ) -> Result<PluginHandle, Error> {
-        let path = path.as_ref();
-        let manifest = folder::read_manifest(path).await?;
-        admit(&manifest, &options)?;
-        let reserved = self.reserve(manifest.id())?;
-        let image = if self.capabilities().isolation {
-            let context = BuildContext::new(path, manifest.dockerfile());
-            let build = self
-                .0
-                .shared
-                .engine
-                .build(&context, manifest.image(), options.sink());
-            within(deadline::IMAGE, "build", manifest.image(), build)
-                .await
-                .map_err(|error| {
-                    Error::new(ErrorKind::Image, "its image could not be built")
-                        .with_source(error)
-                        .with_plugin(manifest.id())
-                })?
-        } else {
-            self.find_or_pull(&manifest, options.sink()).await?
-        };
-        self.enter(manifest, image, options, reserved).await
-    }
-
-    fn reserve(&self, id: &PluginId) -> Result<Reservation, Error> {
-        if self.0.shared.cancel.is_cancelled() {
-            return Err(Error::new(ErrorKind::ShuttingDown, "the supervisor shuts down").with_plugin(id));
-        }
-        self.0.registry.reserve(id)
-    }
-
-    async fn find_or_pull(&self, manifest: &Manifest, progress: ProgressSink) -> Result<ImageId, Error> {
-        let (engine, image) = (&self.0.shared.engine, manifest.image());
-        let failed = |error: crate::engine::EngineError| {
-            let kind = match error.kind() {
-                EngineErrorKind::Unavailable => ErrorKind::Engine,
-                EngineErrorKind::Timeout => ErrorKind::Timeout,
-                _ => ErrorKind::Image,
-            };
-            let message = format!("its image cannot be had: {error}");
-            Error::new(kind, message)
-                .with_source(error)
-                .with_plugin(manifest.id())
-        };
-        match within(deadline::CONTROL, "image", image, engine.image(image)).await {
-            Ok(id) => Ok(id),
-            Err(error) if error.kind() == EngineErrorKind::NotFound => {
-                within(deadline::IMAGE, "pull", image, engine.pull(image, progress))
-                    .await
-                    .map_err(failed)
-            }
-            Err(error) => Err(failed(error)),
-        }
-    }
-
-    /// Records the plugin and starts its actor, also when the caller goes away in between: a plugin that is on the
-    /// disk and not in the registry would come to light only at the next start of the host.
-    async fn enter(
-        &self,
-        manifest: Manifest,
-        image: ImageId,
-        options: InstallOptions,
-        reserved: Reservation,
-    ) -> Result<PluginHandle, Error> {
-        let record = PluginRecord {
-            manifest,
-            desired: Desired::Stopped,
-            config: None,
-            keys: PluginKeys::new(KeyPair::generate()?),
-            image_id: Some(image.as_str().to_owned()),
-            program: options.program,
-        };
-        let this = self.clone();
-        let entering = self.0.shared.tasks.spawn(async move {
-            this.0.shared.store.put_plugin(&record).await?;
-            let id = record.manifest.id().clone();
-            let handle = this.0.adopt(record);
-            drop(reserved);
-            // Nobody listening is fine.
-            let _ = this.0.shared.events.send(Event::now(id, EventKind::Installed));
-            Ok(handle)
-        });
-        let ended = |_| Error::new(ErrorKind::ShuttingDown, "the supervisor shuts down");
-        entering.await.map_err(ended)?
     }
 
     /// The plugin of that id, if it is installed.

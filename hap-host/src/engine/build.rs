@@ -1,7 +1,6 @@
 use std::{
-    fmt,
+    collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 /// A folder to build an image from.
@@ -9,6 +8,7 @@ use std::{
 pub struct BuildContext {
     folder: PathBuf,
     dockerfile: String,
+    labels: BTreeMap<String, String>,
 }
 
 impl BuildContext {
@@ -17,7 +17,16 @@ impl BuildContext {
         Self {
             folder: folder.into(),
             dockerfile: dockerfile.into(),
+            labels: BTreeMap::new(),
         }
+    }
+
+    /// Puts labels on the image. Containers that are made from it inherit them, so they must not be those by which
+    /// containers are known.
+    #[must_use]
+    pub fn with_labels(mut self, labels: BTreeMap<String, String>) -> Self {
+        self.labels = labels;
+        self
     }
 
     /// The folder that is sent to the engine.
@@ -31,47 +40,10 @@ impl BuildContext {
     pub fn dockerfile(&self) -> &str {
         &self.dockerfile
     }
-}
 
-/// What a long engine operation is doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Progress {
-    /// A step in words, such as a line of a build.
-    Step(String),
-    /// Bytes of a transfer; `total` is 0 while it is unknown.
-    Bytes {
-        /// Transferred so far.
-        done: u64,
-        /// To transfer in all.
-        total: u64,
-    },
-}
-
-/// Receives [`Progress`]; called from the engine's task, so it must not block.
-#[derive(Clone)]
-pub struct ProgressSink(Arc<dyn Fn(Progress) + Send + Sync>);
-
-impl ProgressSink {
-    /// Calls `sink` for each report.
-    pub fn new(sink: impl Fn(Progress) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(sink))
-    }
-
-    /// Drops every report.
+    /// Labels of the image.
     #[must_use]
-    pub fn none() -> Self {
-        Self::new(|_| ())
-    }
-
-    /// Hands over one report.
-    pub fn report(&self, progress: Progress) {
-        (self.0)(progress);
-    }
-}
-
-impl fmt::Debug for ProgressSink {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ProgressSink")
+    pub const fn labels(&self) -> &BTreeMap<String, String> {
+        &self.labels
     }
 }

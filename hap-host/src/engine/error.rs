@@ -1,4 +1,4 @@
-use std::{error::Error as StdError, fmt};
+use std::{error::Error as StdError, fmt, time::Duration};
 
 /// Why an engine operation failed: which operation, on what, and the class that decides what follows.
 ///
@@ -9,6 +9,7 @@ pub struct EngineError {
     operation: &'static str,
     subject: String,
     message: String,
+    retry_after: Option<Duration>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -30,6 +31,8 @@ pub enum EngineErrorKind {
     Rejected,
     /// The engine failed in a way that a retry may mend.
     Failed,
+    /// A registry has had too many requests; [`EngineError::retry_after`] says how long to wait, where it told.
+    RateLimited,
     /// This engine cannot do it at all.
     Unsupported,
 }
@@ -47,6 +50,7 @@ impl EngineError {
             operation,
             subject: subject.into(),
             message: message.into(),
+            retry_after: None,
             source: None,
         }
     }
@@ -56,6 +60,19 @@ impl EngineError {
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// Notes how long the other side asks to wait before the next try.
+    #[must_use]
+    pub const fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// How long the other side asks to wait before the next try, where it told.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// The class of this failure.
@@ -85,6 +102,7 @@ impl EngineError {
                 | EngineErrorKind::Timeout
                 | EngineErrorKind::Conflict
                 | EngineErrorKind::Failed
+                | EngineErrorKind::RateLimited
         )
     }
 }

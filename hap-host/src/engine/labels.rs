@@ -23,6 +23,11 @@ pub const SPEC_DIGEST: &str = "hap.spec.digest";
 
 /// How often the plugin's keys were rotated, on containers; absent before the first time.
 pub const KEY_GENERATION: &str = "hap.keys";
+/// The supervisor that an image was built for, on images. Containers inherit an image's labels, so none of those by
+/// which containers are known may be on an image.
+pub const IMAGE_INSTANCE: &str = "hap.image.instance";
+/// The plugin that an image was built for, on images.
+pub const IMAGE_PLUGIN: &str = "hap.image.plugin";
 
 /// The labels of everything that belongs to an instance.
 pub(crate) fn of_instance(instance: &InstanceName) -> BTreeMap<String, String> {
@@ -37,4 +42,12 @@ pub(crate) fn of_plugin(instance: &InstanceName, plugin: &PluginId) -> BTreeMap<
     let mut labels = of_instance(instance);
     labels.insert(PLUGIN_ID.to_owned(), plugin.as_str().to_owned());
     labels
+}
+
+/// The labels of an image that is built for one plugin of an instance.
+pub(crate) fn of_image(instance: &InstanceName, plugin: &PluginId) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        (IMAGE_INSTANCE.to_owned(), instance.as_str().to_owned()),
+        (IMAGE_PLUGIN.to_owned(), plugin.as_str().to_owned()),
+    ])
 }

@@ -16,6 +16,7 @@ pub mod labels;
 mod observed;
 pub(crate) mod process;
 mod program;
+mod progress;
 mod spec;
 mod stream;
 
@@ -36,11 +37,12 @@ pub use self::docker::{DockerEngine, SubnetPool};
 pub use self::fake::{FakeCall, FakeEnd, FakeEngine, FakeImage, FakeOperation, FakeRun};
 pub use self::process::ProcessEngine;
 pub use self::{
-    build::{BuildContext, Progress, ProgressSink},
+    build::BuildContext,
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
     observed::{ContainerId, ContainerStatus, Exit, Observed},
     program::ProgramFault,
+    progress::{Progress, ProgressSink, ProgressStream, Stage},
     spec::{ContainerSpec, EnvVar, LogRotation, NetworkMode, ResourceLimits, TmpfsMount, VolumeMount},
     stream::{EngineEvent, EngineEventKind, EngineStream, LogLine, LogOptions, LogSource, StatsSample},
 };

@@ -8,6 +8,7 @@
 
 mod adoption;
 mod failures;
+mod install;
 mod instances;
 mod isolation;
 mod life;

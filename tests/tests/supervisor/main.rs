@@ -6,6 +6,7 @@
 )]
 
 mod engine_faults;
+mod install;
 mod lifecycle;
 mod restarts;
 mod secrets;

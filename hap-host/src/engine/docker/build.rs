@@ -1,9 +1,13 @@
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
 use bollard::{
-    body_full, errors::Error as ClientError, models::BuildInfo, query_parameters::BuildImageOptionsBuilder,
+    body_stream, errors::Error as ClientError, models::BuildInfo, query_parameters::BuildImageOptionsBuilder,
 };
-use futures_util::{Stream, StreamExt};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
 use hap_manifest::ImageRef;
 
 use super::{
@@ -13,10 +17,13 @@ use super::{
     image::{self, Parts},
     pull::is_decoder_slip,
 };
-use crate::engine::{BuildContext, EngineError, EngineErrorKind, ImageId, Progress, ProgressSink};
+use crate::engine::{BuildContext, EngineError, EngineErrorKind, ImageId, Progress, ProgressSink, Stage};
 
 /// Longest that a build may take. Compilers are silent for long, so there is no shorter one for silence.
 const BUILD_DEADLINE: Duration = Duration::from_secs(60 * 60);
+
+/// Size of the pieces in which a folder is sent, in bytes: how finely its progress is told.
+const PIECE: usize = 256 * 1024;
 
 /// Lines of output that the error of a failed build repeats.
 const LAST_LINES: usize = 20;
@@ -52,16 +59,23 @@ pub(super) async fn build(
             )
             .with_source(error)
         })??;
+    let labels: HashMap<&str, &str> = context
+        .labels()
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
     let options = BuildImageOptionsBuilder::default()
         .dockerfile(&dockerfile)
         .t(&name)
+        .labels(&labels)
         .rm(true)
         .forcerm(true)
         .networkmode("default")
         .build();
-    let messages = client
-        .docker()
-        .build_image(options, None, Some(body_full(packed.into())));
+    let messages =
+        client
+            .docker()
+            .build_image(options, None, Some(body_stream(pieces(packed.into(), progress))));
     match tokio::time::timeout(BUILD_DEADLINE, follow(client, &name, messages, progress)).await {
         Ok(done) => {
             let id = done?;
@@ -75,6 +89,25 @@ pub(super) async fn build(
             Err(Failure::timeout(OPERATION, &name, message).into())
         }
     }
+}
+
+/// The packed folder in pieces, each told of when it is taken.
+fn pieces(packed: Bytes, progress: &ProgressSink) -> impl Stream<Item = Bytes> + Send + use<> {
+    let total = u64::try_from(packed.len()).unwrap_or(u64::MAX);
+    progress.report(Progress::Stage(Stage::Sending));
+    let source = (packed, 0, progress.clone());
+    stream::unfold(source, move |(mut left, mut done, progress)| async move {
+        if left.is_empty() {
+            return None;
+        }
+        let piece = left.split_to(left.len().min(PIECE));
+        done += u64::try_from(piece.len()).unwrap_or(u64::MAX);
+        progress.report(Progress::Bytes { done, total });
+        if left.is_empty() {
+            progress.report(Progress::Stage(Stage::Building));
+        }
+        Some((piece, (left, done, progress)))
+    })
 }
 
 /// Follows a build to its end; answers the id of the image where the engine tells it.
@@ -161,6 +194,27 @@ mod tests {
             stream: Some(text.to_owned()),
             ..Default::default()
         })
+    }
+
+    #[tokio::test]
+    async fn a_folder_is_sent_whole_and_told_of_piece_by_piece() {
+        let packed: Bytes = (0..=255).cycle().take(PIECE * 2 + 1).collect();
+        let (sink, mut told) = ProgressSink::stream();
+        let mut sent = Vec::new();
+        let mut counts = Vec::new();
+        let mut pieces = std::pin::pin!(pieces(packed.clone(), &sink));
+        drop(sink);
+        assert_eq!(told.next().await, Some(Progress::Stage(Stage::Sending)));
+        while let Some(piece) = pieces.next().await {
+            sent.extend_from_slice(&piece);
+            counts.push(told.next().await.unwrap());
+        }
+        let total = packed.len() as u64;
+        let count = |done| Progress::Bytes { done, total };
+        let piece = PIECE as u64;
+        assert_eq!(counts, [count(piece), count(2 * piece), count(total)]);
+        assert_eq!(told.next().await, Some(Progress::Stage(Stage::Building)));
+        assert!(sent == packed);
     }
 
     #[tokio::test]

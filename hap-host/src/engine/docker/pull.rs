@@ -12,7 +12,7 @@ use super::{
     failure::Failure,
     image::{self, Parts},
 };
-use crate::engine::{EngineError, EngineErrorKind, ImageId, Progress, ProgressSink};
+use crate::engine::{EngineError, EngineErrorKind, ImageId, Progress, ProgressSink, Stage};
 
 /// Longest that a pull may take.
 const PULL_DEADLINE: Duration = Duration::from_secs(15 * 60);
@@ -33,6 +33,7 @@ pub(super) async fn pull(
         .tag(&parts.version)
         .build();
     let messages = client.docker().create_image(Some(options), None, None);
+    progress.report(Progress::Stage(Stage::Pulling));
     let pulled = tokio::time::timeout(PULL_DEADLINE, follow(client, &parts.whole, messages, progress));
     match pulled.await {
         Ok(done) => done.map_err(|failure| explain(failure, &parts.whole))?,
@@ -107,7 +108,9 @@ impl Layers {
             "Downloading" => {
                 let done = size(detail.and_then(|detail| detail.current));
                 let total = size(detail.and_then(|detail| detail.total));
-                self.0.insert(layer.to_owned(), (done, total.max(done)));
+                // A layer that is begun again counts on from where it was.
+                let known = self.0.entry(layer.to_owned()).or_default();
+                *known = (known.0.max(done), known.1.max(total).max(done));
             }
             "Download complete" | "Pull complete" => {
                 let (done, total) = self.0.get_mut(layer)?;
@@ -132,6 +135,11 @@ fn explain(failure: Failure, image: &str) -> EngineError {
     let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
     let (kind, advice) = if failure.kind() == EngineErrorKind::Unavailable {
         return failure.into();
+    } else if says(&["toomanyrequests", "too many requests", "rate limit"]) {
+        (
+            EngineErrorKind::RateLimited,
+            format!("the registry of {image} has had too many requests"),
+        )
     } else if says(&["denied", "unauthorized", "authentication required"]) {
         (
             EngineErrorKind::Denied,
@@ -150,8 +158,51 @@ fn explain(failure: Failure, image: &str) -> EngineError {
     } else {
         return failure.into();
     };
+    let wait = retry_after(&words);
     let message = format!("{advice} ({})", failure.message());
-    failure.with_kind(kind).with_message(message).into()
+    let error = EngineError::from(failure.with_kind(kind).with_message(message));
+    match wait {
+        Some(wait) => error.with_retry_after(wait),
+        None => error,
+    }
+}
+
+/// How long a registry asks to wait, where it says so, such as `retry-after: 718.474µs` or `Retry-After: 30`.
+fn retry_after(words: &str) -> Option<Duration> {
+    let (_, rest) = words.split_once("retry-after")?;
+    let rest = rest.trim_start_matches([':', '=', ' ', '"']);
+    let ends = |c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == 'µ' || c == 'μ');
+    go_duration(rest.split(ends).next()?)
+}
+
+/// A duration as the engine's language prints it (`1m30.5s`), or a bare count of seconds.
+fn go_duration(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let mut whole = Duration::ZERO;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let unit_at = rest.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
+        let (number, tail) = rest.split_at(unit_at);
+        let unit_len = tail
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(unit_len);
+        let unit = match unit {
+            "ns" => 1e-9,
+            "us" | "µs" | "μs" => 1e-6,
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            _ => return None,
+        };
+        let number: f64 = number.parse().ok()?;
+        whole = whole.checked_add(Duration::try_from_secs_f64(number * unit).ok()?)?;
+        rest = tail;
+    }
+    (!text.is_empty()).then_some(whole)
 }
 
 #[cfg(test)]
@@ -244,7 +295,11 @@ mod tests {
                 "dial tcp: lookup registry.example: no such host",
                 EngineErrorKind::Failed,
             ),
-            ("toomanyrequests: slow down", EngineErrorKind::Failed),
+            ("toomanyrequests: slow down", EngineErrorKind::RateLimited),
+            (
+                "received unexpected HTTP status: 429 Too Many Requests",
+                EngineErrorKind::RateLimited,
+            ),
         ] {
             let error = ClientError::DockerStreamError {
                 error: words.to_owned(),
@@ -252,6 +307,36 @@ mod tests {
             let error = explain(Failure::new(OPERATION, "light:9", "unix:///x", error), "light:9");
             assert_eq!(error.kind(), kind, "{words}");
             assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_wait_that_a_registry_asks_for_is_understood() {
+        for (words, wait) in [
+            (
+                "toomanyrequests: retry-after: 718.474µs, allowed: 44000/minute",
+                Some(Duration::from_nanos(718_474)),
+            ),
+            (
+                "toomanyrequests: retry-after: 1m30.5s",
+                Some(Duration::from_millis(90_500)),
+            ),
+            (
+                "too many requests (Retry-After: 30)",
+                Some(Duration::from_secs(30)),
+            ),
+            ("toomanyrequests: slow down", None),
+            ("toomanyrequests: retry-after: soon", None),
+            ("toomanyrequests: retry-after: ", None),
+            ("toomanyrequests: retry-after: 1e400s", None),
+            ("toomanyrequests: retry-after: 99999999999999999999999h", None),
+        ] {
+            let error = ClientError::DockerStreamError {
+                error: words.to_owned(),
+            };
+            let error = explain(Failure::new(OPERATION, "light:9", "unix:///x", error), "light:9");
+            assert_eq!(error.kind(), EngineErrorKind::RateLimited, "{words}");
+            assert_eq!(error.retry_after(), wait, "{words}");
         }
     }
 }

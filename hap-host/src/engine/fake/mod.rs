@@ -31,7 +31,7 @@ use self::{
 use super::{
     BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineError, EngineErrorKind,
     EngineEvent, EngineEventKind, EngineStream, Exit, ImageId, InstanceName, LogLine, LogOptions, Observed,
-    Platform, ProgressSink, SimulatedHealth, StatsSample,
+    Platform, Progress, ProgressSink, SimulatedHealth, Stage, StatsSample,
 };
 
 /// An engine that only pretends: containers are entries in a table, plugins answer what the test says.
@@ -349,8 +349,14 @@ impl Engine for FakeEngine {
         }
     }
 
-    async fn pull(&self, image: &ImageRef, _progress: ProgressSink) -> Result<ImageId, EngineError> {
+    async fn pull(&self, image: &ImageRef, progress: ProgressSink) -> Result<ImageId, EngineError> {
+        progress.report(Progress::Stage(Stage::Pulling));
+        progress.report(Progress::Bytes { done: 0, total: 100 });
         self.enter(FakeOperation::Pull, image.as_str(), None).await?;
+        progress.report(Progress::Bytes {
+            done: 100,
+            total: 100,
+        });
         let mut world = self.world();
         let state = world
             .images
@@ -371,9 +377,16 @@ impl Engine for FakeEngine {
         &self,
         _context: &BuildContext,
         tag: &ImageRef,
-        _progress: ProgressSink,
+        progress: ProgressSink,
     ) -> Result<ImageId, EngineError> {
+        progress.report(Progress::Stage(Stage::Sending));
+        progress.report(Progress::Bytes {
+            done: 100,
+            total: 100,
+        });
+        progress.report(Progress::Stage(Stage::Building));
         self.enter(FakeOperation::Build, tag.as_str(), None).await?;
+        progress.report(Progress::Step(format!("built {tag}")));
         self.world()
             .images
             .insert(tag.as_str().to_owned(), FakeImage::Present);
