@@ -59,7 +59,10 @@ impl EnvName {
     }
 
     fn parse(text: &str) -> Result<Self, ParseError> {
-        let refuse = |rule: String| Err(ParseError::new(Self::WHAT, quoted(text), rule));
+        let refuse = |rule: String| {
+            let error = ParseError::new(Self::WHAT, quoted(text), rule);
+            Err(error.with_help("use letters, digits and '_', for example \"MQTT_HOST\""))
+        };
         if text.is_empty() {
             return refuse("it is empty".to_owned());
         }

@@ -80,13 +80,15 @@ impl<'d, 'c> Fields<'d, 'c> {
     ) -> Option<T> {
         let value = read(self, key);
         if self.lacking {
-            let issue = Issue::new(
-                format!("{}/{key}", self.members.object()),
-                IssueCode::MissingField,
-                format!("`{key}` is required"),
-            );
-            self.collector
-                .push(issue.with_help(format!("add \"{key}\" to the object")));
+            let pointer = format!("{}/{key}", self.members.object());
+            let message = format!("`{key}` is required");
+            let issue = Issue::new(pointer, IssueCode::MissingField, message);
+            let is_null = self.members.object().get(key).is_some();
+            self.collector.push(if is_null {
+                issue.with_help("write a value in the place of null")
+            } else {
+                issue.with_help(format!("add \"{key}\" to the object"))
+            });
         }
         value
     }
@@ -236,6 +238,7 @@ impl<'d, 'c> Fields<'d, 'c> {
             .filter(|text| text.len() < 20 && text.parse::<f64>().is_ok());
         self.collector.push(match unquoted {
             Some(number) => issue.with_help(format!("write {number} without quotes")),
+            None if found.is_number() => issue.with_help("write it without a fraction"),
             None => issue,
         });
     }
@@ -261,7 +264,15 @@ pub(crate) fn text<T>(
     let Some(found) = value.text() else {
         let issue = Issue::new(value, IssueCode::WrongType, mismatch("a string", value));
         collector.push(if value.is_number() || value.flag().is_some() {
-            issue.with_help(format!("write \"{}\" in quotes", value.to_value()))
+            let plain = value.to_value().to_string();
+            let quoted = format!("write \"{plain}\" in quotes");
+            // Quotes alone may not be all that is missing.
+            match parse(&plain).err().as_ref().and_then(ParseError::help) {
+                Some(help) => issue.with_help(help),
+                None => issue.with_help(quoted),
+            }
+        } else if value.is_null() {
+            issue.with_help("write a text in quotes, or leave it out")
         } else {
             issue
         });

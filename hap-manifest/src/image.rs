@@ -73,9 +73,11 @@ impl ImageRef {
     }
 
     fn parse(text: &str) -> Result<Self, ParseError> {
-        let refuse = |rule: String| ParseError::new(WHAT, quoted(text), rule);
+        let refuse = |rule: String| {
+            ParseError::new(WHAT, quoted(text), rule).with_help("for example \"example/light:1.0\"")
+        };
         if text.is_empty() {
-            return Err(refuse("it is empty".to_owned()).with_help("for example \"example/light:1.0\""));
+            return Err(refuse("it is empty".to_owned()));
         }
         if let Some((position, found)) = first_refused(text, |c| c.is_ascii_graphic()) {
             return Err(refuse(format!("{found:?} at position {position} is not allowed")));

@@ -27,7 +27,7 @@
 //!   |
 //! 8 |   "memory_limit": "512mb",
 //!   |                   ^^^^^^^
-//!   = help: write for example "512m" or "1g"
+//!   = help: write "512m"
 //!
 //! warning[unknown_field]: unknown field `volume`
 //!  --> 9:3 (/volume)
@@ -115,6 +115,7 @@ mod path;
 pub mod permission;
 mod place;
 mod report;
+mod report_json;
 mod restart;
 mod secret;
 mod suggest;

@@ -10,6 +10,7 @@ use crate::collect::Collector;
 use crate::error::quoted;
 use crate::fields::{Entry, Fields, mismatch};
 use crate::json::Node;
+use crate::place::turns_direction;
 use crate::report::Issue;
 
 /// The marketplace part of a manifest: `price`, `category`, `tags`, `homepage`, `license` and `icon`.
@@ -94,41 +95,68 @@ impl Listing {
             tags: Entry::values(fields.texts("tags", |text| line("tag", text))),
             homepage: fields.text("homepage", |text| line("homepage", text)),
             license: fields.text("license", |text| line("license", text)),
-            icon: fields.text("icon", |text| Ok(text.to_owned())),
+            icon: fields.text("icon", icon),
         }
     }
 }
 
 fn price(value: Node<'_>, collector: &mut Collector) -> Option<Price> {
     if let Some(text) = value.text() {
-        return Some(Price::Text(text.into_owned()));
+        return match one_line("price", &text) {
+            Ok(text) => Some(Price::Text(text)),
+            Err(error) => {
+                collector.push(Issue::refused(value, &error));
+                None
+            }
+        };
     }
     let issue = match value.number() {
         Some(number) if number.as_f64().is_some_and(|amount| amount >= 0.0) => {
             return Some(Price::Amount(number));
         }
-        Some(number) => Issue::refused(value, &ParseError::new("price", number, "it is negative")),
+        Some(number) => {
+            let error = ParseError::new("price", number, "it is negative");
+            Issue::refused(value, &error.with_help("write 0 for a plugin that costs nothing"))
+        }
         None => Issue::new(
             value,
             IssueCode::WrongType,
             mismatch("a number or a string", value),
-        ),
+        )
+        .with_help("write for example 9.99 or \"free\""),
     };
     collector.push(issue);
     None
 }
 
+/// A name, path or address, or the picture itself as a `data:` address, which may be long.
+fn icon(text: &str) -> Result<String, ParseError> {
+    if text.chars().any(char::is_control) {
+        let rule = "it has a line break or another control character";
+        return Err(ParseError::new("icon", quoted(text), rule).with_help("write it in one line"));
+    }
+    Ok(text.to_owned())
+}
+
 /// A text that is shown in one line.
 pub(crate) fn line(what: &'static str, text: &str) -> Result<String, ParseError> {
     if text.trim().is_empty() {
-        return Err(ParseError::new(what, quoted(text), "it is empty"));
+        return Err(ParseError::new(what, quoted(text), "it is empty")
+            .with_help("write something that can be seen, or remove it if it is optional"));
     }
+    one_line(what, text)
+}
+
+/// A text that is shown in one line, and may be empty.
+fn one_line(what: &'static str, text: &str) -> Result<String, ParseError> {
     if text.chars().any(char::is_control) {
-        return Err(ParseError::new(
-            what,
-            quoted(text),
-            "it has a line break or another control character",
-        ));
+        let rule = "it has a line break or another control character";
+        return Err(ParseError::new(what, quoted(text), rule).with_help("write it in one line"));
+    }
+    // Shown beside other texts, these would make a line read as something else than it says.
+    if text.chars().any(turns_direction) {
+        let rule = "it has a character that turns the direction of writing";
+        return Err(ParseError::new(what, quoted(text), rule).with_help("remove that character"));
     }
     let length = text.chars().count();
     if length > 255 {

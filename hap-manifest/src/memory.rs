@@ -105,7 +105,13 @@ impl MemoryLimit {
                     "use a smaller unit, such as \"1536m\" for one and a half gibibytes",
                 );
             }
-            _ => return refuse("the unit must be one of b, k, m and g", example),
+            _ => {
+                let rule = "the unit must be one of b, k, m and g";
+                return match Self::usual_unit(unit) {
+                    Some(unit) => refuse(rule, &format!("write \"{digits}{unit}\"")),
+                    None => refuse(rule, example),
+                };
+            }
         };
         let bytes = digits
             .parse::<u64>()
@@ -113,6 +119,18 @@ impl MemoryLimit {
             .and_then(|number| number.checked_mul(unit))
             .unwrap_or(u64::MAX);
         Self::checked(bytes, &quoted(text))
+    }
+}
+
+impl MemoryLimit {
+    /// The unit that is meant by what others write.
+    fn usual_unit(unit: &str) -> Option<char> {
+        match unit.to_ascii_lowercase().as_str() {
+            "kb" | "ki" | "kib" => Some('k'),
+            "mb" | "mi" | "mib" => Some('m'),
+            "gb" | "gi" | "gib" => Some('g'),
+            _ => None,
+        }
     }
 }
 

@@ -123,7 +123,10 @@ impl PidsLimit {
             .filter(|pids| *pids <= Self::MAX)
             .and_then(NonZeroU32::new)
             .map(Self)
-            .ok_or_else(|| ParseError::new("process limit", number, "it must be from 1 to 32768"))
+            .ok_or_else(|| {
+                ParseError::new("process limit", number, "it must be from 1 to 32768")
+                    .with_help("leave it out for the host's default")
+            })
     }
 }
 

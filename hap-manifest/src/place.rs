@@ -67,11 +67,16 @@ impl Place {
 fn drawn(c: char) -> char {
     match c {
         '\t' => ' ',
-        // Marks that turn the direction of writing show a line other than it is.
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-        c if c.is_control() => '\u{fffd}',
+        // The byte order mark takes no room, so that everything behind it would be drawn one place off.
+        '\u{feff}' => '\u{fffd}',
+        c if c.is_control() || turns_direction(c) => '\u{fffd}',
         c => c,
     }
+}
+
+/// Whether a character makes what follows it read in another order than it is written in.
+pub(crate) const fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ impl Issue {
 
     /// Finds the place of the pointer in the text it was read from, unless it is known already.
     pub(crate) fn located(self, text: &str, document: &Document<'_>) -> Self {
-        if self.place.is_some() {
+        if self.place.is_some() || self.code == IssueCode::MoreIssues {
             return self;
         }
         let span = match document.find(&self.pointer) {

@@ -37,7 +37,8 @@ impl RestartMode {
                 "restart mode",
                 quoted(text),
                 "it must be one of \"always\", \"on-failure\" and \"no\"",
-            )),
+            )
+            .with_help("\"always\" is the default")),
         }
     }
 }
@@ -95,7 +96,8 @@ impl RestartPolicy {
         match (self.initial, self.max) {
             (Some(initial), Some(max)) if initial > max => {
                 let rule = format_args!("it is longer than `max`, {max}");
-                Err(ParseError::new("restart pause", initial, rule))
+                Err(ParseError::new("restart pause", initial, rule)
+                    .with_help("write a shorter `initial` or a longer `max`"))
             }
             _ => Ok(self),
         }

@@ -7,12 +7,27 @@ pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>)
         return None;
     }
     let plain = normal(found);
+    let known: Vec<&str> = known.into_iter().collect();
     known
-        .into_iter()
+        .iter()
+        .copied()
         .map(|name| (distance(&plain, &normal(name)), name))
         .filter(|(distance, name)| *distance <= name.chars().count() / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
+        .or_else(|| by_word(found, &known))
+}
+
+/// The one name of which `found` is a word: `memory` and `ports` are short for `memory_limit` and `api_port`.
+fn by_word<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
+    let found = found.to_ascii_lowercase();
+    let singular = found.strip_suffix('s').unwrap_or(&found);
+    if singular.len() < 3 {
+        return None;
+    }
+    let is_word = |word: &str| word.strip_suffix('s').unwrap_or(word) == singular;
+    let mut names = known.iter().filter(|name| name.split('_').any(is_word));
+    names.next().filter(|_| names.next().is_none()).copied()
 }
 
 /// `apiPort`, `api-port` and `API_PORT` are all one slip away from `api_port`.
@@ -61,7 +76,10 @@ mod tests {
             ("Image", Some("image")),
             ("ID", Some("id")),
             ("memory_limits", Some("memory_limit")),
+            ("memory", Some("memory_limit")),
+            ("ports", Some("api_port")),
             ("mem", None),
+            ("on", None),
             ("x", None),
             ("", None),
             ("something_else_entirely", None),

@@ -8,7 +8,12 @@ use crate::error::quoted;
 /// Reads a range.
 pub(crate) fn parse(text: &str) -> Result<VersionReq, ParseError> {
     text.parse().map_err(|error: semver::Error| {
-        ParseError::new("version range", quoted(text), error).with_help("write for example \"^1.2\"")
+        let error = ParseError::new("version range", quoted(text), error);
+        error.with_help(if text.contains("||") {
+            "a range has no alternatives; write the whole span, for example \">=1, <3\""
+        } else {
+            "write for example \"^1.2\""
+        })
     })
 }
 

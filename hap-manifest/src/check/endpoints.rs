@@ -1,5 +1,6 @@
 //! The paths of a plugin's API.
 
+use crate::json::Node;
 use crate::report::{Issue, Severity};
 use crate::{EndpointPath, IssueCode};
 
@@ -16,20 +17,27 @@ pub(crate) struct Endpoints {
 }
 
 /// Two calls of one method need two paths, and none may have that of another call of the protocol.
-pub(crate) fn endpoints(endpoints: &Endpoints) -> Vec<Issue> {
+pub(crate) fn endpoints(manifest: Node<'_>, endpoints: &Endpoints) -> Vec<Issue> {
+    // Of two that collide one may have its default and be nowhere in the text.
+    let written = |key: &'static str, other: &'static str| {
+        let is_there = |key| manifest.get(key).is_some_and(|path| !path.is_null());
+        if is_there(key) { key } else { other }
+    };
     let mut issues = Vec::new();
     if let (Some(command), Some(config)) = (&endpoints.command, &endpoints.config)
         && plain(command) == plain(config)
     {
         let message = format!("commands and configuration are both posted to {command}");
-        issues.push(collision("config_endpoint", message).with_help("give one of them another path"));
+        let key = written("config_endpoint", "command_endpoint");
+        issues.push(collision(key, message).with_help("give one of them another path"));
     }
     if let (Some(health), Some(status)) = (&endpoints.health, &endpoints.status)
         && plain(health) == plain(status)
     {
         // Plugins exist that answer both with one object, and it works.
         let message = format!("health and status are both asked from {health}");
-        let issue = collision("status_endpoint", message).with_severity(Severity::Warning);
+        let key = written("status_endpoint", "health_check_path");
+        let issue = collision(key, message).with_severity(Severity::Warning);
         issues
             .push(issue.with_help("give the status a path of its own, so that health stays quick to answer"));
     }

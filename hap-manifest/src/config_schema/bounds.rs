@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::Fault;
+use super::fault::Fault;
 use crate::error::quoted;
+use crate::fields::escaped;
+use crate::suggest::nearest;
 
 /// Most parts of a schema with each reference counted as what it refers to. A check visits a part at most once for
 /// each value, so this bounds the time of a check.
@@ -70,12 +72,12 @@ fn patterns(schema: &Value) -> u32 {
 
 /// What a schema refers to, if it does.
 pub(super) fn target<'a>(root: &'a Value, schema: &Value) -> Result<Option<&'a Value>, Fault> {
-    let refuse = |rule: String| Err(Fault::new(rule));
     for keyword in ["$dynamicRef", "$recursiveRef"] {
         if schema.get(keyword).is_some() {
-            return refuse(format!("`{keyword}` is not supported")).map_err(|error| {
-                error.with_help("write \"$ref\" with a pointer into the schema, such as \"#/$defs/port\"")
-            });
+            let fault = Fault::new(format!("`{keyword}` is not supported")).inside(root, schema, keyword);
+            return Err(
+                fault.with_help("write \"$ref\" with a pointer into the schema, such as \"#/$defs/port\"")
+            );
         }
     }
     let Some(reference) = schema.get("$ref") else {
@@ -90,14 +92,30 @@ pub(super) fn target<'a>(root: &'a Value, schema: &Value) -> Result<Option<&'a V
             "it refers to {}, and only to itself it may, by JSON pointer",
             quoted(text)
         );
-        return refuse(rule).map_err(|error| {
-            error.with_help("copy that schema into \"$defs\" and refer to it, such as \"#/$defs/port\"")
-        });
+        let fault = Fault::new(rule).inside(root, schema, "$ref");
+        return Err(
+            fault.with_help("copy that schema into \"$defs\" and refer to it, such as \"#/$defs/port\"")
+        );
     };
-    match root.pointer(&decoded(pointer)) {
-        Some(target) => Ok(Some(target)),
-        None => refuse(format!("it refers to {}, which it does not have", quoted(text))),
+    let pointer = decoded(pointer);
+    if let Some(target) = root.pointer(&pointer) {
+        return Ok(Some(target));
     }
+    let rule = format!("it refers to {}, which it does not have", quoted(text));
+    let fault = Fault::new(rule).inside(root, schema, "$ref");
+    let name = pointer.rsplit('/').next().unwrap_or_default();
+    let meant = ["$defs", "definitions"].into_iter().find_map(|keyword| {
+        let names = root.get(keyword)?.as_object()?.keys();
+        let name = nearest(name, names.map(String::as_str))?;
+        Some(format!(
+            "did you mean {}?",
+            quoted(&format!("#/{keyword}/{}", escaped(name)))
+        ))
+    });
+    Err(match meant {
+        Some(help) => fault.with_help(help),
+        None => fault.with_help("add it to \"$defs\", and refer to it as \"#/$defs/NAME\""),
+    })
 }
 
 /// A URI fragment with its percent signs resolved.
@@ -136,33 +154,34 @@ struct Unfolding<'a> {
 
 impl Unfolding<'_> {
     fn size(&mut self, schema: &Value) -> Result<u32, Fault> {
-        let refuse = |rule: String| Err(Fault::new(rule));
+        let root = self.root;
         let address = std::ptr::from_ref(schema);
-        match self.sizes.get(&address) {
-            Some(Some(size)) => return Ok(*size),
-            Some(None) => {
-                return refuse("it refers to itself in a circle, which is not supported".to_owned());
-            }
-            None => {}
+        if let Some(Some(size)) = self.sizes.get(&address) {
+            return Ok(*size);
         }
-        if schema.get("$id").is_some() && address != std::ptr::from_ref(self.root) {
-            return refuse("`$id` is allowed at its top only".to_owned());
+        if schema.get("$id").is_some() && address != std::ptr::from_ref(root) {
+            return Err(Fault::new("`$id` is allowed at its top only").inside(root, schema, "$id"));
         }
         if self.depth >= DEEPEST {
-            return refuse(format!(
-                "it is nested more than {DEEPEST} deep with its references followed"
-            ));
+            let rule = format!("it is nested more than {DEEPEST} deep with its references followed");
+            return Err(Fault::new(rule));
         }
         self.depth += 1;
         self.sizes.insert(address, None);
         let mut size = PATTERN.saturating_mul(patterns(schema)).saturating_add(1);
-        let target = target(self.root, schema)?;
+        let target = target(root, schema)?;
         for part in parts(schema).chain(target) {
+            if self.sizes.get(&std::ptr::from_ref(part)) == Some(&None) {
+                let fault = Fault::new("it refers to itself in a circle, which is not supported");
+                return Err(fault
+                    .inside(root, schema, "$ref")
+                    .with_help("write out as many levels as there are, or write true for any value"));
+            }
             size = size.saturating_add(self.size(part)?);
             if size > MOST {
-                return refuse(format!(
-                    "it has more than {MOST} parts with its references followed, where a pattern counts as {PATTERN}"
-                ));
+                let parts = format!("{MOST} parts with its references followed");
+                let rule = format!("it has more than {parts}, where a pattern counts as {PATTERN}");
+                return Err(Fault::new(rule));
             }
         }
         self.depth -= 1;

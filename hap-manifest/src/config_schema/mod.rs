@@ -2,6 +2,7 @@
 
 mod bounds;
 mod defaults;
+mod fault;
 mod problem;
 mod secrets;
 #[cfg(test)]
@@ -10,9 +11,10 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-use jsonschema::{Draft, PatternOptions, ValidationError, ValidationOptions, Validator};
+use jsonschema::{Draft, PatternOptions, ValidationOptions, Validator};
 use serde_json::Value;
 
+use self::fault::Fault;
 pub use self::problem::{ConfigProblem, ConfigProblems};
 use self::secrets::Secrets;
 use crate::error::quoted;
@@ -21,8 +23,8 @@ use crate::{IssueCode, Manifest, ParseError};
 
 /// Largest compiled pattern, in bytes: enough for any sane one, and a hundred hostile ones stay harmless.
 const PATTERN_SIZE: usize = 256 * 1024;
-/// Longest explanation of the schema compiler that a message repeats, in bytes.
-const EXPLANATION: usize = 300;
+/// Most mistakes of a schema that are told.
+const MOST_FAULTS: usize = 20;
 
 /// The JSON Schema of a plugin's settings, compiled: what a host checks settings with before it sends them.
 ///
@@ -80,17 +82,9 @@ impl ConfigSchema {
         schema: &Value,
         secrets: impl IntoIterator<Item = S>,
     ) -> Result<Self, ParseError> {
-        let validator = compile(schema).map_err(|fault| {
-            let place = if fault.pointer.is_empty() {
-                String::new()
-            } else {
-                format!("at {}: ", quoted(&fault.pointer))
-            };
-            let error = ParseError::hidden("config_schema", format!("{place}{}", fault.rule));
-            match fault.help {
-                Some(help) => error.with_help(help),
-                None => error,
-            }
+        let validator = compile(schema).map_err(|faults| {
+            let first = faults.into_iter().next();
+            first.unwrap_or_else(|| Fault::new("no schema")).into_error()
         })?;
         Ok(Self(Arc::new(Inner {
             validator,
@@ -158,9 +152,9 @@ impl ConfigSchema {
     pub fn check_defaults(&self) -> Result<(), ConfigProblems> {
         let inner = &*self.0;
         // It compiled before, so it does now.
-        let all = options(&inner.source)
+        let all = draft(&inner.source)
             .ok()
-            .and_then(|options| options.build_map(&inner.source).ok());
+            .and_then(|draft| options(draft).build_map(&inner.source).ok());
         let wrong = all.map(|all| defaults::wrong(&inner.source, &all, &inner.secrets));
         ConfigProblems::none_or(wrong.unwrap_or_default())
     }
@@ -172,48 +166,33 @@ impl fmt::Debug for ConfigSchema {
     }
 }
 
-/// Why something is no schema that may be used.
-#[derive(Debug)]
-struct Fault {
-    /// Where in the schema.
-    pointer: String,
-    rule: String,
-    help: Option<String>,
+/// Fails with at least one fault.
+fn compile(schema: &Value) -> Result<Validator, Vec<Fault>> {
+    bounds::check(schema).map_err(|fault| vec![fault])?;
+    let draft = draft(schema).map_err(|fault| vec![fault])?;
+    options(draft).build(schema).map_err(|first| {
+        // The compiler stops at the first.
+        let checker = match draft {
+            Draft::Draft7 => jsonschema::draft7::meta::validator(),
+            Draft::Draft201909 => jsonschema::draft201909::meta::validator(),
+            _ => jsonschema::draft202012::meta::validator(),
+        };
+        let mut faults: Vec<_> = checker
+            .iter_errors(schema)
+            .take(MOST_FAULTS)
+            .map(|error| Fault::of(&error))
+            .collect();
+        if faults.is_empty() {
+            faults.push(Fault::of(&first));
+        }
+        faults
+    })
 }
 
-impl Fault {
-    fn new(rule: impl Into<String>) -> Self {
-        Self {
-            pointer: String::new(),
-            rule: rule.into(),
-            help: None,
-        }
-    }
-
-    fn with_help(self, help: impl Into<String>) -> Self {
-        Self {
-            help: Some(help.into()),
-            ..self
-        }
-    }
-
-    fn of(error: &ValidationError<'_>) -> Self {
-        Self {
-            pointer: error.instance_path().to_string(),
-            ..Self::new(problem::shortened(error.to_string(), EXPLANATION))
-        }
-    }
-}
-
-fn compile(schema: &Value) -> Result<Validator, Fault> {
-    bounds::check(schema)?;
-    options(schema)?.build(schema).map_err(|error| Fault::of(&error))
-}
-
-fn options(schema: &Value) -> Result<ValidationOptions<'static>, Fault> {
+fn options(draft: Draft) -> ValidationOptions<'static> {
     let patterns = PatternOptions::regex().size_limit(PATTERN_SIZE);
-    let options = jsonschema::options().with_draft(draft(schema)?);
-    Ok(options.with_pattern_options(patterns).offline())
+    let options = jsonschema::options().with_draft(draft);
+    options.with_pattern_options(patterns).offline()
 }
 
 fn draft(schema: &Value) -> Result<Draft, Fault> {
@@ -232,12 +211,13 @@ fn draft(schema: &Value) -> Result<Draft, Fault> {
         .find(|(known, _)| *known == plain)
         .map(|(_, draft)| *draft)
         .ok_or_else(|| {
-            let rule = format!("the version {} of JSON Schema is not known", quoted(name));
-            Fault {
-                pointer: "/$schema".to_owned(),
-                ..Fault::new(rule)
-            }
-            .with_help("write \"$schema\": \"https://json-schema.org/draft/2020-12/schema\", or leave it out")
+            let fault = Fault::new(format!(
+                "the version {} of JSON Schema is not known",
+                quoted(name)
+            ));
+            fault.at("/$schema").with_help(
+                "write \"$schema\": \"https://json-schema.org/draft/2020-12/schema\", or leave it out",
+            )
         })
 }
 
@@ -246,17 +226,8 @@ pub(crate) fn issues(manifest: &Manifest) -> Vec<Issue> {
     let Some(schema) = manifest.config_schema() else {
         return Vec::new();
     };
-    if let Err(fault) = compile(schema) {
-        let pointer = format!("/config_schema{}", fault.pointer);
-        let issue = Issue::new(
-            pointer,
-            IssueCode::InvalidSchema,
-            format!("not a usable JSON Schema: {}", fault.rule),
-        );
-        return vec![match fault.help {
-            Some(help) => issue.with_help(help),
-            None => issue,
-        }];
+    if let Err(faults) = compile(schema) {
+        return faults.into_iter().map(Fault::into_issue).collect();
     }
     let wrong = ConfigSchema::of(manifest)
         .ok()

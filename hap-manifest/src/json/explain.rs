@@ -37,6 +37,17 @@ impl Place {
             Self::AfterDocument => "the end",
         }
     }
+
+    const fn help(self) -> Option<&'static str> {
+        match self {
+            Self::Document => Some("a manifest is a JSON object, which begins with '{'"),
+            Self::Key => Some("write keys in double quotes"),
+            Self::Colon => Some("add ':' after the key"),
+            Self::Value => Some("write a value after ':'"),
+            Self::AfterDocument => Some("remove what follows the manifest's last '}'"),
+            Self::Entry | Self::AfterEntry | Self::AfterMember => None,
+        }
+    }
 }
 
 impl Mistake {
@@ -71,9 +82,21 @@ impl Mistake {
     }
 
     /// Explains a string in which a `\` is followed by something else than it may be.
-    pub(super) fn escape(span: Range<usize>) -> Self {
-        Self::new(span, "the string has an invalid escape")
-            .with_help("after '\\' one of \" \\ / b f n r t may follow, or u and four hexadecimal digits")
+    pub(super) fn escape(text: &str, string: Range<usize>) -> Self {
+        let (at, length) = wrong_escape(text.get(string.clone()).unwrap_or_default());
+        let start = string.start + at;
+        let span = start..(start + length).min(string.end);
+        let found = text.get(span.clone()).unwrap_or_default();
+        if length == UNIT {
+            return Self::new(span, format!("{found} is one half of a character"))
+                .with_help("write the character itself, or both halves");
+        }
+        let message = match found.chars().nth(1) {
+            Some(next) if !next.is_ascii_graphic() => format!("'\\' before {next:?} means nothing"),
+            _ => format!("{found} means nothing"),
+        };
+        Self::new(span, message)
+            .with_help("write \\\\ for '\\' itself; else one of \" / b f n r t may follow it, or u and four hexadecimal digits")
     }
 
     /// Explains what stands at `at` instead of what belongs at `place`.
@@ -113,17 +136,23 @@ impl Mistake {
             return Self::word(here(length), word, place);
         }
         let message = format!("expected {}, found {first:?}", place.expected());
-        Self::new(here(first.len_utf8()), message)
+        let mistake = Self::new(here(first.len_utf8()), message);
+        match (place, first) {
+            (_, '+') => mistake.with_help("a number has no '+' in front"),
+            (_, '`') => mistake.with_help("replace ` by \""),
+            _ => match place.help() {
+                Some(help) => mistake.with_help(help),
+                None => mistake,
+            },
+        }
     }
 
     fn word(span: Range<usize>, word: &str, place: Place) -> Self {
         let message = format!("expected {}, found {}", place.expected(), quoted(word));
         let mistake = Self::new(span, message);
-        match place {
-            Place::AfterDocument => return mistake.with_help("remove what follows the manifest's last '}'"),
-            Place::Key => return mistake.with_help("write keys in double quotes"),
-            Place::Colon => return mistake,
-            _ => {}
+        let is_value = matches!(place, Place::Entry | Place::Value);
+        if let Some(help) = place.help().filter(|_| !is_value) {
+            return mistake.with_help(help);
         }
         match word.to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" => mistake.with_help("write true"),
@@ -142,4 +171,29 @@ impl Mistake {
         };
         Self::new(at..at, message).with_help(help)
     }
+}
+
+/// Length of an escape of one UTF-16 unit, such as `\u00e4`.
+const UNIT: usize = 6;
+
+/// Where the first escape of a quoted string is that means nothing, and its length: [`UNIT`] for half of a character.
+fn wrong_escape(quoted: &str) -> (usize, usize) {
+    let unit = |at: usize| {
+        let digits = quoted.get(at..)?.strip_prefix("\\u")?.get(..4)?;
+        let hexadecimal = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        u16::from_str_radix(digits, 16).ok().filter(|_| hexadecimal)
+    };
+    let mut at = 0;
+    while let Some(found) = quoted.get(at..).and_then(|rest| rest.find('\\')) {
+        at += found;
+        let next = quoted.get(at + 1..).and_then(|rest| rest.chars().next());
+        at += match (next, unit(at), unit(at + UNIT)) {
+            (Some('"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't'), ..) => 2,
+            (_, Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 2 * UNIT,
+            (_, Some(0xd800..=0xdfff), _) => return (at, UNIT),
+            (_, Some(_), _) => UNIT,
+            (next, None, _) => return (at, 1 + next.map_or(0, char::len_utf8)),
+        };
+    }
+    (0, quoted.len())
 }

@@ -241,7 +241,7 @@ impl Scanner<'_> {
         }
         match decoded(self.document.slice(span)) {
             Some(text) => Ok(Some(text)),
-            None => Err(Mistake::escape(span.range())),
+            None => Err(Mistake::escape(self.document.text, span.range())),
         }
     }
 }

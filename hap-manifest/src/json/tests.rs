@@ -284,6 +284,42 @@ fn mistakes_are_explained() {
             "write strings in double quotes",
         ),
         (
+            "{\"a\" 1}",
+            5..6,
+            "expected ':' after the key, found \"1\"",
+            "add ':' after the key",
+        ),
+        (
+            "{,}",
+            1..2,
+            "expected a key in double quotes or '}', found ','",
+            "write keys in double quotes",
+        ),
+        (
+            "{\"a\": }",
+            6..7,
+            "expected a value, found '}'",
+            "write a value after ':'",
+        ),
+        (
+            "[+1]",
+            1..2,
+            "expected a value or ']', found '+'",
+            "a number has no '+' in front",
+        ),
+        (
+            "id: x",
+            0..2,
+            "expected a value, found \"id\"",
+            "a manifest is a JSON object, which begins with '{'",
+        ),
+        (
+            "{} {}",
+            3..4,
+            "expected the end, found '{'",
+            "remove what follows the manifest's last '}'",
+        ),
+        (
             "{\"a\": 1\n\"b\": 2}",
             8..9,
             "a comma is missing before this",
@@ -309,9 +345,33 @@ fn mistakes_are_explained() {
         ),
         (
             "[\"a\\d\"]",
-            1..6,
-            "the string has an invalid escape",
-            "after '\\' one of \" \\ / b f n r t may follow, or u and four hexadecimal digits",
+            3..5,
+            "\\d means nothing",
+            "write \\\\ for '\\' itself; else one of \" / b f n r t may follow it, or u and four hexadecimal digits",
+        ),
+        (
+            "[\"\\n\\\\\\u00e4\\ud83d\\udca1\\u12x4\"]",
+            24..26,
+            "\\u means nothing",
+            "write \\\\ for '\\' itself; else one of \" / b f n r t may follow it, or u and four hexadecimal digits",
+        ),
+        (
+            "[\"\\ud83d\\u0041\"]",
+            2..8,
+            "\\ud83d is one half of a character",
+            "write the character itself, or both halves",
+        ),
+        (
+            "[\"\\\u{202e}\"]",
+            2..6,
+            "'\\' before '\\u{202e}' means nothing",
+            "write \\\\ for '\\' itself; else one of \" / b f n r t may follow it, or u and four hexadecimal digits",
+        ),
+        (
+            "[\"\\udca1\"]",
+            2..8,
+            "\\udca1 is one half of a character",
+            "write the character itself, or both halves",
         ),
         (
             "[01]",
@@ -374,10 +434,8 @@ fn mistakes_are_explained() {
     }
     for (text, message) in [
         ("[1e999]", "the number is too large"),
-        ("{\"a\" 1}", "expected ':' after the key, found \"1\""),
-        ("{,}", "expected a key in double quotes or '}', found ','"),
         ("[1;2]", "expected ',' or ']', found ';'"),
-        ("[+1]", "expected a value or ']', found '+'"),
+        ("[,]", "expected a value or ']', found ','"),
     ] {
         let mistake = Document::read(text).unwrap_err();
         assert_eq!(

@@ -81,7 +81,7 @@ fn env_value(text: &str) -> Result<String, ParseError> {
 
 pub(super) fn dependency(value: Node<'_>, collector: &mut Collector) -> Option<Dependency> {
     if !value.is_object() {
-        return text(value, collector, str::parse::<PluginId>).map(Dependency::new);
+        return text(value, collector, dependency_id).map(Dependency::new);
     }
     let mut fields = Fields::of(value, collector)?;
     let id = fields.required("id", |f, key| f.text(key, str::parse));
@@ -94,6 +94,21 @@ pub(super) fn dependency(value: Node<'_>, collector: &mut Collector) -> Option<D
     Some(match version {
         Some(version) => dependency.with_version(version),
         None => dependency,
+    })
+}
+
+/// Reads the id of a plugin, behind which a version may have been written as other tools take it.
+fn dependency_id(text: &str) -> Result<PluginId, ParseError> {
+    text.parse().map_err(|error: ParseError| {
+        let end = text
+            .find([' ', '@', ':', '=', '^', '~', '<', '>'])
+            .unwrap_or(text.len());
+        let (id, version) = text.split_at(end);
+        let version = version.trim_start_matches([' ', '@', ':']);
+        if id.parse::<PluginId>().is_err() || version_range::parse(version).is_err() {
+            return error;
+        }
+        error.with_help(format!("write {{\"id\": \"{id}\", \"version\": \"{version}\"}}"))
     })
 }
 

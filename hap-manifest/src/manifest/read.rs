@@ -48,7 +48,8 @@ pub(super) fn from_text(
             .into_iter()
             .map(|issue| issue.located(text, &document))
             .collect();
-        issues.sort_by_key(Issue::place);
+        // What is not listed comes last.
+        issues.sort_by_key(|issue| (issue.code() == IssueCode::MoreIssues, issue.place()));
         issues
     })
 }
@@ -178,7 +179,7 @@ fn read(value: Node<'_>, collector: &mut Collector) -> Option<Manifest> {
         .and_then(|value| RestartPolicy::read(value, f.collector()));
     let platform = f.text("platform", version_range::parse);
 
-    f.report(check::endpoints(&endpoints));
+    f.report(check::endpoints(value, &endpoints));
     f.report(check::mounts(&volumes, &tmpfs));
     f.report(check::depends_on(id.as_ref(), &depends_on));
     f.report(check::secrets(&secrets, config_schema.as_ref()));

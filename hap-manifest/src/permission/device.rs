@@ -24,7 +24,14 @@ impl DevicePath {
         let refuse = |rule: String| ParseError::new(Self::WHAT, quoted(text), rule);
         let example = "for example \"/dev/ttyUSB0\"";
         let Some(below) = text.strip_prefix("/dev/") else {
-            return Err(refuse("it must begin with \"/dev/\"".to_owned()).with_help(example));
+            let meant = format!("/dev/{text}");
+            let error = refuse("it must begin with \"/dev/\"".to_owned());
+            // A text with a slash is as likely to be no device at all.
+            return Err(if !text.contains('/') && Self::parse(&meant).is_ok() {
+                error.with_help(format!("write \"{meant}\""))
+            } else {
+                error.with_help(example)
+            });
         };
         if text.len() > 255 {
             return Err(refuse(format!(

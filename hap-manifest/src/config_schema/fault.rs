@@ -1,0 +1,136 @@
+//! [`Fault`]: why something is no schema that may be used.
+
+use jsonschema::ValidationError;
+use jsonschema::error::ValidationErrorKind;
+use serde_json::Value;
+
+use super::problem::shortened;
+use crate::IssueCode;
+use crate::ParseError;
+use crate::error::quoted;
+use crate::fields::escaped;
+use crate::report::Issue;
+use crate::suggest::nearest;
+
+/// Longest explanation of the schema compiler that a message repeats, in bytes.
+const EXPLANATION: usize = 300;
+const TYPES: [&str; 7] = [
+    "string", "integer", "number", "boolean", "object", "array", "null",
+];
+
+#[derive(Debug)]
+pub(super) struct Fault {
+    /// Where in the schema.
+    pointer: String,
+    rule: String,
+    help: Option<String>,
+}
+
+impl Fault {
+    pub(super) fn new(rule: impl Into<String>) -> Self {
+        Self {
+            pointer: String::new(),
+            rule: rule.into(),
+            help: None,
+        }
+    }
+
+    pub(super) fn with_help(self, help: impl Into<String>) -> Self {
+        Self {
+            help: Some(help.into()),
+            ..self
+        }
+    }
+
+    pub(super) fn at(self, pointer: impl Into<String>) -> Self {
+        Self {
+            pointer: pointer.into(),
+            ..self
+        }
+    }
+
+    /// The fault of the member `keyword` of a part of `root`.
+    pub(super) fn inside(self, root: &Value, part: &Value, keyword: &str) -> Self {
+        let mut pointer = String::new();
+        if find(root, part, &mut pointer) {
+            self.at(format!("{pointer}/{keyword}"))
+        } else {
+            self
+        }
+    }
+
+    /// What the compiler of schemas says, in words for who writes one.
+    pub(super) fn of(error: &ValidationError<'_>) -> Self {
+        let pointer = error.instance_path().to_string();
+        let found = error.instance();
+        let text = found.as_str().unwrap_or_default();
+        let fault = match error.kind() {
+            ValidationErrorKind::Format { format } if format == "regex" => {
+                Self::new(format!("the pattern {} cannot be used", quoted(text))).with_help(
+                    "check its brackets; look-around such as (?=x) and back-references are not supported",
+                )
+            }
+            ValidationErrorKind::AnyOf { .. } if pointer.ends_with("/type") && found.is_string() => {
+                let fault = Self::new(format!("{} is not a type", quoted(text)));
+                match nearest(text, TYPES) {
+                    Some(name) => fault.with_help(format!("did you mean \"{name}\"?")),
+                    None => fault.with_help(format!("the types are {}", TYPES.join(", "))),
+                }
+            }
+            _ => Self::new(shortened(error.to_string(), EXPLANATION)),
+        };
+        fault.at(pointer)
+    }
+
+    /// As the refusal of a schema that stands alone.
+    pub(super) fn into_error(self) -> ParseError {
+        let place = if self.pointer.is_empty() {
+            String::new()
+        } else {
+            format!("at {}: ", quoted(&self.pointer))
+        };
+        let error = ParseError::hidden("config_schema", format!("{place}{}", self.rule));
+        match self.help {
+            Some(help) => error.with_help(help),
+            None => error,
+        }
+    }
+
+    /// As an issue of the manifest that the schema stands in.
+    pub(super) fn into_issue(self) -> Issue {
+        let issue = Issue::new(
+            format!("/config_schema{}", self.pointer),
+            IssueCode::InvalidSchema,
+            format!("not a usable JSON Schema: {}", self.rule),
+        );
+        match self.help {
+            Some(help) => issue.with_help(help),
+            None => issue,
+        }
+    }
+}
+
+/// Whether `wanted`, which is known by its address, is in `value`; the pointer to it is added to `pointer`.
+fn find(value: &Value, wanted: &Value, pointer: &mut String) -> bool {
+    if std::ptr::eq(value, wanted) {
+        return true;
+    }
+    let mut enter = |token: &str, inner: &Value| {
+        let length = pointer.len();
+        pointer.push('/');
+        pointer.push_str(token);
+        let found = find(inner, wanted, pointer);
+        if !found {
+            pointer.truncate(length);
+        }
+        found
+    };
+    match value {
+        Value::Object(map) => map.iter().any(|(key, inner)| enter(&escaped(key), inner)),
+        Value::Array(list) => list
+            .iter()
+            .enumerate()
+            .any(|(index, inner)| enter(&index.to_string(), inner)),
+        _ => false,
+    }
+}

@@ -1,0 +1,397 @@
+//! Fields of a manifest that have no type of their own: what each accepts, and in which words it refuses.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as the tests do")]
+
+use hap_manifest::{Issue, Manifest};
+use serde_json::{Value, json};
+
+const GUIDE: &str = include_str!("fixtures/guide.json");
+
+/// The issues of the guide's manifest with one field of this value.
+fn issues(key: &str, value: &Value) -> Vec<Issue> {
+    let mut manifest: Value = serde_json::from_str(GUIDE).unwrap();
+    manifest
+        .as_object_mut()
+        .unwrap()
+        .insert(key.to_owned(), value.clone());
+    match Manifest::from_json(&manifest.to_string()) {
+        Ok(parsed) => parsed.warnings,
+        Err(error) => error.issues().to_vec(),
+    }
+}
+
+#[track_caller]
+fn accepts(key: &str, values: &[Value]) {
+    for value in values {
+        assert_eq!(issues(key, value), [], "{key}: {value}");
+    }
+}
+
+/// Refused values, each with the whole message.
+#[track_caller]
+fn refuses(key: &str, rows: &[(Value, &str)]) {
+    for (value, expected) in rows {
+        let told: Vec<_> = issues(key, value)
+            .iter()
+            .map(|issue| match issue.help() {
+                Some(help) => format!("{}; {help}", issue.message()),
+                None => issue.message().to_owned(),
+            })
+            .collect();
+        assert_eq!(told, [*expected], "{key}: {value}");
+    }
+}
+
+#[test]
+fn texts_of_one_line() {
+    for (key, what) in [
+        ("name", "name"),
+        ("category", "category"),
+        ("homepage", "homepage"),
+        ("license", "license"),
+        ("dockerfile", "dockerfile"),
+    ] {
+        let longest = "ä".repeat(255);
+        accepts(
+            key,
+            &[json!("x"), json!(" x "), json!("größe \u{1f4a1}"), json!(longest)],
+        );
+        let empty = "it is empty; write something that can be seen, or remove it if it is optional";
+        let lines = "it has a line break or another control character; write it in one line";
+        let turns = "it has a character that turns the direction of writing; remove that character";
+        let long = "it has 256 characters, at most 255 are allowed";
+        let start = "ä".repeat(60);
+        refuses(
+            key,
+            &[
+                (json!(""), &format!("invalid {what} \"\": {empty}")),
+                (json!(" \t"), &format!("invalid {what} \" \\t\": {empty}")),
+                (json!("a\nb"), &format!("invalid {what} \"a\\nb\": {lines}")),
+                (
+                    json!("\u{1b}[2J"),
+                    &format!("invalid {what} \"\\u{{1b}}[2J\": {lines}"),
+                ),
+                (
+                    json!("a\u{202e}b"),
+                    &format!("invalid {what} \"a\\u{{202e}}b\": {turns}"),
+                ),
+                (
+                    json!(longest + "ä"),
+                    &format!("invalid {what} \"{start}\"...: {long}"),
+                ),
+                (json!(5), "expected a string, found 5; write \"5\" in quotes"),
+                (json!({}), "expected a string, found an object"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn lists_of_texts_of_one_line() {
+    for (key, what) in [("tags", "tag"), ("secrets", "secret")] {
+        accepts(key, &[json!([]), json!(["a", "b c"]), json!(null)]);
+        refuses(
+            key,
+            &[
+                (
+                    json!("a"),
+                    "expected a list, found the string \"a\"; write [\"a\"]",
+                ),
+                (json!({}), "expected a list, found an object; write [ ... ]"),
+                (
+                    json!(["a", ""]),
+                    &format!(
+                        "invalid {what} \"\": it is empty; write something that can be seen, or remove it if it is optional"
+                    ),
+                ),
+                (
+                    json!([true]),
+                    "expected a string, found true; write \"true\" in quotes",
+                ),
+                (
+                    json!([null]),
+                    "expected a string, found null; write a text in quotes, or leave it out",
+                ),
+            ],
+        );
+    }
+    refuses(
+        "secrets",
+        &[(
+            json!(["a", "a"]),
+            "`a` is already listed at /secrets/0; remove it",
+        )],
+    );
+}
+
+#[test]
+fn description_and_author() {
+    accepts(
+        "description",
+        &[json!(""), json!("two\nlines"), json!("ä".repeat(10_000))],
+    );
+    let start = "ä".repeat(60);
+    refuses(
+        "description",
+        &[
+            (
+                json!("ä".repeat(10_001)),
+                &format!(
+                    "invalid description \"{start}\"...: it has 10001 characters, at most 10000 are allowed"
+                ),
+            ),
+            (
+                json!(null),
+                "`description` is required; write a value in the place of null",
+            ),
+        ],
+    );
+    accepts("author", &[json!(""), json!("Example Home")]);
+    refuses(
+        "author",
+        &[(
+            json!("a\nb"),
+            "invalid author \"a\\nb\": it has a line break or another control character; write it in one line",
+        )],
+    );
+}
+
+#[test]
+fn version() {
+    accepts(
+        "version",
+        &[
+            json!("0.0.0"),
+            json!("1.2.3"),
+            json!("1.0.0-rc.1+build.5"),
+            json!("18446744073709551615.0.0"),
+        ],
+    );
+    let help = "write for example \"1.0.0\"";
+    for (version, rule) in [
+        ("", "empty string, expected a semver version"),
+        ("1", "unexpected end of input while parsing major version number"),
+        (
+            "1.0",
+            "unexpected end of input while parsing minor version number",
+        ),
+        (
+            "v1.0.0",
+            "unexpected character 'v' while parsing major version number",
+        ),
+        ("01.0.0", "invalid leading zero in major version number"),
+        ("1.0.0-", "empty identifier segment in pre-release identifier"),
+        ("1.0.0 ", "unexpected character ' ' after patch version number"),
+        (
+            "18446744073709551616.0.0",
+            "value of major version number exceeds u64::MAX",
+        ),
+        (
+            "latest",
+            "unexpected character 'l' while parsing major version number",
+        ),
+    ] {
+        let expected = format!("invalid version {version:?}: {rule}; {help}");
+        refuses("version", &[(json!(version), &expected)]);
+    }
+    refuses(
+        "version",
+        &[(
+            json!(1.0),
+            "expected a string, found 1.0; write for example \"1.0.0\"",
+        )],
+    );
+}
+
+#[test]
+fn platform() {
+    accepts(
+        "platform",
+        &[
+            json!("*"),
+            json!("^1"),
+            json!("1"),
+            json!(">=1.2, <3"),
+            json!("~1.2.3-rc.1"),
+        ],
+    );
+    refuses(
+        "platform",
+        &[
+            (
+                json!(""),
+                "invalid version range \"\": unexpected end of input while parsing major version number; write for example \"^1.2\"",
+            ),
+            (
+                json!("newest"),
+                "invalid version range \"newest\": unexpected character 'n' while parsing major version number; write for example \"^1.2\"",
+            ),
+            (
+                json!("^1 || ^2"),
+                "invalid version range \"^1 || ^2\": expected comma after major version number, found '|'; a range has no alternatives; write the whole span, for example \">=1, <3\"",
+            ),
+            (
+                json!(">2, <1"),
+                "no version is in the range \">2, <1\"; did you mean \">=1, <2\"?",
+            ),
+            (json!(1), "expected a string, found 1; write \"1\" in quotes"),
+        ],
+    );
+}
+
+#[test]
+fn dependencies() {
+    accepts(
+        "depends_on",
+        &[json!(["broker"]), json!([{"id": "broker", "version": "^1"}])],
+    );
+    let id = |found: &str| {
+        format!(
+            "invalid plugin id {found:?}: {:?} at position 7 is not one of a-z, 0-9 and '-'",
+            found.chars().nth(6).unwrap()
+        )
+    };
+    for (found, version) in [
+        ("broker@1.2", "1.2"),
+        ("broker ^1", "^1"),
+        ("broker:1", "1"),
+        ("broker>=1, <3", ">=1, <3"),
+        ("broker = 1.2.3", "= 1.2.3"),
+    ] {
+        let help = format!("write {{\"id\": \"broker\", \"version\": \"{version}\"}}");
+        refuses(
+            "depends_on",
+            &[(json!([found]), &format!("{}; {help}", id(found)))],
+        );
+    }
+    refuses(
+        "depends_on",
+        &[
+            (
+                json!(["broker@latest"]),
+                &format!("{}; try \"broker-latest\"", id("broker@latest")),
+            ),
+            (json!([[]]), "expected a string, found a list"),
+            (json!([{}]), "`id` is required; add \"id\" to the object"),
+        ],
+    );
+}
+
+#[test]
+fn price_and_icon() {
+    accepts(
+        "price",
+        &[json!(0), json!(9.99), json!("free"), json!("9.99 €"), json!("")],
+    );
+    refuses(
+        "price",
+        &[
+            (
+                json!(-1),
+                "invalid price -1: it is negative; write 0 for a plugin that costs nothing",
+            ),
+            (
+                json!("a\u{7}"),
+                "invalid price \"a\\u{7}\": it has a line break or another control character; write it in one line",
+            ),
+            (
+                json!(true),
+                "expected a number or a string, found true; write for example 9.99 or \"free\"",
+            ),
+        ],
+    );
+    accepts(
+        "icon",
+        &[
+            json!("icon.svg"),
+            json!(""),
+            json!(format!("data:image/png;base64,{}", "A".repeat(10_000))),
+        ],
+    );
+    refuses(
+        "icon",
+        &[(
+            json!("a\u{1b}"),
+            "invalid icon \"a\\u{1b}\": it has a line break or another control character; write it in one line",
+        )],
+    );
+}
+
+#[test]
+fn environment() {
+    accepts(
+        "env_vars",
+        &[
+            json!({}),
+            json!({"A": "", "B": "two\nlines", "C": "\u{202e}"}),
+            json!({"A": "x".repeat(32 * 1024)}),
+        ],
+    );
+    refuses(
+        "env_vars",
+        &[
+            (
+                json!({"A": "a\u{0}b"}),
+                "invalid environment variable: its value has a NUL character",
+            ),
+            (
+                json!({"A": "x".repeat(32 * 1024 + 1)}),
+                "invalid environment variable: its value has 32769 bytes, at most 32768 are allowed",
+            ),
+            (
+                json!({"A": 5}),
+                "expected a string, found 5; write \"5\" in quotes",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn restart() {
+    accepts(
+        "restart",
+        &[
+            json!("always"),
+            json!("unless-stopped"),
+            json!("on-failure"),
+            json!("no"),
+            json!("never"),
+            json!({}),
+            json!({"mode": "always", "initial": "1s", "max": "1s"}),
+        ],
+    );
+    refuses(
+        "restart",
+        &[
+            (
+                json!("Always"),
+                "invalid restart mode \"Always\": it must be one of \"always\", \"on-failure\" and \"no\"; \"always\" is the default",
+            ),
+            (
+                json!({"initial": "2s", "max": "1s"}),
+                "invalid restart pause 2s: it is longer than `max`, 1s; write a shorter `initial` or a longer `max`",
+            ),
+            (
+                json!(false),
+                "expected an object, found false; write {\"key\": value}",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn durations_without_a_unit() {
+    refuses(
+        "stop_timeout",
+        &[
+            (
+                json!(10),
+                "expected a string, found 10; write \"10s\" for seconds",
+            ),
+            (
+                json!("10"),
+                "invalid duration \"10\": it has no unit; write \"10s\" for seconds",
+            ),
+        ],
+    );
+}
