@@ -318,10 +318,11 @@ impl Context {
             .map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
-    /// The trace the request belongs to, to be passed on to what the plugin calls.
+    /// The trace the request belongs to, to be passed on in the header `traceparent` to what the plugin calls; `None`
+    /// outside of a request. A request that came without one begins a trace.
     #[must_use]
     pub fn trace_parent(&self) -> Option<TraceParent> {
-        self.request.as_ref().and_then(|request| request.origin.trace)
+        self.request.as_ref().map(|request| request.origin.trace)
     }
 }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::log::Redactor;
+
 /// The result of a plugin's methods.
 pub type Result<T, E = Fault> = std::result::Result<T, E>;
 
@@ -173,12 +175,37 @@ impl Fault {
         self
     }
 
+    /// The same fault without known secrets in what reaches the caller, whoever wrote them there.
+    pub(crate) fn cleaned(mut self, redactor: &Redactor) -> Self {
+        let message = redactor.clean(self.message());
+        if let Cow::Owned(message) = message {
+            self.inner.message = message.into();
+        }
+        if let Some(details) = &mut self.inner.details {
+            clean(details, redactor);
+        }
+        self
+    }
+
     /// The message and all causes, for a log line.
     pub(crate) fn report(&self) -> String {
         match self.cause() {
             Some(cause) => format!("{}: {}", self.message(), crate::log::chain(cause)),
             None => self.message().to_owned(),
         }
+    }
+}
+
+fn clean(value: &mut Value, redactor: &Redactor) {
+    match value {
+        Value::String(text) => {
+            if let Cow::Owned(cleaned) = redactor.clean(text.as_str()) {
+                *text = cleaned;
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|value| clean(value, redactor)),
+        Value::Object(object) => object.values_mut().for_each(|value| clean(value, redactor)),
+        _ => {}
     }
 }
 

@@ -22,11 +22,9 @@ pub(crate) struct Gate {
 /// Gives a request its id, which comes back in the answer, and its span; what panics on the way is answered.
 pub(crate) async fn pass(mut request: Request, next: Next) -> Response {
     let origin = Arc::new(Origin::of(request.headers()));
-    let trace_id = origin
-        .trace
-        .map(|trace| tracing::field::display(trace.trace_id()));
     // Of the highest level, so that errors keep their request id when little is logged.
-    let span = tracing::error_span!("request", request_id = %origin.request_id, trace_id);
+    let span =
+        tracing::error_span!("request", request_id = %origin.request_id, trace_id = origin.trace.trace_id());
     let id = HeaderValue::from_str(&origin.request_id);
     request.extensions_mut().insert(origin);
     let answer = async {

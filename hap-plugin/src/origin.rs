@@ -18,7 +18,7 @@ const MAX_ID: usize = 128;
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
     pub(crate) request_id: String,
-    pub(crate) trace: Option<TraceParent>,
+    pub(crate) trace: TraceParent,
     // `None`: the caller does not say.
     gives_up: Option<Instant>,
 }
@@ -26,8 +26,8 @@ pub(crate) struct Origin {
 impl Origin {
     /// Reads the headers of a request that has just come.
     ///
-    /// A missing or odd request id is replaced by a new one: it goes into logs and answers. What else is odd counts
-    /// as absent.
+    /// A missing or odd request id is replaced by a new one: it goes into logs and answers. A request without a trace
+    /// begins one, which nobody records. What else is odd counts as absent.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let fit =
@@ -36,7 +36,9 @@ impl Origin {
             request_id: text(REQUEST_ID)
                 .filter(fit)
                 .map_or_else(|| Uuid::now_v7().simple().to_string(), str::to_owned),
-            trace: text(TraceParent::HEADER).and_then(TraceParent::parse),
+            trace: text(TraceParent::HEADER)
+                .and_then(TraceParent::parse)
+                .unwrap_or_else(new_trace),
             // 32 bits are 49 days, which no clock overflows by.
             gives_up: text(TIMEOUT)
                 .and_then(|value| value.trim().parse::<u32>().ok())
@@ -49,6 +51,11 @@ impl Origin {
         let ours = Instant::now() + allowed;
         self.gives_up.map_or(ours, |theirs| ours.min(theirs))
     }
+}
+
+fn new_trace() -> TraceParent {
+    let [a, b, c, d, e, f, g, h, ..] = *Uuid::new_v4().as_bytes();
+    TraceParent::new(Uuid::new_v4().into_bytes(), [a, b, c, d, e, f, g, h], false)
 }
 
 #[cfg(test)]

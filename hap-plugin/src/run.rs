@@ -72,8 +72,14 @@ impl<P: Plugin> Serve<P> {
     }
 
     async fn serve_until_signal(mut self) -> ExitCode {
-        log::install();
         let settings = self.settings.take().map_or_else(Settings::from_env, Ok);
+        let known = settings.as_ref().ok();
+        log::install(
+            known.map(Settings::plugin_id),
+            known
+                .map(|settings| settings.redactor.clone())
+                .unwrap_or_default(),
+        );
         let budget = match &settings {
             Ok(settings) => settings.limits.shutdown,
             Err(_) => Limits::default().shutdown,

@@ -8,6 +8,7 @@ mod current;
 mod file;
 mod kinds;
 mod layer;
+mod secrets;
 mod variables;
 
 use std::any::TypeId;
@@ -24,6 +25,8 @@ pub(crate) use layer::Layer;
 pub(crate) use variables::ConfigVariables;
 
 use crate::body::{Mismatch, from_json, from_object};
+use crate::log::Redactor;
+use crate::wire::Map;
 use crate::{Fault, NoConfig, Result, Settings};
 
 /// Code of the refusal of settings that do not fit the type.
@@ -34,6 +37,9 @@ pub(crate) struct Configuration<C> {
     environment: Layer,
     file: Option<ConfigFile>,
     current: Arc<Current>,
+    // Where the schema marks nothing as secret there is nothing to look for.
+    secret_schema: Option<Value>,
+    redactor: Redactor,
     _type: PhantomData<fn() -> C>,
 }
 
@@ -41,6 +47,7 @@ pub(crate) struct Configuration<C> {
 pub(crate) struct Candidate<C> {
     given: C,
     held: Held,
+    secrets: Vec<String>,
 }
 
 impl<C: DeserializeOwned + Send + Sync + 'static> Configuration<C> {
@@ -67,6 +74,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Configuration<C> {
             environment,
             file: settings.data_dir().map(ConfigFile::new),
             current: Arc::new(Current::new()),
+            secret_schema: secrets::any(schema).then(|| schema.clone()),
+            redactor: settings.redactor.clone(),
             _type: PhantomData,
         }
     }
@@ -96,34 +105,67 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Configuration<C> {
             from_json::<IgnoredAny>(body, INVALID)?;
             return Err(Fault::new(422, INVALID, "the configuration is a JSON object"));
         }
+        let secrets = match &self.secret_schema {
+            Some(schema) => secrets::values(schema, &self.merged(body)?.into()),
+            None => Vec::new(),
+        };
+        // Before anything is said about them.
+        self.redactor.judging(secrets.clone());
         if self.environment.is_empty() {
-            return Candidate::twice(|| from_json(body, INVALID));
+            // As it was sent: the detour over a value would lose what only a type of its own can hold.
+            return Candidate::twice(secrets, || from_json(body, INVALID));
         }
-        let merged = self.environment.below(from_json(body, INVALID)?);
-        Candidate::twice(|| from_object(&merged)).map_err(|mismatch: Mismatch| mismatch.into_fault(INVALID))
+        let merged = self.merged(body)?;
+        Candidate::twice(secrets, || from_object(&merged))
+            .map_err(|mismatch: Mismatch| mismatch.into_fault(INVALID))
+    }
+
+    fn merged(&self, body: &[u8]) -> Result<Map> {
+        Ok(self.environment.below(from_json(body, INVALID)?))
     }
 
     /// The settings where nobody has sent any: the environment over the defaults.
     pub(crate) fn without_request(&self) -> Result<Candidate<C>, Mismatch> {
-        Candidate::twice(|| from_object(self.environment.values()))
+        let values = self.environment.values();
+        let secrets = match &self.secret_schema {
+            Some(schema) => secrets::values(schema, &values.clone().into()),
+            None => Vec::new(),
+        };
+        self.redactor.judging(secrets.clone());
+        Candidate::twice(secrets, || from_object(values))
     }
 
-    /// Puts a candidate in force, in one step for all readers; `None` takes away what was in force.
-    pub(crate) fn put_in_force(&self, candidate: Option<Held>) {
-        self.current.set(candidate);
+    /// Puts a candidate in force, in one step for all readers.
+    pub(crate) fn put_in_force(&self, accepted: Accepted) {
+        self.redactor.in_force(accepted.secrets);
+        self.current.set(Some(accepted.held));
+    }
+
+    /// Takes away what was in force.
+    pub(crate) fn put_out_of_force(&self) {
+        self.redactor.in_force(Vec::new());
+        self.current.set(None);
     }
 }
 
+/// What remains of a candidate when the plugin has taken its part.
+pub(crate) struct Accepted {
+    held: Held,
+    secrets: Vec<String>,
+}
+
 impl<C: Send + Sync + 'static> Candidate<C> {
-    fn twice<E>(read: impl Fn() -> Result<C, E>) -> Result<Self, E> {
+    fn twice<E>(secrets: Vec<String>, read: impl Fn() -> Result<C, E>) -> Result<Self, E> {
         Ok(Self {
             given: read()?,
             held: Arc::new(read()?),
+            secrets,
         })
     }
 
-    /// The part for the plugin and the part to be held.
-    pub(crate) fn split(self) -> (C, Held) {
-        (self.given, self.held)
+    /// The part for the plugin, and the part to be put in force if it accepts that.
+    pub(crate) fn split(self) -> (C, Accepted) {
+        let Self { given, held, secrets } = self;
+        (given, Accepted { held, secrets })
     }
 }

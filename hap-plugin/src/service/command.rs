@@ -90,7 +90,7 @@ impl<P: Plugin> Service<P> {
             ended
                 .into_result()
                 .map(Reply::into_response)
-                .map_err(Fault::into_logged)
+                .map_err(|fault| fault.into_logged().cleaned(service.redactor()))
         };
         let running = self.tasks.spawn(run.in_current_span());
         // The task is tracked from here on.

@@ -35,7 +35,7 @@ pub(super) async fn answer<P: Plugin>(
         let deadline = origin.deadline(worker.limits.command_timeout);
         let cx = worker.cx.of_request(origin, deadline);
         let result = worker.apply(candidate, body, &cx, deadline).await;
-        let result = result.map_err(Fault::into_logged);
+        let result = result.map_err(|fault| fault.into_logged().cleaned(worker.redactor()));
         drop(slot);
         match &result {
             Ok(()) => tracing::info!("configuration accepted"),
@@ -64,7 +64,7 @@ impl<P: Plugin> Service<P> {
             Some(file) => Some(file.stage(body.into()).await.map_err(not_saved)?),
             None => None,
         };
-        let (given, held) = candidate.split();
+        let (given, accepted) = candidate.split();
         let ended = bounded(deadline, &self.kill, self.plugin.configure(cx, given))
             .await
             .into_result();
@@ -81,7 +81,7 @@ impl<P: Plugin> Service<P> {
             }
         }
         // Only what is on disk is in force: the plugin does not act by settings that the next start does not know.
-        self.config.put_in_force(Some(held));
+        self.config.put_in_force(accepted);
         self.lifecycle.set_complaint(None);
         Ok(())
     }
@@ -103,7 +103,7 @@ impl<P: Plugin> Service<P> {
         };
         match self.config.candidate(&saved) {
             Ok(candidate) => {
-                self.config.put_in_force(Some(candidate.split().1));
+                self.config.put_in_force(candidate.split().1);
                 Some(saved)
             }
             Err(fault) => {
@@ -159,10 +159,10 @@ impl<P: Plugin> Service<P> {
     /// Puts in force what holds when nobody has sent a configuration.
     fn fall_back(&self) {
         match self.config.without_request() {
-            Ok(candidate) => self.config.put_in_force(Some(candidate.split().1)),
+            Ok(candidate) => self.config.put_in_force(candidate.split().1),
             Err(mismatch) => {
                 tracing::info!("there is no configuration yet ({mismatch}); POST /config brings one");
-                self.config.put_in_force(None);
+                self.config.put_out_of_force();
             }
         }
     }
@@ -174,7 +174,8 @@ impl<P: Plugin> Service<P> {
             fault.report()
         );
         let complaint = format!("the saved configuration is not in force: {}", fault.message());
-        self.lifecycle.set_complaint(Some(complaint));
+        self.lifecycle
+            .set_complaint(Some(self.redactor().clean(complaint).into_owned()));
     }
 }
 

@@ -45,7 +45,9 @@ impl<P: Plugin> Service<P> {
             StatusCode::SERVICE_UNAVAILABLE
         };
         let mut answer = report(health.word());
-        answer.message = health.message().map(str::to_owned);
+        answer.message = health
+            .message()
+            .map(|message| self.redactor().clean(message).into_owned());
         (status, Json(answer))
     }
 }

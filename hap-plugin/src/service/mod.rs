@@ -25,6 +25,7 @@ use crate::config::Configuration;
 use crate::events::{self, Delivery};
 use crate::guard::caught;
 use crate::lifecycle::{Lifecycle, Phase};
+use crate::log::Redactor;
 use crate::metrics::Metrics;
 use crate::openapi;
 use crate::schemas::Schemas;
@@ -79,6 +80,7 @@ impl<P: Plugin> Service<P> {
                 _ => StartError::lasting(problem),
             }
         })?;
+        settings.learn_secrets();
         let describe = written(&schemas.describe(&settings))?;
         let openapi = written(&openapi::document(&schemas, &settings))?;
         let (shutdown, kill) = (CancellationToken::new(), CancellationToken::new());
@@ -110,6 +112,10 @@ impl<P: Plugin> Service<P> {
         }))
     }
 
+    fn redactor(&self) -> &Redactor {
+        &self.cx.settings().redactor
+    }
+
     fn has_config() -> bool {
         !Configuration::<P::Config>::is_none()
     }
@@ -121,7 +127,7 @@ impl<P: Plugin> Service<P> {
             .await
             .map_err(|fault| {
                 let problem = format!("the plugin failed to start: {}", fault.report());
-                StartError::of_fault(&fault, problem)
+                StartError::of_fault(&fault, self.redactor().clean(problem).into_owned())
             })?;
         self.begin_config(saved).await?;
         self.lifecycle.advance(Phase::Ready);

@@ -33,7 +33,10 @@ impl<P: Plugin> Service<P> {
             let cx = service.cx.of_request(origin, deadline);
             let ended = bounded(deadline, &service.kill, service.plugin.status(&cx)).await;
             drop(slot);
-            let data = serde_json::to_value(ended.into_result()?)?;
+            let shown = ended
+                .into_result()
+                .map_err(|fault| fault.cleaned(service.redactor()))?;
+            let data = serde_json::to_value(shown)?;
             Ok(StatusReport::new(cx.plugin_id(), "running", data))
         };
         // A task of its own, so that a status that blocks its thread still meets the deadline here; a caller that

@@ -13,6 +13,7 @@ pub(crate) use platform::PlatformUrl;
 
 use crate::StartError;
 use crate::config::ConfigVariables;
+use crate::log::Redactor;
 
 /// Who the plugin is, where its platform is, and how much it takes on.
 ///
@@ -55,6 +56,7 @@ pub struct Settings {
     pub(crate) webhook_secret: Option<WebhookSecret>,
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) config: ConfigVariables,
+    pub(crate) redactor: Redactor,
     pub(crate) limits: Limits,
     /// Takes the events in place of a platform with an address.
     #[cfg(feature = "testing")]
@@ -99,6 +101,7 @@ impl Settings {
             webhook_secret: None,
             data_dir: None,
             config: ConfigVariables::default(),
+            redactor: Redactor::default(),
             limits: Limits::default(),
             #[cfg(feature = "testing")]
             test_platform: None,
@@ -138,6 +141,16 @@ impl Settings {
     #[must_use]
     pub fn plugin_id(&self) -> &PluginId {
         &self.id
+    }
+
+    /// Keeps what the host has issued out of logs and refusals.
+    pub(crate) fn learn_secrets(&self) {
+        if let Some(token) = &self.token {
+            self.redactor.always(token.expose());
+        }
+        if let Some(secret) = &self.webhook_secret {
+            self.redactor.always(&secret.expose());
+        }
     }
 
     /// The port to serve on.

@@ -8,6 +8,7 @@ mod gate;
 mod health;
 mod layers;
 mod openapi;
+mod secrets;
 mod stop;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,11 @@
 //! Logging: what [`run`](crate::run) installs, and how errors are written.
 
+#[cfg(test)]
+pub(crate) mod capture;
+mod line;
+mod output;
+mod redactor;
+
 use std::error::Error;
 use std::io::{IsTerminal as _, stdout};
 use std::str::FromStr as _;
@@ -7,8 +13,15 @@ use std::str::FromStr as _;
 use tracing::Level;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+use line::JsonLine;
+use output::Output;
+pub(crate) use redactor::Redactor;
+
+use crate::PluginId;
 
 /// The message of an error and of all its causes.
 pub(crate) fn chain(error: &dyn Error) -> String {
@@ -26,7 +39,7 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 /// people on a terminal.
 ///
 /// `RUST_LOG` chooses levels (`info`, `my_plugin=debug,hyper=off`); `info` without it.
-pub(crate) fn install() {
+pub(crate) fn install(plugin_id: Option<&PluginId>, redactor: Redactor) {
     if tracing::dispatcher::has_been_set() {
         return;
     }
@@ -38,17 +51,17 @@ pub(crate) fn install() {
         Some(Ok(filter)) => (filter, None),
         Some(Err(error)) => (default_filter(), Some(error)),
     };
-    let layer = tracing_subscriber::fmt::layer();
-    let installed = if stdout().is_terminal() {
-        tracing_subscriber::registry()
-            .with(layer.with_filter(filter))
-            .try_init()
+    let layer = tracing_subscriber::fmt::layer().with_writer(Output::new(stdout(), redactor));
+    let layer = if stdout().is_terminal() {
+        layer.boxed()
     } else {
-        let layer = layer.json().flatten_event(true).with_span_list(false);
-        tracing_subscriber::registry()
-            .with(layer.with_filter(filter))
-            .try_init()
+        let plugin_id = plugin_id.map(ToString::to_string);
+        let line = JsonLine { plugin_id };
+        layer.fmt_fields(JsonFields::new()).event_format(line).boxed()
     };
+    let installed = tracing_subscriber::registry()
+        .with(layer.with_filter(filter))
+        .try_init();
     if installed.is_err() {
         return;
     }
