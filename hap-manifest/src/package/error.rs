@@ -196,6 +196,14 @@ pub enum PackageError {
         /// The size in the directory.
         told: u64,
     },
+    /// Something lies behind a compressed content, within the entry.
+    #[error("found {bytes} B behind the compressed content of the entry {}, which unpack to nothing", quoted(.name))]
+    Hidden {
+        /// Its name.
+        name: String,
+        /// How many bytes.
+        bytes: u64,
+    },
     /// A content that is not the one that was packed.
     #[error("the entry {} is damaged: its checksum is wrong", quoted(.name))]
     Checksum {

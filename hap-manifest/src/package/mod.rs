@@ -44,6 +44,7 @@ mod error;
 #[cfg(unix)]
 mod extract;
 mod ignore;
+mod inflate;
 mod layout;
 mod limits;
 mod local;

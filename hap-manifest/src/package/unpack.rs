@@ -3,10 +3,11 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use zip::ZipArchive;
-use zip::read::{ArchiveOffset, Config, ZipReadOptions};
+use zip::read::{ArchiveOffset, Config};
 
 use super::bytes::io_error;
 use super::digest::Hasher;
+use super::inflate::Content;
 use super::layout::Member;
 use super::{Digest, Limits, PackageError};
 
@@ -105,23 +106,18 @@ pub(super) fn unpack<R: Read + Seek, E: From<PackageError>>(
         name: name(),
         told: member.unpacked,
     };
-    // The checksum is computed here, so that a wrong one can be told from a wrong size.
-    let options = ZipReadOptions::new().ignore_crc32(true);
     let ambiguous = |_| PackageError::Ambiguous {
         what: "the archive library does not find an entry",
     };
-    let mut file = archive.by_index_with_options(index, options).map_err(ambiguous)?;
+    let raw = archive.by_index_raw(index).map_err(ambiguous)?;
+    let mut content = Content::new(raw, member);
     let mut hasher = Hasher::default();
     let mut checksum = crc32fast::Hasher::new();
     let mut buffer = vec![0; BUFFER];
     let mut size = 0_u64;
     loop {
-        let length = match read_some(&mut file, &mut buffer) {
-            Ok(length) => length,
-            // The library's word for a content beyond the size that is told.
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(wrong_size().into()),
-            Err(source) => return Err(PackageError::Damaged { name: name(), source }.into()),
-        };
+        let length = read_some(&mut content, &mut buffer)
+            .map_err(|source| PackageError::Damaged { name: name(), source })?;
         let bytes = buffer.get(..length).unwrap_or_default();
         if bytes.is_empty() {
             break;
@@ -136,6 +132,11 @@ pub(super) fn unpack<R: Read + Seek, E: From<PackageError>>(
     }
     if size != member.unpacked {
         return Err(wrong_size().into());
+    }
+    // What unpacks to nothing would be seen by nobody who unpacks it.
+    let bytes = member.packed.saturating_sub(content.packed());
+    if bytes > 0 {
+        return Err(PackageError::Hidden { name: name(), bytes }.into());
     }
     if checksum.finalize() != member.checksum {
         return Err(PackageError::Checksum { name: name() }.into());

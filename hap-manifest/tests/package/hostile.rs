@@ -361,6 +361,52 @@ fn damage_is_told_apart() {
 }
 
 #[test]
+fn bytes_behind_a_compressed_content_are_found() {
+    let zeros = deflated_zeros(65_536);
+    let hiding = |hidden: &[u8]| {
+        let stored = [&zeros, hidden].concat();
+        Raw::new("x", &stored).with(|raw| {
+            raw.method = 8;
+            raw.unpacked = 65_536;
+            raw.checksum = crc32fast::hash(&vec![0; 65_536]);
+        })
+    };
+    assert!(Package::open(Cursor::new(with([hiding(b"")]))).is_ok());
+    for hidden in [b"\0".as_slice(), b"#!/bin/sh\n", &[7; 100_000], &zeros] {
+        refused!(
+            with([hiding(hidden)]),
+            PackageError::Hidden { .. },
+            format!(
+                "found {} B behind the compressed content of the entry \"x\", which unpack to nothing",
+                hidden.len()
+            )
+        );
+    }
+    // An empty content has nothing in front of it.
+    let empty = Raw::new("x", b"\x03\0hidden").with(|raw| {
+        raw.method = 8;
+        raw.unpacked = 0;
+        raw.checksum = 0;
+    });
+    refused!(
+        with([empty]),
+        PackageError::Hidden { bytes: 6, .. },
+        "found 6 B behind the compressed content of the entry \"x\", which unpack to nothing"
+    );
+    // A content that lacks its end is no content.
+    let cut = Raw::new("x", &zeros[..zeros.len() - 1]).with(|raw| {
+        raw.method = 8;
+        raw.unpacked = 65_536;
+        raw.checksum = crc32fast::hash(&vec![0; 65_536]);
+    });
+    refused!(
+        with([cut]),
+        PackageError::Damaged { .. },
+        "the entry \"x\" is damaged: it cannot be unpacked"
+    );
+}
+
+#[test]
 fn the_end_must_tell_the_truth() {
     let entries = needed();
     let bytes = archive(&entries);

@@ -1,0 +1,45 @@
+//! [`Content`]: from the stored bytes of an entry to those they stand for.
+
+use std::io::{self, Read};
+
+use flate2::read::DeflateDecoder;
+
+use super::layout::Member;
+
+/// Reads the content of one entry, and counts the bytes that it takes for that.
+pub(super) enum Content<R> {
+    Stored(R, u64),
+    Deflated(DeflateDecoder<R>),
+}
+
+impl<R: Read> Content<R> {
+    /// `stored` are the bytes of the entry as they stand in the archive.
+    pub(super) fn new(stored: R, member: &Member) -> Self {
+        match member.method {
+            0 => Self::Stored(stored, 0),
+            // The directory has no other methods.
+            _ => Self::Deflated(DeflateDecoder::new(stored)),
+        }
+    }
+
+    /// How many stored bytes the content was made of so far.
+    pub(super) fn packed(&self) -> u64 {
+        match self {
+            Self::Stored(_, count) => *count,
+            Self::Deflated(decoder) => decoder.total_in(),
+        }
+    }
+}
+
+impl<R: Read> Read for Content<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Stored(stored, count) => {
+                let length = stored.read(buffer)?;
+                *count += u64::try_from(length).unwrap_or(u64::MAX);
+                Ok(length)
+            }
+            Self::Deflated(decoder) => decoder.read(buffer),
+        }
+    }
+}
