@@ -4,6 +4,7 @@
 #![cfg(all(feature = "package", target_os = "linux"))]
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     dead_code,
     reason = "helpers of tests fail as the tests do, and not all are used here"
 )]

@@ -45,7 +45,7 @@ impl IgnoreRules {
             if number > MAX_LINES {
                 return refuse("is one too many: at most 500 are allowed");
             }
-            // Comments count too: a file that was cut off at its limit has too many lines or too long ones.
+            // Comments count too, so that the size of the file bounds them all.
             if line.len() > MAX_LINE {
                 return refuse("is too long: at most 255 bytes are allowed");
             }

@@ -36,8 +36,7 @@ pub fn pack(folder: &Path, options: &PackOptions) -> Result<Package<Cursor<Vec<u
     for file in &files {
         let content = content(file, room, &options.limits)?;
         room = room.saturating_sub(u64::try_from(content.len()).unwrap_or(u64::MAX));
-        let secret = secrets::by_name(&file.name).or_else(|| secrets::by_content(&content));
-        if let Some(reason) = secret
+        if let Some(reason) = secrets::look_of(&file.name, &content)
             && !options.allowed.contains(&file.name)
         {
             return Err(PackError::Secret {
@@ -76,11 +75,16 @@ fn ignore_rules(folder: &Path) -> Result<IgnoreRules, PackError> {
     }
     let text = match metadata.and_then(|_| File::open(&path)) {
         Ok(file) => {
-            let mut text = String::new();
-            file.take(MAX_IGNORE_FILE)
-                .read_to_string(&mut text)
+            let mut bytes = Vec::new();
+            file.take(MAX_IGNORE_FILE + 1)
+                .read_to_end(&mut bytes)
                 .map_err(read_error(&path))?;
-            text
+            if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_IGNORE_FILE {
+                return Err(PackError::IgnoreFile {
+                    rule: "has more than 128 KiB, the most that is allowed",
+                });
+            }
+            String::from_utf8(bytes).map_err(|_| PackError::IgnoreFile { rule: "is not UTF-8" })?
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(read_error(&path)(error)),

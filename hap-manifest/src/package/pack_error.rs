@@ -65,6 +65,12 @@ pub enum PackError {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// An ignore file that cannot be read as a whole.
+    #[error(".hapignore {rule}")]
+    IgnoreFile {
+        /// The rule it breaks.
+        rule: &'static str,
+    },
     /// A line of the ignore file that means nothing.
     #[error("line {line} of .hapignore {rule}")]
     Ignore {

@@ -66,6 +66,13 @@ fn the_same_tree_gives_the_same_bytes() {
         .open(two.path().join("b"))
         .unwrap();
     file.set_modified(old).unwrap();
+    // Who may read a file, and a folder with nothing in it, are of one machine.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        file.set_permissions(fs::Permissions::from_mode(0o600)).unwrap();
+        fs::create_dir(two.path().join("empty")).unwrap();
+    }
     let one = pack(one.path(), &PackOptions::new()).unwrap().into_bytes();
     let two = pack(two.path(), &PackOptions::new()).unwrap().into_bytes();
     assert_eq!(one, two);
@@ -151,6 +158,37 @@ fn the_ignore_file_is_honoured() {
             "src/build/y"
         ]
     );
+    for (text, refusal) in [
+        (
+            "a\n".repeat(501),
+            "line 501 of .hapignore is one too many: at most 500 are allowed",
+        ),
+        (
+            "a".repeat(256),
+            "line 1 of .hapignore is too long: at most 255 bytes are allowed",
+        ),
+        (
+            "#\n".repeat(70_000),
+            ".hapignore has more than 128 KiB, the most that is allowed",
+        ),
+        (
+            "a\\b".to_owned(),
+            "line 1 of .hapignore has a backslash; write '/' between folders",
+        ),
+        (
+            "a/../b".to_owned(),
+            "line 1 of .hapignore has an empty, \".\" or \"..\" part",
+        ),
+    ] {
+        write(folder.path(), ".hapignore", &text);
+        assert_eq!(refused(&folder, &PackOptions::new()), refusal);
+    }
+    fs::write(folder.path().join(".hapignore"), b"\xff").unwrap();
+    assert_eq!(refused(&folder, &PackOptions::new()), ".hapignore is not UTF-8");
+    // As much as is allowed.
+    let line = format!("{}\n", "a*".repeat(127));
+    write(folder.path(), ".hapignore", &line.repeat(500));
+    assert_eq!(names(&folder).len(), 7);
     write(folder.path(), ".hapignore", "a[b]\n");
     assert_eq!(
         refused(&folder, &PackOptions::new()),
@@ -165,6 +203,12 @@ fn secrets_are_refused_unless_allowed() {
         (".env", "TOKEN=1", "it holds environment variables of one machine"),
         ("keys/id_rsa", "", "it is named as a private key of SSH"),
         ("test/server.pem", key, "it has a private key in it"),
+        ("server.key", "", "it is named as a key"),
+        (
+            "config/credentials.json",
+            "{}",
+            "it is named as a store of passwords",
+        ),
     ] {
         let folder = folder(&[(name, text)]);
         assert_eq!(
