@@ -161,6 +161,20 @@ impl Delivery {
     }
 }
 
+#[cfg(feature = "testing")]
+impl Delivery {
+    /// Ends the tasks where they are, as a kill would, and waits until they are gone and the spool is free.
+    pub(crate) async fn crash(mut self) {
+        let Some(running) = self.running.take() else {
+            return;
+        };
+        running.sender.abort();
+        running.close.cancel();
+        // Neither has anything to tell: the one was aborted, the other ends with the write it is in.
+        let _ = tokio::join!(running.sender, running.outbox);
+    }
+}
+
 impl Drop for Delivery {
     /// A delivery that is dropped without [`close`](Self::close) ends without a flush.
     fn drop(&mut self) {

@@ -151,10 +151,10 @@ pub(super) struct TestTransport(pub(super) crate::testing::TestPlatform);
 #[cfg(feature = "testing")]
 impl Transport for TestTransport {
     async fn post(&mut self, message: &Message) -> Answer {
-        match self.0.receive(&message.body) {
-            Some(status) => judge(status, &HeaderMap::new()),
-            None => Answer::Later {
-                reason: "the platform of the test is away".to_owned(),
+        match tokio::time::timeout(DEADLINE, self.0.receive(&message.body)).await {
+            Ok(Some(status)) => judge(status, &HeaderMap::new()),
+            Ok(None) | Err(_) => Answer::Later {
+                reason: "the platform of the test does not answer".to_owned(),
                 after: None,
             },
         }

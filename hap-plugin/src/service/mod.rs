@@ -171,14 +171,38 @@ impl<P: Plugin> Service<P> {
             tracing::warn!(running, "background tasks are cut off: they took too long to end");
         }
         self.kill.cancel();
-        let delivery = self
-            .delivery
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(delivery) = delivery {
+        if let Some(delivery) = self.take_delivery() {
             delivery.close(share(0.95)).await;
         }
+    }
+
+    /// Ends as a kill would: nothing is drained, nobody says goodbye. Waits until it is over.
+    ///
+    /// What blocks its thread goes on after ten seconds of waiting for it.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn crash(&self) {
+        self.lifecycle.advance(Phase::Stopping);
+        self.kill.cancel();
+        self.tasks.close();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let _ = timeout_at(deadline, self.tasks.wait()).await;
+        self.cx.tasks().end(deadline).await;
+        if let Some(delivery) = self.take_delivery() {
+            delivery.crash().await;
+        }
+    }
+
+    /// Events that wait for the platform.
+    #[cfg(feature = "testing")]
+    pub(crate) fn pending_events(&self) -> u64 {
+        self.metrics.pending()
+    }
+
+    fn take_delivery(&self) -> Option<Delivery> {
+        self.delivery
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     /// A place for one more, or the refusal that says to come back.

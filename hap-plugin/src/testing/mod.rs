@@ -37,7 +37,46 @@
 //! bell.stop().await;
 //! # }
 //! ```
+//!
+//! [`TestPlatform`] can be away, refuse, be slow or lose its answers. [`TestPlugin::restart`] and
+//! [`TestPlugin::crash_and_restart`] show what a plugin keeps:
+//!
+//! ```
+//! # use hap_plugin::testing::TestPlugin;
+//! # use hap_plugin::{Context, NoCommand, NoStatus, Plugin, Reply, Result};
+//! # use serde_json::json;
+//! # #[derive(serde::Deserialize, schemars::JsonSchema)]
+//! # struct Config { volume: u8 }
+//! # struct Bell;
+//! # impl Plugin for Bell {
+//! #     type Config = Config;
+//! #     type Command = hap_plugin::wire::CommandRequest;
+//! #     type Status = NoStatus;
+//! #     async fn command(&self, cx: &Context, _: hap_plugin::wire::CommandRequest) -> Result<Reply> {
+//! #         cx.emit("bell.rung", &()).await?;
+//! #         Ok(Reply::text(format!("rang at {} %", cx.config::<Self>()?.volume)))
+//! #     }
+//! # }
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! let bell = TestPlugin::builder().temporary_data_dir().start(Bell).await.unwrap();
+//! bell.configure(json!({"volume": 30})).await.succeeded();
+//! bell.platform().goes_away();
+//! bell.command("ring", ()).await.succeeded();
+//!
+//! // Neither the settings nor the event are lost.
+//! let bell = bell.crash_and_restart(Bell).await.unwrap();
+//! assert_eq!(bell.command("ring", ()).await.result(), "rang at 30 %");
+//! bell.platform().comes_back();
+//! assert_eq!(bell.events().await.len(), 2);
+//! # }
+//! ```
+//!
+//! [`assert_schemas`] and [`assert_manifest`] keep files under version control in line with the program.
 
+mod builder;
+mod difference;
+mod manifest;
 mod platform;
 mod plugin;
 mod reply;
@@ -45,7 +84,9 @@ mod schemas;
 #[cfg(test)]
 mod tests;
 
+pub use builder::TestPluginBuilder;
+pub use manifest::assert_manifest;
 pub use platform::TestPlatform;
-pub use plugin::{TestPlugin, TestPluginBuilder};
+pub use plugin::TestPlugin;
 pub use reply::TestReply;
 pub use schemas::assert_schemas;

@@ -1,15 +1,17 @@
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hap_manifest::wire::Event;
 use http::StatusCode;
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// Longest wait for an event, longer than any pause between two deliveries (30 min). With paused time it passes at once.
 const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
-/// The platform that a plugin under test sends its events to: it keeps what it acknowledged, and can be away or refuse.
+/// The platform that a plugin under test sends its events to: it keeps what it acknowledged, and can be away, refuse,
+/// be slow, or lose its answers.
 ///
 /// Clones are one platform. It outlives the plugin, so it shows what reaches it after a restart.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +26,11 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     events: Vec<Event>,
+    // How many of each type `next_event` has handed out.
+    handed: HashMap<String, usize>,
     deliveries: usize,
+    repetitions: usize,
+    delay: Duration,
     answer: Answer,
 }
 
@@ -33,6 +39,7 @@ enum Answer {
     #[default]
     Accepts,
     Away,
+    Lost,
     Answers(StatusCode),
 }
 
@@ -53,9 +60,22 @@ impl TestPlatform {
         self.state().answer = Answer::Answers(status);
     }
 
-    /// Acknowledges everything again.
+    /// Keeps everything from now on, but its answers get lost on the way, so that the plugin has to send it all again;
+    /// until [`comes_back`](Self::comes_back).
+    pub fn loses_answers(&self) {
+        self.state().answer = Answer::Lost;
+    }
+
+    /// Takes this long for each answer from now on, until [`comes_back`](Self::comes_back). A plugin waits 15 s.
+    pub fn takes(&self, delay: Duration) {
+        self.state().delay = delay;
+    }
+
+    /// Acknowledges everything again, at once.
     pub fn comes_back(&self) {
-        self.state().answer = Answer::Accepts;
+        let mut state = self.state();
+        state.answer = Answer::Accepts;
+        state.delay = Duration::ZERO;
     }
 
     /// The events that were acknowledged, in the order in which they came; a repeated delivery counts once.
@@ -68,6 +88,32 @@ impl TestPlatform {
     #[must_use]
     pub fn deliveries(&self) -> usize {
         self.state().deliveries
+    }
+
+    /// Events that came again although they were kept already.
+    #[must_use]
+    pub fn repetitions(&self) -> usize {
+        self.state().repetitions
+    }
+
+    /// The next event of a type: each call gives the one after that of the call before, and waits for it where it has
+    /// not come yet.
+    ///
+    /// # Panics
+    /// As [`event`](Self::event).
+    pub async fn next_event(&self, r#type: &str) -> Event {
+        let handed = self.state().handed.get(r#type).copied().unwrap_or_default();
+        let failure = match handed {
+            0 => format!("no event of type {type:?} came"),
+            _ => format!("no event of type {type:?} came after the first {handed}"),
+        };
+        let event = self.wait(&failure, |events| {
+            let mut of_type = events.iter().filter(|event| event.r#type == r#type);
+            of_type.nth(handed).cloned()
+        });
+        let event = event.await;
+        self.state().handed.insert(r#type.to_owned(), handed + 1);
+        event
     }
 
     /// The first event of a type, waiting for it where it has not come yet.
@@ -108,33 +154,45 @@ impl TestPlatform {
         }
     }
 
-    /// Takes one delivery as the network would bring it; `None` when nobody answers.
-    pub(crate) fn receive(&self, body: &[u8]) -> Option<StatusCode> {
-        let mut state = self.state();
-        state.deliveries += 1;
-        let answer = match state.answer {
-            Answer::Away => return None,
-            Answer::Answers(status) => status,
-            Answer::Accepts => match events_of(body) {
-                Ok(events) => {
-                    for event in events {
-                        if state.events.iter().all(|known| known.id != event.id) {
-                            state.events.push(event);
-                        }
-                    }
-                    StatusCode::ACCEPTED
-                }
-                Err(_) => StatusCode::BAD_REQUEST,
-            },
+    /// Takes one delivery as the network would bring it; `None` when no answer comes.
+    pub(crate) async fn receive(&self, body: &[u8]) -> Option<StatusCode> {
+        let delay = {
+            let mut state = self.state();
+            state.deliveries += 1;
+            state.delay
         };
-        drop(state);
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
+        let answer = self.state().take(body);
         self.0.changed.notify_waiters();
-        Some(answer)
+        answer
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Each change is made whole before anything can panic.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take(&mut self, body: &[u8]) -> Option<StatusCode> {
+        match self.answer {
+            Answer::Away => return None,
+            Answer::Answers(status) => return Some(status),
+            Answer::Accepts | Answer::Lost => {}
+        }
+        let Ok(events) = events_of(body) else {
+            return Some(StatusCode::BAD_REQUEST);
+        };
+        for event in events {
+            if self.events.iter().any(|known| known.id == event.id) {
+                self.repetitions += 1;
+            } else {
+                self.events.push(event);
+            }
+        }
+        matches!(self.answer, Answer::Accepts).then_some(StatusCode::ACCEPTED)
     }
 }
 

@@ -1,36 +1,67 @@
 use std::fmt;
 use std::future::Future;
-use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use hap_manifest::PluginId;
+use hap_manifest::wire::Event;
 use http::{Method, Request, header};
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 use tower::ServiceExt as _;
 
-use super::{TestPlatform, TestReply};
-use crate::{Plugin, Settings, StartError};
+use super::{TestPlatform, TestPluginBuilder, TestReply};
+use crate::service::Service;
+use crate::{Plugin, StartError};
 
 /// Largest answer that is read, in bytes: 16 MiB.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
-type Stop = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+/// Longest wait for events that were emitted to be delivered. With paused time it passes at once.
+const PATIENCE: Duration = Duration::from_secs(60 * 60);
+/// Pauses between two looks at what is not delivered yet: they double, so that an hour of paused time has few of them.
+const FIRST_LOOK: Duration = Duration::from_millis(1);
+const LAST_LOOK: Duration = Duration::from_secs(10);
+
+type Ended<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// The running plugin, without its type.
+trait Running: Send + Sync {
+    fn stop(&self) -> Ended<'_>;
+    fn crash(&self) -> Ended<'_>;
+    fn pending_events(&self) -> u64;
+}
+
+impl<P: Plugin> Running for Service<P> {
+    fn stop(&self) -> Ended<'_> {
+        Box::pin(self.stop(true))
+    }
+
+    fn crash(&self) -> Ended<'_> {
+        Box::pin(self.crash())
+    }
+
+    fn pending_events(&self) -> u64 {
+        self.pending_events()
+    }
+}
 
 /// A plugin that was started for a test, with the platform that its events go to.
 ///
-/// Requests go through the real routes, with all their checks, in memory. Dropping it is a crash: nothing is drained
-/// and nothing said goodbye to. [`stop`](Self::stop) is the orderly way.
+/// Requests go through the real routes, with all their checks, in memory. [`stop`](Self::stop) and
+/// [`restart`](Self::restart) are what a host does, [`crash`](Self::crash) what a kill does; dropping it is a crash
+/// that nobody waits for.
 pub struct TestPlugin {
     router: Router,
-    platform: TestPlatform,
-    stop: Stop,
+    builder: TestPluginBuilder,
+    running: Arc<dyn Running>,
 }
 
 impl TestPlugin {
-    /// Starts a plugin with the id `test`, without a data directory, on a platform of its own.
+    /// Starts a plugin with the id `test`, without a data directory and a token, on a platform of its own.
     ///
     /// # Errors
     /// As [`into_router`](crate::into_router).
@@ -71,12 +102,15 @@ impl TestPlugin {
         self.request(Method::GET, "/health", None).await
     }
 
-    /// Sends any request, with a JSON body where one is given.
+    /// Sends any request, with a JSON body where one is given, and with the token where the settings have one.
     ///
     /// # Panics
     /// When `path` is no path.
     pub async fn request(&self, method: Method, path: &str, body: Option<&Value>) -> TestReply {
-        let request = Request::builder().method(method).uri(path);
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(token) = self.builder.token() {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.expose()));
+        }
         let request = match body {
             Some(body) => request
                 .header(header::CONTENT_TYPE, "application/json")
@@ -87,7 +121,8 @@ impl TestPlugin {
         self.send(request.expect("the path is a path")).await
     }
 
-    /// Sends a request that was made by hand: with other headers, or a body that is no JSON.
+    /// Sends a request that was made by hand and nothing is added to: with other headers, without the token, or with a
+    /// body that is no JSON.
     ///
     /// # Panics
     /// When the answer has more than 16 MiB.
@@ -104,80 +139,94 @@ impl TestPlugin {
 
     /// The platform that the plugin sends its events to.
     #[must_use]
-    pub const fn platform(&self) -> &TestPlatform {
-        &self.platform
+    pub fn platform(&self) -> &TestPlatform {
+        self.builder.test_platform()
+    }
+
+    /// All events that the platform has, after everything that was emitted until now has been delivered.
+    ///
+    /// # Panics
+    /// When something is still not delivered after an hour, as with a platform that is away. Paused time passes that
+    /// hour at once.
+    pub async fn events(&self) -> Vec<Event> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut pause = FIRST_LOOK;
+        loop {
+            let pending = self.running.pending_events();
+            if pending == 0 {
+                return self.platform().events();
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{pending} events wait for the platform, which acknowledged {}",
+                self.platform().events().len()
+            );
+            sleep(pause).await;
+            pause = (pause * 2).min(LAST_LOOK);
+        }
     }
 
     /// Stops the plugin as SIGTERM does: refuses new commands, finishes running ones, calls
     /// [`Plugin::stop`] and delivers the last events.
     pub async fn stop(self) {
-        (self.stop)().await;
+        self.running.stop().await;
+    }
+
+    /// Ends the plugin as `kill -9` does: running commands and background tasks are dropped where they are, nothing is
+    /// drained or said goodbye to.
+    ///
+    /// Threads and tasks that the author started other than by [`Context::spawn`](crate::Context::spawn) are not
+    /// known here and go on.
+    pub async fn crash(self) {
+        self.running.crash().await;
+    }
+
+    /// Stops the plugin in order and starts another value of it in the same surroundings: the same data directory,
+    /// settings and platform.
+    ///
+    /// # Errors
+    /// As [`into_router`](crate::into_router).
+    pub async fn restart<P: Plugin>(self, plugin: P) -> Result<Self, StartError> {
+        let builder = self.builder.clone();
+        self.stop().await;
+        builder.start(plugin).await
+    }
+
+    /// [Crashes](Self::crash) the plugin and starts another value of it in the same surroundings.
+    ///
+    /// # Errors
+    /// As [`into_router`](crate::into_router).
+    pub async fn crash_and_restart<P: Plugin>(self, plugin: P) -> Result<Self, StartError> {
+        let builder = self.builder.clone();
+        self.crash().await;
+        builder.start(plugin).await
+    }
+}
+
+impl TestPlugin {
+    pub(super) fn new<P: Plugin>(
+        builder: TestPluginBuilder,
+        router: Router,
+        running: Arc<Service<P>>,
+    ) -> Self {
+        Self {
+            router,
+            builder,
+            running,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn router(&self) -> Router {
+        self.router.clone()
     }
 }
 
 impl fmt::Debug for TestPlugin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TestPlugin")
-            .field("platform", &self.platform)
+            .field("platform", self.platform())
             .finish_non_exhaustive()
-    }
-}
-
-/// Says how a plugin is started for a test.
-#[derive(Debug, Default)]
-#[must_use = "nothing happens until `start`"]
-pub struct TestPluginBuilder {
-    platform: TestPlatform,
-    settings: Option<Settings>,
-    data_dir: Option<std::path::PathBuf>,
-}
-
-impl TestPluginBuilder {
-    /// Gives the plugin a directory that outlives it, so that a second start finds what the first one left.
-    pub fn data_dir(self, dir: impl AsRef<Path>) -> Self {
-        Self {
-            data_dir: Some(dir.as_ref().to_owned()),
-            ..self
-        }
-    }
-
-    /// Lets the plugin send its events to a platform that the test has already.
-    pub fn platform(self, platform: &TestPlatform) -> Self {
-        Self {
-            platform: platform.clone(),
-            ..self
-        }
-    }
-
-    /// Other settings than those of a plugin with the id `test`. A platform address in them is not used.
-    pub fn settings(self, settings: Settings) -> Self {
-        Self {
-            settings: Some(settings),
-            ..self
-        }
-    }
-
-    /// Starts the plugin.
-    ///
-    /// # Errors
-    /// As [`into_router`](crate::into_router).
-    pub async fn start<P: Plugin>(self, plugin: P) -> Result<TestPlugin, StartError> {
-        let settings = match self.settings {
-            Some(settings) => settings,
-            None => {
-                Settings::new(PluginId::new("test").map_err(|error| StartError::lasting(error.to_string()))?)
-            }
-        };
-        let mut settings = settings.with_test_platform(self.platform.clone());
-        if let Some(dir) = self.data_dir {
-            settings = settings.with_data_dir(dir);
-        }
-        let (router, service) = crate::serve(plugin).settings(settings).started().await?;
-        Ok(TestPlugin {
-            router,
-            platform: self.platform,
-            stop: Box::new(move || Box::pin(async move { service.stop(true).await })),
-        })
     }
 }
 

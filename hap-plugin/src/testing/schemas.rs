@@ -1,63 +1,100 @@
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::difference;
 use crate::Plugin;
 use crate::schemas::Schemas;
 
-/// Variable that makes [`assert_schemas`] write the file instead of comparing it.
-const UPDATE: &str = "UPDATE_SCHEMAS";
+/// Variable that makes [`assert_schemas`] and [`assert_manifest`](super::assert_manifest) write the file.
+pub(super) const UPDATE: &str = "UPDATE_SCHEMAS";
+
+/// Whether files are to be written instead of compared.
+pub(super) fn updates() -> bool {
+    std::env::var_os(UPDATE).is_some_and(|value| !value.is_empty() && value != "0")
+}
 
 /// Asserts that the JSON Schemas of a plugin's commands, settings and status are those in a file under version
 /// control: what hosts and users rely on has not changed unnoticed.
 ///
-/// With the variable `UPDATE_SCHEMAS` set it writes the file instead.
+/// A relative path begins at the folder of the crate under test, which is where Cargo runs tests. With the variable
+/// `UPDATE_SCHEMAS=1` it writes the file, and its folder, instead.
 ///
 /// ```no_run
 /// # fn test<Light: hap_plugin::Plugin>() {
-/// hap_plugin::testing::assert_schemas::<Light>(concat!(env!("CARGO_MANIFEST_DIR"), "/schemas.json"));
+/// hap_plugin::testing::assert_schemas::<Light>("schemas.json");
 /// # }
 /// ```
 ///
 /// # Panics
-/// When they differ, naming the parts that do, or the command type has no schema to be told.
+/// When they differ, telling the first difference of each, or the command type has no schema to be told.
 #[track_caller]
 #[expect(clippy::panic, reason = "a test that finds another schema has failed")]
 pub fn assert_schemas<P: Plugin>(file: impl AsRef<Path>) {
     let file = file.as_ref();
-    let schemas = match Schemas::of::<P>() {
-        Ok(schemas) => schemas,
-        Err(error) => panic!("{error}"),
-    };
-    let now = schemas.parts();
-    if std::env::var_os(UPDATE).is_some() {
-        let text = format!("{now:#}\n");
-        if let Err(error) = std::fs::write(file, text) {
-            panic!("{} cannot be written: {error}", file.display());
-        }
+    let now = schemas_of::<P>().parts();
+    if updates() {
+        write(file, &format!("{now:#}\n"));
         return;
     }
-    let written = match std::fs::read_to_string(file) {
-        Ok(text) => serde_json::from_str(&text).unwrap_or_default(),
+    let written: Value = match serde_json::from_str(&read(file)) {
+        Ok(written) => written,
         Err(error) => panic!(
-            "{} cannot be read: {error}; write it with {UPDATE}=1",
+            "{} is no JSON: {error}; write it anew with {UPDATE}=1",
             file.display()
         ),
     };
-    let differing = differences(&written, &now);
+    let differences = differences(&written, &now);
     assert!(
-        differing.is_empty(),
-        "the schemas of {} have changed: {}. Hosts and users rely on them: if it is wanted, raise the plugin's \
-         version, and write the file anew with {UPDATE}=1",
+        differences.is_empty(),
+        "the schemas are not those of {} any more:\n  {}\nHosts and users rely on them. If the change is meant, raise \
+         the plugin's version and write the file anew: {UPDATE}=1 cargo test",
         file.display(),
-        differing.join(", ")
+        differences.join("\n  ")
     );
 }
 
-/// The names of the parts that differ.
-fn differences(written: &Value, now: &Value) -> Vec<&'static str> {
-    ["commands", "config", "status"]
-        .into_iter()
-        .filter(|part| written.get(part).unwrap_or(&json!(null)) != now.get(part).unwrap_or(&json!(null)))
-        .collect()
+#[track_caller]
+#[expect(clippy::panic, reason = "a plugin without schemas fails its test")]
+pub(super) fn schemas_of<P: Plugin>() -> Schemas {
+    match Schemas::of::<P>() {
+        Ok(schemas) => schemas,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[track_caller]
+#[expect(clippy::panic, reason = "a test without its file has failed")]
+pub(super) fn read(file: &Path) -> String {
+    match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) => panic!(
+            "{} cannot be read: {error}; write it with {UPDATE}=1 cargo test",
+            file.display()
+        ),
+    }
+}
+
+#[track_caller]
+#[expect(clippy::panic, reason = "what was to be written and is not fails the test")]
+pub(super) fn write(file: &Path, text: &str) {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let written = folder
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .and_then(|()| std::fs::write(file, text));
+    if let Err(error) = written {
+        panic!("{} cannot be written: {error}", file.display());
+    }
+}
+
+/// The first difference of each part.
+fn differences(written: &Value, now: &Value) -> Vec<String> {
+    let part = |name: &&str| {
+        let (written, now) = (
+            written.get(name).unwrap_or(&Value::Null),
+            now.get(name).unwrap_or(&Value::Null),
+        );
+        difference::first(written, now).map(|told| format!("{name} {told}"))
+    };
+    ["commands", "config", "status"].iter().filter_map(part).collect()
 }

@@ -1,0 +1,162 @@
+use std::fmt;
+use std::path::Path;
+
+use hap_manifest::Manifest;
+use serde::Deserializer;
+use serde::de::{Deserialize, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::difference;
+use super::schemas::{UPDATE, read, schemas_of, updates, write};
+use crate::Plugin;
+
+/// The key that holds the schema of the settings.
+const CONFIG_SCHEMA: &str = "config_schema";
+
+/// Asserts that a `manifest.json` is valid, without anything unknown in it, and fits the plugin: its `config_schema` is
+/// that of the plugin's settings, and its endpoints are those that are served. Returns it, for further checks.
+///
+/// A relative path begins at the folder of the crate under test, which is where Cargo runs tests. With the variable
+/// `UPDATE_SCHEMAS=1` it writes the schema into the manifest first, so that nobody has to; the rest stays as it is.
+///
+/// ```no_run
+/// # fn test<Light: hap_plugin::Plugin>() {
+/// let manifest = hap_plugin::testing::assert_manifest::<Light>("manifest.json");
+/// assert_eq!(manifest.version().to_string(), env!("CARGO_PKG_VERSION"));
+/// # }
+/// ```
+///
+/// # Panics
+/// When it is not so, telling every problem of the manifest with its line, or the first difference of the schema.
+#[track_caller]
+#[expect(clippy::panic, reason = "a test that finds another manifest has failed")]
+pub fn assert_manifest<P: Plugin>(file: impl AsRef<Path>) -> Manifest {
+    let file = file.as_ref();
+    let now = schemas_of::<P>().config().clone();
+    let mut text = read(file);
+    if updates() {
+        match with_config_schema(&text, &now) {
+            Ok(updated) => write(file, &updated),
+            Err(error) => panic!("{} is no JSON object: {error}", file.display()),
+        }
+        text = read(file);
+    }
+    let manifest = match Manifest::from_json_strict(&text) {
+        Ok(manifest) => manifest,
+        Err(error) => panic!(
+            "{} is not a valid manifest:\n{}",
+            file.display(),
+            error.render(&text)
+        ),
+    };
+    let written = manifest.config_schema().unwrap_or(&Value::Null);
+    if let Some(told) = difference::first(written, &now) {
+        panic!(
+            "the settings are not those of {} any more:\n  {CONFIG_SCHEMA} {told}\nHosts check settings by it. Write it \
+             anew with {UPDATE}=1 cargo test",
+            file.display()
+        );
+    }
+    for (key, path, served) in [
+        ("health_check_path", manifest.health_check_path(), "/health"),
+        ("command_endpoint", manifest.command_endpoint(), "/command"),
+        ("status_endpoint", manifest.status_endpoint(), "/status"),
+        ("config_endpoint", manifest.config_endpoint(), "/config"),
+    ] {
+        assert!(
+            path.as_str() == served,
+            "{}: {key} is {:?}, but this plugin serves {served:?}; leave {key} out",
+            file.display(),
+            path.as_str()
+        );
+    }
+    manifest
+}
+
+/// The text of a manifest with another schema of the settings, or none, and everything else as it was.
+fn with_config_schema(text: &str, schema: &Value) -> serde_json::Result<String> {
+    let Entries(mut entries) = serde_json::from_str(text)?;
+    // Within the manifest it stands two columns further to the right.
+    let new = format!("{schema:#}").replace('\n', "\n  ");
+    let place = entries.iter().position(|(key, _)| key == CONFIG_SCHEMA);
+    match (place, schema.is_null()) {
+        (Some(place), true) => drop(entries.remove(place)),
+        (Some(place), false) => entries
+            .splice(place..=place, [(CONFIG_SCHEMA.to_owned(), new)])
+            .for_each(drop),
+        (None, true) => {}
+        (None, false) => entries.push((CONFIG_SCHEMA.to_owned(), new)),
+    }
+    let lines: Vec<String> = entries
+        .iter()
+        .map(|(key, value)| format!("  {}: {value}", Value::from(key.as_str())))
+        .collect();
+    Ok(format!("{{\n{}\n}}\n", lines.join(",\n")))
+}
+
+/// The entries of an object in their order, each value as its text.
+struct Entries(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+                let mut entries = Vec::new();
+                while let Some((key, value)) = map.next_entry::<String, Box<RawValue>>()? {
+                    entries.push((key, value.get().to_owned()));
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const TEXT: &str = r#"{
+  "name": "Bell",
+  "id": "bell",
+  "tags": [ "a",
+    "b" ],
+  "config_schema": {"old": true},
+  "version": "1.0.0"
+}
+"#;
+
+    #[test]
+    fn only_the_schema_is_written_anew() {
+        let schema = json!({"type": "object"});
+        let updated = with_config_schema(TEXT, &schema).unwrap();
+        assert_eq!(
+            updated,
+            TEXT.replace(r#"{"old": true}"#, "{\n    \"type\": \"object\"\n  }")
+        );
+        assert_eq!(with_config_schema(&updated, &schema).unwrap(), updated);
+        let without = with_config_schema(TEXT, &Value::Null).unwrap();
+        assert_eq!(
+            without,
+            TEXT.replace("  \"config_schema\": {\"old\": true},\n", "")
+        );
+        let added = with_config_schema(&without, &schema).unwrap();
+        assert!(
+            added.ends_with("\"config_schema\": {\n    \"type\": \"object\"\n  }\n}\n"),
+            "{added}"
+        );
+        assert!(with_config_schema("[]", &schema).is_err());
+    }
+}
