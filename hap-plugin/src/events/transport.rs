@@ -4,9 +4,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hap_manifest::wire::WireError;
 use hap_manifest::{ApiToken, WebhookSecret, webhook};
 use http::{HeaderMap, HeaderName, StatusCode, header};
-use reqwest::{Client, redirect};
+use reqwest::{Client, Response, redirect};
 use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
@@ -15,6 +16,10 @@ use uuid::Uuid;
 use crate::Settings;
 use crate::settings::PlatformUrl;
 
+/// The code of a refusal of an event that names another plugin as its source.
+const FOREIGN_SOURCE: &str = "foreign_source";
+/// Longest refusal that is read.
+const MAX_REFUSAL: usize = 16 * 1024;
 /// Longest time for one request.
 const DEADLINE: Duration = Duration::from_secs(15);
 
@@ -35,7 +40,7 @@ impl Message {
         }
         if let [record] = records {
             // Its own id, so that the platform recognises it even after a restart of the plugin.
-            let id = serde_json::from_slice(record).map(|Id { id }| id);
+            let id = serde_json::from_slice(record).map(|Id { id }| webhook::message_id(&id).into_owned());
             let id = id.unwrap_or_else(|_| Uuid::now_v7().to_string());
             return Self {
                 id,
@@ -135,7 +140,15 @@ impl Transport for HttpTransport {
             request = request.bearer_auth(token.expose());
         }
         match request.send().await {
-            Ok(response) => judge(response.status(), response.headers()),
+            Ok(response) => {
+                let (status, headers) = (response.status(), response.headers().clone());
+                let code = if status == StatusCode::FORBIDDEN {
+                    code_of(response).await
+                } else {
+                    None
+                };
+                judge(status, &headers, code.as_deref())
+            }
             Err(error) => Answer::Later {
                 reason: crate::log::chain(&error.without_url()),
                 after: None,
@@ -152,7 +165,7 @@ pub(super) struct TestTransport(pub(super) crate::testing::TestPlatform);
 impl Transport for TestTransport {
     async fn post(&mut self, message: &Message) -> Answer {
         match tokio::time::timeout(DEADLINE, self.0.receive(&message.body)).await {
-            Ok(Some(status)) => judge(status, &HeaderMap::new()),
+            Ok(Some(status)) => judge(status, &HeaderMap::new(), None),
             Ok(None) | Err(_) => Answer::Later {
                 reason: "the platform of the test does not answer".to_owned(),
                 after: None,
@@ -161,13 +174,38 @@ impl Transport for TestTransport {
     }
 }
 
+/// The code of a refusal, as far as its first bytes tell one.
+async fn code_of(mut response: Response) -> Option<String> {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        if body.len() + chunk.len() > MAX_REFUSAL {
+            return None;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    serde_json::from_slice::<WireError>(&body).ok()?.code
+}
+
 /// The platform acknowledges with 202 and nothing else: only that says that the events are on its disk.
-fn judge(status: StatusCode, headers: &HeaderMap) -> Answer {
+///
+/// What it says of the message itself is told from what it says of its sender: an event is given up for its own fault
+/// alone, and waits until whoever looks after the platform has mended the credentials.
+fn judge(status: StatusCode, headers: &HeaderMap, code: Option<&str>) -> Answer {
     match status {
         StatusCode::ACCEPTED => Answer::Accepted,
-        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
-            Answer::Refused(status)
-        }
+        StatusCode::BAD_REQUEST
+        | StatusCode::PAYLOAD_TOO_LARGE
+        | StatusCode::UNSUPPORTED_MEDIA_TYPE
+        | StatusCode::UNPROCESSABLE_ENTITY => Answer::Refused(status),
+        // An event of a plugin that had another id, left in the data directory.
+        StatusCode::FORBIDDEN if code == Some(FOREIGN_SOURCE) => Answer::Refused(status),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Answer::Later {
+            reason: format!(
+                "the platform answered {status}: it does not know this plugin by its HAP_WEBHOOK_SECRET or \
+                 HAP_API_TOKEN, or their clocks differ; the events are kept"
+            ),
+            after: None,
+        },
         status => Answer::Later {
             reason: format!("the platform answered {status} where 202 acknowledges"),
             after: headers
@@ -195,11 +233,45 @@ mod tests {
         for status in [200, 201, 204, 302, 401, 403, 404, 429, 500, 503] {
             let status = StatusCode::from_u16(status).unwrap();
             assert!(
-                matches!(judge(status, &HeaderMap::new()), Answer::Later { .. }),
+                matches!(judge(status, &HeaderMap::new(), None), Answer::Later { .. }),
                 "{status}"
             );
         }
-        assert_eq!(judge(StatusCode::ACCEPTED, &HeaderMap::new()), Answer::Accepted);
+        assert_eq!(
+            judge(StatusCode::ACCEPTED, &HeaderMap::new(), None),
+            Answer::Accepted
+        );
+    }
+
+    #[test]
+    fn an_event_is_given_up_for_its_own_fault_and_not_for_the_credentials() {
+        let judge = |status: u16, code| judge(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), code);
+        for status in [400, 413, 415, 422] {
+            assert!(matches!(judge(status, None), Answer::Refused(_)), "{status}");
+        }
+        assert!(matches!(judge(403, Some("foreign_source")), Answer::Refused(_)));
+        for (status, code) in [
+            (401, None),
+            (401, Some("foreign_source")),
+            (403, None),
+            (403, Some("x")),
+        ] {
+            match judge(status, code) {
+                Answer::Later { reason, .. } => assert!(reason.contains("the events are kept"), "{reason}"),
+                other => panic!("{status} {code:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn an_id_that_no_header_can_carry_becomes_one_that_it_can() {
+        for id in ["a.b", "a b", "\u{e4}", ""] {
+            let record = serde_json::json!({ "id": id }).to_string();
+            let message = Message::new(&[Bytes::from(record.clone())]);
+            assert!(http::HeaderValue::from_str(&message.id).is_ok(), "{id:?}");
+            assert!(!message.id.is_empty() && !message.id.contains('.'), "{id:?}");
+            assert_eq!(Message::new(&[Bytes::from(record)]).id, message.id, "{id:?}");
+        }
     }
 
     #[test]
