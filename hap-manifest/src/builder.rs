@@ -5,7 +5,7 @@ use std::fmt::Display;
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Reader, from_value};
 use crate::report::ManifestError;
 use crate::{Dependency, HealthCheck, RestartPolicy};
 
@@ -194,7 +194,37 @@ impl ManifestBuilder {
         self.text("platform", &range)
     }
 
-    /// Sets any field to any JSON, as a manifest file would; the way to set what a marketplace shows.
+    /// What it costs: a number in the marketplace's currency, or words such as `"free"`.
+    pub fn price(self, price: impl Into<Value>) -> Self {
+        self.set("price", price)
+    }
+
+    /// The shelf of a marketplace that it belongs on.
+    pub fn category(self, category: impl Display) -> Self {
+        self.text("category", &category)
+    }
+
+    /// Adds a word to find it by.
+    pub fn tag(self, tag: impl Display) -> Self {
+        self.add("tags", &tag.to_string())
+    }
+
+    /// Address of its page.
+    pub fn homepage(self, address: impl Display) -> Self {
+        self.text("homepage", &address)
+    }
+
+    /// Its license, best as an SPDX expression.
+    pub fn license(self, license: impl Display) -> Self {
+        self.text("license", &license)
+    }
+
+    /// Name, path or address of its icon.
+    pub fn icon(self, icon: impl Display) -> Self {
+        self.text("icon", &icon)
+    }
+
+    /// Sets any field to any JSON, as a manifest file would.
     pub fn field(self, key: impl Into<String>, value: Value) -> Self {
         let mut builder = self;
         builder.object.insert(key.into(), value);
@@ -204,9 +234,9 @@ impl ManifestBuilder {
     /// Checks everything and makes the manifest.
     ///
     /// # Errors
-    /// Lists everything that is wrong. Unknown fields are refused too.
+    /// Lists everything that is wrong, by the rules of [`Manifest::from_json_strict`].
     pub fn build(self) -> Result<Manifest, ManifestError> {
-        let parsed = crate::manifest::from_value(&Value::Object(self.object))?;
+        let parsed = from_value(&Value::Object(self.object), Reader::Author)?;
         if parsed.warnings.is_empty() {
             Ok(parsed.manifest)
         } else {

@@ -471,4 +471,18 @@ fn strict_reading_compiles_the_schema_and_checks_its_defaults() {
              type \"number\""
         ]
     );
+    // Whatever else is wrong.
+    let text = json!({"id": "X", "config_schema": {"properties": {"port": {"minimum": "1"}}}}).to_string();
+    let error = Manifest::from_json_strict(&text).unwrap_err();
+    assert!(
+        error
+            .issues()
+            .iter()
+            .any(|issue| issue.code() == "invalid_schema"),
+        "{error}"
+    );
+    assert!(
+        error.issues().iter().any(|issue| issue.code() == "invalid_value"),
+        "{error}"
+    );
 }

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use hap_manifest::{Dependency, HealthCheck, IssueCode, Manifest, MemoryLimit, PluginId};
+use hap_manifest::{
+    Dependency, HealthCheck, IssueCode, Manifest, MemoryLimit, PluginId, Price, RestartMode, RestartPolicy,
+};
 use serde_json::{Value, json};
 
 /// The eleven fields that every manifest of the platform's guide has, and nothing else.
 const GUIDE: &str = include_str!("fixtures/guide.json");
 /// Every field there is.
 const FULL: &str = include_str!("fixtures/full.json");
+/// One as people wrote them before this crate.
+const EXISTING: &str = include_str!("fixtures/existing.json");
 
 #[test]
 fn a_manifest_of_the_guide_loads_without_a_warning() {
@@ -23,6 +27,37 @@ fn a_manifest_of_the_guide_loads_without_a_warning() {
     assert_eq!(manifest.command_endpoint().as_str(), "/command");
     assert_eq!(manifest.health_check(), &HealthCheck::default());
     assert_eq!(Manifest::from_json_strict(GUIDE).unwrap(), manifest);
+}
+
+#[test]
+fn an_existing_plugin_loads_without_a_warning() {
+    let parsed = Manifest::from_json(EXISTING).unwrap();
+    assert_eq!(parsed.warnings, []);
+    let manifest = parsed.manifest;
+    assert_eq!(manifest.dockerfile(), "docker/Dockerfile.plugin");
+    assert_eq!(manifest.health_check_path().as_str(), "/healthz");
+    assert_eq!(manifest.command_endpoint().as_str(), "/api/command");
+    assert_eq!(manifest.status_endpoint().as_str(), "/api/status");
+    assert_eq!(manifest.config_endpoint().as_str(), "/api/config");
+    assert_eq!(manifest.env_vars().len(), 5);
+    assert_eq!(manifest.memory_limit(), Some(MemoryLimit::from_mib(256).unwrap()));
+    assert_eq!(manifest.volumes().len(), 2);
+    assert_eq!(manifest.depends_on().len(), 1);
+    let listing = manifest.listing();
+    assert_eq!(listing.price(), Some(&Price::Amount(0.into())));
+    assert_eq!(listing.category(), Some("weather"));
+    assert_eq!(listing.tags(), ["weather", "sensor", "mqtt"]);
+    assert_eq!(listing.license(), Some("Apache-2.0"));
+    assert_eq!(listing.icon(), Some("🌦️"));
+    // Nor has its author anything to mend.
+    assert_eq!(Manifest::from_json_strict(EXISTING).unwrap(), manifest);
+    let written: Value = serde_json::from_str(&manifest.to_json()).unwrap();
+    let read: Value = serde_json::from_str(EXISTING).unwrap();
+    for (key, value) in read.as_object().unwrap() {
+        if key != "memory_limit" {
+            assert_eq!(&written[key], value, "{key}");
+        }
+    }
 }
 
 #[test]
@@ -133,15 +168,145 @@ fn a_manifest_is_built_in_code() {
     assert_eq!(Manifest::from_json_strict(&manifest.to_json()).unwrap(), manifest);
 }
 
+/// Every field by its setter gives what every field in a file gives.
+#[test]
+fn every_field_has_a_setter() {
+    let id = |text| PluginId::new(text).unwrap();
+    let image = format!(
+        "registry.example.com:5000/garden/light:2.1@sha256:{}",
+        "a".repeat(64)
+    );
+    let manifest = Manifest::builder("garden-light", "Garden light", "2.1.0-rc.1", image)
+        .description("Switches the lamps\nin the garden")
+        .author("Example Author")
+        .api_port(8080_u16)
+        .cpu_limit(0.25)
+        .memory_limit("64m")
+        .network_access(false)
+        .device_access(true)
+        .dockerfile("docker/Dockerfile")
+        .health_check_path("/api/health")
+        .command_endpoint("/api/command")
+        .status_endpoint("/api/status")
+        .config_endpoint("/api/config")
+        .env_var("LOG_LEVEL", "info")
+        .env_var("MQTT_HOST", "broker")
+        .volume("/data")
+        .volume("/var/lib/light")
+        .depends_on(id("clock"))
+        .depends_on(Dependency::new(id("broker")).with_version("^1.2".parse().unwrap()))
+        .price(9.99)
+        .category("lighting")
+        .tag("light")
+        .tag("garden")
+        .homepage("https://light.example.com")
+        .license("MIT")
+        .icon("icon.svg")
+        .config_schema(json!({
+            "type": "object",
+            "properties": {"topic": {"type": "string"}, "password": {"type": "string"}}
+        }))
+        .secret("password")
+        .device("/dev/ttyUSB0")
+        .capability("NET_RAW")
+        .user("1000:1000")
+        .writable_rootfs(true)
+        .tmpfs("/run/light")
+        .pids_limit(64_u32)
+        .health_check(
+            HealthCheck::new(Duration::from_secs(30), Duration::from_secs(5))
+                .and_then(|check| check.with_retries(5))
+                .and_then(|check| check.with_start_period(Duration::from_secs(120)))
+                .unwrap(),
+        )
+        .stop_timeout("20s")
+        .restart(
+            RestartPolicy::new(RestartMode::OnFailure)
+                .with_pauses(Duration::from_secs(1), Duration::from_secs(300))
+                .unwrap(),
+        )
+        .platform("^1")
+        .build()
+        .unwrap();
+    assert_eq!(manifest, Manifest::from_json_strict(FULL).unwrap());
+}
+
 #[test]
 fn a_builder_tells_everything_at_once() {
-    let error = Manifest::builder("Lamp", "Lamp", "1", "example/lamp:1")
+    let error = Manifest::builder("Lamp", " ", "1", "UPPER")
+        .author("a\nb")
+        .api_port(0_u16)
         .cpu_limit(f64::NAN)
+        .memory_limit("512mb")
+        .dockerfile("")
+        .health_check_path("health")
+        .command_endpoint("/api")
+        .config_endpoint("/api")
+        .status_endpoint("/metrics")
         .env_var("PORT", "1")
+        .env_var("A B", "1")
+        .volume("/proc")
+        .volume("data")
+        .depends_on(Dependency::new(PluginId::new("broker").unwrap()).with_version(">2, <1".parse().unwrap()))
+        .price(-1)
+        .category("")
+        .tag("")
+        .homepage("a\nb")
+        .license("")
+        .icon("\u{7}")
+        .config_schema(json!({"properties": {"password": {"type": "string", "default": 5}}}))
+        .secret("pasword")
+        .device("/etc/shadow")
+        .capability("ALL")
+        .user("a b")
+        .tmpfs("/dev/x")
+        .pids_limit(0_u32)
+        .stop_timeout("10")
+        .platform("newest")
+        .field("colour", json!("red"))
         .build()
         .unwrap_err();
-    let pointers: Vec<_> = error.issues().iter().map(hap_manifest::Issue::pointer).collect();
-    assert_eq!(pointers, ["/id", "/version", "/cpu_limit", "/env_vars/PORT"]);
+    let mut pointers: Vec<_> = error.issues().iter().map(hap_manifest::Issue::pointer).collect();
+    pointers.sort_unstable();
+    assert_eq!(
+        pointers,
+        [
+            "/api_port",
+            "/author",
+            "/capabilities/0",
+            "/category",
+            "/colour",
+            "/config_endpoint",
+            #[cfg(feature = "config-schema")]
+            "/config_schema/properties/password/default",
+            "/cpu_limit",
+            "/depends_on/0/version",
+            "/devices/0",
+            "/dockerfile",
+            "/env_vars/A B",
+            "/env_vars/PORT",
+            "/health_check_path",
+            "/homepage",
+            "/icon",
+            "/id",
+            "/image",
+            "/license",
+            "/memory_limit",
+            "/name",
+            "/pids_limit",
+            "/platform",
+            "/price",
+            "/secrets/0",
+            "/status_endpoint",
+            "/stop_timeout",
+            "/tags/0",
+            "/tmpfs/0",
+            "/user",
+            "/version",
+            "/volumes/0",
+            "/volumes/1",
+        ]
+    );
 }
 
 /// A manifest of the guide whose schema lists `entry` as often as fits into a text of that length.

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as the tests do")]
 
-use hap_manifest::permission::{Permission, added, requested};
+use hap_manifest::permission::{self, Permission, added, requested};
 use hap_manifest::{Manifest, ManifestBuilder, MemoryLimit};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
@@ -151,6 +151,99 @@ fn consent_is_kept_as_json() {
     assert_eq!(serde_json::from_str::<Vec<Permission>>(&text).unwrap(), all);
 }
 
+#[test]
+fn permissions_have_short_names() {
+    for (id, json) in [
+        ("capability:KILL", r#"{"kind":"capability","value":"KILL"}"#),
+        ("root", r#"{"kind":"root"}"#),
+        ("root_group", r#"{"kind":"root_group"}"#),
+        ("host_devices", r#"{"kind":"host_devices"}"#),
+        (
+            "device:/dev/ttyUSB0",
+            r#"{"kind":"device","value":"/dev/ttyUSB0"}"#,
+        ),
+        ("network", r#"{"kind":"network"}"#),
+        ("writable_root", r#"{"kind":"writable_root"}"#),
+        ("memory:2g", r#"{"kind":"memory","value":"2g"}"#),
+        ("cpu:2.5", r#"{"kind":"cpu","value":2.5}"#),
+        ("processes:2000", r#"{"kind":"processes","value":2000}"#),
+    ] {
+        let permission: Permission = id.parse().unwrap();
+        assert_eq!(permission.id(), id);
+        assert_eq!(serde_json::to_string(&permission).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Permission>(json).unwrap(), permission);
+    }
+    let kinds = "the kinds are root, root_group, host_devices, network, writable_root, capability, device, memory, \
+                 cpu, processes";
+    for (id, rule) in [
+        (
+            "",
+            format!("invalid permission \"\": there is no such kind; {kinds}"),
+        ),
+        (
+            "everything",
+            format!("invalid permission \"everything\": there is no such kind; {kinds}"),
+        ),
+        (
+            "netwrok",
+            "invalid permission \"netwrok\": there is no such kind; did you mean `network`?".to_owned(),
+        ),
+        (
+            "network:all",
+            "invalid permission \"network:all\": this kind has no value; write \"network\"".to_owned(),
+        ),
+        (
+            "device",
+            "invalid permission \"device\": this kind has a value; for example \"device:/dev/ttyUSB0\""
+                .to_owned(),
+        ),
+        (
+            "device:/etc",
+            "invalid device path \"/etc\": it must begin with \"/dev/\"; for example \"/dev/ttyUSB0\""
+                .to_owned(),
+        ),
+        (
+            "cpu:many",
+            "invalid permission \"cpu:many\": its value is no number; for example \"cpu:4\"".to_owned(),
+        ),
+        (
+            "cpu:inf",
+            "invalid CPU limit inf: it is not a finite number".to_owned(),
+        ),
+        (
+            "processes:-1",
+            "invalid permission \"processes:-1\": its value is no number; for example \"processes:2000\""
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(id.parse::<Permission>().unwrap_err().to_string(), rule);
+    }
+}
+
+#[test]
+fn what_is_granted_is_not_missing() {
+    let all = manifest(&json!({
+        "network_access": true, "capabilities": ["KILL"], "user": "0:0", "memory_limit": "2g"
+    }));
+    let granted = |ids: &[&str]| -> Vec<Permission> { ids.iter().map(|id| id.parse().unwrap()).collect() };
+    let missing = |ids: &[&str]| -> Vec<String> {
+        let missing = permission::missing(&granted(ids), &all);
+        missing.iter().map(Permission::id).collect()
+    };
+    assert_eq!(
+        missing(&[]),
+        ["capability:KILL", "root", "root_group", "network", "memory:2g"]
+    );
+    assert_eq!(
+        missing(&["root", "memory:3g", "capability:NET_RAW"]),
+        ["capability:KILL", "network"]
+    );
+    assert_eq!(
+        missing(&["root_group", "memory:1536m", "network"]),
+        ["capability:KILL", "root", "memory:2g"]
+    );
+}
+
 /// One thing to ask for. Access to devices and the list of them is one request, see the table above.
 #[derive(Debug, Clone)]
 enum Request {
@@ -225,6 +318,10 @@ proptest! {
     #[test]
     fn the_list_is_ordered_and_has_nothing_twice(requests in requests()) {
         let list = requested(&with_all(&requests));
+        for permission in &list {
+            prop_assert_eq!(&permission.id().parse::<Permission>().unwrap(), permission);
+        }
+        prop_assert_eq!(permission::missing(&list, &with_all(&requests)), vec![]);
         prop_assert!(list.is_sorted_by(|a, b| a < b), "{:?}", list);
     }
 }

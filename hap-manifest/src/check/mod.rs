@@ -8,7 +8,7 @@ mod secrets;
 
 pub(crate) use endpoints::{Endpoints, endpoints};
 pub(crate) use mounts::mounts;
-pub(crate) use secrets::secrets;
+pub(crate) use secrets::{config_schema, secrets};
 
 use semver::VersionReq;
 

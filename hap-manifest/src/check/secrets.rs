@@ -57,6 +57,18 @@ pub(crate) fn secrets(secrets: &[Entry<'_, String>], schema: Option<&Value>) -> 
     issues
 }
 
+/// What an author has to mend about the schema itself.
+#[cfg(feature = "config-schema")]
+pub(crate) fn config_schema(secrets: &[Entry<'_, String>], schema: Option<&Value>) -> Vec<Issue> {
+    let keys = secrets.iter().map(|secret| secret.value.clone());
+    schema.map_or_else(Vec::new, |schema| crate::config_schema::issues(schema, keys))
+}
+
+#[cfg(not(feature = "config-schema"))]
+pub(crate) const fn config_schema(_: &[Entry<'_, String>], _: Option<&Value>) -> Vec<Issue> {
+    Vec::new()
+}
+
 /// The properties of a schema that names all of them in this one place.
 fn closed_properties(schema: &Value) -> Option<&Map<String, Value>> {
     // What is not said allows any other property too, but an author who counts on one says so.

@@ -82,13 +82,16 @@ impl ConfigSchema {
         schema: &Value,
         secrets: impl IntoIterator<Item = S>,
     ) -> Result<Self, ParseError> {
-        let validator = compile(schema).map_err(|faults| {
+        Self::compiled(schema, secrets.into_iter().map(Into::into)).map_err(|faults| {
             let first = faults.into_iter().next();
             first.unwrap_or_else(|| Fault::new("no schema")).into_error()
-        })?;
+        })
+    }
+
+    fn compiled(schema: &Value, secrets: impl Iterator<Item = String>) -> Result<Self, Vec<Fault>> {
         Ok(Self(Arc::new(Inner {
-            validator,
-            secrets: Secrets::of(schema, secrets.into_iter().map(Into::into)),
+            validator: compile(schema)?,
+            secrets: Secrets::of(schema, secrets),
             source: schema.clone(),
         })))
     }
@@ -222,17 +225,12 @@ fn draft(schema: &Value) -> Result<Draft, Fault> {
 }
 
 /// What an author has to mend about the schema of a manifest.
-pub(crate) fn issues(manifest: &Manifest) -> Vec<Issue> {
-    let Some(schema) = manifest.config_schema() else {
-        return Vec::new();
+pub(crate) fn issues(schema: &Value, secrets: impl Iterator<Item = String>) -> Vec<Issue> {
+    let schema = match ConfigSchema::compiled(schema, secrets) {
+        Ok(schema) => schema,
+        Err(faults) => return faults.into_iter().map(Fault::into_issue).collect(),
     };
-    if let Err(faults) = compile(schema) {
-        return faults.into_iter().map(Fault::into_issue).collect();
-    }
-    let wrong = ConfigSchema::of(manifest)
-        .ok()
-        .flatten()
-        .and_then(|schema| schema.check_defaults().err());
+    let wrong = schema.check_defaults().err();
     let issue = |problem: &ConfigProblem| {
         let pointer = format!("/config_schema{}", problem.pointer());
         let message = format!("this default is refused by its own schema: {}", problem.message());

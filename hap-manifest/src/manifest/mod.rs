@@ -5,6 +5,8 @@ mod getters;
 mod parts;
 mod read;
 
+pub(crate) use self::read::Reader;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -147,7 +149,7 @@ impl Manifest {
     /// # Errors
     /// Lists everything that is wrong with the text, each problem with its place.
     pub fn from_json(text: &str) -> Result<Parsed, ManifestError> {
-        read::from_text(text, |_| Vec::new())
+        read::from_text(text, Reader::Host)
     }
 
     /// Reads the bytes of a file as [`from_json`](Self::from_json) reads a text.
@@ -175,11 +177,7 @@ impl Manifest {
     /// As [`from_json`](Self::from_json), and for unknown fields, a schema that cannot be used and a default that
     /// its schema refuses.
     pub fn from_json_strict(text: &str) -> Result<Self, ManifestError> {
-        #[cfg(feature = "config-schema")]
-        let further = crate::config_schema::issues;
-        #[cfg(not(feature = "config-schema"))]
-        let further = |_: &Self| Vec::new();
-        let parsed = read::from_text(text, further)?;
+        let parsed = read::from_text(text, Reader::Author)?;
         if parsed.warnings.is_empty() {
             Ok(parsed.manifest)
         } else {
@@ -217,15 +215,15 @@ impl Manifest {
 }
 
 /// Reads a manifest that is already parsed, as the builder and serde do: without places in a text.
-pub(crate) fn from_value(value: &Value) -> Result<Parsed, ManifestError> {
-    read::from_value(value)
+pub(crate) fn from_value(value: &Value, reader: Reader) -> Result<Parsed, ManifestError> {
+    read::from_value(value, reader)
 }
 
 impl<'de> Deserialize<'de> for Manifest {
     /// Reads leniently, as [`Manifest::from_json`] does; warnings are lost.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        read::from_value(&value)
+        read::from_value(&value, Reader::Host)
             .map(|parsed| parsed.manifest)
             .map_err(serde::de::Error::custom)
     }

@@ -22,14 +22,17 @@ const SURELY_WRITABLE: usize = 32 * 1024;
 pub(super) fn from_bytes(bytes: &[u8]) -> Result<Parsed, ManifestError> {
     check_size(bytes.len())?;
     let text = encoding::decode(bytes).map_err(|issue| ManifestError::new(vec![issue]))?;
-    from_text(text, |_| Vec::new())
+    from_text(text, Reader::Host)
 }
 
-/// `further` are rules for authors only, too costly for each start of a host.
-pub(super) fn from_text(
-    text: &str,
-    further: impl FnOnce(&Manifest) -> Vec<Issue>,
-) -> Result<Parsed, ManifestError> {
+/// Who reads a manifest: some rules are for its author only, too costly for each start of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    Host,
+    Author,
+}
+
+pub(super) fn from_text(text: &str, reader: Reader) -> Result<Parsed, ManifestError> {
     check_size(text.len())?;
     let document = Document::read(text).map_err(|mistake| {
         let place = Place::of(text, &mistake.span);
@@ -37,12 +40,7 @@ pub(super) fn from_text(
     })?;
     let mut collector = Collector::default();
     duplicates(text, &document, &mut collector);
-    let manifest = judge(text, &document, &mut collector);
-    if let Some(manifest) = &manifest {
-        further(manifest)
-            .into_iter()
-            .for_each(|issue| collector.push(issue));
-    }
+    let manifest = judge(text, &document, reader, &mut collector);
     finish(manifest, collector, |issues| {
         let mut issues: Vec<_> = issues
             .into_iter()
@@ -56,14 +54,13 @@ pub(super) fn from_text(
 
 /// Reads what is a value already, by the rules for texts: as one it will be written and read again. Its issues have
 /// no place.
-pub(super) fn from_value(value: &Value) -> Result<Parsed, ManifestError> {
+pub(super) fn from_value(value: &Value, reader: Reader) -> Result<Parsed, ManifestError> {
     let text = value.to_string();
     check_size(text.len())?;
     let document = Document::read(&text).map_err(|mistake| ManifestError::new(vec![not_json(mistake)]))?;
     let mut collector = Collector::default();
-    finish(judge(&text, &document, &mut collector), collector, |issues| {
-        issues
-    })
+    let manifest = judge(&text, &document, reader, &mut collector);
+    finish(manifest, collector, |issues| issues)
 }
 
 fn check_size(length: usize) -> Result<(), ManifestError> {
@@ -80,8 +77,8 @@ fn check_size(length: usize) -> Result<(), ManifestError> {
 }
 
 /// Reads the manifest, and makes sure that it can be written and read again.
-fn judge(text: &str, document: &Document<'_>, collector: &mut Collector) -> Option<Manifest> {
-    let manifest = read(document.root(), collector)?;
+fn judge(text: &str, document: &Document<'_>, reader: Reader, collector: &mut Collector) -> Option<Manifest> {
+    let manifest = read(document.root(), reader, collector)?;
     if text.len() > SURELY_WRITABLE {
         let length = manifest.to_compact_json().len();
         if length > Manifest::MAX_BYTES {
@@ -136,7 +133,7 @@ fn duplicates(text: &str, document: &Document<'_>, collector: &mut Collector) {
 }
 
 /// Reads all fields and applies all rules before it gives up for the lack of a required one.
-fn read(value: Node<'_>, collector: &mut Collector) -> Option<Manifest> {
+fn read(value: Node<'_>, reader: Reader, collector: &mut Collector) -> Option<Manifest> {
     let mut fields = Fields::of(value, collector)?;
     let f = &mut fields;
     let id = f.required("id", |f, key| f.text(key, str::parse));
@@ -183,6 +180,9 @@ fn read(value: Node<'_>, collector: &mut Collector) -> Option<Manifest> {
     f.report(check::mounts(&volumes, &tmpfs));
     f.report(check::depends_on(id.as_ref(), &depends_on));
     f.report(check::secrets(&secrets, config_schema.as_ref()));
+    if reader == Reader::Author {
+        f.report(check::config_schema(&secrets, config_schema.as_ref()));
+    }
     f.report(check::devices(&devices, device_access));
     f.report(
         platform

@@ -12,7 +12,7 @@ pub(super) fn check_manifest_size(found: u64) -> Result<(), PackageError> {
 }
 
 /// Reads the manifest, and looks for the files that every package has.
-pub(super) fn check_content(entries: &[PackageEntry], manifest: Vec<u8>) -> Result<Parsed, PackageError> {
+pub(super) fn check_content(entries: &[PackageEntry], manifest: &[u8]) -> Result<Parsed, PackageError> {
     let has = |name: &str| entries.iter().any(|entry| entry.name == name);
     let missing = |name: &str, help: String| PackageError::Missing {
         name: name.to_owned(),
@@ -30,11 +30,10 @@ pub(super) fn check_content(entries: &[PackageEntry], manifest: Vec<u8>) -> Resu
             },
         ));
     }
-    let text = String::from_utf8(manifest).map_err(|_| PackageError::ManifestEncoding)?;
-    let parsed = match Manifest::from_json(&text) {
-        Ok(parsed) => parsed,
-        Err(source) => return Err(PackageError::Manifest { source, text }),
-    };
+    let parsed = Manifest::from_slice(manifest).map_err(|source| PackageError::Manifest {
+        source,
+        text: String::from_utf8_lossy(manifest).into_owned(),
+    })?;
     let dockerfile = parsed.manifest.dockerfile();
     if !has(dockerfile) {
         let help = "add the file that the manifest names as `dockerfile`, without \"./\" in front";

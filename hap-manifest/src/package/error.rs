@@ -246,15 +246,12 @@ pub enum PackageError {
         /// The limit, in bytes.
         limit: u64,
     },
-    /// A manifest that is no text.
-    #[error("manifest.json is not UTF-8")]
-    ManifestEncoding,
     /// A manifest with problems.
     #[error("manifest.json is refused")]
     Manifest {
         /// All of them.
         source: ManifestError,
-        /// The text they are in, for [`ManifestError::render`].
+        /// The text they are in, for [`ManifestError::render`]; what is not UTF-8 is replaced.
         text: String,
     },
     /// A name that the package does not have.

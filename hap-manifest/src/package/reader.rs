@@ -75,7 +75,7 @@ impl<R: Read + Seek> Package<R> {
             });
         }
         debug_assert!(unpacked <= limits.unpacked_bytes(), "sizes are checked before");
-        let parsed = check_content(&entries, manifest)?;
+        let parsed = check_content(&entries, &manifest)?;
         Ok(Self {
             archive,
             members,

@@ -1,7 +1,10 @@
 //! What a plugin asks for beyond what every plugin gets, in words that a person can consent to.
 //!
-//! [`requested`] lists it for a manifest, [`added`] what a new version asks for and the old one did not. Nothing is
-//! granted here: that is the host's decision, and the owner's.
+//! [`requested`] lists it for a manifest, [`added`] what a new version asks for and the old one did not, [`missing`] what
+//! was not granted. Nothing is granted here: that is the host's decision, and the owner's.
+//!
+//! A user other than root is no permission: it can do no more than the image's own, and naming one is good practice.
+//! Volumes and memory file systems are what every plugin may have; the latter count as memory.
 //!
 //! ```
 //! use hap_manifest::{Manifest, permission};
@@ -19,11 +22,12 @@
 
 mod capability;
 mod device;
+mod id;
 mod request;
 mod user;
 mod words;
 
 pub use capability::Capability;
 pub use device::DevicePath;
-pub use request::{Permission, added, requested};
+pub use request::{Permission, added, missing, requested};
 pub use user::ContainerUser;

@@ -12,12 +12,17 @@ use crate::{CpuLimit, Manifest, MemoryLimit, PidsLimit};
 /// One thing that a plugin asks for beyond what every plugin gets.
 ///
 /// Its text completes "this plugin wants to". It can be kept as JSON, so that a host knows later what its owner
-/// consented to. Permissions are ordered by kind, those with the widest reach first.
+/// consented to, and has a short [`id`](Self::id) to name it by. Both stay as they are in later versions. Permissions are
+/// ordered by kind, those with the widest reach first.
 ///
 /// ```
 /// use hap_manifest::permission::Permission;
 ///
 /// assert_eq!(Permission::Network.to_string(), "reach the internet and the home network");
+/// let device: Permission = "device:/dev/ttyUSB0".parse()?;
+/// assert_eq!(device.to_string(), "use the device /dev/ttyUSB0");
+/// assert_eq!(device.id(), "device:/dev/ttyUSB0");
+/// # Ok::<(), hap_manifest::ParseError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "value", rename_all = "snake_case")]
@@ -60,6 +65,8 @@ impl Permission {
             (Self::Memory(has), Self::Memory(asks)) => has >= asks,
             (Self::Cpu(has), Self::Cpu(asks)) => has >= asks,
             (Self::Processes(has), Self::Processes(asks)) => has >= asks,
+            // Root is in its own group where no other is named.
+            (Self::Root, Self::RootGroup) => true,
             _ => self == other,
         }
     }
@@ -131,8 +138,23 @@ pub fn requested(manifest: &Manifest) -> Vec<Permission> {
 /// What a new manifest asks for and the old one does not: what an update needs a new consent for.
 #[must_use]
 pub fn added(old: &Manifest, new: &Manifest) -> Vec<Permission> {
-    let had = requested(old);
-    let mut list = requested(new);
-    list.retain(|asked| !had.iter().any(|permission| permission.covers(asked)));
+    missing(&requested(old), new)
+}
+
+/// What a manifest asks for that is not among the permissions that were granted, nor covered by one of them.
+///
+/// ```
+/// use hap_manifest::{Manifest, permission::{self, Permission}};
+///
+/// let manifest = Manifest::builder("light", "Light", "1.0.0", "example/light:1").memory_limit("2g").build()?;
+/// let granted = ["network", "memory:1536m"].map(|id| id.parse::<Permission>().unwrap());
+/// let missing: Vec<_> = permission::missing(&granted, &manifest).iter().map(Permission::id).collect();
+/// assert_eq!(missing, ["memory:2g"]);
+/// # Ok::<(), hap_manifest::ManifestError>(())
+/// ```
+#[must_use]
+pub fn missing(granted: &[Permission], manifest: &Manifest) -> Vec<Permission> {
+    let mut list = requested(manifest);
+    list.retain(|asked| !granted.iter().any(|permission| permission.covers(asked)));
     list
 }

@@ -525,8 +525,8 @@ fn what_every_package_has_is_missed_by_name() {
     let manifest = |content: &[u8]| archive(&[Raw::new("manifest.json", content)]);
     refused!(
         manifest(b"\xff"),
-        PackageError::ManifestEncoding,
-        "manifest.json is not UTF-8"
+        PackageError::Manifest { .. },
+        "manifest.json is refused"
     );
     refused!(
         manifest(&[b' '; 262_145]),
