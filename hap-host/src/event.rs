@@ -11,7 +11,10 @@ use hap_manifest::PluginId;
 use time::OffsetDateTime;
 use tokio::sync::broadcast;
 
-use crate::state::{Failure, Phase};
+use crate::{
+    reconcile::Unmet,
+    state::{Failure, Phase},
+};
 
 /// Something that happened to one plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +55,10 @@ pub enum EventKind {
     Failed(Failure),
     /// It failed so often that it counts as a crash loop; starts go on, with the longest pauses.
     CrashLoopEntered,
+    /// It runs, and this that it depends on is no longer healthy. It is left running.
+    DependenciesLost(Vec<Unmet>),
+    /// All that it depends on is healthy again.
+    DependenciesBack,
     /// It has been healthy long enough, or someone acted: the crash loop is over.
     CrashLoopLeft,
 }

@@ -20,6 +20,7 @@ mod logs;
 mod obtain;
 mod operate;
 mod options;
+mod policy;
 mod reconcile;
 mod registry;
 mod shared;
@@ -40,7 +41,8 @@ pub use self::{
     limits::DefaultLimits,
     logs::LogStream,
     options::{InstallOptions, Shutdown, UninstallOptions},
-    reconcile::{HealthPolicy, RestartPolicy},
+    policy::{Access, DevicePattern, ImageSource, Policy, Refusal},
+    reconcile::{HealthPolicy, RestartPolicy, Unmet, UnmetReason},
     source::PluginSource,
     state::{Desired, Failure, FailureCause, Phase, PluginState},
     store::EventRetention,

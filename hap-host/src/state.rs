@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::ConfigState,
     engine::{ContainerId, Exit},
+    reconcile::Unmet,
 };
 
 /// What is wanted of a plugin. Changes only by a call of the API, never by an event.
@@ -43,13 +44,16 @@ impl fmt::Display for Desired {
 pub enum Phase {
     /// Nothing is known yet: the engine has not been asked or does not answer.
     Unknown,
+    /// It is wanted running, and what it depends on is not healthy yet: see [`PluginState::waiting_for`].
+    Waiting,
     /// Its image is fetched or its container is made.
     Preparing,
     /// Its container starts, or runs and has not answered a health check yet.
     Starting,
     /// It answers its health checks.
     Healthy,
-    /// It answers, and says that it works only in part. It is left running.
+    /// It answers, and works only in part: it says so, or something that it depends on is not healthy. It is left
+    /// running.
     Degraded,
     /// It runs and has missed health checks, fewer than lead to a restart.
     Unhealthy,
@@ -61,6 +65,8 @@ pub enum Phase {
     Stopping,
     /// It does not run, as wanted.
     Stopped,
+    /// It ended by itself and well, and is not one that is started again for that.
+    Finished,
     /// It does not run, and starting it again would change nothing until someone acts.
     Failed,
     /// It is gone.
@@ -79,6 +85,7 @@ impl Phase {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
+            Self::Waiting => "waiting",
             Self::Preparing => "preparing",
             Self::Starting => "starting",
             Self::Healthy => "healthy",
@@ -88,6 +95,7 @@ impl Phase {
             Self::CrashLoop => "crash_loop",
             Self::Stopping => "stopping",
             Self::Stopped => "stopped",
+            Self::Finished => "finished",
             Self::Failed => "failed",
             Self::Removed => "removed",
         }
@@ -125,6 +133,9 @@ pub struct PluginState {
     pub retry_in: Option<Duration>,
     /// What the plugin says of itself in its last health report, where it says something.
     pub health_message: Option<String>,
+    /// What it depends on and does not have now. While it is wanted running and does not run, its start waits for
+    /// that; while it runs, it is [`Phase::Degraded`] by it.
+    pub waiting_for: Vec<Unmet>,
     /// From its last end, or from the request to start it, until its first healthy answer.
     pub time_to_healthy: Option<Duration>,
     /// Whether it has the settings that are kept for it.
@@ -205,12 +216,20 @@ pub enum FailureCause {
     Refused,
     /// The engine failed; tried again.
     Engine,
+    /// What it depends on was not healthy for too long. It is still waited for. Or it depends on itself over others:
+    /// then someone has to act.
+    Dependency,
+    /// The host's policy does not permit it as it is, and it was not granted. Not tried again.
+    NotPermitted,
 }
 
 impl FailureCause {
     /// Whether trying again is pointless until someone acts.
     #[must_use]
     pub const fn is_permanent(self) -> bool {
-        matches!(self, Self::Configuration | Self::Image | Self::Refused)
+        matches!(
+            self,
+            Self::Configuration | Self::Image | Self::Refused | Self::NotPermitted
+        )
     }
 }

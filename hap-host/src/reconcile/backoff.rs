@@ -36,6 +36,11 @@ impl Backoff {
         }
     }
 
+    /// Whether a run that ended so is followed by another.
+    pub(super) const fn mode(&self) -> hap_manifest::RestartMode {
+        self.policy.mode
+    }
+
     pub(super) const fn is_looping(&self) -> bool {
         self.looping
     }

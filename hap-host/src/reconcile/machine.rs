@@ -1,8 +1,12 @@
 use std::time::{Duration, Instant};
 
+use hap_manifest::RestartMode;
+
 use super::{
     HealthPolicy, ProbeResult, RestartPolicy,
     backoff::{Backoff, LoopChange},
+    needs::Needs,
+    order::Unmet,
     watchdog::{Verdict, Watchdog},
 };
 use crate::{
@@ -17,6 +21,8 @@ const EXIT_CONFIGURATION: i64 = 78;
 /// Pauses after an engine operation failed: they double from the first to the longest.
 const ENGINE_PAUSE_FIRST: Duration = Duration::from_millis(200);
 const ENGINE_PAUSE_MAX: Duration = Duration::from_secs(10);
+/// How long a start waits for what the plugin depends on, unless told otherwise.
+pub(crate) const DEPENDENCY_WAIT: Duration = Duration::from_secs(300);
 
 /// One plugin's life. At most one [`Op`] is in flight: the next is named only after [`Input::OpDone`].
 #[derive(Debug)]
@@ -41,6 +47,13 @@ pub(crate) struct Machine {
     backoff: Backoff,
     failure: Option<Failure>,
     last_failure: Option<Failure>,
+    /// The plugin must not run, whatever is wanted, until this is lifted.
+    bar: Option<Failure>,
+    needs: Needs,
+    /// It ended well, and is not started again for that.
+    finished: bool,
+    /// It failed, and is not one that is started again.
+    given_up: bool,
     /// No start before this moment.
     start_gate: Option<Instant>,
     /// No engine operation before this moment.
@@ -103,6 +116,10 @@ pub(crate) enum Input {
     Halt,
     /// The container shall be made from another spec, of this digest.
     Spec(String),
+    /// The plugin must not run, for this reason; or it may again.
+    Bar(Option<Failure>),
+    /// What the plugin depends on and does not have now.
+    Needs(Vec<Unmet>),
     /// The engine hints that something happened.
     Hint,
     /// A list of all containers shows this.
@@ -186,6 +203,10 @@ impl Machine {
             backoff: Backoff::new(restart, seed),
             failure: None,
             last_failure: None,
+            bar: None,
+            needs: Needs::new(DEPENDENCY_WAIT),
+            finished: false,
+            given_up: false,
             start_gate: None,
             engine_gate: None,
             engine_failures: 0,
@@ -200,6 +221,13 @@ impl Machine {
         }
     }
 
+    /// Sets how long a start waits for what the plugin depends on before that counts as a failure.
+    #[must_use]
+    pub(crate) fn waiting_at_most(mut self, limit: Duration) -> Self {
+        self.needs = Needs::new(limit);
+        self
+    }
+
     /// Takes one input and says what to do.
     pub(crate) fn step(&mut self, input: Input, now: Instant) -> Step {
         let mut step = Step::default();
@@ -209,13 +237,14 @@ impl Machine {
         self.note(|this| this.calm_down(now), &mut step.events);
         if self.op.is_some() {
             // Only making a container can take minutes, and half of it does no harm: looking finds what there is.
-            let pointless = self.op == Some(Op::Create) && self.wanted() != Desired::Running;
+            let wanted = self.wanted() == Desired::Running && self.bar.is_none();
+            let pointless = self.op == Some(Op::Create) && !wanted;
             if pointless && !self.cancelling {
                 self.cancelling = true;
                 step.cancel = true;
             }
         } else {
-            step.op = self.next_op(now);
+            step.op = self.next_op(now, &mut step.events);
             self.op = step.op.clone();
             if step.op == Some(Op::Stop) {
                 self.stop_expected = true;
@@ -282,8 +311,9 @@ impl Machine {
             restarts: self.restarts,
             crash_loop: self.backoff.is_looping(),
             last_exit: self.last_exit.clone(),
-            failure: self.failure.clone(),
             last_failure: self.last_failure.clone(),
+            failure: self.barred().or(self.failure.as_ref()).cloned(),
+            waiting_for: self.needs.unmet().to_vec(),
             retry_in: self
                 .start_gate
                 .filter(|_| waiting)
@@ -303,11 +333,19 @@ impl Machine {
         }
     }
 
+    /// Why a plugin that is wanted running must not run.
+    fn barred(&self) -> Option<&Failure> {
+        self.bar
+            .as_ref()
+            .filter(|_| self.wanted() == Desired::Running)
+    }
+
     fn take(&mut self, input: Input, now: Instant, events: &mut Vec<EventKind>) {
         match input {
             Input::Desire(desired) => {
                 self.desired = desired;
                 self.forgive(events);
+                events.extend(self.barred().cloned().map(EventKind::Failed));
                 if desired == Desired::Running && !self.seen.is_running() {
                     self.down_since = Some(now);
                 }
@@ -322,6 +360,22 @@ impl Machine {
                 self.spec_digest = digest;
                 if self.seen.is_running() {
                     self.down_since = Some(now);
+                }
+            }
+            Input::Bar(bar) => {
+                let before = std::mem::replace(&mut self.bar, bar);
+                if self.bar != before {
+                    events.extend(self.barred().cloned().map(EventKind::Failed));
+                }
+            }
+            Input::Needs(unmet) => {
+                events.extend(self.needs.take(unmet, self.seen.is_running()));
+                let waited = self
+                    .failure
+                    .as_ref()
+                    .is_some_and(|f| f.cause == FailureCause::Dependency);
+                if waited && self.needs.are_met() {
+                    self.failure = None;
                 }
             }
             Input::Hint => {
@@ -360,6 +414,8 @@ impl Machine {
     fn forgive(&mut self, events: &mut Vec<EventKind>) {
         self.note(|this| this.backoff.reset(), events);
         self.failure = None;
+        self.finished = false;
+        self.given_up = false;
         self.start_gate = None;
         self.engine_gate = None;
         self.engine_failures = 0;
@@ -461,6 +517,7 @@ impl Machine {
                 self.restarts = self.restarts.saturating_add(1);
             }
             self.start_gate = None;
+            self.needs.run_began();
             self.watchdog.stopped(now);
             self.watchdog.started(now);
         } else if !is_running && (was_running || after_start || before.is_followed_by_a_run(&self.seen)) {
@@ -475,6 +532,7 @@ impl Machine {
         self.health_message = None;
         let requested = std::mem::take(&mut self.stop_expected)
             || self.restart_wanted
+            || self.bar.is_some()
             || self.wanted() != Desired::Running;
         if requested {
             return;
@@ -485,11 +543,17 @@ impl Machine {
             _ => None,
         };
         self.last_exit.clone_from(&exit);
+        let ended_well = exit.as_ref().is_some_and(|exit| exit.code == 0 && !exit.oom_killed);
+        if ended_well && self.backoff.mode() != RestartMode::Always {
+            self.finished = true;
+            return;
+        }
         self.fail(failure_of(exit.as_ref()), healthy_run, now, events);
     }
 
     fn fail(&mut self, failure: Failure, healthy_run: Duration, now: Instant, events: &mut Vec<EventKind>) {
         self.tell(failure, events);
+        self.given_up = self.backoff.mode() == RestartMode::No;
         let (delay, change) = self.backoff.failed(healthy_run, now);
         self.note(|_| change, events);
         self.start_gate = Some(now + delay);
@@ -556,7 +620,7 @@ impl Machine {
         }
     }
 
-    fn next_op(&mut self, now: Instant) -> Option<Op> {
+    fn next_op(&mut self, now: Instant, events: &mut Vec<EventKind>) -> Option<Op> {
         if self.removed || self.engine_gate.is_some_and(|gate| gate > now) {
             return None;
         }
@@ -580,12 +644,22 @@ impl Machine {
                 let outdated = observed
                     .is_some_and(|o| o.spec_digest != self.spec_digest || o.status == ContainerStatus::Dead);
                 if running {
-                    return (outdated || self.restart_wanted).then_some(Op::Stop);
+                    self.needs.release();
+                    return (outdated || self.restart_wanted || self.bar.is_some()).then_some(Op::Stop);
                 }
                 self.restart_wanted = false;
                 if self.is_held() || self.start_gate.is_some_and(|gate| gate > now) {
+                    self.needs.release();
                     return None;
                 }
+                if !self.needs.are_met() {
+                    self.start_gate = None;
+                    if let Some(failure) = self.needs.hold(now) {
+                        self.tell(failure, events);
+                    }
+                    return None;
+                }
+                self.needs.release();
                 Some(match observed {
                     None => Op::Create,
                     Some(_) if outdated => Op::Remove,
@@ -597,6 +671,9 @@ impl Machine {
 
     /// Whether nothing is tried until someone acts.
     fn is_held(&self) -> bool {
+        if self.bar.is_some() || self.finished || self.given_up {
+            return true;
+        }
         self.failure
             .as_ref()
             .is_some_and(|failure| failure.cause.is_permanent())
@@ -618,26 +695,29 @@ impl Machine {
                 Some(Op::Create) => Phase::Preparing,
                 Some(Op::Stop) => Phase::Stopping,
                 Some(Op::Start) => Phase::Starting,
+                _ if running && self.bar.is_some() => Phase::Stopping,
                 _ if running && self.watchdog.is_up() => {
                     if !self.watchdog.is_healthy() {
                         Phase::Unhealthy
-                    } else if self.watchdog.is_degraded() {
+                    } else if self.watchdog.is_degraded() || !self.needs.are_met() {
                         Phase::Degraded
                     } else {
                         Phase::Healthy
                     }
                 }
                 _ if running => Phase::Starting,
+                _ if self.finished && self.bar.is_none() => Phase::Finished,
                 _ if self.is_held() => Phase::Failed,
                 _ if self.start_gate.is_some() && self.backoff.is_looping() => Phase::CrashLoop,
                 _ if self.start_gate.is_some() => Phase::Backoff,
+                _ if !self.needs.are_met() => Phase::Waiting,
                 _ => Phase::Starting,
             },
         }
     }
 
     fn wake_at(&self, now: Instant) -> Option<Instant> {
-        let gates = [self.start_gate, self.engine_gate]
+        let gates = [self.start_gate, self.engine_gate, self.needs.wake_at()]
             .into_iter()
             .flatten()
             .filter(|gate| *gate > now);

@@ -1,4 +1,4 @@
-use hap_manifest::PluginId;
+use hap_manifest::{PluginId, RestartMode};
 use time::OffsetDateTime;
 
 use super::*;
@@ -24,11 +24,18 @@ struct Bench {
 
 impl Bench {
     fn new(desired: Desired) -> Self {
+        Self::with_mode(desired, RestartMode::Always)
+    }
+
+    fn with_mode(desired: Desired, mode: RestartMode) -> Self {
         Self {
             machine: Machine::new(
                 desired,
                 "d1".to_owned(),
-                RestartPolicy::default(),
+                RestartPolicy {
+                    mode,
+                    ..RestartPolicy::default()
+                },
                 HealthPolicy::default(),
                 1,
             ),
@@ -498,6 +505,9 @@ fn the_time_to_healthy_counts_from_the_hint_of_the_death() {
     assert!(time > Duration::ZERO && time < secs(1), "{time:?}");
 }
 
+#[path = "held_tests.rs"]
+mod held;
+
 mod laws {
     use proptest::prelude::*;
 
@@ -514,6 +524,8 @@ mod laws {
         LosesEvents,
         List,
         Pass(u64),
+        Lacks(bool),
+        Bars(bool),
     }
 
     fn happening() -> impl Strategy<Value = Happening> {
@@ -528,15 +540,29 @@ mod laws {
             Just(Happening::LosesEvents),
             Just(Happening::List),
             (1u64..100).prop_map(Happening::Pass),
+            any::<bool>().prop_map(Happening::Lacks),
+            any::<bool>().prop_map(Happening::Bars),
+        ]
+    }
+
+    fn modes() -> impl Strategy<Value = RestartMode> {
+        prop_oneof![
+            Just(RestartMode::Always),
+            Just(RestartMode::OnFailure),
+            Just(RestartMode::No)
         ]
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn whatever_happens_it_converges_to_what_is_wanted(story in prop::collection::vec(happening(), 0..40)) {
-            let mut bench = Bench::new(Desired::Stopped);
+        fn whatever_happens_it_converges_to_what_is_wanted(
+            mode in modes(),
+            story in prop::collection::vec(happening(), 0..40),
+        ) {
+            let mut bench = Bench::with_mode(Desired::Stopped, mode);
             let mut wanted = Desired::Stopped;
+            let (mut lacks, mut bars) = (false, false);
             bench.feed(Input::Tick);
             for happening in story {
                 match happening {
@@ -549,7 +575,16 @@ mod laws {
                     Happening::LosesEvents => if bench.truth.is_running() { bench.end(Exit::code(1)) },
                     Happening::List => { let seen = bench.truth.clone(); bench.feed(Input::Listed(seen)) }
                     Happening::Pass(n) => bench.pass(secs(n)),
+                    Happening::Lacks(now) => { lacks = now; bench.feed(held::needs(now)) }
+                    Happening::Bars(now) => { bars = now; bench.feed(held::bar(now)) }
                 }
+                let starts = bench.ops.iter().filter(|op| **op == Op::Start).count();
+                if lacks || bars {
+                    bench.feed(Input::Tick);
+                    let more = bench.ops.iter().filter(|op| **op == Op::Start).count();
+                    prop_assert_eq!(starts, more, "it was started all the same");
+                }
+                prop_assert!(!(bars && bench.truth.is_running()), "it runs although it must not");
             }
             bench.answers = true;
             // A list comes every 30 s, and the longest pause is 72 s.
@@ -559,13 +594,17 @@ mod laws {
                 bench.pass(secs(30));
             }
             let held = bench.machine.is_held();
+            let running = bench.truth.is_running();
             let expected = match wanted {
+                Desired::Running if bench.machine.finished && !bars => Phase::Finished,
                 Desired::Running if held => Phase::Failed,
+                Desired::Running if lacks && running => Phase::Degraded,
+                Desired::Running if lacks => Phase::Waiting,
                 Desired::Running => Phase::Healthy,
                 _ => Phase::Stopped,
             };
             prop_assert_eq!(bench.phase(), expected);
-            prop_assert_eq!(bench.truth.is_running(), expected == Phase::Healthy);
+            prop_assert_eq!(running, matches!(expected, Phase::Healthy | Phase::Degraded));
         }
     }
 }

@@ -10,13 +10,19 @@
 
 mod backoff;
 mod machine;
+mod needs;
+mod order;
 mod policy;
 mod spec;
 mod watchdog;
 
-pub use self::policy::{HealthPolicy, RestartPolicy};
+pub use self::{
+    order::{Unmet, UnmetReason},
+    policy::{HealthPolicy, RestartPolicy},
+};
 pub(crate) use self::{
     machine::{Input, Machine, Op, Outcome, Seen, Step},
+    order::{Board, Circle, Standing, circle, needed_by, stop_steps, unmet},
     spec::{SpecInputs, container_spec, network_of, spec_digest},
     watchdog::ProbeResult,
 };

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use hap_manifest::RestartMode;
+
 use crate::error::{Error, ErrorKind};
 
 /// When a plugin that ended is started again.
@@ -24,6 +26,8 @@ pub struct RestartPolicy {
     pub loop_failures: usize,
     /// The window in which failures are counted. Default 10 min.
     pub loop_window: Duration,
+    /// Whether a plugin that ended is started again at all, where its manifest does not say. Default: always.
+    pub mode: RestartMode,
 }
 
 impl Default for RestartPolicy {
@@ -35,6 +39,7 @@ impl Default for RestartPolicy {
             reset_after: Duration::from_secs(600),
             loop_failures: 3,
             loop_window: Duration::from_secs(600),
+            mode: RestartMode::Always,
         }
     }
 }
@@ -66,6 +71,25 @@ impl RestartPolicy {
             );
         }
         Ok(())
+    }
+
+    /// The same for one plugin, with what its manifest says. Its pauses hold as far as they lie between the shortest and
+    /// the longest here: a plugin may be calmer than the host asks, not wilder, and never hide for longer.
+    #[must_use]
+    pub(crate) fn for_plugin(&self, own: Option<&hap_manifest::RestartPolicy>) -> Self {
+        let Some(own) = own else { return self.clone() };
+        let first_delay = own
+            .initial()
+            .map_or(self.first_delay, |own| own.clamp(self.first_delay, self.max_delay));
+        let max_delay = own
+            .max()
+            .map_or(self.max_delay, |own| own.clamp(first_delay, self.max_delay));
+        Self {
+            first_delay,
+            max_delay,
+            mode: own.mode(),
+            ..self.clone()
+        }
     }
 }
 
@@ -101,5 +125,45 @@ impl Default for HealthPolicy {
             timeout: Duration::from_secs(3),
             retries: 3,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(mode: RestartMode, initial_ms: u64, max_ms: u64) -> RestartPolicy {
+        let pauses = [initial_ms, max_ms].map(Duration::from_millis);
+        let own = hap_manifest::RestartPolicy::new(mode)
+            .with_pauses(pauses[0], pauses[1])
+            .unwrap();
+        RestartPolicy::default().for_plugin(Some(&own))
+    }
+
+    #[test]
+    fn a_plugins_own_pauses_hold_between_the_shortest_and_the_longest_of_the_host() {
+        for ((initial, max), (first, longest)) in [
+            ((2_000, 30_000), (2_000, 30_000)),
+            ((1, 2), (500, 500)),
+            ((1, 3_600_000), (500, 60_000)),
+            ((3_600_000, 7_200_000), (60_000, 60_000)),
+        ] {
+            let policy = own(RestartMode::OnFailure, initial, max);
+            let found = (policy.first_delay.as_millis(), policy.max_delay.as_millis());
+            assert_eq!(found, (first, longest), "{initial} {max}");
+            policy.check().unwrap();
+            assert_eq!(policy.mode, RestartMode::OnFailure);
+        }
+    }
+
+    #[test]
+    fn what_a_manifest_leaves_open_is_the_hosts() {
+        let own = hap_manifest::RestartPolicy::new(RestartMode::No);
+        let wanted = RestartPolicy {
+            mode: RestartMode::No,
+            ..RestartPolicy::default()
+        };
+        assert_eq!(RestartPolicy::default().for_plugin(Some(&own)), wanted);
+        assert_eq!(RestartPolicy::default().for_plugin(None), RestartPolicy::default());
     }
 }

@@ -1,0 +1,80 @@
+use hap_manifest::{
+    ImageRef, Manifest,
+    permission::{Permission, requested},
+};
+
+use super::{Access, Admission, DevicePattern, Origin, Policy, Refusal};
+
+impl Policy {
+    /// Why a plugin with these grants may not run here: all reasons at once, none if it may.
+    ///
+    /// Where its image is from is judged as for one that is pulled; whether it may be built here is judged when it is.
+    #[must_use]
+    pub fn review(&self, manifest: &Manifest, granted: &[Permission]) -> Vec<Refusal> {
+        let admission = Admission::new(Origin::Image, granted.iter().cloned(), manifest);
+        self.judge(manifest, &admission)
+    }
+
+    pub(crate) fn judge(&self, manifest: &Manifest, admission: &Admission) -> Vec<Refusal> {
+        let mut refusals: Vec<_> = requested(manifest)
+            .into_iter()
+            .filter_map(|permission| match self.access(&permission) {
+                Access::Allowed => None,
+                Access::ByGrant if admission.has(&permission) => None,
+                Access::ByGrant => Some(Refusal::NotGranted { permission }),
+                Access::Denied => Some(Refusal::Denied { permission }),
+            })
+            .collect();
+        refusals.extend(self.above_maximum(manifest));
+        if let Some(user) = manifest.user().filter(|_| !self.own_user) {
+            refusals.push(Refusal::User {
+                user: user.to_owned(),
+            });
+        }
+        refusals.extend(match admission.origin() {
+            Origin::Image => self.refuses_image(manifest.image()),
+            Origin::Build => (!self.local_builds).then_some(Refusal::LocalBuild),
+        });
+        refusals
+    }
+
+    fn access(&self, permission: &Permission) -> Access {
+        let any = |patterns: &[DevicePattern], device| patterns.iter().any(|pattern| pattern.matches(device));
+        match permission {
+            Permission::Capability(name) if self.denied_capabilities.contains(name) => Access::Denied,
+            Permission::Capability(name) if self.allowed_capabilities.contains(name) => Access::Allowed,
+            Permission::Capability(_) => self.capabilities,
+            Permission::Device(device) if any(&self.denied_devices, device) => Access::Denied,
+            Permission::Device(device) if any(&self.allowed_devices, device) => Access::Allowed,
+            Permission::Device(_) | Permission::HostDevices => self.devices,
+            Permission::Network => self.network,
+            Permission::WritableRoot => self.writable_rootfs,
+            Permission::Root | Permission::RootGroup => self.root,
+            Permission::Memory(_) | Permission::Cpu(_) | Permission::Processes(_) => self.resources,
+            // A kind that this version does not know: nobody consented to what nobody understands.
+            _ => Access::Denied,
+        }
+    }
+
+    fn above_maximum(&self, manifest: &Manifest) -> impl Iterator<Item = Refusal> {
+        let memory = manifest.memory_limit().zip(self.max_memory);
+        let memory = memory.filter(|(asked, most)| asked > most);
+        let cpu = manifest.cpu_limit().zip(self.max_cpu);
+        let cpu = cpu.filter(|(asked, most)| asked > most);
+        let processes = manifest.pids_limit().zip(self.max_processes);
+        let processes = processes.filter(|(asked, most)| asked > most);
+        let memory = memory.map(|(asked, most)| Refusal::Memory { asked, most });
+        let cpu = cpu.map(|(asked, most)| Refusal::Cpu { asked, most });
+        let processes = processes.map(|(asked, most)| Refusal::Processes { asked, most });
+        memory.into_iter().chain(cpu).chain(processes)
+    }
+
+    fn refuses_image(&self, image: &ImageRef) -> Option<Refusal> {
+        let sources = self.images.as_ref()?;
+        let allowed = sources.iter().any(|source| source.contains(image));
+        (!allowed).then(|| Refusal::Image {
+            image: image.clone(),
+            sources: sources.iter().cloned().collect(),
+        })
+    }
+}

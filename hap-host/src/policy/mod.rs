@@ -1,0 +1,313 @@
+//! What plugins may have at most, what each was granted, and what of a manifest is refused.
+
+mod access;
+mod grants;
+mod judge;
+mod origin;
+mod pattern;
+mod refusal;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use hap_manifest::{
+    CpuLimit, MemoryLimit, PidsLimit,
+    permission::{Capability, DevicePath},
+};
+
+pub use self::{
+    access::Access,
+    pattern::{DevicePattern, ImageSource},
+    refusal::Refusal,
+};
+pub(crate) use self::{grants::Admission, origin::Origin};
+
+/// What plugins may have on this host: at most, without asking, and only when it was granted.
+///
+/// A plugin asks for things in its manifest; what goes beyond the default is a
+/// [`Permission`](hap_manifest::permission::Permission). The policy says of each kind whether every plugin has it that asks,
+/// whether it takes a grant ([`InstallOptions::grant`](crate::InstallOptions::grant)), or whether nobody gets it. It is
+/// judged before anything is installed, and again whenever a supervisor starts: a plugin that a stricter policy no longer
+/// allows is stopped and says why, and the others go on.
+///
+/// The default gives network access to whoever asks, because plugins are written for that; takes a grant for
+/// devices, capabilities, running as root, a writable root file system and unusual resources; and never gives disks, the
+/// machine's memory, or the capabilities that amount to owning the machine.
+///
+/// ```
+/// use hap_host::{Access, Policy};
+/// use hap_manifest::Manifest;
+///
+/// let policy = Policy::default()
+///     .max_memory("512m".parse()?)
+///     .network(Access::ByGrant)
+///     .allow_device("/dev/ttyUSB*".parse()?);
+/// let manifest = Manifest::builder("meter", "Meter", "1.0.0", "meter:1").memory_limit("1g".parse()?).build()?;
+/// let words: Vec<_> = policy.review(&manifest, &[]).iter().map(ToString::to_string).collect();
+/// assert_eq!(words, [
+///     "wants to reach the internet and the home network, which was not granted",
+///     "wants a memory limit of 1g, and this host gives at most 512m",
+/// ]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a policy holds for the supervisor that it is given to"]
+pub struct Policy {
+    max_memory: Option<MemoryLimit>,
+    max_cpu: Option<CpuLimit>,
+    max_processes: Option<PidsLimit>,
+    resources: Access,
+    network: Access,
+    writable_rootfs: Access,
+    root: Access,
+    own_user: bool,
+    devices: Access,
+    allowed_devices: Vec<DevicePattern>,
+    denied_devices: Vec<DevicePattern>,
+    host_devices: BTreeSet<DevicePath>,
+    device_writes: bool,
+    capabilities: Access,
+    allowed_capabilities: BTreeSet<Capability>,
+    denied_capabilities: BTreeSet<Capability>,
+    images: Option<BTreeSet<ImageSource>>,
+    local_builds: bool,
+}
+
+/// Devices behind which are the disks, the memory or the open files of the machine.
+const DENIED_DEVICES: &[&str] = &[
+    "/dev/mem",
+    "/dev/kmem",
+    "/dev/port",
+    "/dev/kmsg",
+    "/dev/sd*",
+    "/dev/hd*",
+    "/dev/vd*",
+    "/dev/xvd*",
+    "/dev/sr*",
+    "/dev/sg*",
+    "/dev/nvme*",
+    "/dev/mmcblk*",
+    "/dev/dm-*",
+    "/dev/md*",
+    "/dev/loop*",
+    "/dev/nbd*",
+    "/dev/zram*",
+    "/dev/ram*",
+    "/dev/disk",
+    "/dev/disk/**",
+    "/dev/mapper",
+    "/dev/mapper/**",
+    "/dev/block",
+    "/dev/block/**",
+    "/dev/char",
+    "/dev/char/**",
+    "/dev/fd",
+    "/dev/fd/**",
+    "/dev/std*",
+];
+
+/// Capabilities with which a container is no wall.
+const DENIED_CAPABILITIES: &[&str] = &[
+    "AUDIT_CONTROL",
+    "BPF",
+    "CHECKPOINT_RESTORE",
+    "DAC_READ_SEARCH",
+    "MAC_ADMIN",
+    "MAC_OVERRIDE",
+    "MKNOD",
+    "PERFMON",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_MODULE",
+    "SYS_PTRACE",
+    "SYS_RAWIO",
+    "SYSLOG",
+];
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            max_memory: None,
+            max_cpu: None,
+            max_processes: None,
+            resources: Access::ByGrant,
+            network: Access::Allowed,
+            writable_rootfs: Access::ByGrant,
+            root: Access::ByGrant,
+            own_user: true,
+            devices: Access::ByGrant,
+            allowed_devices: Vec::new(),
+            denied_devices: parsed(DENIED_DEVICES),
+            host_devices: BTreeSet::new(),
+            device_writes: true,
+            capabilities: Access::ByGrant,
+            allowed_capabilities: BTreeSet::new(),
+            denied_capabilities: parsed(DENIED_CAPABILITIES),
+            images: None,
+            local_builds: true,
+        }
+    }
+}
+
+impl Policy {
+    /// Gives nothing beyond what every plugin gets, whatever was granted: no network access, no device, no capability,
+    /// no unusual resources, no build on this machine. Images still come from anywhere.
+    pub fn strict() -> Self {
+        Self {
+            resources: Access::Denied,
+            network: Access::Denied,
+            writable_rootfs: Access::Denied,
+            root: Access::Denied,
+            devices: Access::Denied,
+            capabilities: Access::Denied,
+            local_builds: false,
+            ..Self::default()
+        }
+    }
+
+    /// Gives every plugin what it asks for, without a grant; what the default never gives, this does not give either. For
+    /// trying out plugins on a machine that may fall with them.
+    pub fn permissive() -> Self {
+        Self {
+            resources: Access::Allowed,
+            network: Access::Allowed,
+            writable_rootfs: Access::Allowed,
+            root: Access::Allowed,
+            devices: Access::Allowed,
+            capabilities: Access::Allowed,
+            ..Self::default()
+        }
+    }
+
+    /// Most memory that a plugin may have, granted or not. Default: no bound of its own. A default limit above it is
+    /// lowered to it.
+    pub const fn max_memory(mut self, most: MemoryLimit) -> Self {
+        self.max_memory = Some(most);
+        self
+    }
+
+    /// Most processor time that a plugin may have, granted or not. Default: no bound of its own. A default limit above
+    /// it is lowered to it.
+    pub const fn max_cpu(mut self, most: CpuLimit) -> Self {
+        self.max_cpu = Some(most);
+        self
+    }
+
+    /// Most processes that a plugin may have, granted or not. Default: no bound of its own. A default limit above it is
+    /// lowered to it.
+    pub const fn max_processes(mut self, most: PidsLimit) -> Self {
+        self.max_processes = Some(most);
+        self
+    }
+
+    /// More than 1 GiB of memory, 2 cores or 1,024 processes. Default: by grant.
+    pub const fn resources(mut self, access: Access) -> Self {
+        self.resources = access;
+        self
+    }
+
+    /// The internet and the local network. Default: allowed, because a manifest that does not say otherwise asks for it.
+    pub const fn network(mut self, access: Access) -> Self {
+        self.network = access;
+        self
+    }
+
+    /// A root file system that may be written. Default: by grant.
+    pub const fn writable_rootfs(mut self, access: Access) -> Self {
+        self.writable_rootfs = access;
+        self
+    }
+
+    /// To run as root, or in the group of root, where the manifest says so. Default: by grant. An image whose own user is
+    /// root is not asked: without capabilities root may do little.
+    pub const fn root(mut self, access: Access) -> Self {
+        self.root = access;
+        self
+    }
+
+    /// Whether a manifest may choose the user that its plugin runs as. Default: yes.
+    pub const fn own_user(mut self, allowed: bool) -> Self {
+        self.own_user = allowed;
+        self
+    }
+
+    /// Devices of the host that no rule of their own is about. Default: by grant.
+    pub const fn devices(mut self, access: Access) -> Self {
+        self.devices = access;
+        self
+    }
+
+    /// Gives these devices to whoever asks for them.
+    pub fn allow_device(mut self, devices: DevicePattern) -> Self {
+        self.allowed_devices.push(devices);
+        self
+    }
+
+    /// Gives these devices to nobody, whatever else is said of them. The default has the disks, the memory and the open
+    /// files of the machine here.
+    pub fn deny_device(mut self, devices: DevicePattern) -> Self {
+        self.denied_devices.push(devices);
+        self
+    }
+
+    /// Adds a device that the host keeps for plugins: those whose manifest says `device_access` and names no device get
+    /// them all, if they may. Default: none. A device that is not there when such a plugin starts is left out.
+    pub fn host_device(mut self, device: DevicePath) -> Self {
+        self.host_devices.insert(device);
+        self
+    }
+
+    /// Whether devices may be written as well as read. Default: yes. Making device files is never possible.
+    pub const fn device_writes(mut self, allowed: bool) -> Self {
+        self.device_writes = allowed;
+        self
+    }
+
+    /// Linux capabilities that no rule of their own is about. Default: by grant.
+    pub const fn capabilities(mut self, access: Access) -> Self {
+        self.capabilities = access;
+        self
+    }
+
+    /// Gives this capability to whoever asks for it.
+    pub fn allow_capability(mut self, capability: Capability) -> Self {
+        self.denied_capabilities.remove(&capability);
+        self.allowed_capabilities.insert(capability);
+        self
+    }
+
+    /// Gives this capability to nobody. The default has here what amounts to owning the machine, such as `SYS_ADMIN`.
+    pub fn deny_capability(mut self, capability: Capability) -> Self {
+        self.allowed_capabilities.remove(&capability);
+        self.denied_capabilities.insert(capability);
+        self
+    }
+
+    /// Lets images come from here, and from nowhere that was not named by a call of this. Default: they come from
+    /// anywhere. Images that are built here are not asked.
+    pub fn allow_images(mut self, source: ImageSource) -> Self {
+        self.images.get_or_insert_default().insert(source);
+        self
+    }
+
+    /// Whether images may be built on this machine, from the folder of a plugin. Default: yes.
+    pub const fn local_builds(mut self, allowed: bool) -> Self {
+        self.local_builds = allowed;
+        self
+    }
+
+    /// The devices that the host keeps for plugins.
+    pub(crate) fn devices_of_host(&self) -> impl Iterator<Item = &DevicePath> {
+        self.host_devices.iter()
+    }
+
+    pub(crate) const fn may_write_devices(&self) -> bool {
+        self.device_writes
+    }
+}
+
+/// What is written above is well-formed, and a test says so.
+fn parsed<T: std::str::FromStr, C: FromIterator<T>>(texts: &[&str]) -> C {
+    texts.iter().filter_map(|text| text.parse().ok()).collect()
+}

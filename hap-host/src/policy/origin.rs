@@ -1,0 +1,12 @@
+use serde::{Deserialize, Serialize};
+
+/// How a plugin came to this host. A policy of a later start judges it by that again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Origin {
+    /// By a manifest whose image is pulled, or was put on the machine by someone.
+    #[default]
+    Image,
+    /// By a folder, from which its image was built.
+    Build,
+}

@@ -1,0 +1,110 @@
+use std::fmt;
+
+use hap_manifest::{CpuLimit, ImageRef, MemoryLimit, PidsLimit, permission::Permission};
+use serde::Serialize;
+
+use super::ImageSource;
+
+/// One reason why a plugin is not permitted, in words that complete "it".
+///
+/// [`NotGranted`](Self::NotGranted) is what its owner can consent to; the others are decided by the
+/// [`Policy`](super::Policy) alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Refusal {
+    /// It asks for something that was not granted to it, and that may be granted.
+    NotGranted {
+        /// What it asks for.
+        permission: Permission,
+    },
+    /// It asks for something that no plugin gets here.
+    Denied {
+        /// What it asks for.
+        permission: Permission,
+    },
+    /// It asks for more memory than any plugin gets here.
+    Memory {
+        /// What it asks for.
+        asked: MemoryLimit,
+        /// The most that a plugin gets.
+        most: MemoryLimit,
+    },
+    /// It asks for more processor time than any plugin gets here.
+    Cpu {
+        /// What it asks for.
+        asked: CpuLimit,
+        /// The most that a plugin gets.
+        most: CpuLimit,
+    },
+    /// It asks for more processes than any plugin gets here.
+    Processes {
+        /// What it asks for.
+        asked: PidsLimit,
+        /// The most that a plugin gets.
+        most: PidsLimit,
+    },
+    /// It chooses the user that it runs as.
+    User {
+        /// The user that it chooses.
+        user: String,
+    },
+    /// Its image comes from elsewhere than images may.
+    Image {
+        /// The image.
+        image: ImageRef,
+        /// Where images may come from.
+        sources: Vec<ImageSource>,
+    },
+    /// It is built on this machine.
+    LocalBuild,
+}
+
+impl Refusal {
+    /// What its owner would have to grant, if that is all.
+    #[must_use]
+    pub const fn grantable(&self) -> Option<&Permission> {
+        match self {
+            Self::NotGranted { permission } => Some(permission),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotGranted { permission } => write!(f, "wants to {permission}, which was not granted"),
+            Self::Denied { permission } => {
+                write!(f, "wants to {permission}, which this host gives to no plugin")
+            }
+            Self::Memory { asked, most } => {
+                write!(f, "wants a memory limit of {asked}, and this host gives at most {most}")
+            }
+            Self::Cpu { asked, most } => write!(
+                f,
+                "wants a CPU limit of {asked} cores, and this host gives at most {most}"
+            ),
+            Self::Processes { asked, most } => write!(
+                f,
+                "wants up to {} processes, and this host gives at most {}",
+                asked.get(),
+                most.get()
+            ),
+            Self::User { user } => write!(
+                f,
+                "wants to run as user {user:?}, and on this host plugins run as the user of their image"
+            ),
+            Self::Image { image, sources } => {
+                let sources: Vec<_> = sources.iter().map(ImageSource::as_str).collect();
+                let from = if sources.is_empty() {
+                    "none is allowed".to_owned()
+                } else {
+                    format!("images may come from {}", sources.join(", "))
+                };
+                write!(f, "has the image {image}, and here {from}")
+            }
+            Self::LocalBuild => f.write_str("is built on this machine, which this host does not allow"),
+        }
+    }
+}
