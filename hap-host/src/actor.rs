@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, FutureExt, OptionFuture};
-use hap_manifest::PluginId;
+use hap_manifest::{PluginId, permission::Permission};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -21,11 +21,13 @@ use crate::{
     event::{Event, EventKind},
     keys::KeyPair,
     operate::Operator,
+    policy::Admission,
     reconcile::{
-        HealthPolicy, Input, Machine, Op, Outcome, ProbeResult, Seen, SpecInputs, Step, container_spec,
-        network_of, spec_digest,
+        Board, HealthPolicy, Input, Machine, Op, Outcome, ProbeResult, Seen, SpecInputs, Step,
+        container_spec, network_of, spec_digest, unmet,
     },
     shared::{Listing, Shared},
+    standing,
     state::{Desired, Failure, FailureCause, PluginState},
     store::PluginRecord,
 };
@@ -41,6 +43,8 @@ pub(crate) enum Request {
     Restart(oneshot::Sender<Result<(), Error>>),
     /// Gives the plugin new keys, on disk first, and makes its container anew with them.
     RotateKeys(oneshot::Sender<Result<(), Error>>),
+    /// Makes this what the plugin was granted, on disk first.
+    Grant(Vec<Permission>, oneshot::Sender<Result<(), Error>>),
     /// Stops the plugin because the host shuts down.
     Halt,
 }
@@ -61,6 +65,8 @@ pub(crate) struct Snapshot {
     pub halted: bool,
     /// Old keys are still good, because a container may have them.
     pub rotating: bool,
+    /// What was decided about the plugin when it was let in, or since.
+    pub admission: Arc<Admission>,
 }
 
 pub(crate) struct Actor {
@@ -80,6 +86,8 @@ pub(crate) struct Actor {
     mailbox: mpsc::Receiver<Request>,
     hints: Arc<Notify>,
     listed: watch::Receiver<Option<Arc<Listing>>>,
+    /// Watched by those that depend on others.
+    board: Option<watch::Receiver<Board>>,
     snapshot: watch::Sender<Snapshot>,
     operation: OptionFuture<BoxFuture<'static, Outcome>>,
     probing: OptionFuture<BoxFuture<'static, (u64, ProbeResult)>>,
@@ -110,10 +118,11 @@ impl Actor {
         let machine = Machine::new(
             parts.record.desired,
             spec_digest(&spec).to_owned(),
-            shared.restart.clone(),
+            shared.restart.for_plugin(manifest.restart()),
             health.clone(),
             parts.seed,
-        );
+        )
+        .waiting_at_most(shared.dependency_wait);
         let snapshot = Snapshot {
             state: machine.state(now()),
             client: None,
@@ -122,7 +131,11 @@ impl Actor {
             healthy_runs: 0,
             halted: false,
             rotating: false,
+            admission: Arc::new(parts.record.admission.clone()),
         };
+        standing::post(&shared.board, &parts.record, &snapshot.state);
+        let depends = !manifest.depends_on().is_empty();
+        let board = depends.then(|| shared.board.subscribe());
         let (snapshot, reader) = watch::channel(snapshot);
         let actor = Self {
             health_path: manifest.health_check_path().as_str().to_owned(),
@@ -145,6 +158,7 @@ impl Actor {
             mailbox: parts.mailbox,
             hints: parts.hints,
             listed: shared.listed.clone(),
+            board,
             snapshot,
             operation: None.into(),
             probing: None.into(),
@@ -166,6 +180,7 @@ impl Actor {
         let cancel = self.shared.cancel.clone();
         // The first list, where there is one already, saves every plugin a look of its own.
         let first = self.listed_input().unwrap_or(Input::Tick);
+        self.follow_the_board();
         self.feed(first);
         while !self.machine.is_removed() {
             if self.record.keys.previous.is_some() && !self.machine.may_be_outdated() {
@@ -200,6 +215,7 @@ impl Actor {
                     self.reading_lines = false;
                     self.feed(Input::Explained(explained));
                 }
+                () = changed(self.board.as_mut()) => self.follow_the_board(),
                 Ok(()) = self.config_state.changed() => self.publish(),
                 () = sleep_until(wake) => self.feed(Input::Tick),
             }
@@ -243,7 +259,38 @@ impl Actor {
                 let rotated = self.rotate_keys().await;
                 let _ = reply.send(rotated);
             }
+            Request::Grant(grants, reply) => {
+                let granted = self.grant(grants).await;
+                let _ = reply.send(granted);
+            }
             Request::Halt => self.feed(Input::Halt),
+        }
+    }
+
+    async fn grant(&mut self, grants: Vec<Permission>) -> Result<(), Error> {
+        let origin = self.record.admission.origin();
+        let admission = Admission::new(origin, grants, &self.record.manifest);
+        self.shared.store.set_admission(&self.id, &admission).await?;
+        self.record.admission = admission;
+        self.feed(Input::Bar(standing::bar(&self.shared, &self.record)));
+        Ok(())
+    }
+
+    /// Takes in what has become of other plugins, and what that means for this one.
+    fn follow_the_board(&mut self) {
+        let depends_on = self.record.manifest.depends_on();
+        let unmet = self
+            .board
+            .as_mut()
+            .map(|board| unmet(depends_on, &board.borrow_and_update()));
+        let bar = standing::bar(&self.shared, &self.record);
+        if self.machine.bar() != bar.as_ref() {
+            self.feed(Input::Bar(bar));
+        }
+        if let Some(unmet) = unmet
+            && self.machine.unmet() != unmet
+        {
+            self.feed(Input::Needs(unmet));
         }
     }
 
@@ -472,8 +519,10 @@ impl Actor {
             healthy_runs: self.healthy_runs,
             halted: self.machine.is_halted(),
             rotating: self.record.keys.previous.is_some(),
+            admission: Arc::new(self.record.admission.clone()),
             state,
         };
+        standing::post(&self.shared.board, &self.record, &next.state);
         self.snapshot.send_replace(next);
     }
 
@@ -533,6 +582,7 @@ fn spec_of(shared: &Shared, record: &PluginRecord) -> ContainerSpec {
             .as_deref()
             .unwrap_or_else(|| manifest.image().as_str()),
         limits: &shared.limits,
+        policy: &shared.policy,
         platform_url: &shared.platform_url(manifest.id(), network),
         keys: &record.keys,
         program: record.program.as_deref(),
@@ -555,6 +605,17 @@ fn health_policy(base: &HealthPolicy, manifest: &hap_manifest::Manifest) -> Heal
 fn now() -> Instant {
     // Tokio's clock, so that a test with paused time steers the machine too.
     tokio::time::Instant::now().into_std()
+}
+
+/// Waits for a change of the board; for ever, for those that depend on nobody.
+async fn changed(board: Option<&mut watch::Receiver<Board>>) {
+    let changed = match board {
+        Some(board) => board.changed().await.is_ok(),
+        None => false,
+    };
+    if !changed {
+        std::future::pending().await
+    }
 }
 
 async fn sleep_until(wake: Option<tokio::time::Instant>) {

@@ -1,4 +1,4 @@
-use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
+use std::{num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::{Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -13,7 +13,8 @@ use crate::{
     obtain::{Pulls, Staging},
     operate::within,
     options::deadline,
-    reconcile::{HealthPolicy, RestartPolicy},
+    policy::Policy,
+    reconcile::{DEPENDENCY_WAIT, HealthPolicy, RestartPolicy},
     registry::Registry,
     shared::{Listing, Shared},
     store::{EventRetention, Store},
@@ -35,6 +36,8 @@ pub struct SupervisorBuilder {
     event_retention: EventRetention,
     parallel_starts: Option<usize>,
     parallel_calls: NonZeroUsize,
+    policy: Policy,
+    dependency_wait: Duration,
 }
 
 /// Where the instance's name and port are kept.
@@ -55,6 +58,8 @@ impl SupervisorBuilder {
             event_retention: EventRetention::default(),
             parallel_starts: None,
             parallel_calls: CallGate::DEFAULT,
+            policy: Policy::default(),
+            dependency_wait: DEPENDENCY_WAIT,
         }
     }
 
@@ -111,6 +116,21 @@ impl SupervisorBuilder {
     /// [`ErrorKind::Busy`]. Default 64.
     pub const fn parallel_calls(mut self, calls: NonZeroUsize) -> Self {
         self.parallel_calls = calls;
+        self
+    }
+
+    /// What plugins may have. Default: [`Policy::default`], which gives nothing unusual without a grant. One that is
+    /// stricter than that of the last start holds for plugins that are installed too: those that it no longer allows do
+    /// not start, and are stopped where they run.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// How long a start waits for what the plugin depends on before that is told as a failure; it goes on waiting all the
+    /// same. Default 5 min.
+    pub const fn dependency_wait(mut self, wait: Duration) -> Self {
+        self.dependency_wait = wait;
         self
     }
 
@@ -192,7 +212,6 @@ impl SupervisorBuilder {
             credentials,
             platform,
             port,
-            limits: self.limits,
             restart: self.restart,
             health: self.health,
             events: event_channel(),
@@ -200,6 +219,10 @@ impl SupervisorBuilder {
             parallel_calls: self.parallel_calls,
             pulls: Pulls::new(Arc::clone(&self.engine), tasks.clone(), cancel.clone()),
             staging,
+            limits: self.policy.bound(self.limits),
+            policy: self.policy,
+            board: watch::Sender::default(),
+            dependency_wait: self.dependency_wait,
             probes: probe_client()?,
             listed: listed_reader,
             tasks,

@@ -5,6 +5,7 @@ use hap_manifest::{PluginId, wire::WireError};
 use crate::{
     config::Redactor,
     engine::{EngineError, EngineErrorKind},
+    policy::{Refusal, words},
 };
 
 /// Why a call of this crate failed.
@@ -23,6 +24,7 @@ struct Inner {
     plugin: Option<PluginId>,
     wire: Option<WireError>,
     http_status: Option<u16>,
+    refusals: Vec<Refusal>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -58,6 +60,10 @@ pub enum ErrorKind {
     Rejected,
     /// The plugin answered with something that is no valid reply.
     InvalidReply,
+    /// The host's policy does not permit the plugin as it is, and it was not granted: see [`Error::refusals`].
+    NotPermitted,
+    /// What plugins depend on forbids it: a circle, or others that need the plugin.
+    Dependency,
     /// The state on disk could not be read or written.
     Store,
     /// The supervisor is shutting down.
@@ -83,6 +89,8 @@ impl ErrorKind {
             Self::Interrupted => "interrupted",
             Self::Rejected => "rejected",
             Self::InvalidReply => "invalid_reply",
+            Self::NotPermitted => "not_permitted",
+            Self::Dependency => "dependency",
             Self::Store => "store",
             Self::ShuttingDown => "shutting_down",
         }
@@ -97,6 +105,7 @@ impl Error {
             plugin: None,
             wire: None,
             http_status: None,
+            refusals: Vec::new(),
             source: None,
         }))
     }
@@ -143,6 +152,15 @@ impl Error {
         self
     }
 
+    pub(crate) fn not_permitted(refusals: Vec<Refusal>) -> Self {
+        let mut error = Self::new(
+            ErrorKind::NotPermitted,
+            format!("is not permitted: it {}", words(&refusals)),
+        );
+        error.0.refusals = refusals;
+        error
+    }
+
     pub(crate) fn engine(error: EngineError) -> Self {
         let kind = match error.kind() {
             EngineErrorKind::Timeout => ErrorKind::Timeout,
@@ -173,6 +191,13 @@ impl Error {
     #[must_use]
     pub fn http_status(&self) -> Option<u16> {
         self.0.http_status
+    }
+
+    /// All reasons at once why the plugin is not permitted, when the kind is [`ErrorKind::NotPermitted`] and a call
+    /// was refused for it. What its owner may consent to is [`Refusal::grantable`].
+    #[must_use]
+    pub fn refusals(&self) -> &[Refusal] {
+        &self.0.refusals
     }
 
     /// Whether the same call may succeed later without anybody changing anything.

@@ -15,6 +15,7 @@ use crate::{
     operate::within,
     options::{UninstallOptions, deadline},
     shared::Shared,
+    standing,
     state::{Desired, Failure, FailureCause, Phase, PluginState},
 };
 
@@ -96,12 +97,15 @@ impl PluginHandle {
         self.request(|reply| Request::Desire(desired, reply)).await
     }
 
-    /// Makes the plugin run, and waits until it is healthy. Fine when it is already.
+    /// Makes the plugin run, and waits until it is healthy. Fine when it is already, and when it ended well and is not one
+    /// that is started again for that ([`Phase::Finished`]).
     ///
     /// # Errors
     /// [`ErrorKind::Failed`] with the diagnosis when a run of it fails first; unless the cause is permanent the
-    /// supervisor goes on trying in the background. [`ErrorKind::Timeout`] when neither happens within 5 minutes. Also as
-    /// [`set_desired`](Self::set_desired).
+    /// supervisor goes on trying in the background. [`ErrorKind::Dependency`] when what it depends on was not healthy for as
+    /// long as [`dependency_wait`](crate::SupervisorBuilder::dependency_wait) says: it starts as soon as that is.
+    /// [`ErrorKind::NotPermitted`]. [`ErrorKind::Timeout`] when neither happens within 5 minutes, and the wait for what it
+    /// depends on. Also as [`set_desired`](Self::set_desired).
     ///
     /// # Cancel safety
     /// Once recorded, the start goes on when the future is dropped.
@@ -177,12 +181,16 @@ impl PluginHandle {
     /// Removes the plugin, and waits until nothing of it is left but, unless told otherwise, its volumes.
     ///
     /// # Errors
+    /// [`ErrorKind::Dependency`] when others depend on it, unless the options say otherwise: nothing has changed then.
     /// [`ErrorKind::Timeout`] when the engine did not get it done; the supervisor goes on trying. Also as
     /// [`set_desired`](Self::set_desired).
     ///
     /// # Cancel safety
     /// Once recorded, the removal goes on when the future is dropped.
     pub async fn uninstall(&self, options: UninstallOptions) -> Result<(), Error> {
+        if !options.even_if_needed {
+            standing::refuse_if_needed(&self.0.shared, self.id())?;
+        }
         self.set_desired(Desired::Removed {
             with_data: options.remove_data,
         })
@@ -273,13 +281,18 @@ impl PluginHandle {
         let snapshot = self.0.snapshot.borrow();
         let message = match (&snapshot.state.failure, snapshot.state.desired) {
             (Some(failure), _) => format!("it does not run now: {}", failure.message),
-            (None, Desired::Running) => format!("it does not run yet, its phase is {}", snapshot.state.phase),
+            (None, Desired::Running) => match snapshot.state.waiting_for.first() {
+                Some(unmet) if snapshot.state.phase == Phase::Waiting => {
+                    format!("it does not run yet, it waits for {unmet}")
+                }
+                _ => format!("it does not run yet, its phase is {}", snapshot.state.phase),
+            },
             (None, _) => "it does not run: start it first".to_owned(),
         };
         Error::new(ErrorKind::NotRunning, message).with_plugin(self.id())
     }
 
-    async fn request(
+    pub(crate) async fn request(
         &self,
         request: impl FnOnce(oneshot::Sender<Result<(), Error>>) -> Request,
     ) -> Result<(), Error> {
@@ -310,20 +323,23 @@ impl PluginHandle {
         let settled = self.wait(|snapshot| {
             let healthy =
                 snapshot.state.phase.is_reachable() && runs.is_none_or(|runs| snapshot.healthy_runs > runs);
-            let given_up = snapshot.state.desired != Desired::Running;
-            healthy || given_up || (!snapshot.diagnosing && self.new_failure(snapshot, failures).is_some())
+            let over = snapshot.state.desired != Desired::Running || snapshot.state.phase == Phase::Finished;
+            healthy || over || (!snapshot.diagnosing && self.new_failure(snapshot, failures).is_some())
         });
         let snapshot = self
-            .bounded(START_DEADLINE, "did not become healthy", settled)
+            .bounded(self.start_deadline(), "did not become healthy", settled)
             .await?;
-        if snapshot.state.phase.is_reachable() {
+        if snapshot.state.phase.is_reachable() || snapshot.state.phase == Phase::Finished {
             return Ok(());
         }
-        let message = match self.new_failure(&snapshot, failures) {
-            Some(failure) => failure.to_string(),
-            None => "it was stopped before it was healthy".to_owned(),
+        let (kind, message) = match self.new_failure(&snapshot, failures) {
+            Some(failure) => (kind_of(failure.cause), failure.to_string()),
+            None => (
+                ErrorKind::Failed,
+                "it was stopped before it was healthy".to_owned(),
+            ),
         };
-        Err(Error::new(ErrorKind::Failed, message).with_plugin(self.id()))
+        Err(Error::new(kind, message).with_plugin(self.id()))
     }
 
     /// The failure of a run, or one that holds the plugin; an engine that does not answer is waited for.
@@ -349,6 +365,12 @@ impl PluginHandle {
             let message = format!("{what} within {limit:?}: its phase is {}{why}", state.phase);
             Err(Error::new(ErrorKind::Timeout, message).with_plugin(self.id()))
         })
+    }
+
+    /// One that depends on others has to wait for them first.
+    fn start_deadline(&self) -> Duration {
+        let waits = !self.0.manifest.depends_on().is_empty();
+        START_DEADLINE + self.0.shared.dependency_wait * u32::from(waits)
     }
 
     fn stop_deadline(&self) -> Duration {
@@ -379,6 +401,15 @@ impl PluginHandle {
                 Err(_) => {}
             }
         }
+    }
+}
+
+/// What a caller of a start is told of a failure.
+const fn kind_of(cause: FailureCause) -> ErrorKind {
+    match cause {
+        FailureCause::NotPermitted => ErrorKind::NotPermitted,
+        FailureCause::Dependency => ErrorKind::Dependency,
+        _ => ErrorKind::Failed,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     keys::{KeyPair, PluginKeys},
     obtain::Candidate,
     options::InstallOptions,
+    policy::Admission,
     registry::Reservation,
     source::PluginSource,
     state::Desired,
@@ -22,7 +23,8 @@ use crate::{
 
 impl Supervisor {
     /// Installs a plugin without starting it: from a [`Manifest`](hap_manifest::Manifest), whose image is on this machine
-    /// or can be pulled, or from any other [`PluginSource`].
+    /// or can be pulled, or from any other [`PluginSource`]. What it depends on need not be installed yet: its start waits
+    /// for that.
     ///
     /// What runs from then on is the image as it is now: the plugin is tied to the image's id. A tag that moves later,
     /// by a pull, a push or another build, changes nothing for it; an [update](PluginHandle::update) is how it gets
@@ -34,8 +36,10 @@ impl Supervisor {
     /// It is given up after 2 minutes without progress, and after 15 in all.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] with every problem of the manifest or of the package, or when the manifest asks for what
-    /// this host does not give, [`ErrorKind::AlreadyInstalled`], [`ErrorKind::Busy`] while another call installs it or when
+    /// [`ErrorKind::InvalidInput`] with every problem of the manifest or of the package, or when the manifest is for
+    /// another platform, [`ErrorKind::NotPermitted`] when it asks for what the policy does not give and the options do not
+    /// grant, with all reasons in [`Error::refusals`], [`ErrorKind::Dependency`] when it would depend on itself over
+    /// others, [`ErrorKind::AlreadyInstalled`], [`ErrorKind::Busy`] while another call installs it or when
     /// the registry asks to wait for longer than that, [`ErrorKind::Image`] when the image can neither be found, nor
     /// pulled, nor built, [`ErrorKind::Timeout`], [`ErrorKind::Engine`], [`ErrorKind::Store`], [`ErrorKind::ShuttingDown`].
     /// After any of them nothing is installed.
@@ -59,10 +63,11 @@ impl Supervisor {
         options: InstallOptions,
     ) -> Result<PluginHandle, Error> {
         let mut candidate = Candidate::open(source.into(), &options.sink()).await?;
-        admit(&candidate.manifest, &options)?;
+        let admission = options.admission(candidate.origin(), &candidate.manifest);
+        admit(&candidate.manifest, &admission, &self.0.shared)?;
         let reserved = self.reserve(candidate.manifest.id())?;
         let image = candidate.image(&self.0.shared, options.sink()).await?;
-        self.enter(candidate, image, options, reserved).await
+        self.enter(candidate, admission, image, options, reserved).await
     }
 
     /// Installs a plugin from its folder: reads `manifest.json`, builds the image from the folder's Dockerfile and
@@ -126,12 +131,14 @@ impl Supervisor {
     async fn enter(
         &self,
         candidate: Candidate,
+        admission: Admission,
         image: ImageId,
         options: InstallOptions,
         reserved: Reservation,
     ) -> Result<PluginHandle, Error> {
         let record = PluginRecord {
             manifest: candidate.manifest,
+            admission,
             desired: Desired::Stopped,
             config: None,
             keys: PluginKeys::new(KeyPair::generate()?),

@@ -20,11 +20,14 @@ mod logs;
 mod obtain;
 mod operate;
 mod options;
+mod permissions;
 mod policy;
 mod reconcile;
 mod registry;
 mod shared;
+mod shutdown;
 mod source;
+mod standing;
 mod state;
 mod store;
 mod supervisor;
@@ -41,6 +44,7 @@ pub use self::{
     limits::DefaultLimits,
     logs::LogStream,
     options::{InstallOptions, Shutdown, UninstallOptions},
+    permissions::PluginPermissions,
     policy::{Access, DevicePattern, ImageSource, Policy, Refusal},
     reconcile::{HealthPolicy, RestartPolicy, Unmet, UnmetReason},
     source::PluginSource,

@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
 use crate::{
-    engine::{ContainerId, ContainerSpec, Engine, EngineError, EngineErrorKind},
+    engine::{ContainerId, ContainerSpec, Engine, EngineError, EngineErrorKind, FIND_DEVICE},
     options::deadline,
     reconcile::{Op, Outcome, Seen},
     state::{Failure, FailureCause},
@@ -85,6 +85,7 @@ impl Operator {
                     ),
                 )),
             },
+            Err(error) if error.operation() == FIND_DEVICE => Err(device_trouble(error)),
             // Of what creating needs only the image can be missing for good; a network is prepared again.
             Err(error) if error.kind() == EngineErrorKind::NotFound && error.operation() == "create" => {
                 Err(Trouble::Plugin(
@@ -108,6 +109,11 @@ impl Operator {
         drop(permit);
         match started {
             Ok(()) => self.look(id).await,
+            // The next container is made with the devices that there are then.
+            Err(error) if error.operation() == FIND_DEVICE => {
+                self.control(self.engine.remove(id)).await?;
+                Err(device_trouble(error))
+            }
             Err(error) => match error.kind() {
                 EngineErrorKind::Unavailable | EngineErrorKind::Timeout => Err(error.into()),
                 // The container is gone, or what it was made with is (its network, for one): make it anew.
@@ -132,6 +138,15 @@ impl Operator {
         call: impl Future<Output = Result<T, EngineError>> + Send,
     ) -> Result<T, EngineError> {
         within(deadline::CONTROL, "call", &self.spec.name, call).await
+    }
+}
+
+/// A device that is not there may be plugged in at any time; one that is refused stays refused.
+fn device_trouble(error: EngineError) -> Trouble {
+    if error.kind() == EngineErrorKind::NotFound {
+        Trouble::Plugin(Failure::new(FailureCause::Device, error.to_string()))
+    } else {
+        Trouble::Engine(error)
     }
 }
 

@@ -2,14 +2,20 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::engine::ProgressSink;
+use hap_manifest::{Manifest, permission::Permission};
+
+use crate::{
+    engine::ProgressSink,
+    policy::{Admission, Origin},
+};
 
 /// How to install a plugin.
 #[derive(Debug, Clone, Default)]
 pub struct InstallOptions {
     pub(crate) program: Option<PathBuf>,
     pub(crate) progress: Option<ProgressSink>,
-    pub(crate) writable_rootfs: bool,
+    grants: Vec<Permission>,
+    grants_all: bool,
 }
 
 impl InstallOptions {
@@ -20,10 +26,29 @@ impl InstallOptions {
         self
     }
 
-    /// Grants a writable root file system to a plugin whose manifest asks for one. Default: it is refused.
+    /// Grants something that the manifest asks for beyond the default; what it does not ask for is left out. It is kept
+    /// with the plugin. Default: nothing is granted.
+    ///
+    /// ```
+    /// use hap_host::InstallOptions;
+    /// use hap_manifest::permission::Permission;
+    ///
+    /// let options = InstallOptions::default()
+    ///     .grant(Permission::Device("/dev/ttyUSB0".parse()?))
+    ///     .grant(Permission::WritableRoot);
+    /// # Ok::<(), hap_manifest::ParseError>(())
+    /// ```
     #[must_use]
-    pub const fn grant_writable_rootfs(mut self, grant: bool) -> Self {
-        self.writable_rootfs = grant;
+    pub fn grant(mut self, permission: Permission) -> Self {
+        self.grants.push(permission);
+        self
+    }
+
+    /// Grants everything that the manifest asks for, after its owner was shown
+    /// [`permission::requested`](hap_manifest::permission::requested).
+    #[must_use]
+    pub const fn grant_all_requested(mut self) -> Self {
+        self.grants_all = true;
         self
     }
 
@@ -55,6 +80,14 @@ impl InstallOptions {
         self
     }
 
+    pub(crate) fn admission(&self, origin: Origin, manifest: &Manifest) -> Admission {
+        if self.grants_all {
+            Admission::of_everything(origin, manifest)
+        } else {
+            Admission::new(origin, self.grants.iter().cloned(), manifest)
+        }
+    }
+
     pub(crate) fn sink(&self) -> ProgressSink {
         self.progress.clone().unwrap_or_else(ProgressSink::none)
     }
@@ -64,6 +97,7 @@ impl InstallOptions {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UninstallOptions {
     pub(crate) remove_data: bool,
+    pub(crate) even_if_needed: bool,
 }
 
 impl UninstallOptions {
@@ -73,13 +107,21 @@ impl UninstallOptions {
         self.remove_data = remove;
         self
     }
+
+    /// Removes the plugin also when others depend on it; they go on without it, degraded. Default: it is refused.
+    #[must_use]
+    pub const fn even_if_needed(mut self, even: bool) -> Self {
+        self.even_if_needed = even;
+        self
+    }
 }
 
 /// What becomes of the plugins when the supervisor ends. There is no default: the choice is the embedder's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Shutdown {
-    /// Stops them all, in parallel. What is wanted of them does not change: the next supervisor starts them again.
+    /// Stops them all in parallel, but none before those that depend on it. What is wanted of them does not change: the
+    /// next supervisor starts them again.
     StopPlugins,
     /// Leaves them running without supervision until the next supervisor adopts them.
     LeaveRunning,

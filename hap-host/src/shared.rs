@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc};
+use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use hap_manifest::PluginId;
 use tokio::sync::{Semaphore, broadcast, watch};
@@ -10,7 +10,8 @@ use crate::{
     inbox::{Credentials, Inbox},
     limits::DefaultLimits,
     obtain::{Pulls, Staging},
-    reconcile::{HealthPolicy, RestartPolicy},
+    policy::Policy,
+    reconcile::{Board, HealthPolicy, RestartPolicy},
     store::Store,
 };
 
@@ -24,7 +25,13 @@ pub(crate) struct Shared {
     pub platform: Platform,
     /// Port of the event listener, the same on all addresses.
     pub port: u16,
+    /// Within what the policy gives.
     pub limits: DefaultLimits,
+    pub policy: Policy,
+    /// What plugins know of each other. Posted to by their actors alone.
+    pub board: watch::Sender<Board>,
+    /// How long a start waits for dependencies before that counts as a failure.
+    pub dependency_wait: Duration,
     pub restart: RestartPolicy,
     pub health: HealthPolicy,
     pub events: broadcast::Sender<Event>,

@@ -214,6 +214,8 @@ pub enum FailureCause {
     Image,
     /// The engine refuses its container for good. Not tried again.
     Refused,
+    /// A device that it was granted is not there now; tried again.
+    Device,
     /// The engine failed; tried again.
     Engine,
     /// What it depends on was not healthy for too long. It is still waited for. Or it depends on itself over others:

@@ -17,8 +17,10 @@ use crate::{
     keys::random,
     operate::within,
     options::{Shutdown, deadline},
+    policy::Policy,
     registry::Registry,
     shared::Shared,
+    shutdown::stop_all,
     store::PluginRecord,
 };
 
@@ -62,7 +64,7 @@ impl Drop for Inner {
     }
 }
 
-/// Longest wait for all plugins to stop at a shutdown, on top of the longest grace among them.
+/// Longest wait for the supervisor's tasks to end at a shutdown.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(30);
 /// Time for requests of plugins that are under way at a shutdown.
 const LISTENER_GRACE: Duration = Duration::from_secs(2);
@@ -91,6 +93,12 @@ impl Supervisor {
     #[must_use]
     pub fn capabilities(&self) -> EngineCapabilities {
         self.0.shared.engine.capabilities()
+    }
+
+    /// What plugins may have here. [`Policy::review`] tells before an installation what it would take.
+    #[must_use = "it is asked what it says"]
+    pub fn policy(&self) -> &Policy {
+        &self.0.shared.policy
     }
 
     /// The plugin of that id, if it is installed.
@@ -130,11 +138,11 @@ impl Supervisor {
 
     /// Ends the supervisor. Fine when it has ended already.
     ///
-    /// With [`Shutdown::StopPlugins`] all plugins are stopped in parallel first; what is wanted of them stays as it
-    /// is. Networks of the instance are removed when no plugin is installed.
+    /// With [`Shutdown::StopPlugins`] all plugins are stopped first, in parallel, but each after those that depend on it;
+    /// what is wanted of them stays as it is. Networks of the instance are removed when no plugin is installed.
     ///
     /// # Errors
-    /// [`ErrorKind::Timeout`] when a plugin was not down by the deadline (the longest grace among them and 30 s). The
+    /// [`ErrorKind::Timeout`] when a plugin was not down by the deadline (twice the longest grace among them and 30 s). The
     /// supervisor has ended all the same.
     ///
     /// # Cancel safety
@@ -143,22 +151,8 @@ impl Supervisor {
         let shared = &self.0.shared;
         let mut late = Vec::new();
         if how == Shutdown::StopPlugins && !shared.cancel.is_cancelled() {
-            let plugins = self.plugins();
-            let graces = plugins
-                .iter()
-                .filter_map(|plugin| plugin.manifest().stop_timeout());
-            let limit = SHUTDOWN_DEADLINE + graces.max().unwrap_or(Duration::from_secs(10));
-            let stops = plugins.iter().map(|plugin| async move {
-                match tokio::time::timeout(limit, plugin.halted()).await {
-                    Ok(true) => None,
-                    _ => Some(plugin.id().to_string()),
-                }
-            });
-            late = futures_util::future::join_all(stops)
-                .await
-                .into_iter()
-                .flatten()
-                .collect();
+            let board = shared.board.borrow().clone();
+            late = stop_all(self.plugins(), &board).await;
         }
         // Plugins that were stopped have sent their last events by now; the listener goes after them.
         self.0.listener.shutdown(LISTENER_GRACE).await;
@@ -176,7 +170,8 @@ impl Supervisor {
         // Handles may live on; the folder is free for the next supervisor all the same.
         shared.store.close().await;
         if !late.is_empty() {
-            let message = format!("not stopped in time: {}", late.join(", "));
+            let names: Vec<_> = late.iter().map(PluginId::as_str).collect();
+            let message = format!("not stopped in time: {}", names.join(", "));
             return Err(Error::new(ErrorKind::Timeout, message));
         }
         if !ended {

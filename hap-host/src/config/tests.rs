@@ -68,6 +68,7 @@ impl Bench {
             .build()
             .unwrap();
         let record = PluginRecord {
+            admission: crate::policy::Admission::default(),
             desired: Desired::Running,
             config: kept.clone(),
             keys: PluginKeys::new(KeyPair::generate().unwrap()),

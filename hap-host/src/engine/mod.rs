@@ -43,9 +43,15 @@ pub use self::{
     observed::{ContainerId, ContainerStatus, Exit, Observed},
     program::ProgramFault,
     progress::{Progress, ProgressSink, ProgressStream, Stage},
-    spec::{ContainerSpec, EnvVar, LogRotation, NetworkMode, ResourceLimits, TmpfsMount, VolumeMount},
+    spec::{
+        ContainerSpec, DeviceAccess, EnvVar, LogRotation, NetworkMode, ResourceLimits, TmpfsMount,
+        VolumeMount,
+    },
     stream::{EngineEvent, EngineEventKind, EngineStream, LogLine, LogOptions, LogSource, StatsSample},
 };
+
+/// The operation of an error that is about a device of the host: [`EngineErrorKind::NotFound`] while it is not there.
+pub const FIND_DEVICE: &str = "find device";
 
 /// Runs containers for one or more supervisors.
 ///

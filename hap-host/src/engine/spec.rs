@@ -6,8 +6,8 @@ use super::InstanceName;
 
 /// Everything an engine needs to make a plugin's container.
 ///
-/// There is no field for privileged mode, host namespaces, added capabilities or bind mounts of host paths:
-/// what is not here cannot be asked for. `Debug` does not print the values of secret variables.
+/// There is no field for privileged mode, host namespaces or bind mounts of host paths: what is not here cannot be asked
+/// for. `Debug` does not print the values of secret variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ContainerSpec {
@@ -37,6 +37,10 @@ pub struct ContainerSpec {
     pub user: Option<String>,
     /// Whether the root file system may be written.
     pub writable_rootfs: bool,
+    /// Devices of the host, under the same names.
+    pub devices: Vec<DeviceAccess>,
+    /// Linux capabilities that are not dropped, without the prefix `CAP_`.
+    pub capabilities: Vec<String>,
     /// Rotation of the container's log.
     pub log: LogRotation,
     /// Program to run for engines without images; ignored by those that have them.
@@ -71,6 +75,8 @@ impl ContainerSpec {
             }],
             user: None,
             writable_rootfs: false,
+            devices: Vec::new(),
+            capabilities: Vec::new(),
             log: LogRotation::default(),
             program: None,
         }
@@ -183,6 +189,31 @@ impl VolumeMount {
     #[must_use]
     pub const fn new(name: String, path: String) -> Self {
         Self { name, path }
+    }
+}
+
+/// A character device of the host in a container. Making device files in there is never possible, and a disk is never
+/// handed out.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct DeviceAccess {
+    /// Absolute path, on the host and in the container.
+    pub path: String,
+    /// Whether it may be written as well as read.
+    pub write: bool,
+    /// Whether the container is made without it where the host has no such device.
+    pub optional: bool,
+}
+
+impl DeviceAccess {
+    /// The device at `path`, which must be there, to be read and written.
+    #[must_use]
+    pub const fn new(path: String) -> Self {
+        Self {
+            path,
+            write: true,
+            optional: false,
+        }
     }
 }
 

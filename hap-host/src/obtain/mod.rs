@@ -26,6 +26,7 @@ use crate::{
     folder,
     operate::within,
     options::deadline,
+    policy,
     shared::Shared,
     source::{Origin, PackageReader, PluginSource},
 };
@@ -92,6 +93,14 @@ impl Candidate {
             package: Some(package.digest()),
             build: Build::Package(Box::new(package)),
         })
+    }
+
+    /// How the plugin comes here, as a policy judges it.
+    pub(crate) const fn origin(&self) -> policy::Origin {
+        match self.build {
+            Build::Nothing => policy::Origin::Image,
+            Build::Folder(_) | Build::Package(_) => policy::Origin::Build,
+        }
     }
 
     /// Finds, pulls or builds the image, and answers what pins it. What was unpacked on the way is removed again.

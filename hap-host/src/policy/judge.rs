@@ -4,6 +4,7 @@ use hap_manifest::{
 };
 
 use super::{Access, Admission, DevicePattern, Origin, Policy, Refusal};
+use crate::limits::DefaultLimits;
 
 impl Policy {
     /// Why a plugin with these grants may not run here: all reasons at once, none if it may.
@@ -36,6 +37,30 @@ impl Policy {
             Origin::Build => (!self.local_builds).then_some(Refusal::LocalBuild),
         });
         refusals
+    }
+
+    /// The host's default limits, lowered to what a plugin gets at most.
+    pub(crate) fn bound(&self, defaults: DefaultLimits) -> DefaultLimits {
+        let mut bounded = defaults;
+        if let Some(most) = self
+            .max_memory
+            .filter(|most| most.bytes() < defaults.memory_bytes())
+        {
+            bounded = bounded.memory(most);
+        }
+        if let Some(most) = self
+            .max_cpu
+            .filter(|most| most.nano_cpus() < defaults.nano_cpus())
+        {
+            bounded = bounded.cpu(most);
+        }
+        if let Some(most) = self
+            .max_processes
+            .filter(|most| most.get() < defaults.pids_limit())
+        {
+            bounded = bounded.pids(most);
+        }
+        bounded
     }
 
     fn access(&self, permission: &Permission) -> Access {

@@ -21,7 +21,7 @@ pub use self::{
     pattern::{DevicePattern, ImageSource},
     refusal::Refusal,
 };
-pub(crate) use self::{grants::Admission, origin::Origin};
+pub(crate) use self::{grants::Admission, origin::Origin, refusal::words};
 
 /// What plugins may have on this host: at most, without asking, and only when it was granted.
 ///
@@ -291,7 +291,8 @@ impl Policy {
         self
     }
 
-    /// Whether images may be built on this machine, from the folder of a plugin. Default: yes.
+    /// Whether images may be built on this machine, from the folder or the package of a plugin.
+    /// Default: yes.
     pub const fn local_builds(mut self, allowed: bool) -> Self {
         self.local_builds = allowed;
         self

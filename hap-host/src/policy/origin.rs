@@ -7,6 +7,6 @@ pub(crate) enum Origin {
     /// By a manifest whose image is pulled, or was put on the machine by someone.
     #[default]
     Image,
-    /// By a folder, from which its image was built.
+    /// By a folder or a package, from which its image was built.
     Build,
 }

@@ -237,7 +237,14 @@ mod tests {
             let error = DevicePattern::new(bad).unwrap_err();
             assert!(error.to_string().contains("/dev/ttyUSB*"), "{error}");
         }
-        for bad in ["", "acme", "acme/light", "ghcr.io/acme:1", "https://ghcr.io", "ghcr.io//x"] {
+        for bad in [
+            "",
+            "acme",
+            "acme/light",
+            "ghcr.io/acme:1",
+            "https://ghcr.io",
+            "ghcr.io//x",
+        ] {
             let error = ImageSource::new(bad).unwrap_err();
             assert!(error.to_string().contains("ghcr.io/acme"), "{bad}: {error}");
         }

@@ -79,7 +79,10 @@ impl fmt::Display for Refusal {
                 write!(f, "wants to {permission}, which this host gives to no plugin")
             }
             Self::Memory { asked, most } => {
-                write!(f, "wants a memory limit of {asked}, and this host gives at most {most}")
+                write!(
+                    f,
+                    "wants a memory limit of {asked}, and this host gives at most {most}"
+                )
             }
             Self::Cpu { asked, most } => write!(
                 f,
@@ -107,4 +110,10 @@ impl fmt::Display for Refusal {
             Self::LocalBuild => f.write_str("is built on this machine, which this host does not allow"),
         }
     }
+}
+
+/// Several refusals as they complete "it".
+pub(crate) fn words(refusals: &[Refusal]) -> String {
+    let all: Vec<_> = refusals.iter().map(ToString::to_string).collect();
+    all.join("; it ")
 }

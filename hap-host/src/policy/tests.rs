@@ -5,6 +5,7 @@ use hap_manifest::{
 use proptest::prelude::*;
 
 use super::*;
+use crate::DefaultLimits;
 
 fn manifest(extra: &str) -> Manifest {
     let text = format!(
@@ -31,8 +32,17 @@ fn what_is_written_in_this_file_is_well_formed() {
 
 #[test]
 fn a_plugin_that_asks_for_nothing_special_may_run_under_the_default() {
-    for extra in ["", r#","user":"65534""#, r#","memory_limit":"1g""#, r#","network_access":true"#] {
-        assert_eq!(words(&Policy::default(), &manifest(extra), &[]), [""; 0], "{extra}");
+    for extra in [
+        "",
+        r#","user":"65534""#,
+        r#","memory_limit":"1g""#,
+        r#","network_access":true"#,
+    ] {
+        assert_eq!(
+            words(&Policy::default(), &manifest(extra), &[]),
+            [""; 0],
+            "{extra}"
+        );
     }
 }
 
@@ -68,6 +78,23 @@ fn a_maximum_holds_whatever_was_granted_and_names_both_values() {
 }
 
 #[test]
+fn a_default_limit_is_lowered_to_the_maximum_and_never_raised() {
+    let defaults = DefaultLimits::default();
+    let small = Policy::default()
+        .max_memory("128m".parse().unwrap())
+        .max_cpu(CpuLimit::from_cores(0.5).unwrap())
+        .max_processes(PidsLimit::new(64).unwrap())
+        .bound(defaults);
+    assert_eq!(
+        (small.memory_bytes(), small.nano_cpus(), small.pids_limit()),
+        (128 << 20, 500_000_000, 64)
+    );
+    let large = Policy::default().max_memory("8g".parse().unwrap());
+    assert_eq!(large.bound(defaults), defaults);
+    assert_eq!(Policy::default().bound(defaults), defaults);
+}
+
+#[test]
 fn what_amounts_to_owning_the_machine_cannot_be_granted() {
     let manifest = manifest(
         r#","device_access":true,"devices":["/dev/sda1","/dev/disk/by-id/x","/dev/ttyS0"],
@@ -77,7 +104,10 @@ fn what_amounts_to_owning_the_machine_cannot_be_granted() {
         let refused = policy.review(&manifest, &requested(&manifest));
         let denied: Vec<_> = refused.iter().map(ToString::to_string).collect();
         assert_eq!(denied.len(), 4, "{denied:?}");
-        for (one, name) in denied.iter().zip(["BPF", "SYS_ADMIN", "/dev/disk/by-id/x", "/dev/sda1"]) {
+        for (one, name) in denied
+            .iter()
+            .zip(["BPF", "SYS_ADMIN", "/dev/disk/by-id/x", "/dev/sda1"])
+        {
             assert!(one.contains(name) && one.ends_with("gives to no plugin"), "{one}");
         }
     }
@@ -95,7 +125,10 @@ fn a_rule_of_its_own_comes_before_the_rule_of_its_kind() {
         .allow_capability("NET_RAW".parse().unwrap());
     let refused = words(&policy, &asks, &requested(&asks));
     assert_eq!(refused.len(), 2, "{refused:?}");
-    assert!(refused[0].contains("SYS_TIME") && refused[1].contains("/dev/ttyUSB1"), "{refused:?}");
+    assert!(
+        refused[0].contains("SYS_TIME") && refused[1].contains("/dev/ttyUSB1"),
+        "{refused:?}"
+    );
     let policy = policy.allow_capability("SYS_TIME".parse().unwrap());
     assert_eq!(words(&policy, &asks, &[]).len(), 1);
     let policy = policy.deny_capability("NET_RAW".parse().unwrap());

@@ -33,7 +33,10 @@ fn a_start_waits_for_what_is_missing_and_follows_it_at_once() {
     bench.feed(needs(false));
     assert_eq!(bench.phase(), Phase::Healthy);
     let state = bench.machine.state(bench.now);
-    assert_eq!((state.restarts, state.waiting_for, state.failure), (0, vec![], None));
+    assert_eq!(
+        (state.restarts, state.waiting_for, state.failure),
+        (0, vec![], None)
+    );
 }
 
 #[test]
@@ -41,19 +44,29 @@ fn waiting_for_too_long_is_a_failure_that_is_told_each_time_and_ends_by_itself()
     let mut bench = Bench::new(Desired::Running);
     bench.feed(needs(true));
     let told = |bench: &Bench| {
-        let failed = bench.events.iter().filter(|event| matches!(event, EventKind::Failed(_)));
+        let failed = bench
+            .events
+            .iter()
+            .filter(|event| matches!(event, EventKind::Failed(_)));
         failed.count()
     };
     bench.pass(secs(301));
     let failure = bench.machine.state(bench.now).failure.unwrap();
     assert_eq!(failure.cause, FailureCause::Dependency);
-    assert!(failure.message.contains("broker, which is not installed"), "{failure}");
+    assert!(
+        failure.message.contains("broker, which is not installed"),
+        "{failure}"
+    );
     assert_eq!((bench.phase(), told(&bench)), (Phase::Waiting, 1));
     bench.pass(secs(600));
     assert_eq!(told(&bench), 3);
     bench.feed(needs(false));
     assert_eq!(bench.phase(), Phase::Healthy);
-    assert_eq!(bench.machine.state(bench.now).restarts, 0, "nothing of it has failed");
+    assert_eq!(
+        bench.machine.state(bench.now).restarts,
+        0,
+        "nothing of it has failed"
+    );
 }
 
 #[test]

@@ -293,6 +293,16 @@ impl Machine {
         }
     }
 
+    /// Why the plugin must not run, as it was told last.
+    pub(crate) const fn bar(&self) -> Option<&Failure> {
+        self.bar.as_ref()
+    }
+
+    /// What the plugin lacks, as it was told last.
+    pub(crate) fn unmet(&self) -> &[Unmet] {
+        self.needs.unmet()
+    }
+
     /// Whether no process of the plugin is left and none will be started while it shuts down.
     pub(crate) fn is_halted(&self) -> bool {
         self.halting && self.op.is_none() && !self.seen.is_running() && self.seen != Seen::Unknown
@@ -335,9 +345,7 @@ impl Machine {
 
     /// Why a plugin that is wanted running must not run.
     fn barred(&self) -> Option<&Failure> {
-        self.bar
-            .as_ref()
-            .filter(|_| self.wanted() == Desired::Running)
+        self.bar.as_ref().filter(|_| self.wanted() == Desired::Running)
     }
 
     fn take(&mut self, input: Input, now: Instant, events: &mut Vec<EventKind>) {
@@ -543,7 +551,9 @@ impl Machine {
             _ => None,
         };
         self.last_exit.clone_from(&exit);
-        let ended_well = exit.as_ref().is_some_and(|exit| exit.code == 0 && !exit.oom_killed);
+        let ended_well = exit
+            .as_ref()
+            .is_some_and(|exit| exit.code == 0 && !exit.oom_killed);
         if ended_well && self.backoff.mode() != RestartMode::Always {
             self.finished = true;
             return;

@@ -16,15 +16,15 @@ mod policy;
 mod spec;
 mod watchdog;
 
+pub(crate) use self::{
+    machine::{DEPENDENCY_WAIT, Input, Machine, Op, Outcome, Seen, Step},
+    order::{Board, Standing, circle, may_stop, needed_by, unmet},
+    spec::{SpecInputs, container_spec, network_of, spec_digest},
+    watchdog::ProbeResult,
+};
 pub use self::{
     order::{Unmet, UnmetReason},
     policy::{HealthPolicy, RestartPolicy},
-};
-pub(crate) use self::{
-    machine::{Input, Machine, Op, Outcome, Seen, Step},
-    order::{Board, Circle, Standing, circle, needed_by, stop_steps, unmet},
-    spec::{SpecInputs, container_spec, network_of, spec_digest},
-    watchdog::ProbeResult,
 };
 
 #[cfg(test)]

@@ -76,7 +76,10 @@ pub(crate) fn unmet(depends_on: &[Dependency], board: &Board) -> Vec<Unmet> {
         let Some(found) = board.get(dependency.id()) else {
             return Some(UnmetReason::NotInstalled);
         };
-        if let Some(needed) = dependency.version().filter(|needed| !needed.matches(&found.version)) {
+        if let Some(needed) = dependency
+            .version()
+            .filter(|needed| !needed.matches(&found.version))
+        {
             let (needed, installed) = (needed.clone(), found.version.clone());
             return Some(UnmetReason::WrongVersion { needed, installed });
         }
@@ -147,28 +150,9 @@ pub(crate) fn needed_by(plugin: &PluginId, board: &Board) -> Vec<PluginId> {
     found.map(|(id, _)| id.clone()).collect()
 }
 
-/// Plugins in the order in which they stop: none before those that need it. Those of one step stop together; what goes
-/// in circles comes last.
-pub(crate) fn stop_steps(board: &Board) -> Vec<Vec<PluginId>> {
-    let mut left: BTreeSet<&PluginId> = board.keys().collect();
-    let mut steps = Vec::new();
-    while !left.is_empty() {
-        let needed: BTreeSet<&PluginId> = left
-            .iter()
-            .filter_map(|id| board.get(*id))
-            .flat_map(|of| &of.depends_on)
-            .map(Dependency::id)
-            .collect();
-        let mut step: Vec<_> = left.difference(&needed).copied().collect();
-        if step.is_empty() {
-            step = left.iter().copied().collect();
-        }
-        for id in &step {
-            left.remove(*id);
-        }
-        steps.push(step.into_iter().cloned().collect());
-    }
-    steps
+/// Whether a plugin may be stopped: none of those that are up needs it.
+pub(crate) fn may_stop(plugin: &PluginId, up: &BTreeSet<PluginId>, board: &Board) -> bool {
+    !needed_by(plugin, board).iter().any(|needs| up.contains(needs))
 }
 
 #[cfg(test)]

@@ -78,9 +78,9 @@ impl RestartPolicy {
     #[must_use]
     pub(crate) fn for_plugin(&self, own: Option<&hap_manifest::RestartPolicy>) -> Self {
         let Some(own) = own else { return self.clone() };
-        let first_delay = own
-            .initial()
-            .map_or(self.first_delay, |own| own.clamp(self.first_delay, self.max_delay));
+        let first_delay = own.initial().map_or(self.first_delay, |own| {
+            own.clamp(self.first_delay, self.max_delay)
+        });
         let max_delay = own
             .max()
             .map_or(self.max_delay, |own| own.clamp(first_delay, self.max_delay));
@@ -164,6 +164,9 @@ mod tests {
             ..RestartPolicy::default()
         };
         assert_eq!(RestartPolicy::default().for_plugin(Some(&own)), wanted);
-        assert_eq!(RestartPolicy::default().for_plugin(None), RestartPolicy::default());
+        assert_eq!(
+            RestartPolicy::default().for_plugin(None),
+            RestartPolicy::default()
+        );
     }
 }

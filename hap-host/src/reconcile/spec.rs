@@ -5,10 +5,12 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     engine::{
-        ContainerSpec, EnvVar, InstanceName, NetworkMode, ResourceLimits, TmpfsMount, VolumeMount, labels,
+        ContainerSpec, DeviceAccess, EnvVar, InstanceName, NetworkMode, ResourceLimits, TmpfsMount,
+        VolumeMount, labels,
     },
     keys::PluginKeys,
     limits::DefaultLimits,
+    policy::Policy,
 };
 
 /// What a container's spec is made from.
@@ -19,6 +21,7 @@ pub(crate) struct SpecInputs<'a> {
     /// The image's id, or its reference where the engine knows no ids.
     pub image: &'a str,
     pub limits: &'a DefaultLimits,
+    pub policy: &'a Policy,
     /// Base URL of the platform as the plugin sees it.
     pub platform_url: &'a str,
     pub keys: &'a PluginKeys,
@@ -55,6 +58,12 @@ pub(crate) fn container_spec(inputs: &SpecInputs<'_>) -> ContainerSpec {
     spec.network = network_of(manifest);
     spec.user = manifest.user().map(ToOwned::to_owned);
     spec.writable_rootfs = manifest.writable_rootfs();
+    spec.devices = devices(manifest, inputs.policy);
+    spec.capabilities = manifest
+        .capabilities()
+        .iter()
+        .map(|capability| capability.as_str().to_owned())
+        .collect();
     spec.program = inputs.program.map(ToOwned::to_owned);
     spec.volumes = manifest
         .volumes()
@@ -89,6 +98,22 @@ pub(crate) fn network_of(manifest: &Manifest) -> NetworkMode {
     } else {
         NetworkMode::Isolated
     }
+}
+
+/// The devices that a manifest names, or else all that the host keeps for plugins; of those any may be missing.
+fn devices(manifest: &Manifest, policy: &Policy) -> Vec<DeviceAccess> {
+    let named = manifest.devices().iter().map(|device| (device, false));
+    let of_host = policy.devices_of_host().map(|device| (device, true));
+    let all = manifest.device_access() && manifest.devices().is_empty();
+    let chosen: Vec<_> = if all { of_host.collect() } else { named.collect() };
+    chosen
+        .into_iter()
+        .map(|(device, optional)| DeviceAccess {
+            write: policy.may_write_devices(),
+            optional,
+            ..DeviceAccess::new(device.as_str().to_owned())
+        })
+        .collect()
 }
 
 /// The digest of a spec, as its label carries it.
@@ -159,6 +184,13 @@ fn digest(spec: &ContainerSpec) -> String {
     field("tmpfs", &format!("{:?}", spec.tmpfs));
     field("user", &format!("{:?}", spec.user));
     field("rootfs", &format!("{:?}", spec.writable_rootfs));
+    // Left out where there are none, so that a plugin without them keeps the digest that it had before there were any.
+    for device in &spec.devices {
+        field("device", &format!("{device:?}"));
+    }
+    for capability in &spec.capabilities {
+        field("capability", capability);
+    }
     field("log", &format!("{:?}", spec.log));
     field("program", &format!("{:?}", spec.program));
     hex(&hash.finalize())
@@ -206,6 +238,7 @@ mod tests {
             instance: &InstanceName::default(),
             image: "sha256:1",
             limits: &DefaultLimits::default(),
+            policy: &Policy::default().host_device("/dev/ttyACM0".parse().unwrap()),
             platform_url: "http://10.0.0.1:9000/plugins/light/api/v1",
             keys,
             program: None,
@@ -249,10 +282,28 @@ mod tests {
             r#","network_access":false"#,
             r#","volumes":["/data"]"#,
             r#","env_vars":{"A":"b"}"#,
+            r#","device_access":true"#,
+            r#","device_access":true,"devices":["/dev/ttyUSB0"]"#,
+            r#","capabilities":["NET_RAW"]"#,
+            r#","user":"1000""#,
+            r#","writable_rootfs":true"#,
         ] {
             let changed = spec_with(&manifest(extra), 1);
             assert_ne!(spec_digest(&plain), spec_digest(&changed), "{extra}");
         }
+    }
+
+    #[test]
+    fn devices_that_are_named_must_be_there_and_those_of_the_host_may_be_missing() {
+        let of = |extra| spec_with(&manifest(extra), 1).devices;
+        assert_eq!(of(""), []);
+        let named = DeviceAccess::new("/dev/ttyUSB0".to_owned());
+        assert_eq!(of(r#","device_access":true,"devices":["/dev/ttyUSB0"]"#), [named]);
+        let kept = DeviceAccess {
+            optional: true,
+            ..DeviceAccess::new("/dev/ttyACM0".to_owned())
+        };
+        assert_eq!(of(r#","device_access":true"#), [kept]);
     }
 
     #[test]

@@ -45,7 +45,7 @@ use self::{
     settings::Settings,
     writer::{Read, Reader, Write, Writer},
 };
-use crate::{Desired, Error, ErrorKind, config::SecretPlaces, keys::PluginKeys};
+use crate::{Desired, Error, ErrorKind, config::SecretPlaces, keys::PluginKeys, policy::Admission};
 
 /// How long an opener waits for an owner that is just going.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
@@ -143,6 +143,13 @@ impl Store {
     ) -> Result<(), Error> {
         let (id, settings) = (id.clone(), Settings::of(config, secrets)?);
         self.write(move |writer| plugin::set_config(writer.connection(), &id, &settings))
+            .await
+    }
+
+    /// Stores what was decided about a plugin. [`ErrorKind::NotInstalled`] for an unknown one.
+    pub(crate) async fn set_admission(&self, id: &PluginId, admission: &Admission) -> Result<(), Error> {
+        let (id, admission) = (id.clone(), json("admission", admission)?);
+        self.write(move |writer| plugin::set_admission(writer.connection(), &id, &admission))
             .await
     }
 

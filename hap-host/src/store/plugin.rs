@@ -12,12 +12,14 @@ use crate::{
     Desired, Error, ErrorKind,
     config::SecretPlaces,
     keys::{KeyPair, PluginKeys},
+    policy::{Admission, Origin},
 };
 
 /// Everything about an installed plugin that must survive a kill.
 #[derive(Clone)]
 pub(crate) struct PluginRecord {
     pub(crate) manifest: Manifest,
+    pub(crate) admission: Admission,
     pub(crate) desired: Desired,
     pub(crate) config: Option<Value>,
     pub(crate) keys: PluginKeys,
@@ -83,7 +85,7 @@ pub(super) fn load(connection: &Connection) -> Result<Loaded, Error> {
     let mut statement = connection
         .prepare(
             "SELECT id, manifest, desired, config, token, webhook_secret, image_id, program, \
-             previous_token, previous_webhook_secret, key_generation FROM plugins ORDER BY id",
+             previous_token, previous_webhook_secret, key_generation, admission FROM plugins ORDER BY id",
         )
         .map_err(failed())?;
     let mut rows = statement.query([]).map_err(failed())?;
@@ -117,6 +119,15 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<PluginRecord, String> 
         return Err(format!("its manifest is that of {}", manifest.id()));
     }
 
+    let admission: Option<String> = row.get(11).map_err(unreadable("admission"))?;
+    let admission = match admission {
+        Some(text) => {
+            serde_json::from_str(&text).map_err(|_| "its admission is not a known one".to_owned())?
+        }
+        // From before there were grants: whoever installed it agreed to what it asked for.
+        None => Admission::of_everything(Origin::Image, &manifest),
+    };
+
     let desired: String = row.get(2).map_err(unreadable("desired state"))?;
     let desired =
         serde_json::from_str(&desired).map_err(|_| "its desired state is not a known one".to_owned())?;
@@ -144,6 +155,7 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<PluginRecord, String> 
     let program = program.map(PathBuf::from);
     Ok(PluginRecord {
         manifest,
+        admission,
         desired,
         config,
         keys,
@@ -166,6 +178,7 @@ fn pair(token: &str, webhook_secret: &str) -> Result<KeyPair, String> {
 pub(super) struct PluginRow {
     id: PluginId,
     manifest: String,
+    admission: String,
     desired: String,
     settings: Settings,
     keys: KeyRow,
@@ -190,6 +203,7 @@ impl PluginRow {
         Ok(Self {
             id,
             manifest: record.manifest.to_json(),
+            admission: json("admission", &record.admission)?,
             desired: json("desired state", &record.desired)?,
             settings: Settings::of(record.config.as_ref(), &places)?,
             keys: KeyRow::of(&record.keys),
@@ -233,11 +247,11 @@ pub(super) fn put(connection: &mut Connection, row: &PluginRow) -> Result<(), Er
         transaction
             .prepare_cached(
                 "INSERT INTO plugins (id, manifest, desired, config, token, webhook_secret, previous_token, \
-                 previous_webhook_secret, key_generation, image_id, program) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+                 previous_webhook_secret, key_generation, image_id, program, \
+                 admission) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
                  ON CONFLICT (id) DO UPDATE SET manifest = ?2, desired = ?3, config = ?4, token = ?5, \
                  webhook_secret = ?6, previous_token = ?7, previous_webhook_secret = ?8, key_generation = ?9, \
-                 image_id = ?10, program = ?11",
+                 image_id = ?10, program = ?11, admission = ?12",
             )?
             .execute(params![
                 row.id.as_str(),
@@ -250,7 +264,8 @@ pub(super) fn put(connection: &mut Connection, row: &PluginRow) -> Result<(), Er
                 row.keys.previous[1],
                 row.keys.generation,
                 row.image_id,
-                row.program
+                row.program,
+                row.admission
             ])?;
         row.settings.put_secrets(&transaction, &row.id)?;
         transaction.commit()
@@ -263,6 +278,14 @@ pub(super) fn set_desired(connection: &Connection, id: &PluginId, desired: &str)
     let changed = connection
         .prepare_cached("UPDATE plugins SET desired = ?2 WHERE id = ?1")
         .and_then(|mut set| set.execute([id.as_str(), desired]));
+    installed(id, changed)
+}
+
+/// Stores what was decided about an installed plugin.
+pub(super) fn set_admission(connection: &Connection, id: &PluginId, admission: &str) -> Result<(), Error> {
+    let changed = connection
+        .prepare_cached("UPDATE plugins SET admission = ?2 WHERE id = ?1")
+        .and_then(|mut set| set.execute([id.as_str(), admission]));
     installed(id, changed)
 }
 

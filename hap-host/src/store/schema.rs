@@ -11,7 +11,11 @@ use crate::{Error, ErrorKind};
 const APPLICATION_ID: i32 = 0x6861_7031;
 
 /// One step per version, never changed once released: version `n` of a file has had the first `n` applied.
-const MIGRATIONS: &[&str] = &[include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/v1.sql"),
+    include_str!("schema/v2.sql"),
+    include_str!("schema/v3.sql"),
+];
 
 /// Opens the connection that writes, and migrates the file.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {

@@ -58,6 +58,15 @@ impl Client {
         ours.insert(full_id.into());
     }
 
+    /// Whether what this process sees of the file system is what the engine sees: not over the network, and not from
+    /// inside a container that was given the engine's socket.
+    pub(super) fn sees_the_machine(&self) -> bool {
+        let contained = ["/.dockerenv", "/run/.containerenv"];
+        cfg!(target_os = "linux")
+            && self.uri.starts_with("unix://")
+            && !contained.iter().any(|mark| std::path::Path::new(mark).exists())
+    }
+
     pub(super) fn uri(&self) -> &str {
         &self.uri
     }

@@ -13,7 +13,7 @@ use hap_manifest::PluginId;
 
 use super::{
     client::{CONTROL_DEADLINE, Client},
-    convert,
+    convert, device,
     failure::Failure,
     network, volume,
 };
@@ -29,9 +29,10 @@ const REMOVAL_POLL: Duration = Duration::from_millis(100);
 
 pub(super) async fn create(client: &Client, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {
     let network = network::id(client, &spec.instance, spec.network).await?;
+    let devices = device::resolve(client, spec).await?;
     volume::ensure(client, spec).await?;
     let options = CreateContainerOptionsBuilder::default().name(&spec.name).build();
-    let body = convert::create_body(spec, &network);
+    let body = convert::create_body(spec, &network, devices);
     let created = client
         .call(
             "create",
@@ -70,7 +71,10 @@ pub(super) async fn start(client: &Client, id: &ContainerId) -> Result<(), Engin
     client
         .call("start", &id.to_string(), started)
         .await
-        .map_err(Into::into)
+        .map_err(|failure| match device::named_as_missing(failure.message()) {
+            Some(path) => device::missing(path),
+            None => failure.into(),
+        })
 }
 
 /// A container that is gone is down, too.

@@ -12,6 +12,7 @@ use bollard::models::{
 use hap_manifest::PluginId;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
+use super::device::Devices;
 use crate::engine::{
     ContainerId, ContainerSpec, ContainerStatus, Exit, InstanceName, LogRotation, NetworkMode, Observed,
     labels,
@@ -34,7 +35,7 @@ pub(super) fn is_ours(found: &ContainerInspectResponse) -> bool {
 }
 
 /// The request that creates a container on one network, hardened.
-pub(super) fn create_body(spec: &ContainerSpec, network: &str) -> ContainerCreateBody {
+pub(super) fn create_body(spec: &ContainerSpec, network: &str, devices: Devices) -> ContainerCreateBody {
     let endpoints = HashMap::from([(network.to_owned(), EndpointSettings::default())]);
     ContainerCreateBody {
         hostname: Some(spec.plugin.as_str().to_owned()),
@@ -47,7 +48,7 @@ pub(super) fn create_body(spec: &ContainerSpec, network: &str) -> ContainerCreat
             test: Some(vec!["NONE".to_owned()]),
             ..Default::default()
         }),
-        host_config: Some(host_config(spec, network)),
+        host_config: Some(host_config(spec, network, devices)),
         networking_config: Some(NetworkingConfig {
             endpoints_config: Some(endpoints),
         }),
@@ -79,7 +80,7 @@ fn env(spec: &ContainerSpec) -> Vec<String> {
         .collect()
 }
 
-fn host_config(spec: &ContainerSpec, network: &str) -> HostConfig {
+fn host_config(spec: &ContainerSpec, network: &str, devices: Devices) -> HostConfig {
     let memory = signed(spec.limits.memory_bytes);
     HostConfig {
         memory: Some(memory),
@@ -93,6 +94,9 @@ fn host_config(spec: &ContainerSpec, network: &str) -> HostConfig {
             hard: Some(i64::from(spec.limits.open_files)),
         }]),
         cap_drop: Some(vec!["ALL".to_owned()]),
+        cap_add: some_of(spec.capabilities.clone()),
+        devices: some_of(devices.mappings),
+        group_add: some_of(devices.groups.iter().map(u32::to_string).collect()),
         security_opt: Some(vec!["no-new-privileges".to_owned()]),
         privileged: Some(false),
         readonly_rootfs: Some(!spec.writable_rootfs),
@@ -115,6 +119,10 @@ fn host_config(spec: &ContainerSpec, network: &str) -> HostConfig {
         log_config: Some(log_config(spec.log)),
         ..Default::default()
     }
+}
+
+fn some_of<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
 }
 
 /// Older engines answer questions for names from an internal network by asking the host's resolver, which carries
@@ -285,7 +293,7 @@ mod tests {
     }
 
     fn body(spec: &ContainerSpec) -> Value {
-        serde_json::to_value(create_body(spec, "net0")).unwrap()
+        serde_json::to_value(create_body(spec, "net0", Devices::default())).unwrap()
     }
 
     #[test]
@@ -391,7 +399,7 @@ mod tests {
             (labels::INSTANCE.to_owned(), "other".to_owned()),
             (labels::SPEC_DIGEST.to_owned(), "abc".to_owned()),
         ]);
-        let labels = create_body(&spec, "net0").labels.unwrap();
+        let labels = create_body(&spec, "net0", Devices::default()).labels.unwrap();
         assert!(carries(&labels, &spec.instance, Some(&spec.plugin)));
         assert_eq!(labels[labels::SPEC_DIGEST], "abc");
         assert_eq!(labels[labels::PLUGIN_PORT], "8000");
@@ -399,7 +407,7 @@ mod tests {
 
     #[test]
     fn labels_of_another_instance_or_plugin_are_not_ours() {
-        let labels = create_body(&spec(), "net0").labels.unwrap();
+        let labels = create_body(&spec(), "net0", Devices::default()).labels.unwrap();
         let (home, away) = (spec().instance, InstanceName::new("away").unwrap());
         assert!(carries(&labels, &home, None));
         assert!(!carries(&labels, &away, None));

@@ -5,6 +5,7 @@ mod client;
 mod container;
 mod context;
 mod convert;
+mod device;
 mod elf;
 mod failure;
 mod ignore;

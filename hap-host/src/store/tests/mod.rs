@@ -18,6 +18,7 @@ use crate::{
     Desired, Result,
     config::SecretPlaces,
     keys::{KeyPair, PluginKeys},
+    policy::{Admission, Origin},
 };
 
 /// What only tests ask for.
@@ -70,16 +71,18 @@ fn id(name: &str) -> PluginId {
 
 fn record(name: &str) -> PluginRecord {
     let image: ImageRef = "light:1.0.0".parse().unwrap();
+    let manifest = Manifest::from_json(
+        &json!({
+            "id": name, "name": "Light", "version": "1.0.0", "description": "A light", "author": "A",
+            "image": image.to_string(),
+        })
+        .to_string(),
+    )
+    .unwrap()
+    .manifest;
     PluginRecord {
-        manifest: Manifest::from_json(
-            &json!({
-                "id": name, "name": "Light", "version": "1.0.0", "description": "A light", "author": "A",
-                "image": image.to_string(),
-            })
-            .to_string(),
-        )
-        .unwrap()
-        .manifest,
+        admission: Admission::of_everything(Origin::Image, &manifest),
+        manifest,
         desired: Desired::Running,
         config: Some(json!({"password": "hunter2"})),
         keys: PluginKeys::new(pair(7)),

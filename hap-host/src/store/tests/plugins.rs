@@ -1,3 +1,4 @@
+use hap_manifest::permission::Permission;
 use rusqlite::Connection;
 
 use super::*;
@@ -5,6 +6,7 @@ use crate::ErrorKind;
 
 fn assert_same(left: &PluginRecord, right: &PluginRecord) {
     assert_eq!(left.manifest, right.manifest);
+    assert_eq!(left.admission, right.admission);
     assert_eq!(left.desired, right.desired);
     assert_eq!(left.config, right.config);
     let texts = |record: &PluginRecord| record.keys.pairs().map(KeyPair::texts).collect::<Vec<_>>();
@@ -31,6 +33,7 @@ async fn a_plugin_comes_back_as_it_was_stored() {
     wanted.program = None;
     wanted.image_id = None;
     wanted.desired = Desired::Removed { with_data: true };
+    wanted.admission = Admission::new(Origin::Build, [], &wanted.manifest);
     store.put_plugin(&wanted).await.unwrap();
     drop(store);
     let (_store, loaded) = Store::open(folder.path().to_path_buf()).await.unwrap();
@@ -44,6 +47,8 @@ async fn each_part_of_a_plugin_changes_by_itself() {
     let light = id("light");
     store.put_plugin(&record("light")).await.unwrap();
     store.set_desired(&light, Desired::Stopped).await.unwrap();
+    let none = Admission::new(Origin::Build, [], &record("light").manifest);
+    store.set_admission(&light, &none).await.unwrap();
     let places = SecretPlaces::default();
     store
         .set_config(&light, Some(&json!({"level": 3})), &places)
@@ -56,6 +61,7 @@ async fn each_part_of_a_plugin_changes_by_itself() {
     let (store, loaded) = Store::open(folder.path().to_path_buf()).await.unwrap();
     let mut wanted = record("light");
     wanted.desired = Desired::Stopped;
+    wanted.admission = none;
     wanted.config = Some(json!({"level": 3}));
     assert_same(&loaded.plugins[0], &wanted);
     assert_eq!(store.meta("port").await.unwrap().as_deref(), Some("4712"));
@@ -152,4 +158,19 @@ fn no_secret_shows_in_debug() {
     for key in record.keys.current.texts() {
         assert!(!text.contains(&key));
     }
+}
+
+#[tokio::test]
+async fn what_was_installed_before_there_were_grants_was_agreed_to() {
+    let folder = folder();
+    let store = open(&folder).await;
+    store.put_plugin(&record("light")).await.unwrap();
+    drop(store);
+    let database = Connection::open(folder.path().join("hap.db")).unwrap();
+    database
+        .execute("UPDATE plugins SET admission = NULL", [])
+        .unwrap();
+    drop(database);
+    let (_store, loaded) = Store::open(folder.path().to_path_buf()).await.unwrap();
+    assert_eq!(loaded.plugins[0].admission.granted(), [Permission::Network]);
 }

@@ -1,0 +1,188 @@
+//! What plugins ask for beyond the default, and what becomes of it.
+
+use hap_host::{
+    Access, ErrorKind, FailureCause, InstallOptions, Phase, Policy, Refusal, Shutdown,
+    engine::{FakeEngine, FakeImage, FakeOperation},
+};
+use hap_manifest::permission::{Permission, requested};
+
+use crate::{builder, count, manifest, manifest_with, supervisor, until};
+
+const ASKS: &str = r#","device_access":true,"devices":["/dev/ttyUSB0"],"capabilities":["NET_RAW"],
+    "writable_rootfs":true,"memory_limit":"2g""#;
+
+#[tokio::test]
+async fn what_was_not_granted_is_refused_before_anything_is_done_and_all_of_it_is_told() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let supervisor = supervisor(&engine, state.path()).await;
+    let manifest = manifest_with("meter", ASKS);
+    engine.set_image(manifest.image(), FakeImage::Pullable);
+    let error = supervisor.install(manifest.clone()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotPermitted);
+    let asked: Vec<_> = error
+        .refusals()
+        .iter()
+        .filter_map(Refusal::grantable)
+        .cloned()
+        .collect();
+    assert_eq!(asked.len(), 4, "{error}");
+    for words in ["/dev/ttyUSB0", "NET_RAW", "program files", "2g of memory"] {
+        assert!(error.to_string().contains(words), "{words}: {error}");
+    }
+    assert_eq!(
+        (
+            count(&engine, FakeOperation::Image),
+            count(&engine, FakeOperation::Pull)
+        ),
+        (0, 0)
+    );
+    assert!(supervisor.plugins().is_empty());
+
+    // The very list is what a caller grants after its user has agreed.
+    let options = asked
+        .into_iter()
+        .fold(InstallOptions::default(), InstallOptions::grant);
+    let meter = supervisor.install_with(manifest, options).await.unwrap();
+    meter.start().await.unwrap();
+    let spec = engine.spec(meter.id()).unwrap();
+    assert_eq!(spec.devices[0].path, "/dev/ttyUSB0");
+    assert_eq!(spec.capabilities, ["NET_RAW"]);
+    assert!(spec.writable_rootfs);
+    let permissions = meter.permissions();
+    assert_eq!((permissions.granted.len(), permissions.refusals), (4, vec![]));
+}
+
+#[tokio::test]
+async fn a_maximum_is_told_with_both_values_and_no_grant_lifts_it() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let policy = Policy::default().max_memory("1g".parse().unwrap());
+    let supervisor = builder(&engine, state.path())
+        .policy(policy)
+        .start()
+        .await
+        .unwrap();
+    let options = InstallOptions::default().grant_all_requested();
+    let error = supervisor
+        .install_with(manifest_with("meter", ASKS), options)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotPermitted);
+    assert_eq!(error.refusals().len(), 1);
+    assert!(
+        error.to_string().contains("2g") && error.to_string().contains("1g"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_default_limit_is_no_more_than_a_plugin_gets_at_most() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let policy = Policy::default().max_memory("100m".parse().unwrap());
+    let supervisor = builder(&engine, state.path())
+        .policy(policy)
+        .start()
+        .await
+        .unwrap();
+    let light = supervisor.install(manifest("light")).await.unwrap();
+    light.start().await.unwrap();
+    assert_eq!(engine.spec(light.id()).unwrap().limits.memory_bytes, 100 << 20);
+}
+
+#[tokio::test]
+async fn grants_outlive_the_host_and_a_stricter_policy_stops_only_whom_it_concerns() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let first = supervisor(&engine, state.path()).await;
+    let options = InstallOptions::default().grant_all_requested();
+    let meter = first
+        .install_with(manifest_with("meter", ASKS), options)
+        .await
+        .unwrap();
+    let light = first.install(manifest("light")).await.unwrap();
+    meter.start().await.unwrap();
+    light.start().await.unwrap();
+    first.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    drop(first);
+
+    // The same policy: both are adopted.
+    let second = supervisor(&engine, state.path()).await;
+    for id in [meter.id(), light.id()] {
+        until(&second.plugin(id).unwrap(), |state| state.phase == Phase::Healthy).await;
+    }
+    assert_eq!(count(&engine, FakeOperation::Start), 2);
+    second.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    drop(second);
+
+    let strict = Policy::default().devices(Access::Denied);
+    let third = builder(&engine, state.path())
+        .policy(strict)
+        .start()
+        .await
+        .unwrap();
+    let meter = third.plugin(meter.id()).unwrap();
+    let failed = until(&meter, |state| state.phase == Phase::Failed).await;
+    let failure = failed.failure.unwrap();
+    assert_eq!(failure.cause, FailureCause::NotPermitted);
+    assert!(failure.message.contains("/dev/ttyUSB0"), "{failure}");
+    until(&third.plugin(light.id()).unwrap(), |state| {
+        state.phase == Phase::Healthy
+    })
+    .await;
+    let running = engine
+        .containers()
+        .into_iter()
+        .filter(|one| one.exit.is_none())
+        .count();
+    assert_eq!(running, 1, "the one that is no longer permitted was stopped");
+    let error = meter.start().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotPermitted);
+    third.shutdown(Shutdown::StopPlugins).await.unwrap();
+    drop((third, meter));
+
+    // What was granted is still so when the policy gives it again.
+    let fourth = supervisor(&engine, state.path()).await;
+    let meter = fourth.plugin(&"meter".parse().unwrap()).unwrap();
+    until(&meter, |state| state.phase == Phase::Healthy).await;
+}
+
+#[tokio::test]
+async fn a_grant_that_is_taken_back_stops_the_plugin_and_a_new_one_lets_it_run_again() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let first = supervisor(&engine, state.path()).await;
+    let manifest = manifest_with("meter", ASKS);
+    let options = InstallOptions::default().grant_all_requested();
+    let meter = first.install_with(manifest.clone(), options).await.unwrap();
+    meter.start().await.unwrap();
+    meter.set_grants([Permission::WritableRoot]).await.unwrap();
+    until(&meter, |state| state.phase == Phase::Failed).await;
+    assert_eq!(meter.permissions().granted, [Permission::WritableRoot]);
+    assert_eq!(meter.permissions().refusals.len(), 3);
+    first.shutdown(Shutdown::StopPlugins).await.unwrap();
+    drop(first);
+
+    let second = supervisor(&engine, state.path()).await;
+    let meter = second.plugin(meter.id()).unwrap();
+    until(&meter, |state| state.phase == Phase::Failed).await;
+    meter.set_grants(requested(&manifest)).await.unwrap();
+    until(&meter, |state| state.phase == Phase::Healthy).await;
+    assert!(engine.overlaps().is_empty());
+}
+
+#[tokio::test]
+async fn images_come_from_where_they_may_and_builds_only_where_they_are_allowed() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let policy = Policy::default()
+        .allow_images("ghcr.io/acme".parse().unwrap())
+        .local_builds(false);
+    let supervisor = builder(&engine, state.path())
+        .policy(policy)
+        .start()
+        .await
+        .unwrap();
+    let error = supervisor.install(manifest("light")).await.unwrap_err();
+    assert!(error.to_string().contains("ghcr.io/acme"), "{error}");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("manifest.json"), manifest("light").to_json()).unwrap();
+    let error = supervisor.install_folder(folder.path()).await.unwrap_err();
+    assert!(matches!(error.refusals(), [Refusal::LocalBuild]), "{error}");
+    assert_eq!(count(&engine, FakeOperation::Build), 0);
+}
