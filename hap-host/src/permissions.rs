@@ -1,5 +1,7 @@
 //! What a plugin asked for, what it was granted, and how that is changed.
 
+use std::sync::Arc;
+
 use hap_manifest::permission::{Permission, requested};
 use serde::Serialize;
 
@@ -22,7 +24,7 @@ impl PluginHandle {
     #[must_use]
     pub fn permissions(&self) -> PluginPermissions {
         let cell = self.cell();
-        let admission = cell.snapshot.borrow().admission.clone();
+        let admission = Arc::clone(&cell.snapshot.borrow().admission);
         PluginPermissions {
             requested: requested(&cell.manifest),
             granted: admission.granted().to_vec(),

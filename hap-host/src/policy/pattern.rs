@@ -31,7 +31,7 @@ impl DevicePattern {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] unless it begins with `/dev/` and has at most 255 bytes.
     pub fn new(pattern: &str) -> Result<Self, Error> {
-        if pattern.len() > MAX_LEN || !pattern.strip_prefix("/dev/").is_some_and(|rest| !rest.is_empty()) {
+        if pattern.len() > MAX_LEN || pattern.strip_prefix("/dev/").is_none_or(str::is_empty) {
             let message = format!(
                 "device pattern {pattern:?} does not fit: it begins with /dev/, such as /dev/ttyUSB*, and has at \
                  most {MAX_LEN} bytes"
