@@ -5,11 +5,15 @@ use std::{
 };
 
 use bollard::{Docker, errors::Error as ClientError};
+use tokio::net::UnixStream;
 
 use super::failure::Failure;
 
 /// Longest that a call may take which only reads or writes the engine's books.
 pub(super) const CONTROL_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Longest wait for a connection to a socket of this machine.
+const LOCAL_DEADLINE: Duration = Duration::from_secs(2);
 
 /// The client library's own deadline covers the time until the engine begins to answer, for every kind of call.
 /// It only has to be longer than each of ours.
@@ -59,12 +63,21 @@ impl Client {
     }
 
     /// Whether what this process sees of the file system is what the engine sees: not over the network, and not from
-    /// inside a container that was given the engine's socket.
-    pub(super) fn sees_the_machine(&self) -> bool {
-        let contained = ["/.dockerenv", "/run/.containerenv"];
-        cfg!(target_os = "linux")
-            && self.uri.starts_with("unix://")
-            && !contained.iter().any(|mark| std::path::Path::new(mark).exists())
+    /// inside a container that was given the engine's socket, from where the process behind it has no number.
+    pub(super) async fn sees_the_machine(&self) -> bool {
+        let Some(path) = self
+            .uri
+            .strip_prefix("unix://")
+            .filter(|_| cfg!(target_os = "linux"))
+        else {
+            return false;
+        };
+        let connecting = tokio::time::timeout(LOCAL_DEADLINE, UnixStream::connect(path));
+        let Ok(Ok(stream)) = connecting.await else {
+            return false;
+        };
+        let peer = stream.peer_cred();
+        peer.is_ok_and(|peer| peer.pid().is_some_and(|pid| pid > 0))
     }
 
     pub(super) fn uri(&self) -> &str {

@@ -20,7 +20,7 @@ pub(super) struct Devices {
 /// the container.
 pub(super) async fn resolve(client: &Client, spec: &ContainerSpec) -> Result<Devices, EngineError> {
     let wanted = spec.devices.clone();
-    if wanted.is_empty() || !client.sees_the_machine() {
+    if wanted.is_empty() || !client.sees_the_machine().await {
         let mappings = wanted.iter().map(mapping).collect();
         let groups = BTreeSet::new();
         return Ok(Devices { mappings, groups });
