@@ -73,3 +73,67 @@ fn schema<T: JsonSchema + 'static, Nothing: 'static>(settings: SchemaSettings) -
     }
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Context, Reply, Result};
+
+    macro_rules! plugin_of {
+        ($plugin:ident, $command:ident: #[$attribute:meta]) => {
+            struct $plugin;
+
+            #[derive(serde::Deserialize, JsonSchema)]
+            #[$attribute]
+            #[expect(dead_code, reason = "only the schema is of use")]
+            enum $command {
+                On {},
+                Dim { level: u8 },
+                Paint(Colour),
+            }
+
+            impl Plugin for $plugin {
+                type Config = NoConfig;
+                type Command = $command;
+                type Status = NoStatus;
+
+                async fn command(&self, _: &Context, _: $command) -> Result<Reply> {
+                    Ok(Reply::text("done"))
+                }
+            }
+        };
+    }
+
+    #[derive(serde::Deserialize, JsonSchema)]
+    struct Colour {
+        #[expect(dead_code, reason = "only the schema is of use")]
+        red: u8,
+    }
+
+    plugin_of!(Right, RightCommand: #[serde(tag = "command", content = "params", rename_all = "snake_case")]);
+    plugin_of!(Plain, PlainCommand: #[serde(rename_all = "snake_case")]);
+    plugin_of!(Untagged, UntaggedCommand: #[serde(untagged)]);
+    plugin_of!(OtherTag, OtherTagCommand: #[serde(tag = "type", content = "params")]);
+    plugin_of!(NoContent, NoContentCommand: #[serde(tag = "command")]);
+    plugin_of!(OtherContent, OtherContentCommand: #[serde(tag = "command", content = "args")]);
+
+    #[test]
+    fn a_command_type_that_lacks_an_attribute_is_told_which() {
+        assert!(Schemas::of::<Right>().is_ok());
+        let lacks = |error: Option<StartError>, attribute: &str| {
+            let error = error.unwrap();
+            let text = error.to_string();
+            assert!(text.contains(&format!("it lacks `{attribute}`")), "{text}");
+            assert!(
+                text.contains(r#"add #[serde(tag = "command", content = "params""#),
+                "{text}"
+            );
+            assert_eq!(error.exit_code(), 78);
+        };
+        lacks(Schemas::of::<Plain>().err(), r#"tag = "command""#);
+        lacks(Schemas::of::<Untagged>().err(), r#"tag = "command""#);
+        lacks(Schemas::of::<OtherTag>().err(), r#"tag = "command""#);
+        lacks(Schemas::of::<NoContent>().err(), r#"content = "params""#);
+        lacks(Schemas::of::<OtherContent>().err(), r#"content = "params""#);
+    }
+}

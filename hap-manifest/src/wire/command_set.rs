@@ -45,14 +45,15 @@ pub struct CommandSet {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandSchemaError {
     type_name: &'static str,
+    problem: &'static str,
 }
 
 impl fmt::Display for CommandSchemaError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the command type `{}` does not name its commands on the wire; add {ATTRIBUTE} to the enum",
-            self.type_name
+            "the command type `{}` {}; add {ATTRIBUTE} to the enum",
+            self.type_name, self.problem
         )
     }
 }
@@ -94,9 +95,17 @@ impl CommandSet {
     /// Names the attribute that an enum of another shape lacks.
     pub fn of<C: JsonSchema>() -> Result<Self, CommandSchemaError> {
         let schema = schema_for!(C).to_value();
-        let names = names(&schema).ok_or(CommandSchemaError {
+        let wrong = |problem| CommandSchemaError {
             type_name: std::any::type_name::<C>(),
-        })?;
+            problem,
+        };
+        let names = names(&schema)
+            .ok_or_else(|| wrong("does not name its commands on the wire: it lacks `tag = \"command\"`"))?;
+        if names.is_some() && !has_content(&schema) {
+            return Err(wrong(
+                "does not take its parameters from `params`: it lacks `content = \"params\"`",
+            ));
+        }
         Ok(Self { names, schema })
     }
 
@@ -207,6 +216,19 @@ fn names(schema: &Value) -> Option<Option<Vec<String>>> {
             .get("enum")
             .is_some_and(|values| values.as_array().is_some_and(Vec::is_empty));
     nothing.then(|| Some(Vec::new()))
+}
+
+/// Whether every command has its parameters in `params`, and none beside `command`.
+fn has_content(schema: &Value) -> bool {
+    let unions = ["oneOf", "anyOf"]
+        .into_iter()
+        .filter_map(|union| schema.get(union)?.as_array());
+    let mut branches = unions.flatten().chain([schema]);
+    branches.all(|branch| {
+        let properties = branch.get("properties").and_then(Value::as_object);
+        let known = |name: &String| matches!(name.as_str(), "command" | "params");
+        branch.get("$ref").is_none() && properties.is_none_or(|properties| properties.keys().all(known))
+    })
 }
 
 fn name(branch: &Value) -> Option<String> {
