@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "telling a story is what the programs are for")]
 
 pub mod light;
+pub mod program;
 mod story;
 pub mod usage;
 
