@@ -20,6 +20,7 @@ use crate::{
     error::{Error, ErrorKind},
     event::{Event, EventKind},
     keys::KeyPair,
+    metrics::{PluginCounters, add},
     operate::Operator,
     policy::Admission,
     reconcile::{
@@ -79,6 +80,7 @@ pub(crate) struct Actor {
     api_port: u16,
     operator: Operator,
     machine: Machine,
+    counters: Arc<PluginCounters>,
     config: Arc<ConfigDesk>,
     config_state: watch::Receiver<ConfigState>,
     /// Ends the delivery of settings to the run that is over.
@@ -145,9 +147,11 @@ impl Actor {
                 engine: Arc::clone(&shared.engine),
                 spec,
                 starts: Arc::clone(&shared.starts),
+                metrics: Arc::clone(&shared.metrics),
                 stop_grace: manifest.stop_timeout().unwrap_or(Duration::from_secs(10)),
             },
             machine,
+            counters: shared.metrics.install(&id),
             config_state: parts.config.watch(),
             config: parts.config,
             delivery: None,
@@ -445,8 +449,15 @@ impl Actor {
         };
         let (http, address) = (self.shared.probes.clone(), client.address());
         let (path, timeout) = (self.health_path.clone(), self.probe_timeout);
-        self.probing =
-            Some(async move { (generation, probe(&http, address, &path, timeout).await) }.boxed()).into();
+        let metrics = Arc::clone(&self.shared.metrics);
+        let asked = async move {
+            let started = tokio::time::Instant::now();
+            let result = probe(&http, address, &path, timeout).await;
+            let answered = matches!(result, ProbeResult::Answered { .. });
+            metrics.probed(answered, started.elapsed());
+            (generation, result)
+        };
+        self.probing = Some(asked.boxed()).into();
     }
 
     fn why_no_address(&self) -> &'static str {
@@ -462,6 +473,7 @@ impl Actor {
         match &kind {
             EventKind::Failed(failure) => {
                 self.failures = self.failures.saturating_add(1);
+                self.counters.failures.add(failure.cause.as_str());
                 tracing::warn!(plugin = %self.id, cause = ?failure.cause, message = %failure.message, "plugin failed");
                 // In a quick loop the lines of one run are read to their end, or nobody would ever see any.
                 if let Some(container) = self.container().filter(|_| !self.reading_lines) {
@@ -471,7 +483,12 @@ impl Actor {
             EventKind::Phase { from, to } => {
                 tracing::info!(plugin = %self.id, %from, %to, "plugin phase");
             }
-            other => tracing::warn!(plugin = %self.id, event = ?other, "plugin event"),
+            other => {
+                if *other == EventKind::CrashLoopEntered {
+                    add(&self.counters.crash_loops, 1);
+                }
+                tracing::warn!(plugin = %self.id, event = ?other, "plugin event");
+            }
         }
         // Nobody listening is fine.
         let _ = self.shared.events.send(Event::now(self.id.clone(), kind));
@@ -555,6 +572,7 @@ impl Actor {
             }
         }
         self.shared.credentials.remove(&self.id);
+        self.shared.metrics.forget(&self.id);
         self.publish();
     }
 }

@@ -14,6 +14,7 @@ use crate::{
 /// Checks a manifest against what this host gives and what the caller of the installation grants.
 pub(crate) fn admit(manifest: &Manifest, admission: &Admission, shared: &Shared) -> Result<(), Error> {
     let refuse = |kind, message: String| Err(Error::new(kind, message).with_plugin(manifest.id()));
+    crate::config::check_schema(manifest)?;
     if let Some(needed) = manifest.platform() {
         let ours = Version::new(PROTOCOL_VERSION.into(), 0, 0);
         if !needed.matches(&ours) {

@@ -8,8 +8,10 @@ use crate::{
     dispatch::{Hints, dispatch},
     engine::{Engine, InstanceName},
     error::{Error, ErrorKind},
+    forward::LogForwarding,
     inbox::{Credentials, EventRate, Inbox, ListenOptions, Listener},
     limits::DefaultLimits,
+    metrics::Metrics,
     obtain::{Pulls, Staging},
     operate::within,
     options::deadline,
@@ -19,6 +21,7 @@ use crate::{
     shared::{Listing, Shared},
     store::{EventRetention, Store},
     supervisor::{Inner, Supervisor, event_channel},
+    usage::sample,
 };
 
 /// Describes a [`Supervisor`] before it starts.
@@ -38,6 +41,8 @@ pub struct SupervisorBuilder {
     parallel_calls: NonZeroUsize,
     policy: Policy,
     dependency_wait: Duration,
+    forwarding: Option<LogForwarding>,
+    usage_interval: Option<Duration>,
 }
 
 /// Where the instance's name and port are kept.
@@ -60,6 +65,8 @@ impl SupervisorBuilder {
             parallel_calls: CallGate::DEFAULT,
             policy: Policy::default(),
             dependency_wait: DEPENDENCY_WAIT,
+            forwarding: None,
+            usage_interval: None,
         }
     }
 
@@ -134,6 +141,21 @@ impl SupervisorBuilder {
         self
     }
 
+    /// Hands what plugins print on as `tracing` events. Default: nothing is; [`PluginHandle::logs`] reads it on demand.
+    ///
+    /// [`PluginHandle::logs`]: crate::PluginHandle::logs
+    pub const fn forward_logs(mut self, forwarding: LogForwarding) -> Self {
+        self.forwarding = Some(forwarding);
+        self
+    }
+
+    /// Samples the resource use of every running plugin this often, for the [metrics](Supervisor::metrics). At least
+    /// 1 s. Default: never, because each sample costs the engine some milliseconds.
+    pub const fn sample_usage(mut self, every: Duration) -> Self {
+        self.usage_interval = Some(every);
+        self
+    }
+
     /// Opens the state, adopts what runs, and starts what is wanted.
     ///
     /// # Errors
@@ -185,7 +207,13 @@ impl SupervisorBuilder {
         for record in &loaded.plugins {
             credentials.set(record.manifest.id(), &record.keys);
         }
-        let inbox = Inbox::new(store.clone(), credentials.clone(), self.event_rate);
+        let metrics = Arc::new(Metrics::new());
+        let inbox = Inbox::new(
+            store.clone(),
+            credentials.clone(),
+            self.event_rate,
+            Arc::clone(&metrics),
+        );
         let addresses = listener_addresses(platform.isolated_gateway, platform.outbound_gateway);
         let preferred = match self.port {
             Some(port) => Some(port),
@@ -223,6 +251,8 @@ impl SupervisorBuilder {
             policy: self.policy,
             board: watch::Sender::default(),
             dependency_wait: self.dependency_wait,
+            metrics,
+            forwarding: self.forwarding,
             probes: probe_client()?,
             listed: listed_reader,
             tasks,
@@ -251,6 +281,10 @@ impl SupervisorBuilder {
         };
         for record in loaded.plugins {
             inner.adopt(record);
+        }
+        if let Some(every) = self.usage_interval {
+            let sampling = sample(inner.registry.clone(), every, inner.shared.cancel.clone());
+            inner.shared.tasks.spawn(sampling);
         }
         Ok(Supervisor::from_inner(inner))
     }

@@ -12,11 +12,13 @@ use crate::{
     error::{Error, ErrorKind},
     inbox::PluginEvent,
     logs::LogStream,
+    metrics::PluginCounters,
     operate::within,
     options::{UninstallOptions, deadline},
     shared::Shared,
     standing,
     state::{Desired, Failure, FailureCause, Phase, PluginState},
+    usage::{Usage, UsageMeter},
 };
 
 /// Longest wait of [`PluginHandle::start`] and [`PluginHandle::restart`]. A plugin that is neither healthy nor
@@ -39,6 +41,8 @@ pub(crate) struct Cell {
     pub snapshot: watch::Receiver<Snapshot>,
     pub config: Arc<ConfigDesk>,
     pub gate: CallGate,
+    pub meter: UsageMeter,
+    pub counters: Arc<PluginCounters>,
     pub shared: Arc<Shared>,
 }
 
@@ -261,6 +265,24 @@ impl PluginHandle {
                     Error::engine(error)
                 }
             })
+    }
+
+    /// One sample of the plugin's resource use, and its CPU use since an earlier one. What is sampled here is in the
+    /// [metrics](crate::Supervisor::metrics) for five minutes.
+    ///
+    /// # Errors
+    /// As [`stats`](Self::stats).
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn usage(&self) -> Result<Usage, Error> {
+        let container = self.container().ok_or_else(|| self.not_running())?;
+        let sample = self.stats().await?;
+        self.0.counters.sampled(sample);
+        Ok(self
+            .0
+            .meter
+            .measure(&container, sample, tokio::time::Instant::now()))
     }
 
     fn container(&self) -> Option<ContainerId> {

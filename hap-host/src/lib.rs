@@ -11,12 +11,14 @@ pub mod engine;
 mod error;
 mod event;
 mod folder;
+mod forward;
 mod handle;
 mod inbox;
 mod install;
 mod keys;
 mod limits;
 mod logs;
+mod metrics;
 mod obtain;
 mod operate;
 mod options;
@@ -32,6 +34,7 @@ mod state;
 mod store;
 mod supervisor;
 mod talk;
+mod usage;
 
 pub use self::{
     builder::SupervisorBuilder,
@@ -39,6 +42,7 @@ pub use self::{
     config::ConfigState,
     error::{Error, ErrorKind},
     event::{Event, EventKind, EventStream, Notice},
+    forward::LogForwarding,
     handle::PluginHandle,
     inbox::{Cursor, Delivery, EventRate, PluginEvent, PluginEvents, SubscribeOptions},
     limits::DefaultLimits,
@@ -51,6 +55,7 @@ pub use self::{
     state::{Desired, Failure, FailureCause, Phase, PluginState},
     store::EventRetention,
     supervisor::Supervisor,
+    usage::Usage,
 };
 
 /// What a fallible call of this crate returns.

@@ -6,6 +6,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     engine::{ContainerId, ContainerSpec, Engine, EngineError, EngineErrorKind, FIND_DEVICE},
+    metrics::Metrics,
     options::deadline,
     reconcile::{Op, Outcome, Seen},
     state::{Failure, FailureCause},
@@ -19,11 +20,19 @@ pub(crate) struct Operator {
     /// Caps how many plugins are created or started at a time: the engine saturates at about twice the cores.
     pub starts: Arc<Semaphore>,
     pub stop_grace: Duration,
+    pub metrics: Arc<Metrics>,
 }
 
 impl Operator {
     /// Carries out `op` on `container`. Safe to drop at any await: the machine looks again afterwards.
     pub(crate) async fn perform(self, op: Op, container: Option<ContainerId>) -> Outcome {
+        let (name, started) = (op.as_str(), tokio::time::Instant::now());
+        let outcome = self.carry_out(op, container).await;
+        self.metrics.operated(name, outcome.as_str(), started.elapsed());
+        outcome
+    }
+
+    async fn carry_out(&self, op: Op, container: Option<ContainerId>) -> Outcome {
         let done = match (op, container) {
             (Op::Look, Some(id)) => self.look(&id).await,
             (Op::Look, None) => self.find().await,

@@ -7,8 +7,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     engine::{Engine, InstanceName, Observed, Platform},
     event::Event,
+    forward::LogForwarding,
     inbox::{Credentials, Inbox},
     limits::DefaultLimits,
+    metrics::Metrics,
     obtain::{Pulls, Staging},
     policy::Policy,
     reconcile::{Board, HealthPolicy, RestartPolicy},
@@ -35,6 +37,9 @@ pub(crate) struct Shared {
     pub restart: RestartPolicy,
     pub health: HealthPolicy,
     pub events: broadcast::Sender<Event>,
+    pub metrics: Arc<Metrics>,
+    /// How plugins' output goes into the host's log, if it does.
+    pub forwarding: Option<LogForwarding>,
     pub starts: Arc<Semaphore>,
     /// Calls to one plugin at a time.
     pub parallel_calls: NonZeroUsize,

@@ -234,4 +234,22 @@ impl FailureCause {
             Self::Configuration | Self::Image | Self::Refused | Self::NotPermitted
         )
     }
+
+    /// The name as it is serialised, such as `out_of_memory`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exited => "exited",
+            Self::OutOfMemory => "out_of_memory",
+            Self::Configuration => "configuration",
+            Self::NotHealthyInTime => "not_healthy_in_time",
+            Self::Unresponsive => "unresponsive",
+            Self::Image => "image",
+            Self::Refused => "refused",
+            Self::Device => "device",
+            Self::Engine => "engine",
+            Self::Dependency => "dependency",
+            Self::NotPermitted => "not_permitted",
+        }
+    }
 }

@@ -12,9 +12,11 @@ use crate::{
     engine::{Engine, EngineCapabilities},
     error::{Error, ErrorKind},
     event::{Event, EventStream},
+    forward::forward,
     handle::{Cell, PluginHandle},
     inbox::{Inbox, Listener, PluginEvents, SubscribeOptions},
     keys::random,
+    metrics::PluginScrape,
     operate::within,
     options::{Shutdown, deadline},
     policy::Policy,
@@ -22,6 +24,7 @@ use crate::{
     shared::Shared,
     shutdown::stop_all,
     store::PluginRecord,
+    usage::UsageMeter,
 };
 
 /// Runs other people's plugins: installs, isolates, limits, starts, watches and heals them.
@@ -130,6 +133,26 @@ impl Supervisor {
         self.0.inbox.router()
     }
 
+    /// Everything that is counted, as text in the OpenMetrics format, which Prometheus reads: its content type is
+    /// [`METRICS_CONTENT_TYPE`](Self::METRICS_CONTENT_TYPE). The families are listed in `docs/operations.md`.
+    ///
+    /// Resource use is in it for plugins that were sampled lately: by
+    /// [`PluginHandle::usage`] or by [`SupervisorBuilder::sample_usage`].
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let plugins = self.plugins().into_iter().map(|plugin| PluginScrape {
+            id: plugin.id().to_string(),
+            state: plugin.state(),
+            counters: Arc::clone(&plugin.cell().counters),
+        });
+        let (last_event, reader_lags) = self.0.inbox.lag();
+        let metrics = &self.0.shared.metrics;
+        metrics.text(plugins.collect(), last_event, reader_lags)
+    }
+
+    /// The media type of [`metrics`](Self::metrics).
+    pub const METRICS_CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
     /// The port on which plugins reach the platform.
     #[must_use]
     pub fn events_port(&self) -> u16 {
@@ -208,9 +231,18 @@ impl Inner {
             snapshot,
             config,
             gate: CallGate::new(shared.parallel_calls),
+            meter: UsageMeter::default(),
+            counters: shared.metrics.install(&id),
             shared,
         });
         self.registry.insert(handle.clone());
+        if let Some(options) = self.shared.forwarding {
+            let counters = self.shared.metrics.install(&id);
+            let forwarding = forward(handle.clone(), options, counters);
+            let cancel = self.shared.cancel.clone();
+            let task = async move { cancel.run_until_cancelled(forwarding).await };
+            self.shared.tasks.spawn(task);
+        }
         let (registry, hints) = (self.registry.clone(), self.hints.clone());
         self.shared.tasks.spawn(async move {
             actor.run().await;

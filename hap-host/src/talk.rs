@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hap_manifest::wire::{CommandRequest, CommandResponse, ConfigAck, StatusReport};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::{
@@ -60,11 +61,13 @@ impl PluginHandle {
         request: &CommandRequest,
         options: impl Into<CallOptions>,
     ) -> Result<CommandResponse, Error> {
-        let (options, cell) = (options.into(), self.cell());
-        let _permit = cell.gate.enter(self.id())?;
-        let path = cell.manifest.command_endpoint().as_str();
-        let answer = self.client()?.command(path, request, &options).await;
-        answer.map_err(|error| error.redacted(&cell.config.redactor()))
+        let options = options.into();
+        let path = self.cell().manifest.command_endpoint().as_str();
+        self.counted("command", async {
+            let _permit = self.cell().gate.enter(self.id())?;
+            self.client()?.command(path, request, &options).await
+        })
+        .await
     }
 
     /// Gives the plugin its settings. They are kept on disk before they are sent, and sent again after each start
@@ -83,10 +86,14 @@ impl PluginHandle {
     /// Once begun it goes on when the future is dropped.
     pub async fn configure(&self, config: impl Serialize) -> Result<ConfigAck, Error> {
         let config = to_value(config)?;
+        self.counted("config", self.configure_beside(config)).await
+    }
+
+    /// Beside the caller: half of it done, the disk and the memory would tell different settings.
+    async fn configure_beside(&self, config: Value) -> Result<ConfigAck, Error> {
         let cell = self.cell();
         let permit = cell.gate.enter(self.id())?;
         let (desk, store, client) = (Arc::clone(&cell.config), cell.shared.store.clone(), self.client());
-        // Beside the caller: half of it done, the disk and the memory would tell different settings.
         let ended = || Error::new(ErrorKind::ShuttingDown, "the supervisor shuts down");
         let cancel = cell.shared.cancel.clone();
         let configuring = async move {
@@ -122,11 +129,29 @@ impl PluginHandle {
     /// # Cancel safety
     /// Dropping the future changes nothing.
     pub async fn status(&self) -> Result<StatusReport, Error> {
-        let cell = self.cell();
-        let _permit = cell.gate.enter(self.id())?;
-        let path = cell.manifest.status_endpoint().as_str();
-        let answer = self.client()?.status(path, &CallOptions::default()).await;
-        answer.map_err(|error| error.redacted(&cell.config.redactor()))
+        let path = self.cell().manifest.status_endpoint().as_str();
+        self.counted("status", async {
+            let _permit = self.cell().gate.enter(self.id())?;
+            self.client()?.status(path, &CallOptions::default()).await
+        })
+        .await
+    }
+
+    /// Counts a call and its outcome, and takes the plugin's secrets out of its refusal.
+    async fn counted<T>(
+        &self,
+        call: &'static str,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let (cell, started) = (self.cell(), Instant::now());
+        let result = work.await;
+        let outcome = match &result {
+            Ok(_) => "ok",
+            Err(error) => error.kind().as_str(),
+        };
+        cell.counters.calls.add((call, outcome));
+        cell.shared.metrics.called(call, started.elapsed());
+        result.map_err(|error| error.redacted(&cell.config.redactor()))
     }
 }
 

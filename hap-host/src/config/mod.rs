@@ -2,6 +2,7 @@
 
 mod delivery;
 mod redact;
+mod schema;
 mod secrets;
 mod state;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use self::state::ConfigState;
 pub(crate) use self::{
     delivery::keep_delivered,
     redact::{REDACTED, Redactor},
+    schema::{SettingsCheck, check_schema},
     secrets::{SecretPlaces, put_back},
 };
 use crate::{
@@ -38,6 +40,7 @@ pub(crate) struct ConfigDesk {
     plugin: PluginId,
     path: String,
     places: SecretPlaces,
+    check: SettingsCheck,
     /// What the plugin shall have. Locked while it is being sent, so that two never cross.
     kept: Mutex<Option<Value>>,
     state: watch::Sender<ConfigState>,
@@ -61,7 +64,8 @@ impl ConfigDesk {
         let desk = Self {
             plugin: manifest.id().clone(),
             path: manifest.config_endpoint().as_str().to_owned(),
-            places: SecretPlaces::new(manifest.secrets()),
+            places: SecretPlaces::of(manifest),
+            check: SettingsCheck::of(manifest),
             kept: Mutex::default(),
             state: watch::Sender::new(state),
             redactor: RwLock::default(),
@@ -154,6 +158,7 @@ impl ConfigDesk {
                     "the setting at {place} is {REDACTED:?}, which keeps the earlier secret, and there is none"
                 ))
             })?;
+        self.check.check(&settings).map_err(refuse)?;
         // Checked before it is kept: what can never be sent would be pending for ever.
         request_body(&settings).map_err(|error| error.with_plugin(&self.plugin))?;
 

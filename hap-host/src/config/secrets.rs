@@ -2,19 +2,30 @@
 
 use std::collections::BTreeMap;
 
+use hap_manifest::Manifest;
 use serde_json::Value;
 
-use super::redact::REDACTED;
+use super::{redact::REDACTED, schema::SettingsCheck};
 
 /// Where in a plugin's settings its secrets are, as JSON pointers.
 ///
 /// A manifest names a top-level key, or, with a slash in front, a pointer into the settings. A key that begins with a
-/// slash itself is taken for both.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct SecretPlaces(Vec<String>);
+/// slash itself is taken for both. What the schema marks as secret is secret too.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SecretPlaces {
+    named: Vec<String>,
+    schema: SettingsCheck,
+}
 
 impl SecretPlaces {
-    pub(crate) fn new(named: &[String]) -> Self {
+    pub(crate) fn of(manifest: &Manifest) -> Self {
+        Self {
+            schema: SettingsCheck::of(manifest),
+            ..Self::named(manifest.secrets())
+        }
+    }
+
+    fn named(named: &[String]) -> Self {
         let mut places: Vec<String> = named
             .iter()
             .flat_map(|name| {
@@ -26,15 +37,47 @@ impl SecretPlaces {
         // An outer place before those within it.
         places.sort_by_key(String::len);
         places.dedup();
-        Self(places)
+        Self {
+            named: places,
+            schema: SettingsCheck::default(),
+        }
+    }
+
+    /// The places in these settings, an outer one before those within it.
+    fn within(&self, settings: &Value) -> Vec<String> {
+        let mut places = self.named.clone();
+        self.marked(settings, &mut String::new(), &mut places);
+        places
+    }
+
+    fn marked(&self, value: &Value, pointer: &mut String, places: &mut Vec<String>) {
+        if !pointer.is_empty() && self.schema.is_secret(pointer) {
+            return places.push(pointer.clone());
+        }
+        let length = pointer.len();
+        let mut descend = |token: &str, value: &Value| {
+            pointer.push('/');
+            pointer.push_str(&token.replace('~', "~0").replace('/', "~1"));
+            self.marked(value, pointer, places);
+            pointer.truncate(length);
+        };
+        match value {
+            Value::Object(members) => members.iter().for_each(|(key, value)| descend(key, value)),
+            Value::Array(items) => items
+                .iter()
+                .enumerate()
+                .for_each(|(index, value)| descend(&index.to_string(), value)),
+            _ => {}
+        }
     }
 
     /// Moves the secrets out of the settings; `null` is left in their places.
     pub(crate) fn take(&self, settings: &mut Value) -> BTreeMap<String, Value> {
         let mut taken = BTreeMap::new();
-        for place in &self.0 {
-            if let Some(value) = settings.pointer_mut(place).filter(|value| !value.is_null()) {
-                taken.insert(place.clone(), value.take());
+        for place in self.within(settings) {
+            if let Some(value) = settings.pointer_mut(&place).filter(|value| !value.is_null()) {
+                let secret = value.take();
+                taken.insert(place, secret);
             }
         }
         taken
@@ -43,8 +86,8 @@ impl SecretPlaces {
     /// The settings for readers: a secret that is set shows as `[REDACTED]`.
     pub(crate) fn redacted(&self, settings: &Value) -> Value {
         let mut shown = settings.clone();
-        for place in &self.0 {
-            if let Some(value) = shown.pointer_mut(place).filter(|value| !value.is_null()) {
+        for place in self.within(settings) {
+            if let Some(value) = shown.pointer_mut(&place).filter(|value| !value.is_null()) {
                 *value = REDACTED.into();
             }
         }
@@ -54,19 +97,19 @@ impl SecretPlaces {
     /// Puts the earlier secrets where the new settings say `[REDACTED]`, so that settings which were read can be
     /// changed and written back. Returns the first place that has no earlier secret.
     pub(crate) fn keep_earlier(&self, settings: &mut Value, earlier: Option<&Value>) -> Result<(), String> {
-        for place in &self.0 {
-            let Some(value) = settings.pointer_mut(place) else {
+        for place in self.within(settings) {
+            let Some(value) = settings.pointer_mut(&place) else {
                 continue;
             };
             if value.as_str() != Some(REDACTED) {
                 continue;
             }
             match earlier
-                .and_then(|earlier| earlier.pointer(place))
+                .and_then(|earlier| earlier.pointer(&place))
                 .filter(|value| !value.is_null())
             {
                 Some(earlier) => *value = earlier.clone(),
-                None => return Err(place.clone()),
+                None => return Err(place),
             }
         }
         Ok(())
@@ -75,7 +118,8 @@ impl SecretPlaces {
     /// The secrets in the settings, as texts that may turn up elsewhere.
     pub(crate) fn texts(&self, settings: &Value) -> Vec<String> {
         let mut texts = Vec::new();
-        for value in self.0.iter().filter_map(|place| settings.pointer(place)) {
+        let places = self.within(settings);
+        for value in places.iter().filter_map(|place| settings.pointer(place)) {
             collect(value, &mut texts);
         }
         texts
@@ -112,7 +156,7 @@ mod tests {
     use super::*;
 
     fn places(names: &[&str]) -> SecretPlaces {
-        SecretPlaces::new(&names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
+        SecretPlaces::named(&names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
     }
 
     #[test]
@@ -152,6 +196,32 @@ mod tests {
         places.keep_earlier(&mut ordinary, None).unwrap();
     }
 
+    #[cfg(feature = "config-schema")]
+    #[test]
+    fn what_the_schema_marks_is_secret_wherever_it_is() {
+        let manifest = Manifest::from_json(
+            &json!({
+                "id": "light", "name": "Light", "version": "1.0.0", "description": "d", "author": "a", "image": "light:1",
+                "config_schema": {
+                    "properties": {
+                        "brokers": {"items": {"properties": {"pin": {"type": "string", "writeOnly": true}}}},
+                        "level": {"type": "integer"}
+                    }
+                }
+            })
+            .to_string(),
+        )
+        .unwrap()
+        .manifest;
+        let places = SecretPlaces::of(&manifest);
+        let settings = json!({"brokers": [{"pin": "hunter2"}, {"pin": "secret2"}], "level": 3});
+        assert_eq!(
+            places.redacted(&settings),
+            json!({"brokers": [{"pin": "[REDACTED]"}, {"pin": "[REDACTED]"}], "level": 3})
+        );
+        assert_eq!(places.texts(&settings), ["hunter2", "secret2"]);
+    }
+
     fn settings() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
@@ -174,7 +244,7 @@ mod tests {
             settings in settings(),
             names in proptest::collection::vec("[ab/~0]{1,5}", 0..6),
         ) {
-            let places = SecretPlaces::new(&names);
+            let places = SecretPlaces::named(&names);
             let mut public = settings.clone();
             let secrets = places.take(&mut public);
             for place in secrets.keys() {

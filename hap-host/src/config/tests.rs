@@ -214,3 +214,27 @@ async fn a_plugin_that_refuses_kept_settings_is_not_asked_again_in_this_run() {
     assert_eq!(plugin.asked(), 2);
     delivery.abort();
 }
+
+#[cfg(feature = "config-schema")]
+#[tokio::test]
+async fn settings_that_do_not_fit_the_schema_are_neither_kept_nor_sent() {
+    let bench = Bench::new(None).await;
+    let manifest = json!({
+        "id": "light", "name": "Light", "version": "1.0.0", "description": "d", "author": "a", "image": "light:1",
+        "secrets": ["password"],
+        "config_schema": {"properties": {"password": {"type": "string", "minLength": 20}, "level": {"maximum": 9}}},
+    });
+    let manifest = Manifest::from_json(&manifest.to_string()).unwrap().manifest;
+    let desk = ConfigDesk::new(&manifest, None);
+    let plugin = Plugin::new(&[]);
+    let client = bench.client(&plugin).await;
+    let settings = json!({"password": "hunter2", "level": 10});
+    let options = CallOptions::default();
+    let sent = desk.configure(&bench.store, settings, Ok(client), &options).await;
+    let error = sent.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    let text = error.to_string();
+    assert!(text.contains("/level") && text.contains("/password"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+    assert_eq!((desk.state(), plugin.asked()), (ConfigState::None, 0));
+}

@@ -158,6 +158,11 @@ pub struct StatsSample {
     pub network_sent_bytes: u64,
     /// Periods in which the CPU limit held the container back.
     pub throttled_periods: u64,
+    /// How long it was held back in all.
+    pub throttled_time: Duration,
+    /// How often it came to its memory limit. Not each time is a process killed for it: that is told by the way a
+    /// run ends.
+    pub memory_limit_hits: u64,
 }
 
 /// Where to cut at most `at` bytes off without splitting a character.

@@ -11,6 +11,7 @@ mod intake;
 mod listener;
 mod proof;
 mod rate;
+mod readers;
 mod receive;
 mod refusal;
 mod shape;
@@ -18,14 +19,13 @@ mod subscribe;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use time::OffsetDateTime;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use self::receive::Receiver;
 pub(crate) use self::{
     credentials::Credentials,
     listener::{ListenOptions, Listener},
@@ -35,7 +35,8 @@ pub use self::{
     rate::EventRate,
     subscribe::{Delivery, PluginEvent, PluginEvents, SubscribeOptions},
 };
-use crate::store::Store;
+use self::{readers::Readers, receive::Receiver};
+use crate::{metrics::Metrics, store::Store};
 
 /// How often what is too old is removed.
 const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
@@ -45,13 +46,23 @@ const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
 pub(crate) struct Inbox {
     store: Store,
     receiver: Receiver,
+    readers: Readers,
 }
 
 impl Inbox {
     /// An inbox over a store. `credentials` is shared with whoever installs plugins.
-    pub(crate) fn new(store: Store, credentials: Credentials, rate: EventRate) -> Self {
-        let receiver = Receiver::new(store.clone(), credentials, rate);
-        Self { store, receiver }
+    pub(crate) fn new(
+        store: Store,
+        credentials: Credentials,
+        rate: EventRate,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let receiver = Receiver::new(store.clone(), credentials, rate, metrics);
+        Self {
+            store,
+            receiver,
+            readers: Readers::default(),
+        }
     }
 
     /// The path of a plugin's platform API under the listener's address: what `PLATFORM_API_URL` ends in.
@@ -66,7 +77,14 @@ impl Inbox {
 
     /// Reads events from the disk, then waits for more.
     pub(crate) fn subscribe(&self, options: SubscribeOptions) -> PluginEvents {
-        PluginEvents::new(self.store.log(), options)
+        PluginEvents::new(self.store.log(), options, &self.readers)
+    }
+
+    /// The number of the last event ever stored, and how many events each reader has before it, at most.
+    pub(crate) fn lag(&self) -> (u64, Vec<u64>) {
+        let last = self.store.log().last_seq();
+        let places = self.readers.places().into_iter();
+        (last, places.map(|place| last.saturating_sub(place)).collect())
     }
 
     /// Removes what is too old, now and then, until cancelled.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 /// Plugins remembered before those that are at rest are dropped.
 const MOST_IDLE: usize = 1024;
 
-/// How many events a plugin may send: so many in a second for long, and so many at once.
+/// How much a plugin may send: so many events and bytes in a second for long, and so many at once.
 ///
 /// ```
 /// use std::num::NonZeroU32;
@@ -20,10 +20,19 @@ const MOST_IDLE: usize = 1024;
 ///
 /// let number = |n| NonZeroU32::new(n).ok_or("zero");
 /// assert_eq!(EventRate::default(), EventRate::new(number(100)?, number(1000)?));
+/// let narrow = EventRate::default().bytes(number(10_000)?, number(100_000)?);
+/// # let _ = narrow;
 /// # Ok::<(), &str>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventRate {
+    events: Bound,
+    bytes: Bound,
+}
+
+/// One of the two bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Bound {
     per_second: NonZeroU32,
     burst: NonZeroU32,
 }
@@ -32,17 +41,27 @@ impl EventRate {
     /// Events in a second for long, and at once. A burst smaller than a request lets the request pass alone.
     #[must_use]
     pub const fn new(per_second: NonZeroU32, burst: NonZeroU32) -> Self {
-        Self { per_second, burst }
+        const MIB: u32 = 1 << 20;
+        Self {
+            events: Bound { per_second, burst },
+            bytes: Bound {
+                per_second: NonZeroU32::MIN.saturating_add(MIB - 1),
+                burst: NonZeroU32::MIN.saturating_add(16 * MIB - 1),
+            },
+        }
     }
 
-    /// What one event costs.
-    fn interval(self) -> Duration {
-        Duration::from_secs(1) / self.per_second.get()
+    /// Bytes of requests in a second for long, and at once; 1 MiB and 16 MiB unless this is called. A burst smaller
+    /// than a request lets the request pass alone.
+    #[must_use]
+    pub const fn bytes(mut self, per_second: NonZeroU32, burst: NonZeroU32) -> Self {
+        self.bytes = Bound { per_second, burst };
+        self
     }
 }
 
 impl Default for EventRate {
-    /// 100 in a second, 1,000 at once.
+    /// 100 events in a second, 1,000 at once; 1 MiB in a second, 16 MiB at once.
     fn default() -> Self {
         const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
         const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
@@ -50,14 +69,40 @@ impl Default for EventRate {
     }
 }
 
+impl Bound {
+    /// Takes so many, of which everything up to `paid` is paid for: up to when it is then, or after what time it could
+    /// be taken. A token bucket in one moment: never earlier than now, and at most a burst ahead.
+    fn take(self, paid: Instant, number: usize, now: Instant) -> Result<Instant, Duration> {
+        // An empty request costs something too; one larger than the burst must pass some time.
+        let number = u32::try_from(number)
+            .unwrap_or(u32::MAX)
+            .clamp(1, self.burst.get());
+        let wanted = paid.max(now) + self.cost(number);
+        let ahead = wanted.saturating_duration_since(now);
+        match ahead.checked_sub(self.cost(self.burst.get())) {
+            Some(wait) if !wait.is_zero() => Err(wait),
+            _ => Ok(wanted),
+        }
+    }
+
+    fn cost(self, number: u32) -> Duration {
+        let nanos = u64::from(number) * 1_000_000_000 / u64::from(self.per_second.get());
+        Duration::from_nanos(nanos)
+    }
+}
+
 /// Keeps every plugin to its rate.
-///
-/// For each one it holds the moment up to which its events are paid for: never earlier than now, and at most a
-/// burst ahead. That is a token bucket in one number, without rounding.
 #[derive(Debug)]
 pub(super) struct RateLimiter {
     rate: EventRate,
-    paid_until: Mutex<HashMap<PluginId, Instant>>,
+    paid_until: Mutex<HashMap<PluginId, Paid>>,
+}
+
+/// Up to when a plugin's events and bytes are paid for.
+#[derive(Debug, Clone, Copy)]
+struct Paid {
+    events: Instant,
+    bytes: Instant,
 }
 
 impl RateLimiter {
@@ -68,26 +113,28 @@ impl RateLimiter {
         }
     }
 
-    /// Takes so many events of a plugin, or says after what time they would be taken.
-    pub(super) fn take(&self, plugin: &PluginId, events: usize) -> Result<(), Duration> {
+    /// Takes so many events of a plugin in so many bytes, or says after what time they would be taken.
+    pub(super) fn take(&self, plugin: &PluginId, events: usize, bytes: usize) -> Result<(), Duration> {
         let now = Instant::now();
-        let burst = self.rate.burst.get();
-        // An empty request costs something too; one larger than the burst must pass some time.
-        let events = u32::try_from(events).unwrap_or(u32::MAX).clamp(1, burst);
-        let interval = self.rate.interval();
         let mut all = self.paid_until.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() > MOST_IDLE {
-            all.retain(|_, paid_until| *paid_until > now);
+            all.retain(|_, paid| paid.events.max(paid.bytes) > now);
         }
-        let paid_until = all.get(plugin).map_or(now, |paid_until| (*paid_until).max(now));
-        let wanted = paid_until + interval * events;
-        let ahead = wanted.saturating_duration_since(now);
-        match ahead.checked_sub(interval * burst) {
-            Some(wait) if !wait.is_zero() => Err(wait),
-            _ => {
-                all.insert(plugin.clone(), wanted);
+        let paid = all.get(plugin).copied().unwrap_or(Paid {
+            events: now,
+            bytes: now,
+        });
+        let wanted = (
+            self.rate.events.take(paid.events, events, now),
+            self.rate.bytes.take(paid.bytes, bytes, now),
+        );
+        match wanted {
+            (Ok(events), Ok(bytes)) => {
+                all.insert(plugin.clone(), Paid { events, bytes });
                 Ok(())
             }
+            (Err(one), Err(other)) => Err(one.max(other)),
+            (Err(wait), _) | (_, Err(wait)) => Err(wait),
         }
     }
 }
@@ -108,17 +155,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_burst_passes_and_then_the_rate_holds() {
         let limiter = limiter(100, 1000);
-        assert_eq!(limiter.take(&id("a"), 500), Ok(()));
-        assert_eq!(limiter.take(&id("a"), 500), Ok(()));
-        assert_eq!(limiter.take(&id("a"), 100), Err(Duration::from_secs(1)));
-        assert_eq!(limiter.take(&id("b"), 1000), Ok(()), "each plugin has its own");
+        assert_eq!(limiter.take(&id("a"), 500, 0), Ok(()));
+        assert_eq!(limiter.take(&id("a"), 500, 0), Ok(()));
+        assert_eq!(limiter.take(&id("a"), 100, 0), Err(Duration::from_secs(1)));
+        assert_eq!(limiter.take(&id("b"), 1000, 0), Ok(()), "each plugin has its own");
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(limiter.take(&id("a"), 100), Ok(()));
-        assert_eq!(limiter.take(&id("a"), 1), Err(Duration::from_millis(10)));
+        assert_eq!(limiter.take(&id("a"), 100, 0), Ok(()));
+        assert_eq!(limiter.take(&id("a"), 1, 0), Err(Duration::from_millis(10)));
         tokio::time::advance(Duration::from_secs(60)).await;
-        assert_eq!(limiter.take(&id("a"), 1000), Ok(()));
+        assert_eq!(limiter.take(&id("a"), 1000, 0), Ok(()));
         assert!(
-            limiter.take(&id("a"), 1).is_err(),
+            limiter.take(&id("a"), 1, 0).is_err(),
             "no more than a burst is saved up"
         );
     }
@@ -126,15 +173,27 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_larger_than_the_burst_passes_alone() {
         let limiter = limiter(1, 10);
-        assert_eq!(limiter.take(&id("a"), 500), Ok(()));
-        assert_eq!(limiter.take(&id("a"), 500), Err(Duration::from_secs(10)));
+        assert_eq!(limiter.take(&id("a"), 500, 0), Ok(()));
+        assert_eq!(limiter.take(&id("a"), 500, 0), Err(Duration::from_secs(10)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bytes_are_bounded_beside_the_number_of_events() {
+        let number = |n| NonZeroU32::new(n).unwrap();
+        let rate = EventRate::default().bytes(number(1000), number(5000));
+        let limiter = RateLimiter::new(rate);
+        assert_eq!(limiter.take(&id("a"), 1, 5000), Ok(()));
+        assert_eq!(limiter.take(&id("a"), 1, 500), Err(Duration::from_millis(500)));
+        assert_eq!(limiter.take(&id("b"), 1, 500), Ok(()));
+        tokio::time::advance(Duration::from_millis(500)).await;
+        assert_eq!(limiter.take(&id("a"), 1, 500), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]
     async fn plugins_at_rest_are_not_remembered_for_ever() {
         let limiter = limiter(100, 100);
         for n in 0..3000 {
-            limiter.take(&id(&format!("p{n}")), 1).unwrap();
+            limiter.take(&id(&format!("p{n}")), 1, 0).unwrap();
             tokio::time::advance(Duration::from_millis(10)).await;
         }
         assert!(limiter.paid_until.lock().unwrap().len() <= MOST_IDLE + 1);

@@ -23,7 +23,10 @@ use super::{
     Credentials, EventRate, admission::Admission, body, intake, proof::Proof, rate::RateLimiter,
     refusal::Refusal,
 };
-use crate::store::{Appended, Store};
+use crate::{
+    metrics::{Metrics, add},
+    store::{Appended, Store},
+};
 
 /// Bodies from this size on are checked and parsed off the runtime's own threads.
 const LARGE: usize = 64 * 1024;
@@ -50,16 +53,23 @@ struct Shared {
     admission: Arc<Admission>,
     rate: RateLimiter,
     large: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
 }
 
 impl Receiver {
-    pub(super) fn new(store: Store, credentials: Credentials, rate: EventRate) -> Self {
+    pub(super) fn new(
+        store: Store,
+        credentials: Credentials,
+        rate: EventRate,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self(Arc::new(Shared {
             store,
             credentials,
             admission: Arc::default(),
             rate: RateLimiter::new(rate),
             large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
+            metrics,
         }))
     }
 
@@ -110,7 +120,10 @@ async fn receive(
             let body = json!({ "success": true, "accepted": accepted, "duplicates": duplicates });
             (StatusCode::ACCEPTED, Json(body)).into_response()
         }
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => {
+            receiver.0.metrics.refused_events.add(refusal.code());
+            refusal.into_response()
+        }
     }
 }
 
@@ -143,19 +156,23 @@ impl Receiver {
             .map_err(Refusal::closing)?;
         body::check_headers(&head.headers)?;
         let body = body::read(body, &mut admitted).await?;
+        let bytes = body.len();
 
         let now = OffsetDateTime::now_utc();
         let (plugin, events) = self.examine(plugin, proof, body, now).await?;
-        rate.take(&plugin, events.len()).map_err(|wait| {
+        rate.take(&plugin, events.len(), bytes).map_err(|wait| {
             Refusal::too_many(
                 "too_many_events",
-                "the plugin sends more events than its rate allows",
+                "the plugin sends more events, or more bytes, than its rate allows",
                 wait,
             )
         })?;
         let appending = store.append_events(plugin.clone(), events, now);
         match tokio::time::timeout(STORE_DEADLINE, appending).await {
-            Ok(Ok(appended)) => Ok(appended),
+            Ok(Ok(appended)) => {
+                self.count(&plugin, &appended);
+                Ok(appended)
+            }
             Ok(Err(error)) => {
                 tracing::error!(%plugin, error = error.report(), "events could not be stored");
                 Err(Refusal::unavailable(
@@ -170,6 +187,16 @@ impl Receiver {
                     STORE_RETRY,
                 ))
             }
+        }
+    }
+
+    fn count(&self, plugin: &PluginId, appended: &[Appended]) {
+        // Only for one that is installed: whoever has proved itself may have been removed since.
+        if let Some(counters) = self.0.metrics.plugin(plugin) {
+            let duplicates = appended.iter().filter(|appended| appended.duplicate).count();
+            let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+            add(&counters.events, count(appended.len() - duplicates));
+            add(&counters.duplicate_events, count(duplicates));
         }
     }
 

@@ -11,15 +11,17 @@ use serde_json::Value;
 #[derive(Debug)]
 pub(super) struct Refusal {
     status: StatusCode,
+    code: &'static str,
     body: Box<WireError>,
     retry_after: Option<Duration>,
     close: bool,
 }
 
 impl Refusal {
-    pub(super) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
+            code,
             body: Box::new(WireError::new(message).with_code(code)),
             retry_after: None,
             close: false,
@@ -35,15 +37,15 @@ impl Refusal {
         )
     }
 
-    pub(super) fn bad(code: &str, message: impl Into<String>) -> Self {
+    pub(super) fn bad(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
-    pub(super) fn too_large(code: &str, message: impl Into<String>) -> Self {
+    pub(super) fn too_large(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, code, message)
     }
 
-    pub(super) fn too_many(code: &str, message: impl Into<String>, retry_after: Duration) -> Self {
+    pub(super) fn too_many(code: &'static str, message: impl Into<String>, retry_after: Duration) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, code, message).retry_after(retry_after)
     }
 
@@ -68,9 +70,8 @@ impl Refusal {
         self
     }
 
-    #[cfg(test)]
-    pub(super) fn code(&self) -> &str {
-        self.body.code.as_deref().unwrap_or_default()
+    pub(super) const fn code(&self) -> &'static str {
+        self.code
     }
 }
 

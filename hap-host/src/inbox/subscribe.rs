@@ -11,7 +11,10 @@ use futures_core::Stream;
 use hap_manifest::{PluginId, wire};
 use time::OffsetDateTime;
 
-use super::Cursor;
+use super::{
+    Cursor,
+    readers::{Place, Readers},
+};
 use crate::{
     Error, ErrorKind,
     store::{Entry, EventLog, Filter, Page, StoredEvent},
@@ -112,6 +115,8 @@ pub struct PluginEvents {
     filter: Filter,
     /// Up to here everything was read, though not all of it was handed out.
     cursor: u64,
+    /// Up to here it was.
+    place: Place,
     /// A gap that may go on in the next page.
     missed: u64,
     ready: VecDeque<Delivery>,
@@ -121,12 +126,13 @@ pub struct PluginEvents {
 }
 
 impl PluginEvents {
-    pub(super) fn new(log: EventLog, options: SubscribeOptions) -> Self {
+    pub(super) fn new(log: EventLog, options: SubscribeOptions, readers: &Readers) -> Self {
         let cursor = options.after.map_or_else(|| log.last_seq(), Cursor::seq);
         Self {
             log,
             filter: options.filter,
             cursor,
+            place: readers.enter(cursor),
             missed: 0,
             ready: VecDeque::new(),
             reading: None,
@@ -186,8 +192,10 @@ impl Stream for PluginEvents {
         let this = self.get_mut();
         loop {
             if let Some(delivery) = this.ready.pop_front() {
+                this.place.set(delivery.cursor().seq());
                 return Poll::Ready(Some(Ok(delivery)));
             }
+            this.place.set(this.cursor);
             if this.ended {
                 return Poll::Ready(None);
             }

@@ -151,6 +151,20 @@ pub(crate) enum Op {
     RemoveData,
 }
 
+impl Op {
+    /// Its name for logs and metrics.
+    pub(crate) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Look => "look",
+            Self::Create => "create",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Remove => "remove",
+            Self::RemoveData => "remove_data",
+        }
+    }
+}
+
 /// How an operation ended.
 #[derive(Debug, Clone)]
 pub(crate) enum Outcome {
@@ -162,6 +176,18 @@ pub(crate) enum Outcome {
     Failed(Failure),
     /// It failed, and trying again is pointless until someone acts.
     Permanent(Failure),
+}
+
+impl Outcome {
+    /// Its name for logs and metrics.
+    pub(crate) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Done(_) => "done",
+            Self::Retry(_) => "retry",
+            Self::Failed(_) => "failed",
+            Self::Permanent(_) => "permanent",
+        }
+    }
 }
 
 /// What to do after an input.

@@ -65,7 +65,7 @@ pub(crate) struct Loaded {
 pub(super) fn separate_secrets(connection: &mut Connection, loaded: &Loaded) -> Result<(), Error> {
     for record in &loaded.plugins {
         let id = record.manifest.id();
-        let places = SecretPlaces::new(record.manifest.secrets());
+        let places = SecretPlaces::of(&record.manifest);
         let wanted = Settings::of(record.config.as_ref(), &places)?;
         let stored: Option<String> = connection
             .query_row("SELECT config FROM plugins WHERE id = ?1", [id.as_str()], |row| {
@@ -199,7 +199,7 @@ impl PluginRow {
                 .with_plugin(&id)
             })?),
         };
-        let places = SecretPlaces::new(record.manifest.secrets());
+        let places = SecretPlaces::of(&record.manifest);
         Ok(Self {
             id,
             manifest: record.manifest.to_json(),

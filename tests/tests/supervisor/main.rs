@@ -14,6 +14,7 @@ mod permissions;
 mod restarts;
 mod secrets;
 mod talking;
+mod watching;
 
 use std::{path::Path, time::Duration};
 

@@ -41,9 +41,10 @@ fn convert(stats: &ContainerStatsResponse) -> Option<StatsSample> {
     let total = cpu
         .and_then(|cpu| cpu.cpu_usage.as_ref())
         .and_then(|usage| usage.total_usage);
-    let throttled = cpu
-        .and_then(|cpu| cpu.throttling_data.as_ref())
-        .and_then(|data| data.throttled_periods);
+    let throttling = cpu.and_then(|cpu| cpu.throttling_data.as_ref());
+    let throttled_time = throttling.and_then(|data| data.throttled_time);
+    // On cgroup v1 the kernel's `memory.failcnt`, on v2 the count `oom` of its `memory.events`.
+    let limit_hits = memory.and_then(|memory| memory.failcnt);
     let networks = stats.networks.iter().flat_map(|networks| networks.values());
     let (received, sent) = networks.fold((0_u64, 0_u64), |(received, sent), network| {
         let rx = network.rx_bytes.unwrap_or_default();
@@ -57,7 +58,11 @@ fn convert(stats: &ContainerStatsResponse) -> Option<StatsSample> {
         pids: pids.unwrap_or_default(),
         network_received_bytes: received,
         network_sent_bytes: sent,
-        throttled_periods: throttled.unwrap_or_default(),
+        throttled_periods: throttling
+            .and_then(|data| data.throttled_periods)
+            .unwrap_or_default(),
+        throttled_time: Duration::from_nanos(throttled_time.unwrap_or_default()),
+        memory_limit_hits: limit_hits.unwrap_or_default(),
     })
 }
 
@@ -115,9 +120,9 @@ mod tests {
         let reply = serde_json::json!({
             "cpu_stats": {
                 "cpu_usage": { "total_usage": 1_500_000_000_u64 },
-                "throttling_data": { "throttled_periods": 7 }
+                "throttling_data": { "throttled_periods": 7, "throttled_time": 2_000_000_u64 }
             },
-            "memory_stats": { "usage": 5000, "limit": 8000, "stats": { "inactive_file": 1000 } },
+            "memory_stats": { "usage": 5000, "limit": 8000, "failcnt": 3, "stats": { "inactive_file": 1000 } },
             "pids_stats": { "current": 3 },
             "networks": { "eth0": { "rx_bytes": 10, "tx_bytes": 20 }, "eth1": { "rx_bytes": 1, "tx_bytes": 2 } }
         });
@@ -132,5 +137,7 @@ mod tests {
             (11, 22)
         );
         assert_eq!(sample.throttled_periods, 7);
+        assert_eq!(sample.throttled_time, Duration::from_millis(2));
+        assert_eq!(sample.memory_limit_hits, 3);
     }
 }

@@ -5,7 +5,7 @@ mod proofs;
 mod take;
 mod wire;
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, sync::Arc};
 
 use axum::{
     body::Body,
@@ -20,6 +20,7 @@ use tower::ServiceExt as _;
 use super::{Credentials, Cursor, Delivery, EventRate, Inbox, PluginEvents, SubscribeOptions};
 use crate::{
     keys::{KeyPair, PluginKeys},
+    metrics::Metrics,
     store::{EventRetention, Store},
 };
 
@@ -44,7 +45,7 @@ impl Bench {
         let credentials = Credentials::default();
         credentials.set(&id("light"), &keys(1));
         credentials.set(&id("lock"), &keys(2));
-        let inbox = Inbox::new(store.clone(), credentials.clone(), rate);
+        let inbox = Inbox::new(store.clone(), credentials.clone(), rate, Arc::new(Metrics::new()));
         Self {
             _folder: folder,
             store,

@@ -33,7 +33,7 @@ async fn secret_settings_are_kept_apart_and_come_back_whole() {
     let folder = folder();
     let store = open(&folder).await;
     let record = guarded();
-    let places = SecretPlaces::new(record.manifest.secrets());
+    let places = SecretPlaces::of(&record.manifest);
     store.put_plugin(&record).await.unwrap();
     drop(store);
     let public = column(&folder, "SELECT config FROM plugins").unwrap();
