@@ -1,5 +1,6 @@
 //! What the end-to-end tests of the plugin platform share.
 
+pub mod between;
 pub mod docker;
 pub mod outside;
 

@@ -13,6 +13,7 @@ mod answers;
 mod bed;
 mod by_hand;
 mod ends;
+mod host_killed;
 mod images;
 mod limits;
 mod neighbour;

@@ -81,7 +81,18 @@ pub(crate) const BY_HAND: Table = Table {
     ],
 };
 
-const ALL: [Table; 6] = [ENDS, ANSWERS, LIMITS, REACH, IMAGES, BY_HAND];
+pub(crate) const HOST: Table = Table {
+    key: "host",
+    rows: &[
+        "killed while it installs",
+        "killed while it starts a plugin",
+        "killed while it restarts a plugin",
+        "killed while it stops a plugin",
+        "killed while it uninstalls",
+    ],
+};
+
+const ALL: [Table; 7] = [ENDS, ANSWERS, LIMITS, REACH, IMAGES, BY_HAND, HOST];
 
 /// One fault and what came of it.
 #[derive(Debug, Clone)]
