@@ -38,6 +38,12 @@ impl Bed {
         bed
     }
 
+    /// Without a neighbour, for faults that hit every plugin.
+    pub(crate) async fn alone_on(instance: Instance) -> Self {
+        let engine = instance.dyn_engine();
+        Self::bare(instance, engine).await
+    }
+
     async fn bare(instance: Instance, engine: Arc<dyn Engine>) -> Self {
         let state = tempfile::tempdir().unwrap();
         let builder = Supervisor::builder_over(engine, state.path()).instance(instance.name().clone());

@@ -12,7 +12,9 @@
 mod answers;
 mod bed;
 mod by_hand;
+mod dockerd;
 mod ends;
+mod engine;
 mod host_killed;
 mod images;
 mod limits;

@@ -92,7 +92,34 @@ pub(crate) const HOST: Table = Table {
     ],
 };
 
-const ALL: [Table; 7] = [ENDS, ANSWERS, LIMITS, REACH, IMAGES, BY_HAND, HOST];
+pub(crate) const ENGINE: Table = Table {
+    key: "engine",
+    rows: &[
+        "engine unreachable for 30 s",
+        "engine takes requests and does not answer for 30 s",
+        "plugin ends while the engine is unreachable",
+        "event stream cut twenty times, and once more when a plugin ends",
+        "every piece of an answer of the engine comes 1 s late, and a plugin ends",
+        "engine fails at every start for a while",
+    ],
+};
+pub(crate) const DOCKERD: Table = Table {
+    key: "dockerd",
+    rows: &[
+        "dockerd restarted",
+        "dockerd killed with SIGKILL and started again",
+        "dockerd stopped for 30 s",
+        "dockerd restarted, live restore on",
+        "dockerd killed with SIGKILL and started again, live restore on",
+        "dockerd stopped for 30 s, live restore on",
+        "plugin ends while dockerd is stopped, live restore on",
+        "dockerd hangs for 15 s, and a plugin ends meanwhile",
+    ],
+};
+
+const ALL: [Table; 9] = [
+    ENDS, ANSWERS, LIMITS, REACH, IMAGES, BY_HAND, ENGINE, DOCKERD, HOST,
+];
 
 /// One fault and what came of it.
 #[derive(Debug, Clone)]

@@ -59,6 +59,12 @@ impl Victim {
         let _ = tokio::time::timeout(Duration::from_secs(2), asked).await;
     }
 
+    /// The same when the engine cannot tell where it is.
+    pub(crate) async fn end_without_engine(&self, what: &str, address: SocketAddr) {
+        // The answer breaks off.
+        let _ = ask(address, &format!("/do?{what}")).await;
+    }
+
     /// Changes how it answers everything from now on.
     pub(crate) async fn become_(&self, mode: &str) {
         ask(self.address().await, &format!("/become?{mode}"))
@@ -115,12 +121,13 @@ pub(crate) async fn explained(plugin: &PluginHandle) -> String {
 /// A failure in one line, without what differs from run to run.
 pub(crate) fn told(failure: &Failure) -> String {
     let cause = serde_json::to_value(failure.cause).unwrap();
-    let mut told = format!(
-        "`{}` while `{}`: {}",
-        cause.as_str().unwrap(),
-        failure.phase,
-        failure.message
-    );
+    // Whether a check of health fell between a fault and its discovery is chance.
+    let phase = if failure.phase.is_reachable() {
+        "up".to_owned()
+    } else {
+        format!("`{}`", failure.phase)
+    };
+    let mut told = format!("`{}` while {phase}: {}", cause.as_str().unwrap(), failure.message);
     if let Some(hint) = &failure.hint {
         told = format!("{told}. Hint: {hint}");
     }
