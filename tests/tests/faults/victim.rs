@@ -131,6 +131,11 @@ pub(crate) fn told(failure: &Failure) -> String {
     if let Some(hint) = &failure.hint {
         told = format!("{told}. Hint: {hint}");
     }
+    // Which of the two it is depends on how much of the request was read.
+    let told = told.replace(
+        "Connection reset by peer (os error 104)",
+        "connection closed before message completed",
+    );
     without_names(&told)
 }
 
