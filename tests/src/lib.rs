@@ -9,3 +9,9 @@ pub mod outside;
 #[doc = include_str!("../../README.md")]
 #[derive(Debug)]
 pub struct ReadmeExamples;
+
+/// The programs of the author's guide, compiled and run as they stand there.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide-plugin.md")]
+#[derive(Debug)]
+pub struct GuideExamples;
