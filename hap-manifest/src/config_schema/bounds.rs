@@ -11,10 +11,10 @@ use crate::suggest::nearest;
 
 /// Most parts of a schema with each reference counted as what it refers to. A check visits a part at most once for
 /// each value, so this bounds the time of a check.
-const MOST: u32 = 10_000;
-/// Parts that a pattern counts as: compiled, it takes as much time and memory as many of them. So a hundred patterns
-/// are possible, of at most [`PATTERN_SIZE`](super::PATTERN_SIZE) each.
-const PATTERN: u32 = 100;
+const MOST: usize = 10_000;
+/// Parts that a pattern counts as: compiled, it takes as much time and memory as many of them. So at most a hundred
+/// patterns are possible.
+const PATTERN: usize = 100;
 /// Deepest nesting with references followed. Compiling a schema needs stack in proportion.
 const DEEPEST: u32 = 128;
 
@@ -64,10 +64,9 @@ fn is_schema(value: &&Value) -> bool {
 }
 
 /// How many patterns a schema has itself.
-fn patterns(schema: &Value) -> u32 {
+fn patterns(schema: &Value) -> usize {
     let by_name = schema.get("patternProperties").and_then(Value::as_object);
-    let count = by_name.map_or(0, Map::len) + usize::from(schema.get("pattern").is_some());
-    u32::try_from(count).unwrap_or(u32::MAX)
+    by_name.map_or(0, Map::len) + usize::from(schema.get("pattern").is_some())
 }
 
 /// What a schema refers to, if it does.
@@ -135,25 +134,38 @@ pub(super) fn decoded(fragment: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Checks the bounds.
-pub(super) fn check(schema: &Value) -> Result<(), Fault> {
+/// Checks the bounds, and counts the patterns with references followed.
+pub(super) fn check(schema: &Value) -> Result<usize, Fault> {
     let mut unfolding = Unfolding {
         root: schema,
         sizes: HashMap::new(),
         depth: 0,
     };
-    unfolding.size(schema).map(drop)
+    unfolding.size(schema).map(|size| size.patterns)
+}
+
+/// What a part costs with its references followed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Size {
+    parts: usize,
+    patterns: usize,
+}
+
+impl Size {
+    const fn weight(self) -> usize {
+        self.parts.saturating_add(self.patterns.saturating_mul(PATTERN))
+    }
 }
 
 struct Unfolding<'a> {
     root: &'a Value,
     /// Size of each part by its address, which is where it is in the one tree; `None` while it is being measured.
-    sizes: HashMap<*const Value, Option<u32>>,
+    sizes: HashMap<*const Value, Option<Size>>,
     depth: u32,
 }
 
 impl Unfolding<'_> {
-    fn size(&mut self, schema: &Value) -> Result<u32, Fault> {
+    fn size(&mut self, schema: &Value) -> Result<Size, Fault> {
         let root = self.root;
         let address = std::ptr::from_ref(schema);
         if let Some(Some(size)) = self.sizes.get(&address) {
@@ -168,7 +180,10 @@ impl Unfolding<'_> {
         }
         self.depth += 1;
         self.sizes.insert(address, None);
-        let mut size = PATTERN.saturating_mul(patterns(schema)).saturating_add(1);
+        let mut size = Size {
+            parts: 1,
+            patterns: patterns(schema),
+        };
         let target = target(root, schema)?;
         for part in parts(schema).chain(target) {
             if self.sizes.get(&std::ptr::from_ref(part)) == Some(&None) {
@@ -177,8 +192,10 @@ impl Unfolding<'_> {
                     .inside(root, schema, "$ref")
                     .with_help("write out as many levels as there are, or write true for any value"));
             }
-            size = size.saturating_add(self.size(part)?);
-            if size > MOST {
+            let inner = self.size(part)?;
+            size.parts = size.parts.saturating_add(inner.parts);
+            size.patterns = size.patterns.saturating_add(inner.patterns);
+            if size.weight() > MOST {
                 let parts = format!("{MOST} parts with its references followed");
                 let rule = format!("it has more than {parts}, where a pattern counts as {PATTERN}");
                 return Err(Fault::new(rule));

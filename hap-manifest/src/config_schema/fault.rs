@@ -67,7 +67,7 @@ impl Fault {
         let fault = match error.kind() {
             ValidationErrorKind::Format { format } if format == "regex" => {
                 Self::new(format!("the pattern {} cannot be used", quoted(text))).with_help(
-                    "check its brackets; look-around such as (?=x) and back-references are not supported",
+                    "check its brackets; look-around such as (?=x), back-references and giant repetitions are not supported",
                 )
             }
             ValidationErrorKind::AnyOf { .. } if pointer.ends_with("/type") && found.is_string() => {

@@ -9,6 +9,7 @@ mod secrets;
 mod tests;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use jsonschema::{Draft, PatternOptions, ValidationOptions, Validator};
@@ -21,8 +22,10 @@ use crate::error::quoted;
 use crate::report::Issue;
 use crate::{IssueCode, Manifest, ParseError};
 
-/// Largest compiled pattern, in bytes: enough for any sane one, and a hundred hostile ones stay harmless.
-const PATTERN_SIZE: usize = 256 * 1024;
+/// Most bytes of all compiled patterns together, and the bounds of what one of them may take of it: enough for fifty
+/// letters of any script, and a hundred hostile ones stay harmless.
+const PATTERNS_SIZE: usize = 16 * 1024 * 1024;
+const PATTERN_SIZE: RangeInclusive<usize> = 256 * 1024..=2 * 1024 * 1024;
 /// Most mistakes of a schema that are told.
 const MOST_FAULTS: usize = 20;
 
@@ -155,9 +158,10 @@ impl ConfigSchema {
     pub fn check_defaults(&self) -> Result<(), ConfigProblems> {
         let inner = &*self.0;
         // It compiled before, so it does now.
+        let patterns = bounds::check(&inner.source).unwrap_or_default();
         let all = draft(&inner.source)
             .ok()
-            .and_then(|draft| options(draft).build_map(&inner.source).ok());
+            .and_then(|draft| options(draft, patterns).build_map(&inner.source).ok());
         let wrong = all.map(|all| defaults::wrong(&inner.source, &all, &inner.secrets));
         ConfigProblems::none_or(wrong.unwrap_or_default())
     }
@@ -171,9 +175,9 @@ impl fmt::Debug for ConfigSchema {
 
 /// Fails with at least one fault.
 fn compile(schema: &Value) -> Result<Validator, Vec<Fault>> {
-    bounds::check(schema).map_err(|fault| vec![fault])?;
+    let patterns = bounds::check(schema).map_err(|fault| vec![fault])?;
     let draft = draft(schema).map_err(|fault| vec![fault])?;
-    options(draft).build(schema).map_err(|first| {
+    options(draft, patterns).build(schema).map_err(|first| {
         // The compiler stops at the first.
         let checker = match draft {
             Draft::Draft7 => jsonschema::draft7::meta::validator(),
@@ -192,8 +196,10 @@ fn compile(schema: &Value) -> Result<Validator, Vec<Fault>> {
     })
 }
 
-fn options(draft: Draft) -> ValidationOptions<'static> {
-    let patterns = PatternOptions::regex().size_limit(PATTERN_SIZE);
+fn options(draft: Draft, patterns: usize) -> ValidationOptions<'static> {
+    let size = PATTERNS_SIZE.checked_div(patterns).unwrap_or(PATTERNS_SIZE);
+    let size = size.clamp(*PATTERN_SIZE.start(), *PATTERN_SIZE.end());
+    let patterns = PatternOptions::regex().size_limit(size);
     let options = jsonschema::options().with_draft(draft);
     options.with_pattern_options(patterns).offline()
 }
