@@ -50,6 +50,10 @@ impl CpuLimit {
         if !cores.is_finite() {
             return Err(ParseError::new(WHAT, cores, "it is not a finite number"));
         }
+        // Before it is rounded, so that nothing out of the range becomes a part of it.
+        if !(Self::MIN.as_cores()..=Self::MAX.as_cores()).contains(&cores) {
+            return Err(Self::out_of_range(&cores));
+        }
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -79,9 +83,13 @@ impl CpuLimit {
     fn checked(nano_cpus: u64, found: &dyn fmt::Display) -> Result<Self, ParseError> {
         match NonZeroU64::new(nano_cpus) {
             Some(limit) if (Self::MIN..=Self::MAX).contains(&Self(limit)) => Ok(Self(limit)),
-            _ => Err(ParseError::new(WHAT, found, "it must be from 0.01 to 512 cores")
-                .with_help("write for example 0.5 for half a core")),
+            _ => Err(Self::out_of_range(found)),
         }
+    }
+
+    fn out_of_range(found: &dyn fmt::Display) -> ParseError {
+        ParseError::new(WHAT, found, "it must be from 0.01 to 512 cores")
+            .with_help("write for example 0.5 for half a core")
     }
 }
 
@@ -126,6 +134,7 @@ impl JsonSchema for CpuLimit {
             "minimum": 0.01,
             "maximum": 512,
             "description": "CPU limit in cores; 0.5 is half of one core.",
+            "examples": [0.5],
         })
     }
 }

@@ -9,6 +9,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use crate::PluginId;
+use crate::schema::{self, VersionRange};
 
 /// Another plugin that must be healthy before this one starts.
 ///
@@ -93,19 +94,24 @@ impl JsonSchema for Dependency {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let id = generator.subschema_for::<PluginId>();
+        let mut other = id.clone();
+        schema::describe(&mut other, "The plugin depended on.", "broker");
+        let mut version = generator.subschema_for::<VersionRange>();
+        schema::describe(
+            &mut version,
+            "Which of its versions will do; any when absent.",
+            "^1.2",
+        );
+        let mut object = json_schema!({
+            "type": "object",
+            "properties": { "id": other, "version": version },
+            "required": ["id"],
+        });
+        schema::optional(&mut object);
         json_schema!({
             "description": "A plugin that must be healthy first: its id, or its id and a semver range.",
-            "anyOf": [
-                id,
-                {
-                    "type": "object",
-                    "properties": {
-                        "id": id,
-                        "version": { "type": "string", "description": "Semver range, such as ^1.2." },
-                    },
-                    "required": ["id"],
-                },
-            ],
+            "examples": ["clock", { "id": "broker", "version": "^1.2" }],
+            "anyOf": [id, object],
         })
     }
 }

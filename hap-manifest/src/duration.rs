@@ -124,4 +124,5 @@ text_traits!(
     max: 24,
     pattern: "^[0-9]+(ms|s|m|h)$",
     about: "Duration: a whole number and a unit ms, s, m or h, at most 24h.",
+    examples: ["10s", "500ms"],
 );

@@ -89,4 +89,5 @@ text_newtype!(
     max: 255,
     pattern: "^[A-Za-z_][A-Za-z0-9_]*$",
     about: "Name of an environment variable.",
+    examples: ["MQTT_HOST"],
 );

@@ -5,6 +5,7 @@ use crate::ParseError;
 use crate::collect::Collector;
 use crate::error::{bare, quoted};
 use crate::json::{Members, Node};
+use crate::number::whole;
 use crate::report::{Issue, Severity};
 use crate::suggest::nearest;
 
@@ -119,7 +120,7 @@ impl<'d, 'c> Fields<'d, 'c> {
         parse: impl FnOnce(i128) -> Result<T, ParseError>,
     ) -> Option<T> {
         let value = self.take(key)?;
-        let number = value.number().and_then(|number| number.as_i128());
+        let number = value.number().as_ref().and_then(whole);
         let Some(number) = number else {
             self.push_number_mismatch("a whole number", value);
             return None;

@@ -27,16 +27,27 @@ use crate::{HumanDuration, ParseError};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(default)]
-#[schemars(description = "How the host watches the plugin's health endpoint.")]
+#[schemars(
+    description = "How the host watches the plugin's health endpoint.",
+    example = HealthCheck::default(),
+    transform = crate::schema::optional
+)]
 pub struct HealthCheck {
     /// Pause between two probes, at least 1s.
+    #[schemars(example = &"10s")]
     interval: HumanDuration,
     /// How long one probe may take; less than the interval.
+    #[schemars(example = &"3s")]
     timeout: HumanDuration,
     /// Failures in a row until the plugin counts as unhealthy.
-    #[schemars(range(min = 1, max = 100), transform = crate::newtype::without_format)]
+    #[schemars(
+        range(min = 1, max = 100),
+        transform = crate::newtype::without_format,
+        example = 3
+    )]
     retries: u32,
     /// Time from start in which failures do not count.
+    #[schemars(example = &"1m")]
     start_period: HumanDuration,
 }
 

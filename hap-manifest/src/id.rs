@@ -82,4 +82,5 @@ text_newtype!(
     max: 63,
     pattern: "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
     about: "Unique name of the plugin: a DNS label of a-z, 0-9 and '-', at most 63 characters.",
+    examples: ["porch-light"],
 );

@@ -118,9 +118,27 @@ impl ImageRef {
 text_newtype!(
     ImageRef,
     max: 520,
-    pattern: "^[A-Za-z0-9\\[][A-Za-z0-9._:/@+\\[\\]-]*$",
+    pattern: pattern(),
+    except: r"^(localhost/|[^/]*[.:\[][^/]*/)?[0-9a-f]{64}([:@]|$)",
     about: "Container image reference: [registry/]repository[:tag][@digest].",
+    examples: ["example/porch-light:1.0.0", "registry.example.com:5000/home/light:1.2"],
 );
+
+/// The form of a reference. What it cannot say: how long registry and repository are together, and which address is one
+/// of IPv6.
+fn pattern() -> String {
+    let label = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?";
+    let port = ":0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
+    // Something in it tells a registry from the first part of a repository.
+    let registry =
+        format!(r"({label}(\.{label})+({port})?|{label}{port}|localhost|\[[0-9A-Fa-f:.]+\]({port})?)/");
+    let part = "[a-z0-9]+((\\.|__?|-+)[a-z0-9]+)*";
+    let first = "[a-z0-9]+((__?|-+)[a-z0-9]+)*";
+    let repository = format!("({registry}{part}(/{part})*|{part}|{first}(/{part})+)");
+    let tag = ":[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}";
+    let digest = "@(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})";
+    format!("^{repository}({tag})?({digest})?$")
+}
 
 fn split(text: &str) -> Parts {
     let name_end = text.find('@').unwrap_or(text.len());

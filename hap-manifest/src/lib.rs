@@ -117,6 +117,7 @@ mod place;
 mod report;
 mod report_json;
 mod restart;
+mod schema;
 mod secret;
 mod suggest;
 mod trace;

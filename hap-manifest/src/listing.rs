@@ -12,35 +12,43 @@ use crate::fields::{Entry, Fields, mismatch};
 use crate::json::Node;
 use crate::place::turns_direction;
 use crate::report::Issue;
+use crate::schema;
 
 /// The marketplace part of a manifest: `price`, `category`, `tags`, `homepage`, `license` and `icon`.
 ///
 /// All of it is text for people; nothing here changes how the plugin runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Listing {
-    /// What the plugin costs.
+    /// What the plugin costs: a number in the marketplace's currency, or words.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 9.99, example = &"free")]
     price: Option<Price>,
-    /// The shelf it belongs on.
+    /// The shelf of the marketplace it belongs on.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Line>", example = &"lighting")]
     category: Option<String>,
     /// Words to find it by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<schema::Line>", transform = schema::bounded, example = schema::words("light garden"))]
     tags: Vec<String>,
     /// Address of its page.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Line>", example = &"https://light.example.com")]
     homepage: Option<String>,
     /// Its license, best as an SPDX expression.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::Line>", example = &"MIT OR Apache-2.0")]
     license: Option<String>,
     /// Name, path or address of its icon.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"icon.svg")]
     icon: Option<String>,
 }
 
 /// What a plugin costs: a number that is not negative, or words such as `free`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(example = 9.99, example = &"free")]
 #[non_exhaustive]
 pub enum Price {
     /// A number, in the marketplace's currency.
@@ -159,8 +167,11 @@ fn one_line(what: &'static str, text: &str) -> Result<String, ParseError> {
         return Err(ParseError::new(what, quoted(text), rule).with_help("remove that character"));
     }
     let length = text.chars().count();
-    if length > 255 {
-        let rule = format!("it has {length} characters, at most 255 are allowed");
+    if length > schema::MAX_LINE {
+        let rule = format!(
+            "it has {length} characters, at most {} are allowed",
+            schema::MAX_LINE
+        );
         return Err(ParseError::new(what, quoted(text), rule));
     }
     Ok(text.to_owned())

@@ -151,4 +151,5 @@ text_traits!(
     max: 21,
     pattern: "^[0-9]+[bkmgBKMG]?$",
     about: "Memory limit: a whole number and a unit b, k, m or g (binary multiples), at least 6m.",
+    examples: ["64m", "1g"],
 );

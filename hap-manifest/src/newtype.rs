@@ -2,7 +2,10 @@
 
 /// Implements the shared traits of a newtype over `Box<str>` whose rule is `fn parse(&str) -> Result<Self, ParseError>`.
 macro_rules! text_newtype {
-    ($name:ident, max: $max:expr, pattern: $pattern:expr, about: $about:expr $(,)?) => {
+    (
+        $name:ident, max: $max:expr, pattern: $pattern:expr, $(except: $except:expr,)?
+        about: $about:expr, examples: $examples:expr $(,)?
+    ) => {
         impl $name {
             /// The validated text.
             #[must_use]
@@ -11,7 +14,9 @@ macro_rules! text_newtype {
             }
         }
 
-        crate::newtype::text_traits!($name, max: $max, pattern: $pattern, about: $about);
+        crate::newtype::text_traits!(
+            $name, max: $max, pattern: $pattern, $(except: $except,)? about: $about, examples: $examples,
+        );
 
         impl AsRef<str> for $name {
             fn as_ref(&self) -> &str {
@@ -27,9 +32,13 @@ macro_rules! text_newtype {
     };
 }
 
-/// Implements the traits of anything that is written as a text in JSON and has `parse` and `Display`.
+/// Implements the traits of anything that is written as a text in JSON and has `parse` and `Display`. The schema takes
+/// what has the pattern `pattern` and not that of `except`.
 macro_rules! text_traits {
-    ($name:ident, max: $max:expr, pattern: $pattern:expr, about: $about:expr $(,)?) => {
+    (
+        $name:ident, max: $max:expr, pattern: $pattern:expr, $(except: $except:expr,)?
+        about: $about:expr, examples: $examples:expr $(,)?
+    ) => {
         impl std::str::FromStr for $name {
             type Err = crate::ParseError;
 
@@ -82,7 +91,9 @@ macro_rules! text_traits {
                     "minLength": 1,
                     "maxLength": $max,
                     "pattern": $pattern,
+                    $("not": { "pattern": $except },)?
                     "description": $about,
+                    "examples": $examples,
                 })
             }
         }

@@ -6,8 +6,29 @@ use std::num::{NonZeroU16, NonZeroU32};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Number;
 
 use crate::ParseError;
+
+/// A number without a fraction, however it is written: to JSON Schema, and to programs that know only floating point,
+/// `8000.0` and `8e3` are the integer 8000.
+pub(crate) fn whole(number: &Number) -> Option<i128> {
+    /// Up to here, and far beyond every range of this crate, a floating point number is as exact as it looks.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if let Some(whole) = number.as_i128() {
+        return Some(whole);
+    }
+    let float = number
+        .as_f64()
+        .filter(|float| float.fract() == 0.0 && float.abs() <= EXACT)?;
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole and within 54 bits")]
+    Some(float as i128)
+}
+
+fn deserialize_whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i128, D::Error> {
+    let number = Number::deserialize(deserializer)?;
+    whole(&number).ok_or_else(|| serde::de::Error::custom(format_args!("{number} is not a whole number")))
+}
 
 /// The TCP port a plugin serves its API on inside its container: 1 to 65535, 8000 by default.
 ///
@@ -67,7 +88,8 @@ impl fmt::Display for ApiPort {
 
 impl<'de> Deserialize<'de> for ApiPort {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::from_number(i128::from(i64::deserialize(deserializer)?)).map_err(serde::de::Error::custom)
+        deserialize_whole(deserializer)
+            .and_then(|number| Self::from_number(number).map_err(serde::de::Error::custom))
     }
 }
 
@@ -82,6 +104,7 @@ impl JsonSchema for ApiPort {
             "minimum": 1,
             "maximum": 65535,
             "description": "TCP port of the plugin's API inside its container.",
+            "examples": [8000],
         })
     }
 }
@@ -144,7 +167,8 @@ impl fmt::Display for PidsLimit {
 
 impl<'de> Deserialize<'de> for PidsLimit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::from_number(i128::from(i64::deserialize(deserializer)?)).map_err(serde::de::Error::custom)
+        deserialize_whole(deserializer)
+            .and_then(|number| Self::from_number(number).map_err(serde::de::Error::custom))
     }
 }
 
@@ -159,6 +183,7 @@ impl JsonSchema for PidsLimit {
             "minimum": 1,
             "maximum": 32768,
             "description": "Most processes and threads the plugin may have at once.",
+            "examples": [64],
         })
     }
 }

@@ -47,8 +47,12 @@ impl EndpointPath {
 text_newtype!(
     EndpointPath,
     max: 255,
-    pattern: "^/([A-Za-z0-9._~!$&'()*+,;=:@-]+(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*/?)?$",
+    pattern: {
+        let segment = segment("A-Za-z0-9_~!$&'()*+,;=:@-");
+        format!("^/({segment}(/{segment})*/?)?$")
+    },
     about: "Absolute HTTP path without query, escapes, empty segments, '.' or '..'.",
+    examples: ["/health", "/api/command"],
 );
 
 /// An absolute path inside a plugin's container where a volume or a tmpfs is mounted, such as `/data`.
@@ -103,9 +107,18 @@ impl VolumePath {
 text_newtype!(
     VolumePath,
     max: 255,
-    pattern: "^(/[^/:\\\\\\u0000-\\u001f\\u007f]+)+$",
+    pattern: {
+        let other = r"^/:\\\u0000-\u001f\u007f-\u009f";
+        format!(r"^(/(\.{{0,2}}[{other}.][{other}]*|\.{{3}}[{other}]*))+$")
+    },
     about: "Absolute path inside the container, normal and not '/' itself.",
+    examples: ["/data"],
 );
+
+/// Pattern of a segment of these characters and dots, which is neither `.` nor `..`.
+pub(crate) fn segment(allowed: &str) -> String {
+    format!(r"(\.{{0,2}}[{allowed}][.{allowed}]*|\.{{3}}[.{allowed}]*)")
+}
 
 /// Whether the normal path `inner` is `outer` or lies below it.
 pub(crate) fn covers(outer: &str, inner: &str) -> bool {

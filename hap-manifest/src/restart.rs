@@ -11,6 +11,7 @@ use crate::error::quoted;
 use crate::fields::{Fields, text};
 use crate::json::Node;
 use crate::report::Issue;
+use crate::schema;
 use crate::{HumanDuration, ParseError};
 
 /// When a plugin is started again after it ended.
@@ -151,20 +152,38 @@ impl JsonSchema for RestartPolicy {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mode = |word: &str, meaning: &str| json_schema!({ "const": word, "description": meaning });
         let mode = json_schema!({
-            "type": "string",
-            "enum": ["always", "unless-stopped", "on-failure", "no", "never"],
+            "description": "When the plugin is started again after it ended.",
+            "examples": ["on-failure"],
+            "oneOf": [
+                mode("always", "Whenever it ended without being asked to."),
+                mode("unless-stopped", "The same as always."),
+                mode("on-failure", "When it failed, not when it exited with code 0."),
+                mode("no", "Never."),
+                mode("never", "The same as no."),
+            ],
         });
-        let duration = generator.subschema_for::<HumanDuration>();
+        let mut modal = mode.clone();
+        modal.insert("default".to_owned(), "always".into());
+        let mut pause = |about: &str, example: &str| {
+            let mut duration = generator.subschema_for::<HumanDuration>();
+            schema::describe(&mut duration, about, example);
+            duration
+        };
+        let mut object = json_schema!({
+            "type": "object",
+            "properties": {
+                "mode": modal,
+                "initial": pause("Pause before the first restart; it doubles from there. The host's default when absent.", "500ms"),
+                "max": pause("Longest pause between restarts, not shorter than `initial`. The host's default when absent.", "60s"),
+            },
+        });
+        schema::optional(&mut object);
         json_schema!({
             "description": "When the plugin is started again, and the first and longest pause before that.",
-            "anyOf": [
-                mode,
-                {
-                    "type": "object",
-                    "properties": { "mode": mode, "initial": duration, "max": duration },
-                },
-            ],
+            "examples": ["on-failure", { "mode": "always", "initial": "500ms", "max": "60s" }],
+            "anyOf": [mode, object],
         })
     }
 }

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::permission::{Capability, ContainerUser, DevicePath};
 use crate::report::{Issue, ManifestError};
+use crate::schema;
 use crate::{
     ApiPort, CpuLimit, Dependency, EndpointPath, EnvName, HealthCheck, HumanDuration, ImageRef, Listing,
     ManifestBuilder, MemoryLimit, PidsLimit, PluginId, RestartPolicy, VolumePath,
@@ -44,90 +45,134 @@ use crate::{
 /// # Ok::<(), hap_manifest::ManifestError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[schemars(title = "Plugin manifest", description = "What a plugin is, needs and may do.", extend("$id" = "urn:hap:manifest:1"))]
+#[schemars(
+    title = "Plugin manifest",
+    description = "What a plugin is, needs and may do.",
+    extend("$id" = "urn:hap:manifest:1"),
+    example = schema::example(),
+    transform = schema::optional,
+    transform = schema::devices_need_access
+)]
 pub struct Manifest {
+    /// Unique name of the plugin: a DNS label of a-z, 0-9 and '-', at most 63 characters.
+    #[schemars(example = &"porch-light")]
     id: PluginId,
     /// Name for people, one line.
-    #[schemars(length(min = 1, max = 255))]
+    #[schemars(with = "schema::Line", example = &"Porch light")]
     name: String,
     /// Version of the plugin, by Semantic Versioning.
+    #[schemars(with = "schema::SemVer", example = &"1.0.0", example = &"2.1.0-rc.1")]
     version: Version,
-    /// What the plugin does, for people.
+    /// What the plugin does, for people; may have several lines, and may be empty.
+    #[schemars(length(max = parts::MAX_DESCRIPTION), example = &"Switches the lamp at the door")]
     description: String,
-    /// Who wrote it.
+    /// Who wrote it, one line; may be empty.
+    #[schemars(transform = schema::line_or_empty, example = &"Example Home")]
     author: String,
+    /// Container image, best with a tag or digest: [registry/]repository[:tag][@digest].
+    #[schemars(example = &"example/porch-light:1.0.0")]
     image: ImageRef,
+    /// TCP port of the plugin's API inside its container.
     #[serde(default)]
+    #[schemars(example = 8000)]
     api_port: ApiPort,
-    /// The host's default when absent.
+    /// Processor time it may use, in cores: 0.5 is half of one. The host's default when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 0.5)]
     cpu_limit: Option<CpuLimit>,
-    /// The host's default when absent.
+    /// Memory it may use: a whole number and b, k, m or g, binary multiples, at least 6m. The host's default when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"64m", example = &"1g")]
     memory_limit: Option<MemoryLimit>,
-    /// Whether it may reach beyond the platform.
+    /// Whether it may reach beyond the platform: the internet and the home network.
     #[serde(default = "yes")]
+    #[schemars(example = false)]
     network_access: bool,
     /// Whether it gets the host's configured devices, or those in `devices`.
     #[serde(default)]
+    #[schemars(example = true)]
     device_access: bool,
-    /// File the image is built from.
+    /// File the image is built from, within the package.
     #[serde(default = "dockerfile")]
+    #[schemars(with = "schema::Line", example = &"docker/Dockerfile")]
     dockerfile: String,
+    /// Path that answers GET while the plugin is well.
     #[serde(default = "health_check_path")]
+    #[schemars(example = &"/health")]
     health_check_path: EndpointPath,
+    /// Path that commands are posted to.
     #[serde(default = "command_endpoint")]
+    #[schemars(example = &"/command")]
     command_endpoint: EndpointPath,
+    /// Path that answers GET with the plugin's state.
     #[serde(default = "status_endpoint")]
+    #[schemars(example = &"/status")]
     status_endpoint: EndpointPath,
+    /// Path that the configuration is posted to.
     #[serde(default = "config_endpoint")]
+    #[schemars(example = &"/config")]
     config_endpoint: EndpointPath,
-    /// Environment variables of the container; the host's own names are reserved.
+    /// Environment variables of the container. The names that the host sets itself are refused.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::env_vars", example = schema::variables())]
     env_vars: BTreeMap<EnvName, String>,
-    /// Container paths whose content outlives restart and update.
+    /// Container paths whose content outlives restart and update. None may lie in another.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(transform = schema::distinct, example = schema::words("/data"))]
     volumes: Vec<VolumePath>,
-    /// Plugins that must be healthy before this one starts.
+    /// Plugins that must be healthy before this one starts, each with the versions that will do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(transform = schema::distinct, example = schema::dependencies())]
     depends_on: Vec<Dependency>,
     #[serde(flatten)]
     listing: Listing,
-    /// JSON Schema that a configuration must satisfy.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// JSON Schema that a configuration must satisfy. Defaults in it are the configuration nobody has touched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::any_schema", example = schema::configuration())]
     config_schema: Option<Value>,
     /// Keys of the configuration whose values are redacted everywhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<schema::Line>", transform = schema::distinct, example = schema::words("password"))]
     secrets: Vec<String>,
-    /// Devices of the host that the plugin asks for.
+    /// Devices of the host that the plugin asks for, below /dev/; needs `device_access`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(transform = schema::distinct, example = schema::words("/dev/ttyUSB0"))]
     devices: Vec<DevicePath>,
-    /// Linux capabilities that the plugin asks for.
+    /// Linux capabilities that the plugin asks for; it has none otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(transform = schema::bounded, example = schema::words("NET_RAW"))]
     capabilities: Vec<Capability>,
-    /// User the plugin runs as; the image's own when absent.
+    /// User and optional group the plugin runs as, each a name or a number; the image's own when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"1000:1000")]
     user: Option<ContainerUser>,
     /// Whether the plugin may write to its root file system.
     #[serde(default)]
+    #[schemars(example = true)]
     writable_rootfs: bool,
     /// Container paths to keep in memory, besides `/tmp`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(transform = schema::distinct, example = schema::words("/run/light"))]
     tmpfs: Vec<VolumePath>,
-    /// The host's default when absent.
+    /// Processes and threads it may have at once. The host's default when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 64)]
     pids_limit: Option<PidsLimit>,
+    /// How the host watches the plugin's health endpoint.
     #[serde(default)]
+    #[schemars(example = HealthCheck::default())]
     health_check: HealthCheck,
-    /// Time between being asked to stop and being killed; the host's default when absent.
+    /// Time between being asked to stop and being killed. The host's default when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"20s")]
     stop_timeout: Option<HumanDuration>,
-    /// What happens after a failure; the host's default when absent.
+    /// What happens after a failure. The host's default when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"on-failure")]
     restart: Option<RestartPolicy>,
-    /// Versions of the platform it works with, as a semver range.
+    /// Versions of the platform it works with, as a semver range; any when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<schema::VersionRange>", example = &"^1")]
     platform: Option<VersionReq>,
 }
 
@@ -139,6 +184,8 @@ pub struct Parsed {
     /// Problems that do not matter to this version, such as unknown fields.
     pub warnings: Vec<Issue>,
 }
+
+pub(crate) use parts::MAX_ENV_VALUE;
 
 impl Manifest {
     /// Largest text that is read, in bytes: 256 KiB. Nesting is bounded at 127 levels.

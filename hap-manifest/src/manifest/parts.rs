@@ -15,9 +15,9 @@ use crate::report::Issue;
 use crate::{Dependency, EnvName, HealthCheck, IssueCode, ParseError, PluginId, version_range};
 
 /// Longest value of an environment variable, in bytes.
-const MAX_ENV_VALUE: usize = 32 * 1024;
+pub(crate) const MAX_ENV_VALUE: usize = 32 * 1024;
 /// Longest description, in characters.
-const MAX_DESCRIPTION: usize = 10_000;
+pub(super) const MAX_DESCRIPTION: usize = 10_000;
 
 pub(super) fn version(text: &str) -> Result<Version, ParseError> {
     text.parse().map_err(|error: semver::Error| {

@@ -77,6 +77,7 @@ text_traits!(
     max: 71,
     pattern: "^sha256:[0-9a-f]{64}$",
     about: "SHA-256 digest: sha256: and 64 lower-case hexadecimal digits.",
+    examples: ["sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
 );
 
 /// Gathers bytes for a [`Digest`].

@@ -44,6 +44,8 @@ impl Capability {
 text_newtype!(
     Capability,
     max: 36,
-    pattern: "^(CAP_)?[A-Z][A-Z0-9_]*$",
+    pattern: "^(CAP_)?[A-Z][A-Z0-9_]{0,31}$",
+    except: "^CAP_([^A-Z]|$)|^(CAP_)?ALL$",
     about: "Linux capability, with or without the prefix CAP_.",
+    examples: ["NET_RAW"],
 );

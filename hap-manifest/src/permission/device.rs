@@ -3,6 +3,7 @@
 use crate::ParseError;
 use crate::error::{first_refused, quoted};
 use crate::newtype::text_newtype;
+use crate::path::segment;
 
 /// A device of the host, such as `/dev/ttyUSB0`, that a plugin asks for.
 ///
@@ -54,6 +55,7 @@ impl DevicePath {
 text_newtype!(
     DevicePath,
     max: 255,
-    pattern: "^/dev(/[A-Za-z0-9._+-]+)+$",
+    pattern: format!("^/dev(/{})+$", segment("A-Za-z0-9_+-")),
     about: "Device of the host, below /dev/.",
+    examples: ["/dev/ttyUSB0"],
 );

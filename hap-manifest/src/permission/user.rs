@@ -50,8 +50,9 @@ impl ContainerUser {
 text_newtype!(
     ContainerUser,
     max: 65,
-    pattern: "^[A-Za-z0-9_][A-Za-z0-9_.-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?$",
+    pattern: "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,31})?$",
     about: "User and optional group, user[:group], each a name or a number.",
+    examples: ["1000:1000"],
 );
 
 fn is_root(part: Option<&str>) -> bool {

@@ -1,17 +1,19 @@
 //! [`Describe`].
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Number, Value};
 
 use super::{Map, PROTOCOL_VERSION};
+use crate::number::whole;
 
 /// What a plugin says about itself: protocol versions and JSON Schemas.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Describe {
     /// The protocol versions it speaks.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "versions")]
     #[schemars(with = "Vec<ProtocolVersion>")]
     pub protocol: Vec<u32>,
     /// The plugin's id.
@@ -38,10 +40,23 @@ pub struct Describe {
 #[derive(JsonSchema)]
 #[schemars(inline, transparent)]
 struct ProtocolVersion(
-    #[schemars(range(min = 1), transform = crate::newtype::without_format)]
+    #[schemars(range(min = 0, max = 4_294_967_295_u32), transform = crate::newtype::without_format)]
     #[expect(dead_code, reason = "only the schema is of use")]
     u32,
 );
+
+/// Reads them as the schema has it: `1.0` is a whole number too.
+fn versions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
+    let numbers = Vec::<Number>::deserialize(deserializer)?;
+    numbers
+        .iter()
+        .map(|number| {
+            whole(number)
+                .and_then(|version| u32::try_from(version).ok())
+                .ok_or_else(|| D::Error::custom(format_args!("{number} is not a version of the protocol")))
+        })
+        .collect()
+}
 
 impl Describe {
     /// A description in the current protocol version, without schemas.
