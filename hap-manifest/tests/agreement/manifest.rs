@@ -25,8 +25,7 @@ fn errors(issues: &[Issue]) -> impl Iterator<Item = &Issue> {
 
 /// A manifest with some fields changed to values of their kind, some left out, and some that are unknown.
 fn manifests() -> impl Strategy<Value = Map<String, Value>> {
-    let change = (0..FIELDS.len()).prop_flat_map(|index| {
-        let (key, kind) = FIELDS[index];
+    let change = proptest::sample::select(FIELDS).prop_flat_map(|(key, kind)| {
         let value = prop_oneof![
             12 => kind.values().prop_map(Some),
             1 => Just(None),
@@ -59,7 +58,8 @@ fn judged_alike(value: &Value) -> Result<(), TestCaseError> {
     match Manifest::from_json(&text) {
         Ok(parsed) => {
             prop_assert_eq!(&complaints, "", "only the schema refuses {}", text);
-            let written = serde_json::to_value(&parsed.manifest).unwrap();
+            let written = serde_json::to_value(&parsed.manifest)
+                .map_err(|error| TestCaseError::fail(error.to_string()))?;
             let valid = VALIDATOR.with(|schema| schema.is_valid(&written));
             prop_assert!(valid, "what is written is refused: {written}");
         }
