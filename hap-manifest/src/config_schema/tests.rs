@@ -224,7 +224,10 @@ fn a_pattern_takes_no_time_to_speak_of() {
 }
 
 fn schema_with_patterns(patterns: &[&str]) {
-    let all: Vec<_> = patterns.iter().map(|pattern| json!({"pattern": pattern})).collect();
+    let all: Vec<_> = patterns
+        .iter()
+        .map(|pattern| json!({"pattern": pattern}))
+        .collect();
     schema(&json!({"anyOf": all})).check(&json!("größe")).unwrap();
 }
 
