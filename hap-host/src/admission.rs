@@ -7,9 +7,24 @@ use semver::Version;
 use crate::{
     error::{Error, ErrorKind},
     policy::Admission,
-    reconcile::{circle, unmet},
+    reconcile::{broken_by, circle, unmet},
     shared::Shared,
 };
+
+/// Refuses a version that plugins which depend on this one do not accept, while they accept the one that it has.
+pub(crate) fn refuse_if_it_breaks_dependants(manifest: &Manifest, shared: &Shared) -> Result<(), Error> {
+    let broken = broken_by(manifest.id(), manifest.version(), &shared.board.borrow());
+    if broken.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "version {} would break what depends on it: {}; update those first, or say so with \
+         UpdateOptions::even_if_dependants_break",
+        manifest.version(),
+        broken.join(", ")
+    );
+    Err(Error::new(ErrorKind::Dependency, message).with_plugin(manifest.id()))
+}
 
 /// Checks a manifest against what this host gives and what the caller of the installation grants.
 pub(crate) fn admit(manifest: &Manifest, admission: &Admission, shared: &Shared) -> Result<(), Error> {

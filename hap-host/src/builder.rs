@@ -16,7 +16,7 @@ use crate::{
     operate::within,
     options::deadline,
     policy::Policy,
-    reconcile::{DEPENDENCY_WAIT, HealthPolicy, RestartPolicy},
+    reconcile::{DEPENDENCY_WAIT, HealthPolicy, ProbationPolicy, RestartPolicy},
     registry::Registry,
     shared::{Listing, Shared},
     store::{EventRetention, Store},
@@ -34,6 +34,7 @@ pub struct SupervisorBuilder {
     limits: DefaultLimits,
     restart: RestartPolicy,
     health: HealthPolicy,
+    probation: ProbationPolicy,
     port: Option<u16>,
     event_rate: EventRate,
     event_retention: EventRetention,
@@ -58,6 +59,7 @@ impl SupervisorBuilder {
             limits: DefaultLimits::default(),
             restart: RestartPolicy::default(),
             health: HealthPolicy::default(),
+            probation: ProbationPolicy::default(),
             port: None,
             event_rate: EventRate::default(),
             event_retention: EventRetention::default(),
@@ -91,6 +93,12 @@ impl SupervisorBuilder {
     /// How health is probed, where the manifest does not say.
     pub fn health_policy(mut self, policy: HealthPolicy) -> Self {
         self.health = policy;
+        self
+    }
+
+    /// When a new version of a plugin has proven itself. Default: healthy for 10 s without a break, within 5 min.
+    pub fn probation_policy(mut self, policy: ProbationPolicy) -> Self {
+        self.probation = policy;
         self
     }
 
@@ -167,6 +175,7 @@ impl SupervisorBuilder {
     /// Dropping the future leaves nothing running.
     pub async fn start(self) -> Result<Supervisor, Error> {
         self.restart.check()?;
+        self.probation.check()?;
         let (store, loaded) =
             Store::open_with(self.state_folder.clone(), self.event_retention.clone()).await?;
         for entry in &loaded.corrupt {
@@ -242,12 +251,13 @@ impl SupervisorBuilder {
             port,
             restart: self.restart,
             health: self.health,
+            probation: self.probation,
             events: event_channel(),
             starts: Arc::new(Semaphore::new(starts)),
             parallel_calls: self.parallel_calls,
             pulls: Pulls::new(Arc::clone(&self.engine), tasks.clone(), cancel.clone()),
             staging,
-            limits: self.policy.bound(self.limits),
+            limits: self.limits,
             policy: self.policy,
             board: watch::Sender::default(),
             dependency_wait: self.dependency_wait,

@@ -36,13 +36,15 @@ const STOP_DEADLINE: Duration = Duration::from_secs(90);
 pub struct PluginHandle(Arc<Cell>);
 
 pub(crate) struct Cell {
-    pub manifest: Manifest,
+    pub id: PluginId,
     pub mailbox: mpsc::Sender<Request>,
     pub snapshot: watch::Receiver<Snapshot>,
     pub config: Arc<ConfigDesk>,
     pub gate: CallGate,
     pub meter: UsageMeter,
     pub counters: Arc<PluginCounters>,
+    /// Held by whoever prepares an update.
+    pub updating: tokio::sync::Mutex<()>,
     pub shared: Arc<Shared>,
 }
 
@@ -58,13 +60,17 @@ impl PluginHandle {
     /// The plugin's id.
     #[must_use]
     pub fn id(&self) -> &PluginId {
-        self.0.manifest.id()
+        &self.0.id
     }
 
-    /// The manifest that it was installed from.
+    /// The manifest of the version that it has now.
     #[must_use]
-    pub fn manifest(&self) -> &Manifest {
-        &self.0.manifest
+    pub fn manifest(&self) -> Arc<Manifest> {
+        Arc::clone(&self.0.snapshot.borrow().told.manifest)
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.0.snapshot.borrow().clone()
     }
 
     /// A snapshot of the plugin, without waiting.
@@ -332,7 +338,7 @@ impl PluginHandle {
         answer.await.map_err(|_| self.ended())?
     }
 
-    async fn wait(&self, wanted: impl FnMut(&Snapshot) -> bool) -> Result<Snapshot, Error> {
+    pub(crate) async fn wait(&self, wanted: impl FnMut(&Snapshot) -> bool) -> Result<Snapshot, Error> {
         let mut receiver = self.0.snapshot.clone();
         match receiver.wait_for(wanted).await {
             Ok(snapshot) => Ok(snapshot.clone()),
@@ -372,7 +378,7 @@ impl PluginHandle {
         (new || snapshot.state.phase == Phase::Failed).then_some(failure)
     }
 
-    async fn bounded<T>(
+    pub(crate) async fn bounded<T>(
         &self,
         limit: Duration,
         what: &str,
@@ -391,12 +397,19 @@ impl PluginHandle {
 
     /// One that depends on others has to wait for them first.
     fn start_deadline(&self) -> Duration {
-        let waits = !self.0.manifest.depends_on().is_empty();
+        let waits = !self.manifest().depends_on().is_empty();
         START_DEADLINE + self.0.shared.dependency_wait * u32::from(waits)
     }
 
+    /// A stop, a copy of the data, a start, and the watch; and all of it again for the way back.
+    pub(crate) fn update_deadline(&self) -> Duration {
+        let start_period = self.manifest().health_check().start_period();
+        let watch = self.0.shared.probation.for_start_period(start_period).longest();
+        (self.stop_deadline() + deadline::DATA + self.start_deadline()) * 2 + watch
+    }
+
     fn stop_deadline(&self) -> Duration {
-        STOP_DEADLINE + self.0.manifest.stop_timeout().unwrap_or_default()
+        STOP_DEADLINE + self.manifest().stop_timeout().unwrap_or_default()
     }
 
     /// Why the actor is no longer there.

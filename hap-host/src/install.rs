@@ -11,6 +11,7 @@ use crate::{
     event::{Event, EventKind},
     handle::PluginHandle,
     keys::{KeyPair, PluginKeys},
+    limits::LimitOverrides,
     obtain::Candidate,
     options::InstallOptions,
     policy::Admission,
@@ -19,6 +20,7 @@ use crate::{
     state::Desired,
     store::PluginRecord,
     supervisor::Supervisor,
+    update::UpdateRecord,
 };
 
 impl Supervisor {
@@ -144,6 +146,8 @@ impl Supervisor {
             keys: PluginKeys::new(KeyPair::generate()?),
             image_id: Some(image.as_str().to_owned()),
             program: options.program,
+            limits: LimitOverrides::default(),
+            updates: UpdateRecord::default(),
         };
         let this = self.clone();
         let entering = self.0.shared.tasks.spawn(async move {

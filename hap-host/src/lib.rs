@@ -34,6 +34,7 @@ mod state;
 mod store;
 mod supervisor;
 mod talk;
+mod update;
 mod usage;
 
 pub use self::{
@@ -45,16 +46,17 @@ pub use self::{
     forward::LogForwarding,
     handle::PluginHandle,
     inbox::{Cursor, Delivery, EventRate, PluginEvent, PluginEvents, SubscribeOptions},
-    limits::DefaultLimits,
+    limits::{DefaultLimits, LimitOverrides},
     logs::LogStream,
     options::{InstallOptions, Shutdown, UninstallOptions},
     permissions::PluginPermissions,
     policy::{Access, DevicePattern, ImageSource, Policy, Refusal},
-    reconcile::{HealthPolicy, RestartPolicy, Unmet, UnmetReason},
+    reconcile::{HealthPolicy, ProbationPolicy, RestartPolicy, Unmet, UnmetReason},
     source::PluginSource,
     state::{Desired, Failure, FailureCause, Phase, PluginState},
     store::EventRetention,
     supervisor::Supervisor,
+    update::{RollBackOptions, UpdateOptions, UpdateOutcome, UpdateResult, UpdateStage, UpdateState},
     usage::Usage,
 };
 

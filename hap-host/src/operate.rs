@@ -38,6 +38,7 @@ impl Operator {
             (Op::Look, None) => self.find().await,
             (Op::Create, _) => self.create().await,
             (Op::Start, Some(id)) => self.start(&id).await,
+            (Op::SetLimits, Some(id)) => self.set_limits(&id).await,
             (Op::Stop, Some(id)) => self.stop(&id).await,
             (Op::Remove, Some(id)) => self
                 .control(self.engine.remove(&id))
@@ -52,7 +53,7 @@ impl Operator {
                     .map_err(Trouble::from)
             }
             // What shall be started, stopped or removed is gone already.
-            (Op::Start | Op::Stop | Op::Remove, None) => Ok(Seen::Absent),
+            (Op::SetLimits | Op::Start | Op::Stop | Op::Remove, None) => Ok(Seen::Absent),
         };
         match done {
             Ok(seen) => Outcome::Done(seen),
@@ -133,6 +134,25 @@ impl Operator {
                 }
                 _ => Err(Trouble::Plugin(crate::diagnose::refused_start(&error))),
             },
+        }
+    }
+
+    /// Where the engine cannot, the look shows it, and the container is made anew.
+    async fn set_limits(&self, id: &ContainerId) -> Result<Seen, Trouble> {
+        match self.control(self.engine.set_limits(id, &self.spec.limits)).await {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    EngineErrorKind::Unavailable | EngineErrorKind::Timeout
+                ) =>
+            {
+                Err(error.into())
+            }
+            Err(error) => {
+                tracing::info!(plugin = %self.spec.plugin, error = %error, "its limits cannot be changed in place, so its container is made anew");
+                self.look(id).await
+            }
+            Ok(()) => self.look(id).await,
         }
     }
 

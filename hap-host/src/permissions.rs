@@ -24,11 +24,11 @@ impl PluginHandle {
     #[must_use]
     pub fn permissions(&self) -> PluginPermissions {
         let cell = self.cell();
-        let admission = Arc::clone(&cell.snapshot.borrow().admission);
+        let version = Arc::clone(&cell.snapshot.borrow().told.version);
         PluginPermissions {
-            requested: requested(&cell.manifest),
-            granted: admission.granted().to_vec(),
-            refusals: cell.shared.policy.judge(&cell.manifest, &admission),
+            requested: requested(&version.manifest),
+            granted: version.admission.granted().to_vec(),
+            refusals: cell.shared.policy.judge(&version.manifest, &version.admission),
         }
     }
 

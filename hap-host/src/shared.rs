@@ -13,7 +13,7 @@ use crate::{
     metrics::Metrics,
     obtain::{Pulls, Staging},
     policy::Policy,
-    reconcile::{Board, HealthPolicy, RestartPolicy},
+    reconcile::{Board, HealthPolicy, ProbationPolicy, RestartPolicy},
     store::Store,
 };
 
@@ -27,7 +27,6 @@ pub(crate) struct Shared {
     pub platform: Platform,
     /// Port of the event listener, the same on all addresses.
     pub port: u16,
-    /// Within what the policy gives.
     pub limits: DefaultLimits,
     pub policy: Policy,
     /// What plugins know of each other. Posted to by their actors alone.
@@ -36,6 +35,7 @@ pub(crate) struct Shared {
     pub dependency_wait: Duration,
     pub restart: RestartPolicy,
     pub health: HealthPolicy,
+    pub probation: ProbationPolicy,
     pub events: broadcast::Sender<Event>,
     pub metrics: Arc<Metrics>,
     /// How plugins' output goes into the host's log, if it does.

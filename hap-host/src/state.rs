@@ -8,6 +8,7 @@ use crate::{
     config::ConfigState,
     engine::{ContainerId, Exit},
     reconcile::Unmet,
+    update::{UpdateOutcome, UpdateState},
 };
 
 /// What is wanted of a plugin. Changes only by a call of the API, never by an event.
@@ -61,6 +62,8 @@ pub enum Phase {
     Backoff,
     /// It ended again and again; it is still started again, with the longest pauses.
     CrashLoop,
+    /// It is kept down for a moment, while its data is copied or put back for an update.
+    Updating,
     /// It is being stopped.
     Stopping,
     /// It does not run, as wanted.
@@ -93,6 +96,7 @@ impl Phase {
             Self::Unhealthy => "unhealthy",
             Self::Backoff => "backoff",
             Self::CrashLoop => "crash_loop",
+            Self::Updating => "updating",
             Self::Stopping => "stopping",
             Self::Stopped => "stopped",
             Self::Finished => "finished",
@@ -140,6 +144,10 @@ pub struct PluginState {
     pub time_to_healthy: Option<Duration>,
     /// Whether it has the settings that are kept for it.
     pub config: ConfigState,
+    /// The update that is under way.
+    pub update: Option<UpdateState>,
+    /// How its last update ended.
+    pub last_update: Option<UpdateOutcome>,
 }
 
 /// Why a plugin does not do what is wanted.

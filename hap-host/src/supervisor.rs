@@ -214,7 +214,6 @@ impl Inner {
         self.shared.credentials.set(&id, &record.keys);
         let (mailbox, requests) = mpsc::channel(MAILBOX);
         let config = Arc::new(ConfigDesk::new(&record.manifest, record.config.clone()));
-        let manifest = record.manifest.clone();
         let parts = Parts {
             record,
             config: Arc::clone(&config),
@@ -226,13 +225,14 @@ impl Inner {
         let (mut actor, snapshot) = Actor::new(Arc::clone(&self.shared), parts);
         let shared = Arc::clone(&self.shared);
         let handle = PluginHandle::new(Cell {
-            manifest,
+            id: id.clone(),
             mailbox,
             snapshot,
             config,
             gate: CallGate::new(shared.parallel_calls),
             meter: UsageMeter::default(),
             counters: shared.metrics.install(&id),
+            updating: tokio::sync::Mutex::default(),
             shared,
         });
         self.registry.insert(handle.clone());

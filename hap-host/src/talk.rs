@@ -62,7 +62,8 @@ impl PluginHandle {
         options: impl Into<CallOptions>,
     ) -> Result<CommandResponse, Error> {
         let options = options.into();
-        let path = self.cell().manifest.command_endpoint().as_str();
+        let manifest = self.manifest();
+        let path = manifest.command_endpoint().as_str();
         self.counted("command", async {
             let _permit = self.cell().gate.enter(self.id())?;
             self.client()?.command(path, request, &options).await
@@ -129,7 +130,8 @@ impl PluginHandle {
     /// # Cancel safety
     /// Dropping the future changes nothing.
     pub async fn status(&self) -> Result<StatusReport, Error> {
-        let path = self.cell().manifest.status_endpoint().as_str();
+        let manifest = self.manifest();
+        let path = manifest.status_endpoint().as_str();
         self.counted("status", async {
             let _permit = self.cell().gate.enter(self.id())?;
             self.client()?.status(path, &CallOptions::default()).await

@@ -38,14 +38,29 @@ const TURN_DEADLINE: Duration = deadline::PLUGIN_CALL;
 /// The settings of one plugin, shared by its handle and its actor.
 pub(crate) struct ConfigDesk {
     plugin: PluginId,
-    path: String,
-    places: SecretPlaces,
-    check: SettingsCheck,
+    terms: RwLock<Arc<Terms>>,
     /// What the plugin shall have. Locked while it is being sent, so that two never cross.
     kept: Mutex<Option<Value>>,
     state: watch::Sender<ConfigState>,
     /// The keys that the plugin was given and its secret settings, for texts that come from it.
     redactor: RwLock<Secrets>,
+}
+
+/// What a version of the plugin says of its settings.
+struct Terms {
+    path: String,
+    places: SecretPlaces,
+    check: SettingsCheck,
+}
+
+impl Terms {
+    fn of(manifest: &Manifest) -> Self {
+        Self {
+            path: manifest.config_endpoint().as_str().to_owned(),
+            places: SecretPlaces::of(manifest),
+            check: SettingsCheck::of(manifest),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -63,9 +78,7 @@ impl ConfigDesk {
         };
         let desk = Self {
             plugin: manifest.id().clone(),
-            path: manifest.config_endpoint().as_str().to_owned(),
-            places: SecretPlaces::of(manifest),
-            check: SettingsCheck::of(manifest),
+            terms: RwLock::new(Arc::new(Terms::of(manifest))),
             kept: Mutex::default(),
             state: watch::Sender::new(state),
             redactor: RwLock::default(),
@@ -75,6 +88,41 @@ impl ConfigDesk {
             kept: Mutex::new(kept),
             ..desk
         }
+    }
+
+    fn terms(&self) -> Arc<Terms> {
+        Arc::clone(&self.terms.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The plugin has another version, which may say something else of its settings.
+    pub(crate) fn follow(&self, manifest: &Manifest) {
+        *self.terms.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Terms::of(manifest));
+    }
+
+    /// The settings that came with another version, which are on the disk already. A call that still configures the version
+    /// before ends first, and what it leaves on the disk is written over.
+    pub(crate) async fn replace(&self, store: &Store, settings: Option<Value>) {
+        let terms = self.terms();
+        let mut kept = self.kept.lock().await;
+        if *kept != settings {
+            let stored = store
+                .set_config(&self.plugin, settings.as_ref(), &terms.places)
+                .await;
+            if let Err(error) = stored {
+                tracing::warn!(plugin = %self.plugin, error = %error.report(), "the settings of this version could not be written again");
+            }
+            *kept = settings;
+        }
+        self.note_settings(kept.as_ref(), None);
+        self.settle(match *kept {
+            Some(_) => ConfigState::Pending { reason: None },
+            None => ConfigState::None,
+        });
+    }
+
+    /// The settings that are kept, secrets included.
+    pub(crate) async fn kept(&self) -> Result<Option<Value>, Error> {
+        Ok(self.turn().await?.clone())
     }
 
     pub(crate) fn state(&self) -> ConfigState {
@@ -100,8 +148,8 @@ impl ConfigDesk {
 
     /// Earlier settings count too until the plugin has answered: it may speak of either.
     fn note_settings(&self, one: Option<&Value>, other: Option<&Value>) {
-        let texts = [one, other].into_iter().flatten();
-        let texts = texts.flat_map(|settings| self.places.texts(settings)).collect();
+        let (texts, terms) = ([one, other].into_iter().flatten(), self.terms());
+        let texts = texts.flat_map(|settings| terms.places.texts(settings)).collect();
         self.secrets(|secrets| {
             secrets.settings = texts;
             secrets.join();
@@ -135,7 +183,8 @@ impl ConfigDesk {
     /// The settings without their secrets.
     pub(crate) async fn shown(&self) -> Result<Option<Value>, Error> {
         let kept = self.turn().await?;
-        Ok(kept.as_ref().map(|settings| self.places.redacted(settings)))
+        let terms = self.terms();
+        Ok(kept.as_ref().map(|settings| terms.places.redacted(settings)))
     }
 
     /// Keeps new settings and gives them to the plugin, if there is a way to it.
@@ -150,20 +199,20 @@ impl ConfigDesk {
         if !settings.is_object() {
             return Err(refuse("settings must be a JSON object".to_owned()));
         }
-        let mut kept = self.turn().await?;
-        self.places
+        let (mut kept, terms) = (self.turn().await?, self.terms());
+        terms
+            .places
             .keep_earlier(&mut settings, kept.as_ref())
-            .map_err(|place| {
-                refuse(format!(
-                    "the setting at {place} is {REDACTED:?}, which keeps the earlier secret, and there is none"
-                ))
-            })?;
-        self.check.check(&settings).map_err(refuse)?;
+            .map_err(|place| refuse(no_earlier_secret(&place)))?;
+        terms
+            .check
+            .check(&settings)
+            .map_err(|problems| refuse(misfit(&problems)))?;
         // Checked before it is kept: what can never be sent would be pending for ever.
         request_body(&settings).map_err(|error| error.with_plugin(&self.plugin))?;
 
         store
-            .set_config(&self.plugin, Some(&settings), &self.places)
+            .set_config(&self.plugin, Some(&settings), &terms.places)
             .await?;
         let earlier = kept.replace(settings);
         self.note_settings(kept.as_ref(), earlier.as_ref());
@@ -178,7 +227,7 @@ impl ConfigDesk {
             Ok(_) => self.settle(ConfigState::Delivered),
             Err(error) if error.kind() == ErrorKind::Rejected => {
                 store
-                    .set_config(&self.plugin, earlier.as_ref(), &self.places)
+                    .set_config(&self.plugin, earlier.as_ref(), &terms.places)
                     .await?;
                 *kept = earlier;
                 self.settle(before);
@@ -225,7 +274,7 @@ impl ConfigDesk {
         settings: &Value,
         options: &CallOptions,
     ) -> Result<ConfigAck, Error> {
-        let sent = client.configure(&self.path, settings, options).await;
+        let sent = client.configure(&self.terms().path, settings, options).await;
         // A refusal may well quote what it refuses.
         sent.map_err(|error| error.redacted(&self.redactor()))
     }
@@ -246,6 +295,40 @@ impl ConfigDesk {
                 Error::new(ErrorKind::Busy, message).with_plugin(&self.plugin)
             })
     }
+}
+
+/// Checks settings that are to come with another version of a plugin.
+pub(crate) fn check_settings(manifest: &Manifest, settings: &Value) -> Result<(), String> {
+    if !settings.is_object() {
+        return Err("settings must be a JSON object".to_owned());
+    }
+    SettingsCheck::of(manifest).check(settings)?;
+    request_body(settings)
+        .map(drop)
+        .map_err(|error| error.to_string())
+}
+
+/// Puts the secrets that are kept where new settings say `[REDACTED]`, by what either version calls secret.
+pub(crate) fn keep_earlier_secrets(
+    old: &Manifest,
+    new: &Manifest,
+    settings: &mut Value,
+    kept: Option<&Value>,
+) -> Result<(), String> {
+    for manifest in [old, new] {
+        SecretPlaces::of(manifest)
+            .keep_earlier(settings, kept)
+            .map_err(|place| no_earlier_secret(&place))?;
+    }
+    Ok(())
+}
+
+fn no_earlier_secret(place: &str) -> String {
+    format!("the setting at {place} is {REDACTED:?}, which keeps the earlier secret, and there is none")
+}
+
+fn misfit(problems: &str) -> String {
+    format!("the settings do not fit its config_schema: {problems}")
 }
 
 impl Secrets {

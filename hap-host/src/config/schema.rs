@@ -34,9 +34,7 @@ impl SettingsCheck {
     #[cfg(feature = "config-schema")]
     pub(crate) fn check(&self, settings: &Value) -> Result<(), String> {
         match &self.schema {
-            Some(schema) => schema
-                .check(settings)
-                .map_err(|problems| format!("the settings do not fit its config_schema: {problems}")),
+            Some(schema) => schema.check(settings).map_err(|problems| problems.to_string()),
             None => Ok(()),
         }
     }

@@ -74,6 +74,8 @@ impl Bench {
             keys: PluginKeys::new(KeyPair::generate().unwrap()),
             image_id: None,
             program: None,
+            limits: crate::LimitOverrides::default(),
+            updates: crate::update::UpdateRecord::default(),
             manifest,
         };
         store.put_plugin(&record).await.unwrap();

@@ -21,6 +21,10 @@ pub const PLUGIN_PORT: &str = "hap.plugin.port";
 /// Digest of the spec that the container was created from.
 pub const SPEC_DIGEST: &str = "hap.spec.digest";
 
+/// On the container by which volumes are copied, in place of [`INSTANCE`]: it is no plugin's, never runs, and is gone
+/// when the copy is made.
+pub const COPY_INSTANCE: &str = "hap.copy.instance";
+
 /// How often the plugin's keys were rotated, on containers; absent before the first time.
 pub const KEY_GENERATION: &str = "hap.keys";
 /// The supervisor that an image was built for, on images. Containers inherit an image's labels, so none of those by

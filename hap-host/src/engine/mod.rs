@@ -19,6 +19,7 @@ mod program;
 mod progress;
 mod spec;
 mod stream;
+mod volume_copy;
 
 use std::{
     fmt,
@@ -40,7 +41,7 @@ pub use self::{
     build::BuildContext,
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
-    observed::{ContainerId, ContainerStatus, Exit, Observed},
+    observed::{ContainerId, ContainerStatus, Exit, Observed, ObservedLimits},
     program::ProgramFault,
     progress::{Progress, ProgressSink, ProgressStream, Stage},
     spec::{
@@ -48,6 +49,7 @@ pub use self::{
         VolumeMount,
     },
     stream::{EngineEvent, EngineEventKind, EngineStream, LogLine, LogOptions, LogSource, StatsSample},
+    volume_copy::VolumeCopy,
 };
 
 /// The operation of an error that is about a device of the host: [`EngineErrorKind::NotFound`] while it is not there.
@@ -121,6 +123,39 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         plugin: &hap_manifest::PluginId,
     ) -> Result<(), EngineError>;
 
+    /// Removes these volumes of one plugin of an instance, and no other. Fine when they are gone already;
+    /// [`EngineErrorKind::Conflict`] while a container has one.
+    ///
+    /// [`EngineErrorKind::Unsupported`], the default, where volumes are not [copied](Self::copy_volumes).
+    async fn remove_some_volumes(
+        &self,
+        _instance: &InstanceName,
+        plugin: &hap_manifest::PluginId,
+        _names: &[String],
+    ) -> Result<(), EngineError> {
+        Err(unsupported("remove volumes", plugin.as_str()))
+    }
+
+    /// Makes copies of a plugin's volumes: each target is made anew, and holds afterwards what its source held, owners and
+    /// modes included. A source that does not exist counts as empty. Nothing may run that writes to either.
+    ///
+    /// It is repeated from its start after a call that was dropped or failed. [`EngineErrorKind::Conflict`] while a container
+    /// has a target, or a volume of that name is somebody else's.
+    ///
+    /// [`EngineErrorKind::Unsupported`], the default, where the engine cannot: then updates go without a snapshot.
+    async fn copy_volumes(&self, copy: &VolumeCopy) -> Result<(), EngineError> {
+        Err(unsupported("copy volumes", copy.plugin.as_str()))
+    }
+
+    /// Changes the limits of memory, CPU and processes of a container in place, whether it runs or not. Fine when it has
+    /// them already. What cannot be changed in place, such as a memory limit below what is in use, is an error, and the
+    /// caller makes the container anew.
+    ///
+    /// [`EngineErrorKind::Unsupported`], the default, where the engine cannot.
+    async fn set_limits(&self, id: &ContainerId, _limits: &ResourceLimits) -> Result<(), EngineError> {
+        Err(unsupported("set limits", id.as_str()))
+    }
+
     /// Looks at one container. [`EngineErrorKind::NotFound`] when it is gone.
     async fn inspect(&self, id: &ContainerId) -> Result<Observed, EngineError>;
 
@@ -165,6 +200,11 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     fn simulated_health(&self, _plugin: &hap_manifest::PluginId) -> Option<SimulatedHealth> {
         None
     }
+}
+
+fn unsupported(operation: &'static str, subject: &str) -> EngineError {
+    let message = "this engine cannot do that";
+    EngineError::new(EngineErrorKind::Unsupported, operation, subject, message)
 }
 
 /// An answer to a health check without a plugin behind it.

@@ -3,6 +3,8 @@ use std::{fmt, net::SocketAddr};
 use hap_manifest::{MemoryLimit, PluginId};
 use time::OffsetDateTime;
 
+use super::ResourceLimits;
+
 /// The engine's id of one container. A container that is removed and created again has another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ContainerId(Box<str>);
@@ -45,6 +47,41 @@ pub struct Observed {
     pub exit: Option<Exit>,
     /// Where the host reaches its API port; `None` when it does not run.
     pub address: Option<SocketAddr>,
+    /// The limits that it has, as far as the engine tells them.
+    pub limits: ObservedLimits,
+}
+
+/// Limits of a container; `None` for one that is not enforced, and where the engine does not tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ObservedLimits {
+    /// Memory in bytes.
+    pub memory_bytes: Option<u64>,
+    /// CPU time in billionths of a core.
+    pub nano_cpus: Option<u64>,
+    /// Processes and threads.
+    pub pids: Option<u32>,
+}
+
+impl ObservedLimits {
+    /// Whether one of them is known and is not what it should be.
+    #[must_use]
+    pub fn differ_from(&self, wanted: &ResourceLimits) -> bool {
+        self.memory_bytes
+            .is_some_and(|bytes| bytes != wanted.memory_bytes)
+            || self.nano_cpus.is_some_and(|cpus| cpus != wanted.nano_cpus)
+            || self.pids.is_some_and(|pids| pids != wanted.pids)
+    }
+}
+
+impl From<&ResourceLimits> for ObservedLimits {
+    fn from(limits: &ResourceLimits) -> Self {
+        Self {
+            memory_bytes: Some(limits.memory_bytes),
+            nano_cpus: Some(limits.nano_cpus),
+            pids: Some(limits.pids),
+        }
+    }
 }
 
 impl Observed {
@@ -59,6 +96,11 @@ impl Observed {
             started_at: None,
             exit: None,
             address: None,
+            limits: ObservedLimits {
+                memory_bytes: None,
+                nano_cpus: None,
+                pids: None,
+            },
         }
     }
 }

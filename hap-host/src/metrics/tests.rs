@@ -21,6 +21,8 @@ fn scrape(metrics: &Metrics, id: &PluginId, phase: Phase) -> PluginScrape {
             time_to_healthy: None,
             config: ConfigState::None,
             waiting_for: Vec::new(),
+            update: None,
+            last_update: None,
         },
         counters: metrics.install(id),
     }

@@ -1,10 +1,10 @@
 use hap_manifest::{
-    ImageRef, Manifest,
+    CpuLimit, ImageRef, Manifest, MemoryLimit, PidsLimit,
     permission::{Permission, requested},
 };
 
 use super::{Access, Admission, DevicePattern, Origin, Policy, Refusal};
-use crate::limits::DefaultLimits;
+use crate::{engine::ResourceLimits, limits::LimitOverrides};
 
 impl Policy {
     /// Why a plugin with these grants may not run here: all reasons at once, none if it may.
@@ -26,7 +26,11 @@ impl Policy {
                 Access::Denied => Some(Refusal::Denied { permission }),
             })
             .collect();
-        refusals.extend(self.above_maximum(manifest));
+        refusals.extend(self.above_maximum(
+            manifest.memory_limit(),
+            manifest.cpu_limit(),
+            manifest.pids_limit(),
+        ));
         if let Some(user) = manifest.user().filter(|_| !self.own_user) {
             refusals.push(Refusal::User {
                 user: user.to_owned(),
@@ -39,28 +43,24 @@ impl Policy {
         refusals
     }
 
-    /// The host's default limits, lowered to what a plugin gets at most.
-    pub(crate) fn bound(&self, defaults: DefaultLimits) -> DefaultLimits {
-        let mut bounded = defaults;
-        if let Some(most) = self
-            .max_memory
-            .filter(|most| most.bytes() < defaults.memory_bytes())
-        {
-            bounded = bounded.memory(most);
+    /// Why an operator cannot give a plugin these limits.
+    pub(crate) fn refuses_limits(&self, limits: &LimitOverrides) -> Vec<Refusal> {
+        self.above_maximum(limits.memory, limits.cpu, limits.pids)
+            .collect()
+    }
+
+    /// The limits, lowered to what a plugin gets at most.
+    pub(crate) fn clamp(&self, mut limits: ResourceLimits) -> ResourceLimits {
+        if let Some(most) = self.max_memory {
+            limits.memory_bytes = limits.memory_bytes.min(most.bytes());
         }
-        if let Some(most) = self
-            .max_cpu
-            .filter(|most| most.nano_cpus() < defaults.nano_cpus())
-        {
-            bounded = bounded.cpu(most);
+        if let Some(most) = self.max_cpu {
+            limits.nano_cpus = limits.nano_cpus.min(most.nano_cpus());
         }
-        if let Some(most) = self
-            .max_processes
-            .filter(|most| most.get() < defaults.pids_limit())
-        {
-            bounded = bounded.pids(most);
+        if let Some(most) = self.max_processes {
+            limits.pids = limits.pids.min(most.get());
         }
-        bounded
+        limits
     }
 
     fn access(&self, permission: &Permission) -> Access {
@@ -81,12 +81,15 @@ impl Policy {
         }
     }
 
-    fn above_maximum(&self, manifest: &Manifest) -> impl Iterator<Item = Refusal> {
-        let memory = manifest.memory_limit().zip(self.max_memory);
-        let memory = memory.filter(|(asked, most)| asked > most);
-        let cpu = manifest.cpu_limit().zip(self.max_cpu);
-        let cpu = cpu.filter(|(asked, most)| asked > most);
-        let processes = manifest.pids_limit().zip(self.max_processes);
+    fn above_maximum(
+        &self,
+        memory: Option<MemoryLimit>,
+        cpu: Option<CpuLimit>,
+        processes: Option<PidsLimit>,
+    ) -> impl Iterator<Item = Refusal> + use<> {
+        let memory = memory.zip(self.max_memory).filter(|(asked, most)| asked > most);
+        let cpu = cpu.zip(self.max_cpu).filter(|(asked, most)| asked > most);
+        let processes = processes.zip(self.max_processes);
         let processes = processes.filter(|(asked, most)| asked > most);
         let memory = memory.map(|(asked, most)| Refusal::Memory { asked, most });
         let cpu = cpu.map(|(asked, most)| Refusal::Cpu { asked, most });

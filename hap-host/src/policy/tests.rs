@@ -5,7 +5,7 @@ use hap_manifest::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::DefaultLimits;
+use crate::engine::ResourceLimits;
 
 fn manifest(extra: &str) -> Manifest {
     let text = format!(
@@ -78,20 +78,19 @@ fn a_maximum_holds_whatever_was_granted_and_names_both_values() {
 }
 
 #[test]
-fn a_default_limit_is_lowered_to_the_maximum_and_never_raised() {
-    let defaults = DefaultLimits::default();
+fn no_limit_is_above_the_maximum_and_none_is_raised_to_it() {
+    let limits = ResourceLimits::new(256 << 20, 1_000_000_000, 256);
     let small = Policy::default()
         .max_memory("128m".parse().unwrap())
         .max_cpu(CpuLimit::from_cores(0.5).unwrap())
-        .max_processes(PidsLimit::new(64).unwrap())
-        .bound(defaults);
+        .max_processes(PidsLimit::new(64).unwrap());
     assert_eq!(
-        (small.memory_bytes(), small.nano_cpus(), small.pids_limit()),
-        (128 << 20, 500_000_000, 64)
+        small.clamp(limits),
+        ResourceLimits::new(128 << 20, 500_000_000, 64)
     );
     let large = Policy::default().max_memory("8g".parse().unwrap());
-    assert_eq!(large.bound(defaults), defaults);
-    assert_eq!(Policy::default().bound(defaults), defaults);
+    assert_eq!(large.clamp(limits), limits);
+    assert_eq!(Policy::default().clamp(limits), limits);
 }
 
 #[test]

@@ -36,6 +36,11 @@ impl Backoff {
         }
     }
 
+    /// Holds from the next failure on.
+    pub(super) fn set_policy(&mut self, policy: RestartPolicy) {
+        self.policy = policy;
+    }
+
     /// Whether a run that ended so is followed by another.
     pub(super) const fn mode(&self) -> hap_manifest::RestartMode {
         self.policy.mode

@@ -5,8 +5,10 @@ use hap_manifest::RestartMode;
 use super::{
     HealthPolicy, ProbeResult, RestartPolicy,
     backoff::{Backoff, LoopChange},
+    mark::{LimitChange, SpecMark},
     needs::Needs,
     order::Unmet,
+    probation::{Probation, ProbationPolicy, ProbationVerdict},
     watchdog::{Verdict, Watchdog},
 };
 use crate::{
@@ -30,7 +32,10 @@ pub(crate) struct Machine {
     desired: Desired,
     /// The host shuts down: stop, whatever is wanted, without changing what is wanted.
     halting: bool,
-    spec_digest: String,
+    hold: Hold,
+    mark: SpecMark,
+    limit_change: LimitChange,
+    probation: Option<Probation>,
     seen: Seen,
     /// What was seen last before the answer was no longer good. Tells of a run that began or ended meanwhile.
     known: Seen,
@@ -114,8 +119,14 @@ pub(crate) enum Input {
     Restart,
     /// The host shuts down and stops its plugins.
     Halt,
-    /// The container shall be made from another spec, of this digest.
-    Spec(String),
+    /// The container shall be as this says.
+    Spec(SpecMark),
+    /// Another version of the plugin comes, with policies of its own, and is watched or not.
+    Version(Box<VersionTerms>, Option<ProbationPolicy>),
+    /// What runs now is watched, for the version's sake; or no longer.
+    Probation(Option<ProbationPolicy>),
+    /// The plugin is kept down for a while, whatever is wanted.
+    Hold(Hold),
     /// The plugin must not run, for this reason; or it may again.
     Bar(Option<Failure>),
     /// What the plugin depends on and does not have now.
@@ -134,6 +145,25 @@ pub(crate) enum Input {
     Tick,
 }
 
+/// What a version of a plugin changes.
+#[derive(Debug, Clone)]
+pub(crate) struct VersionTerms {
+    pub mark: SpecMark,
+    pub restart: RestartPolicy,
+    pub health: HealthPolicy,
+}
+
+/// How far a plugin is kept down, so that something can be done to its volumes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Not at all.
+    None,
+    /// It does not run.
+    Down,
+    /// It has no container.
+    Gone,
+}
+
 /// One operation on the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Op {
@@ -141,6 +171,8 @@ pub(crate) enum Op {
     Look,
     /// Makes the container. The only one that is given up when the plugin shall not run after all.
     Create,
+    /// Changes the container's limits in place, then looks at it.
+    SetLimits,
     /// Starts the container, then looks at it.
     Start,
     /// Stops the container, then looks at it.
@@ -157,6 +189,7 @@ impl Op {
         match self {
             Self::Look => "look",
             Self::Create => "create",
+            Self::SetLimits => "set_limits",
             Self::Start => "start",
             Self::Stop => "stop",
             Self::Remove => "remove",
@@ -199,6 +232,8 @@ pub(crate) struct Step {
     pub cancel: bool,
     /// Probe the plugin's health now; hand the result in with this generation.
     pub probe: Option<u64>,
+    /// What became of the version on probation; told once.
+    pub verdict: Option<ProbationVerdict>,
     /// What happened, oldest first.
     pub events: Vec<EventKind>,
     /// Call again with [`Input::Tick`] at this moment, if nothing else comes before.
@@ -206,17 +241,14 @@ pub(crate) struct Step {
 }
 
 impl Machine {
-    pub(crate) fn new(
-        desired: Desired,
-        spec_digest: String,
-        restart: RestartPolicy,
-        health: HealthPolicy,
-        seed: u64,
-    ) -> Self {
+    pub(crate) fn new(desired: Desired, terms: VersionTerms, seed: u64) -> Self {
         Self {
             desired,
             halting: false,
-            spec_digest,
+            hold: Hold::None,
+            mark: terms.mark,
+            limit_change: LimitChange::Live,
+            probation: None,
             seen: Seen::Unknown,
             known: Seen::Unknown,
             op: None,
@@ -225,8 +257,8 @@ impl Machine {
             restart_wanted: false,
             stop_expected: false,
             start_vanished: false,
-            watchdog: Watchdog::new(health),
-            backoff: Backoff::new(restart, seed),
+            watchdog: Watchdog::new(terms.health),
+            backoff: Backoff::new(terms.restart, seed),
             failure: None,
             last_failure: None,
             bar: None,
@@ -263,7 +295,7 @@ impl Machine {
         self.note(|this| this.calm_down(now), &mut step.events);
         if self.op.is_some() {
             // Only making a container can take minutes, and half of it does no harm: looking finds what there is.
-            let wanted = self.wanted() == Desired::Running && self.bar.is_none();
+            let wanted = self.shall_run();
             let pointless = self.op == Some(Op::Create) && !wanted;
             if pointless && !self.cancelling {
                 self.cancelling = true;
@@ -282,6 +314,7 @@ impl Machine {
         if self.watchdog.take_due(now) {
             step.probe = Some(self.watchdog.generation());
         }
+        step.verdict = self.judge_version(now);
         let phase = self.derive_phase();
         if phase != self.phase {
             step.events.push(EventKind::Phase {
@@ -313,7 +346,7 @@ impl Machine {
     pub(crate) fn may_be_outdated(&self) -> bool {
         match &self.seen {
             Seen::Present(observed) if self.op.is_none() => {
-                self.seen.is_running() && observed.spec_digest != self.spec_digest
+                self.seen.is_running() && observed.spec_digest != self.mark.digest
             }
             _ => self.may_run(),
         }
@@ -332,6 +365,27 @@ impl Machine {
     /// Whether no process of the plugin is left and none will be started while it shuts down.
     pub(crate) fn is_halted(&self) -> bool {
         self.halting && self.op.is_none() && !self.seen.is_running() && self.seen != Seen::Unknown
+    }
+
+    /// Whether the plugin is kept down as far as it was asked for, and nothing is under way.
+    pub(crate) fn is_held_down(&self) -> bool {
+        self.op.is_none()
+            && match self.hold {
+                Hold::None => false,
+                Hold::Down => !self.seen.is_running() && self.seen != Seen::Unknown,
+                Hold::Gone => self.seen == Seen::Absent,
+            }
+    }
+
+    /// Whether the container has the limits that it should, as far as is known.
+    pub(crate) fn has_its_limits(&self) -> bool {
+        match &self.seen {
+            Seen::Present(observed) if self.op.is_none() => {
+                self.limit_change == LimitChange::GivenUp || !self.mark.has_other_limits(observed)
+            }
+            Seen::Absent => self.op.is_none(),
+            _ => false,
+        }
     }
 
     /// The snapshot for readers.
@@ -357,6 +411,8 @@ impl Machine {
             health_message: self.health_message.clone(),
             time_to_healthy: self.time_to_healthy,
             config: ConfigState::None,
+            update: None,
+            last_update: None,
         }
     }
 
@@ -369,6 +425,11 @@ impl Machine {
         }
     }
 
+    /// Whether a process of the plugin is wanted now, and nothing stands against it.
+    fn shall_run(&self) -> bool {
+        self.wanted() == Desired::Running && self.bar.is_none() && self.hold == Hold::None
+    }
+
     /// Why a plugin that is wanted running must not run.
     fn barred(&self) -> Option<&Failure> {
         self.bar.as_ref().filter(|_| self.wanted() == Desired::Running)
@@ -378,6 +439,11 @@ impl Machine {
         match input {
             Input::Desire(desired) => {
                 self.desired = desired;
+                if desired != Desired::Running
+                    && let Some(probation) = &mut self.probation
+                {
+                    probation.pause();
+                }
                 self.forgive(events);
                 events.extend(self.barred().cloned().map(EventKind::Failed));
                 if desired == Desired::Running && !self.seen.is_running() {
@@ -390,12 +456,20 @@ impl Machine {
                 self.forgive(events);
             }
             Input::Halt => self.halting = true,
-            Input::Spec(digest) => {
-                self.spec_digest = digest;
-                if self.seen.is_running() {
-                    self.down_since = Some(now);
-                }
+            Input::Spec(mark) => self.take_mark(mark, now),
+            Input::Version(terms, probation) => {
+                self.probation = probation.map(Probation::new);
+                self.watchdog.set_policy(terms.health);
+                self.backoff.set_policy(terms.restart);
+                self.take_mark(terms.mark, now);
+                // What is held against the other version is not held against this one.
+                self.forgive(events);
             }
+            Input::Probation(policy) => {
+                self.probation = policy.map(Probation::new);
+                self.note_run_on_probation(now);
+            }
+            Input::Hold(hold) => self.hold = hold,
             Input::Bar(bar) => {
                 let before = std::mem::replace(&mut self.bar, bar);
                 if self.bar != before {
@@ -442,6 +516,43 @@ impl Machine {
             }
             Input::Tick => {}
         }
+    }
+
+    fn take_mark(&mut self, mark: SpecMark, now: Instant) {
+        if mark.digest != self.mark.digest && self.seen.is_running() {
+            self.down_since = Some(now);
+        }
+        self.mark = mark;
+        self.limit_change = LimitChange::Live;
+    }
+
+    /// Whether what runs was made from the spec that holds now.
+    fn runs_as_marked(&self) -> bool {
+        matches!(&self.seen, Seen::Present(observed)
+            if self.seen.is_running() && observed.spec_digest == self.mark.digest)
+    }
+
+    /// The time of a probation counts from the first run of what is watched.
+    fn note_run_on_probation(&mut self, now: Instant) {
+        if self.runs_as_marked()
+            && let Some(probation) = &mut self.probation
+        {
+            probation.run_began(now);
+        }
+    }
+
+    /// What the version on probation has shown so far.
+    fn judge_version(&mut self, now: Instant) -> Option<ProbationVerdict> {
+        let healthy = self.healthy_as_marked(now);
+        let verdict = self.probation.as_ref()?.judge(healthy, now)?;
+        self.probation = None;
+        Some(verdict)
+    }
+
+    /// For how long what was made from the spec that holds now has been healthy without a break.
+    fn healthy_as_marked(&self, now: Instant) -> Option<Duration> {
+        let healthy = self.runs_as_marked() && self.watchdog.is_healthy();
+        healthy.then(|| self.watchdog.healthy_run(now))
     }
 
     /// Someone acted, so earlier failures no longer hold anything back.
@@ -502,6 +613,7 @@ impl Machine {
                 if op == Some(Op::Stop) && self.seen.is_running() {
                     self.stop_expected = false;
                 }
+                self.follow_limits(op.as_ref());
             }
             Outcome::Retry(_) if cancelled => self.seen = Seen::Unknown,
             Outcome::Retry(reason) => {
@@ -539,6 +651,20 @@ impl Machine {
         }
     }
 
+    /// Notes what came of an attempt to give the container its limits.
+    fn follow_limits(&mut self, op: Option<&Op>) {
+        let Seen::Present(observed) = &self.seen else {
+            return;
+        };
+        let differ = self.mark.has_other_limits(observed);
+        self.limit_change = match (op, self.limit_change) {
+            (_, LimitChange::Anew) if !differ => LimitChange::Live,
+            (Some(Op::SetLimits), LimitChange::Live) if differ => LimitChange::Anew,
+            (Some(Op::Create), LimitChange::Anew) => LimitChange::GivenUp,
+            (_, change) => change,
+        };
+    }
+
     /// Takes what the engine shows now. `after_start`: a start has just succeeded, so a container that does not
     /// run has run and ended.
     fn see(&mut self, seen: Seen, after_start: bool, now: Instant, events: &mut Vec<EventKind>) {
@@ -554,6 +680,7 @@ impl Machine {
             self.needs.run_began();
             self.watchdog.stopped(now);
             self.watchdog.started(now);
+            self.note_run_on_probation(now);
         } else if !is_running && (was_running || after_start || before.is_followed_by_a_run(&self.seen)) {
             self.ended(now, events);
         }
@@ -564,10 +691,7 @@ impl Machine {
     fn ended(&mut self, now: Instant, events: &mut Vec<EventKind>) {
         let healthy_run = self.watchdog.stopped(now);
         self.health_message = None;
-        let requested = std::mem::take(&mut self.stop_expected)
-            || self.restart_wanted
-            || self.bar.is_some()
-            || self.wanted() != Desired::Running;
+        let requested = std::mem::take(&mut self.stop_expected) || self.restart_wanted || !self.shall_run();
         if requested {
             return;
         }
@@ -601,6 +725,9 @@ impl Machine {
             ..failure
         };
         events.push(EventKind::Failed(failure.clone()));
+        if let Some(probation) = &mut self.probation {
+            probation.failed(&failure);
+        }
         self.last_failure = Some(failure.clone());
         self.failure = Some(failure);
     }
@@ -675,34 +802,53 @@ impl Machine {
             }
             (Desired::Removed { with_data: true }, None) => Some(Op::RemoveData),
             (Desired::Removed { .. }, Some(_)) => Some(if running { Op::Stop } else { Op::Remove }),
+            (_, Some(_)) if self.hold != Hold::None && running => Some(Op::Stop),
+            (_, Some(_)) if self.hold == Hold::Gone => Some(Op::Remove),
             (Desired::Stopped, _) => running.then_some(Op::Stop),
-            (Desired::Running, observed) => {
-                let outdated = observed
-                    .is_some_and(|o| o.spec_digest != self.spec_digest || o.status == ContainerStatus::Dead);
-                if running {
-                    self.needs.release();
-                    return (outdated || self.restart_wanted || self.bar.is_some()).then_some(Op::Stop);
-                }
-                self.restart_wanted = false;
-                if self.is_held() || self.start_gate.is_some_and(|gate| gate > now) {
-                    self.needs.release();
-                    return None;
-                }
-                if !self.needs.are_met() {
-                    self.start_gate = None;
-                    if let Some(failure) = self.needs.hold(now) {
-                        self.tell(failure, events);
-                    }
-                    return None;
-                }
-                self.needs.release();
-                Some(match observed {
-                    None => Op::Create,
-                    Some(_) if outdated => Op::Remove,
-                    Some(_) => Op::Start,
-                })
-            }
+            (Desired::Running, _) if self.hold != Hold::None => None,
+            (Desired::Running, observed) => self.towards_running(observed.cloned().as_ref(), now, events),
         }
+    }
+
+    /// The next operation for a plugin that shall run.
+    fn towards_running(
+        &mut self,
+        observed: Option<&Observed>,
+        now: Instant,
+        events: &mut Vec<EventKind>,
+    ) -> Option<Op> {
+        let limits = observed.is_some_and(|observed| self.mark.has_other_limits(observed));
+        let outdated = observed.is_some_and(|observed| self.mark.is_outdated(observed))
+            || (limits && self.limit_change == LimitChange::Anew);
+        let limits = limits && self.limit_change == LimitChange::Live;
+        if self.seen.is_running() {
+            self.needs.release();
+            let stop = outdated || self.restart_wanted || self.bar.is_some();
+            return if stop {
+                Some(Op::Stop)
+            } else {
+                limits.then_some(Op::SetLimits)
+            };
+        }
+        self.restart_wanted = false;
+        if self.is_held() || self.start_gate.is_some_and(|gate| gate > now) {
+            self.needs.release();
+            return None;
+        }
+        if !self.needs.are_met() {
+            self.start_gate = None;
+            if let Some(failure) = self.needs.hold(now) {
+                self.tell(failure, events);
+            }
+            return None;
+        }
+        self.needs.release();
+        Some(match observed {
+            None => Op::Create,
+            Some(_) if outdated => Op::Remove,
+            Some(_) if limits => Op::SetLimits,
+            Some(_) => Op::Start,
+        })
     }
 
     /// Whether nothing is tried until someone acts.
@@ -727,6 +873,8 @@ impl Machine {
                 Phase::Stopping
             }
             Desired::Stopped => Phase::Stopped,
+            Desired::Running if self.hold != Hold::None && !self.is_held_down() => Phase::Stopping,
+            Desired::Running if self.hold != Hold::None => Phase::Updating,
             Desired::Running => match &self.op {
                 Some(Op::Create) => Phase::Preparing,
                 Some(Op::Stop) => Phase::Stopping,
@@ -757,7 +905,12 @@ impl Machine {
             .into_iter()
             .flatten()
             .filter(|gate| *gate > now);
-        gates.chain(self.watchdog.wake_at()).min()
+        let healthy = self.healthy_as_marked(now);
+        let probation = self
+            .probation
+            .as_ref()
+            .and_then(|probation| probation.wake_at(healthy, now));
+        gates.chain(self.watchdog.wake_at()).chain(probation).min()
     }
 }
 

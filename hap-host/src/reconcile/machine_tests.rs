@@ -2,7 +2,7 @@ use hap_manifest::{PluginId, RestartMode};
 use time::OffsetDateTime;
 
 use super::*;
-use crate::engine::ContainerId;
+use crate::engine::{ContainerId, ObservedLimits, ResourceLimits};
 
 /// Drives one machine in virtual time against a container that does as it is told.
 struct Bench {
@@ -20,6 +20,31 @@ struct Bench {
     /// The next runs end at once with this exit.
     crash_with: Option<Exit>,
     wake_at: Option<Instant>,
+    /// What containers are made with, and changed to.
+    wanted_limits: ResourceLimits,
+    /// The engine tells the limits of what it makes.
+    has_limits: bool,
+    /// The engine changes limits in place.
+    sets_limits: bool,
+    verdicts: Vec<ProbationVerdict>,
+}
+
+fn mark(digest: &str) -> SpecMark {
+    SpecMark {
+        digest: digest.to_owned(),
+        limits: ResourceLimits::new(64 << 20, 1_000_000_000, 64),
+    }
+}
+
+fn terms(digest: &str, mode: RestartMode) -> VersionTerms {
+    VersionTerms {
+        mark: mark(digest),
+        restart: RestartPolicy {
+            mode,
+            ..RestartPolicy::default()
+        },
+        health: HealthPolicy::default(),
+    }
 }
 
 impl Bench {
@@ -29,16 +54,7 @@ impl Bench {
 
     fn with_mode(desired: Desired, mode: RestartMode) -> Self {
         Self {
-            machine: Machine::new(
-                desired,
-                "d1".to_owned(),
-                RestartPolicy {
-                    mode,
-                    ..RestartPolicy::default()
-                },
-                HealthPolicy::default(),
-                1,
-            ),
+            machine: Machine::new(desired, terms("d1", mode), 1),
             now: Instant::now(),
             digest: "d1",
             truth: Seen::Absent,
@@ -49,6 +65,10 @@ impl Bench {
             answers: true,
             crash_with: None,
             wake_at: None,
+            wanted_limits: mark("d1").limits,
+            has_limits: true,
+            sets_limits: true,
+            verdicts: Vec::new(),
         }
     }
 
@@ -69,6 +89,7 @@ impl Bench {
             assert!(rounds < 200, "the machine spins: {:?}", self.ops);
             let step = self.machine.step(input, self.now);
             self.events.extend(step.events);
+            self.verdicts.extend(step.verdict);
             self.wake_at = step.wake_at;
             if let Some(generation) = step.probe {
                 let answered = self.answers && self.truth.is_running();
@@ -109,11 +130,26 @@ impl Bench {
                     observed.status = ContainerStatus::Exited;
                     observed.exit = Some(exit);
                 }
+                if let Seen::Present(before) = &self.truth {
+                    observed.limits = before.limits;
+                }
                 self.truth = Seen::Present(observed);
             }
             Op::Stop => self.end(Exit::code(143)),
             Op::Remove => self.truth = Seen::Absent,
             Op::RemoveData => {}
+            Op::SetLimits => {
+                if let Seen::Present(observed) = &mut self.truth
+                    && self.sets_limits
+                {
+                    observed.limits = ObservedLimits::from(&self.wanted_limits);
+                }
+            }
+        }
+        if let (Op::Create, Seen::Present(observed)) = (op, &mut self.truth)
+            && self.has_limits
+        {
+            observed.limits = ObservedLimits::from(&self.wanted_limits);
         }
         Outcome::Done(self.truth.clone())
     }
@@ -351,13 +387,7 @@ fn one_that_never_becomes_healthy_is_started_again_after_the_deadline() {
 
 #[test]
 fn a_stop_while_the_container_is_made_gives_that_up_at_once() {
-    let mut machine = Machine::new(
-        Desired::Running,
-        "d1".to_owned(),
-        RestartPolicy::default(),
-        HealthPolicy::default(),
-        1,
-    );
+    let mut machine = Machine::new(Desired::Running, terms("d1", RestartMode::Always), 1);
     let now = Instant::now();
     machine.step(Input::Tick, now);
     let step = machine.step(Input::OpDone(Outcome::Done(Seen::Absent)), now);
@@ -399,8 +429,7 @@ fn a_container_removed_by_hand_is_made_again() {
 #[test]
 fn a_container_that_cannot_be_started_as_it_is_is_made_anew_once_without_a_pause() {
     let now = Instant::now();
-    let (restart, health) = (RestartPolicy::default(), HealthPolicy::default());
-    let mut machine = Machine::new(Desired::Running, "d1".to_owned(), restart, health, 1);
+    let mut machine = Machine::new(Desired::Running, terms("d1", RestartMode::Always), 1);
     machine.step(Input::Tick, now);
     let stopped = Seen::Present(Bench::running(ContainerStatus::Exited, 1, "d1", 1));
     let done = |seen: &Seen| Input::OpDone(Outcome::Done(seen.clone()));
@@ -435,13 +464,7 @@ fn a_stale_list_makes_the_machine_look_and_nothing_more() {
 
 #[test]
 fn a_dead_engine_is_asked_again_with_growing_pauses_and_is_no_failure_of_the_plugin() {
-    let mut machine = Machine::new(
-        Desired::Running,
-        "d1".to_owned(),
-        RestartPolicy::default(),
-        HealthPolicy::default(),
-        1,
-    );
+    let mut machine = Machine::new(Desired::Running, terms("d1", RestartMode::Always), 1);
     let mut now = Instant::now();
     let start = now;
     let mut step = machine.step(Input::Tick, now);
@@ -504,6 +527,9 @@ fn the_time_to_healthy_counts_from_the_hint_of_the_death() {
     let time = bench.machine.state(bench.now).time_to_healthy.unwrap();
     assert!(time > Duration::ZERO && time < secs(1), "{time:?}");
 }
+
+#[path = "version_tests.rs"]
+mod version;
 
 #[path = "held_tests.rs"]
 mod held;

@@ -10,21 +10,26 @@
 
 mod backoff;
 mod machine;
+mod mark;
 mod needs;
 mod order;
 mod policy;
+mod probation;
 mod spec;
 mod watchdog;
 
 pub(crate) use self::{
-    machine::{DEPENDENCY_WAIT, Input, Machine, Op, Outcome, Seen, Step},
-    order::{Board, Standing, circle, may_stop, needed_by, unmet},
-    spec::{SpecInputs, container_spec, network_of, spec_digest},
+    machine::{DEPENDENCY_WAIT, Hold, Input, Machine, Op, Outcome, Seen, Step, VersionTerms},
+    mark::SpecMark,
+    order::{Board, Standing, broken_by, circle, may_stop, needed_by, unmet},
+    probation::ProbationVerdict,
+    spec::{SpecInputs, container_spec, network_of, volume_names},
     watchdog::ProbeResult,
 };
 pub use self::{
     order::{Unmet, UnmetReason},
     policy::{HealthPolicy, RestartPolicy},
+    probation::ProbationPolicy,
 };
 
 #[cfg(test)]

@@ -150,6 +150,28 @@ pub(crate) fn needed_by(plugin: &PluginId, board: &Board) -> Vec<PluginId> {
     found.map(|(id, _)| id.clone()).collect()
 }
 
+/// The installed plugins that accept the version of this one that is installed, and not the new one, each with what it
+/// needs.
+pub(crate) fn broken_by(plugin: &PluginId, new: &Version, board: &Board) -> Vec<String> {
+    let Some(old) = board.get(plugin).map(|standing| &standing.version) else {
+        return Vec::new();
+    };
+    let needs = |of: &Standing| {
+        let mut needed = of
+            .depends_on
+            .iter()
+            .filter(|dependency| dependency.id() == plugin);
+        let needed = needed.find_map(|dependency| dependency.version());
+        needed
+            .filter(|needed| needed.matches(old) && !needed.matches(new))
+            .cloned()
+    };
+    let found = board.iter().filter(|(id, _)| *id != plugin);
+    found
+        .filter_map(|(id, of)| needs(of).map(|needed| format!("{id}, which needs {needed}")))
+        .collect()
+}
+
 /// Whether a plugin may be stopped: none of those that are up needs it.
 pub(crate) fn may_stop(plugin: &PluginId, up: &BTreeSet<PluginId>, board: &Board) -> bool {
     !needed_by(plugin, board).iter().any(|needs| up.contains(needs))

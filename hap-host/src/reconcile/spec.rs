@@ -1,15 +1,14 @@
 use std::fmt::Write as _;
 
-use hap_manifest::{Manifest, env};
+use hap_manifest::{Manifest, PluginId, env};
 use sha2::{Digest, Sha256};
 
 use crate::{
     engine::{
-        ContainerSpec, DeviceAccess, EnvVar, InstanceName, NetworkMode, ResourceLimits, TmpfsMount,
-        VolumeMount, labels,
+        ContainerSpec, DeviceAccess, EnvVar, InstanceName, NetworkMode, TmpfsMount, VolumeMount, labels,
     },
     keys::PluginKeys,
-    limits::DefaultLimits,
+    limits::{DefaultLimits, LimitOverrides},
     policy::Policy,
 };
 
@@ -21,6 +20,8 @@ pub(crate) struct SpecInputs<'a> {
     /// The image's id, or its reference where the engine knows no ids.
     pub image: &'a str,
     pub limits: &'a DefaultLimits,
+    /// What the operator says instead of the manifest.
+    pub overrides: &'a LimitOverrides,
     pub policy: &'a Policy,
     /// Base URL of the platform as the plugin sees it.
     pub platform_url: &'a str,
@@ -34,19 +35,10 @@ const TMPFS_BYTES: u64 = 64 << 20;
 /// Makes the whole spec of a plugin's container, its digest among the labels.
 pub(crate) fn container_spec(inputs: &SpecInputs<'_>) -> ContainerSpec {
     let manifest = inputs.manifest;
-    let defaults = inputs.limits;
-    let limits = ResourceLimits::new(
-        manifest
-            .memory_limit()
-            .map_or(defaults.memory_bytes(), |limit| limit.bytes()),
-        manifest
-            .cpu_limit()
-            .map_or(defaults.nano_cpus(), |limit| limit.nano_cpus()),
-        manifest
-            .pids_limit()
-            .map_or(defaults.pids_limit(), |limit| limit.get()),
-    );
-    let name = format!("hap.{}.{}", inputs.instance, manifest.id());
+    let limits = inputs
+        .policy
+        .clamp(inputs.limits.resolve(manifest, inputs.overrides));
+    let name = container_name(inputs.instance, manifest.id());
     let mut spec = ContainerSpec::new(
         name.clone(),
         manifest.id().clone(),
@@ -89,6 +81,18 @@ pub(crate) fn container_spec(inputs: &SpecInputs<'_>) -> ContainerSpec {
     let digest = digest(&spec);
     spec.labels.insert(labels::SPEC_DIGEST.to_owned(), digest);
     spec
+}
+
+/// The name of a plugin's container, which those of its volumes begin with.
+fn container_name(instance: &InstanceName, plugin: &PluginId) -> String {
+    format!("hap.{instance}.{plugin}")
+}
+
+/// The names of a plugin's volumes, in the order of its manifest.
+pub(crate) fn volume_names(instance: &InstanceName, manifest: &Manifest) -> Vec<String> {
+    let name = container_name(instance, manifest.id());
+    let volumes = manifest.volumes().iter();
+    volumes.map(|path| volume_name(&name, path.as_str())).collect()
 }
 
 /// The network that a manifest asks for. Anything but a clear yes is the isolated one.
@@ -161,7 +165,8 @@ fn volume_name(container: &str, path: &str) -> String {
     format!("{container}.{}-{tag}", readable.trim_matches('-'))
 }
 
-/// SHA-256 over everything in a spec but secret values: a label is no place for anything derived from them. That they
+/// SHA-256 over everything in a spec that takes another container to change, which the limits of memory, CPU and processes do
+/// not, and without secret values: a label is no place for anything derived from them. That they
 /// were rotated shows in the label that counts the rotations.
 fn digest(spec: &ContainerSpec) -> String {
     let mut hash = Sha256::new();
@@ -178,7 +183,7 @@ fn digest(spec: &ContainerSpec) -> String {
     for (name, value) in &spec.labels {
         field("label", &format!("{name}={value}"));
     }
-    field("limits", &format!("{:?}", spec.limits));
+    field("open files", &spec.limits.open_files.to_string());
     field("network", &format!("{:?}", spec.network));
     field("volumes", &format!("{:?}", spec.volumes));
     field("tmpfs", &format!("{:?}", spec.tmpfs));
@@ -211,7 +216,7 @@ mod tests {
     use hap_manifest::{ApiToken, WebhookSecret};
 
     use super::*;
-    use crate::keys::KeyPair;
+    use crate::{engine::ResourceLimits, keys::KeyPair};
 
     fn manifest(extra: &str) -> Manifest {
         let text = format!(
@@ -238,6 +243,7 @@ mod tests {
             instance: &InstanceName::default(),
             image: "sha256:1",
             limits: &DefaultLimits::default(),
+            overrides: &LimitOverrides::default(),
             policy: &Policy::default().host_device("/dev/ttyACM0".parse().unwrap()),
             platform_url: "http://10.0.0.1:9000/plugins/light/api/v1",
             keys,
@@ -277,8 +283,6 @@ mod tests {
     fn any_change_that_the_container_would_feel_changes_the_digest() {
         let plain = spec_with(&manifest(""), 1);
         for extra in [
-            r#","memory_limit":"64m""#,
-            r#","cpu_limit":0.5"#,
             r#","network_access":false"#,
             r#","volumes":["/data"]"#,
             r#","env_vars":{"A":"b"}"#,
@@ -291,6 +295,17 @@ mod tests {
             let changed = spec_with(&manifest(extra), 1);
             assert_ne!(spec_digest(&plain), spec_digest(&changed), "{extra}");
         }
+    }
+
+    #[test]
+    fn limits_change_no_digest_because_they_can_be_changed_in_place() {
+        let plain = spec_with(&manifest(""), 1);
+        let changed = spec_with(
+            &manifest(r#","memory_limit":"64m","cpu_limit":0.5,"pids_limit":9"#),
+            1,
+        );
+        assert_eq!(spec_digest(&plain), spec_digest(&changed));
+        assert_eq!(changed.limits, ResourceLimits::new(64 << 20, 500_000_000, 9));
     }
 
     #[test]

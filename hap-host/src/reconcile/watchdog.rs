@@ -76,6 +76,11 @@ impl Watchdog {
         }
     }
 
+    /// Holds from the next due time on.
+    pub(super) fn set_policy(&mut self, policy: HealthPolicy) {
+        self.policy = policy;
+    }
+
     pub(super) const fn generation(&self) -> u64 {
         self.generation
     }

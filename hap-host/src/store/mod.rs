@@ -17,6 +17,7 @@ mod settings;
 mod source;
 #[cfg(test)]
 mod tests;
+mod version;
 mod writer;
 
 use std::{
@@ -43,9 +44,17 @@ use self::{
     lane::Lane,
     plugin::{KeyRow, PluginRow, json},
     settings::Settings,
+    version::SwitchRow,
     writer::{Read, Reader, Write, Writer},
 };
-use crate::{Desired, Error, ErrorKind, config::SecretPlaces, keys::PluginKeys, policy::Admission};
+use crate::{
+    Desired, Error, ErrorKind,
+    config::SecretPlaces,
+    keys::PluginKeys,
+    limits::LimitOverrides,
+    policy::Admission,
+    update::{PluginVersion, SettingsChange, UpdateRecord},
+};
 
 /// How long an opener waits for an owner that is just going.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
@@ -157,6 +166,34 @@ impl Store {
     pub(crate) async fn set_keys(&self, id: &PluginId, keys: &PluginKeys) -> Result<(), Error> {
         let (id, keys) = (id.clone(), KeyRow::of(keys));
         self.write(move |writer| plugin::set_keys(writer.connection(), &id, &keys))
+            .await
+    }
+
+    /// Gives a plugin another version, with all that goes with it or not at all, and answers the settings that it has then.
+    pub(crate) async fn switch_version(
+        &self,
+        version: &PluginVersion,
+        updates: &UpdateRecord,
+        settings: &SettingsChange,
+    ) -> Result<Option<Value>, Error> {
+        let row = SwitchRow::of(version, updates, settings)?;
+        let keeps_previous = updates.previous.is_some();
+        self.write(move |writer| version::switch(writer.connection(), &row, keeps_previous))
+            .await
+    }
+
+    /// Stores where a plugin's updates are. [`ErrorKind::NotInstalled`] for an unknown one.
+    pub(crate) async fn set_updates(&self, id: &PluginId, updates: &UpdateRecord) -> Result<(), Error> {
+        let keeps_previous = updates.previous.is_some();
+        let (id, updates) = (id.clone(), json("updates", updates)?);
+        self.write(move |writer| version::set_updates(writer.connection(), &id, &updates, keeps_previous))
+            .await
+    }
+
+    /// Stores the limits that the operator gave. [`ErrorKind::NotInstalled`] for an unknown plugin.
+    pub(crate) async fn set_limits(&self, id: &PluginId, limits: &LimitOverrides) -> Result<(), Error> {
+        let (id, limits) = (id.clone(), json("limits", limits)?);
+        self.write(move |writer| version::set_limits(writer.connection(), &id, &limits))
             .await
     }
 

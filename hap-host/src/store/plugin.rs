@@ -1,4 +1,7 @@
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use hap_manifest::{ApiToken, Manifest, PluginId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -7,12 +10,15 @@ use serde_json::Value;
 use super::{
     fail,
     settings::{self, Settings},
+    version,
 };
 use crate::{
     Desired, Error, ErrorKind,
     config::SecretPlaces,
     keys::{KeyPair, PluginKeys},
+    limits::LimitOverrides,
     policy::{Admission, Origin},
+    update::{PluginVersion, UpdateRecord},
 };
 
 /// Everything about an installed plugin that must survive a kill.
@@ -27,6 +33,22 @@ pub(crate) struct PluginRecord {
     pub(crate) image_id: Option<String>,
     /// The program, for an engine that runs programs instead of images.
     pub(crate) program: Option<PathBuf>,
+    /// What the operator gave it in place of the manifest's limits.
+    pub(crate) limits: LimitOverrides,
+    pub(crate) updates: UpdateRecord,
+}
+
+impl PluginRecord {
+    /// What of it an update replaces.
+    pub(crate) fn version(&self) -> PluginVersion {
+        PluginVersion {
+            manifest: self.manifest.clone(),
+            admission: self.admission.clone(),
+            image_id: self.image_id.clone(),
+            program: self.program.clone(),
+            snapshot: None,
+        }
+    }
 }
 
 impl fmt::Debug for PluginRecord {
@@ -85,7 +107,8 @@ pub(super) fn load(connection: &Connection) -> Result<Loaded, Error> {
     let mut statement = connection
         .prepare(
             "SELECT id, manifest, desired, config, token, webhook_secret, image_id, program, \
-             previous_token, previous_webhook_secret, key_generation, admission FROM plugins ORDER BY id",
+             previous_token, previous_webhook_secret, key_generation, admission, limits, updates \
+             FROM plugins ORDER BY id",
         )
         .map_err(failed())?;
     let mut rows = statement.query([]).map_err(failed())?;
@@ -153,7 +176,11 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<PluginRecord, String> 
     let image_id = row.get(6).map_err(unreadable("image id"))?;
     let program: Option<String> = row.get(7).map_err(unreadable("program"))?;
     let program = program.map(PathBuf::from);
+    let limits = version::read_limits(row.get(12).map_err(unreadable("limits"))?)?;
+    let updates = version::read_updates(row.get(13).map_err(unreadable("record of updates"))?)?;
     Ok(PluginRecord {
+        limits,
+        updates,
         manifest,
         admission,
         desired,
@@ -184,21 +211,14 @@ pub(super) struct PluginRow {
     keys: KeyRow,
     image_id: Option<String>,
     program: Option<String>,
+    limits: String,
+    updates: String,
 }
 
 impl PluginRow {
     pub(super) fn of(record: &PluginRecord) -> Result<Self, Error> {
         let id = record.manifest.id().clone();
-        let program = match &record.program {
-            None => None,
-            Some(path) => Some(path.to_str().map(str::to_owned).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::InvalidInput,
-                    format!("the path of the program is not UTF-8: {}", path.display()),
-                )
-                .with_plugin(&id)
-            })?),
-        };
+        let program = program_text(record.program.as_deref(), &id)?;
         let places = SecretPlaces::of(&record.manifest);
         Ok(Self {
             id,
@@ -209,8 +229,21 @@ impl PluginRow {
             keys: KeyRow::of(&record.keys),
             image_id: record.image_id.clone(),
             program,
+            limits: json("limits", &record.limits)?,
+            updates: json("updates", &record.updates)?,
         })
     }
+}
+
+/// The path of a program as it is stored.
+pub(super) fn program_text(program: Option<&Path>, id: &PluginId) -> Result<Option<String>, Error> {
+    let text = |path: &Path| {
+        path.to_str().map(str::to_owned).ok_or_else(|| {
+            let message = format!("the path of the program is not UTF-8: {}", path.display());
+            Error::new(ErrorKind::InvalidInput, message).with_plugin(id)
+        })
+    };
+    program.map(text).transpose()
 }
 
 /// Keys as they are stored.
@@ -248,10 +281,11 @@ pub(super) fn put(connection: &mut Connection, row: &PluginRow) -> Result<(), Er
             .prepare_cached(
                 "INSERT INTO plugins (id, manifest, desired, config, token, webhook_secret, previous_token, \
                  previous_webhook_secret, key_generation, image_id, program, \
-                 admission) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+                 admission, limits, updates) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) \
                  ON CONFLICT (id) DO UPDATE SET manifest = ?2, desired = ?3, config = ?4, token = ?5, \
                  webhook_secret = ?6, previous_token = ?7, previous_webhook_secret = ?8, key_generation = ?9, \
-                 image_id = ?10, program = ?11, admission = ?12",
+                 image_id = ?10, program = ?11, admission = ?12, limits = ?13, updates = ?14",
             )?
             .execute(params![
                 row.id.as_str(),
@@ -265,7 +299,9 @@ pub(super) fn put(connection: &mut Connection, row: &PluginRow) -> Result<(), Er
                 row.keys.generation,
                 row.image_id,
                 row.program,
-                row.admission
+                row.admission,
+                row.limits,
+                row.updates
             ])?;
         row.settings.put_secrets(&transaction, &row.id)?;
         transaction.commit()
@@ -319,7 +355,7 @@ pub(super) fn set_config(
     installed(id, Ok(usize::from(known)))
 }
 
-fn installed(id: &PluginId, changed: rusqlite::Result<usize>) -> Result<(), Error> {
+pub(super) fn installed(id: &PluginId, changed: rusqlite::Result<usize>) -> Result<(), Error> {
     match changed {
         Ok(0) => Err(Error::new(ErrorKind::NotInstalled, "is not in the store").with_plugin(id)),
         Ok(_) => Ok(()),
@@ -333,7 +369,9 @@ pub(super) fn remove(connection: &mut Connection, id: &PluginId) -> Result<(), E
     (|| {
         let transaction = connection.transaction()?;
         let id = [id.as_str()];
-        transaction.execute("DELETE FROM config_secrets WHERE plugin = ?1", id)?;
+        for table in ["config_secrets", "previous_config", "previous_config_secrets"] {
+            transaction.execute(&format!("DELETE FROM {table} WHERE plugin = ?1"), id)?;
+        }
         transaction.execute("DELETE FROM plugins WHERE id = ?1", id)?;
         transaction.execute(
             "UPDATE events SET id = NULL WHERE plugin = ?1 AND id IS NOT NULL",

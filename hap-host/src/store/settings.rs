@@ -37,6 +37,14 @@ impl Settings {
         })
     }
 
+    /// The places of the secrets and what is there.
+    pub(super) fn secrets(&self) -> Vec<(String, String)> {
+        let secrets = self.secrets.iter();
+        secrets
+            .map(|(place, value)| (place.clone(), value.clone()))
+            .collect()
+    }
+
     /// Replaces a plugin's secrets. Within the caller's transaction, as the public part belongs to them.
     pub(super) fn put_secrets(&self, connection: &Connection, id: &PluginId) -> rusqlite::Result<()> {
         connection

@@ -9,11 +9,13 @@ mod endings;
 mod engine_faults;
 mod install;
 mod lifecycle;
+mod limits;
 mod order;
 mod permissions;
 mod restarts;
 mod secrets;
 mod talking;
+mod update;
 mod watching;
 
 use std::{path::Path, time::Duration};

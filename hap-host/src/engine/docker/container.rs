@@ -18,7 +18,7 @@ use super::{
     network, volume,
 };
 use crate::engine::{
-    ContainerId, ContainerSpec, EngineError, EngineErrorKind, InstanceName, Observed, labels,
+    ContainerId, ContainerSpec, EngineError, EngineErrorKind, InstanceName, Observed, ResourceLimits, labels,
 };
 
 /// Containers that are inspected at the same time when all are listed.
@@ -112,6 +112,19 @@ pub(super) async fn kill(client: &Client, id: &ContainerId) -> Result<(), Engine
         Err(failure) if failure.is(404) || failure.is(409) => Ok(()),
         done => done.map_err(Into::into),
     }
+}
+
+pub(super) async fn set_limits(
+    client: &Client,
+    id: &ContainerId,
+    limits: &ResourceLimits,
+) -> Result<(), EngineError> {
+    let id = owned(client, "set limits", id).await?;
+    let updated = client
+        .docker()
+        .update_container(id.as_str(), convert::update_body(limits));
+    client.call("set limits", &id.to_string(), updated).await?;
+    Ok(())
 }
 
 pub(super) async fn remove(client: &Client, id: &ContainerId) -> Result<(), EngineError> {

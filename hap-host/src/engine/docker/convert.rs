@@ -5,9 +5,9 @@ use std::{
 
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerStateStatusEnum,
-    EndpointSettings, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount,
-    MountType, MountVolumeOptions, NetworkSettings, NetworkingConfig, ResourcesUlimits, RestartPolicy,
-    RestartPolicyNameEnum,
+    ContainerUpdateBody, EndpointSettings, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum,
+    HostConfigLogConfig, Mount, MountType, MountVolumeOptions, NetworkSettings, NetworkingConfig,
+    ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
 use hap_manifest::PluginId;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -15,7 +15,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::device::Devices;
 use crate::engine::{
     ContainerId, ContainerSpec, ContainerStatus, Exit, InstanceName, LogRotation, NetworkMode, Observed,
-    labels,
+    ObservedLimits, ResourceLimits, labels,
 };
 
 /// Whether labels say that something belongs to an instance, and to a plugin of it where one is named.
@@ -188,6 +188,7 @@ pub(super) fn observed(found: &ContainerInspectResponse) -> Option<Observed> {
     let plugin = PluginId::new(labels.get(labels::PLUGIN_ID)?).ok()?;
     let digest = labels.get(labels::SPEC_DIGEST).cloned().unwrap_or_default();
     let mut observed = Observed::created(ContainerId::new(found.id.as_deref()?), plugin, digest);
+    observed.limits = found.host_config.as_ref().map(limits).unwrap_or_default();
     let Some(state) = &found.state else {
         return Some(observed);
     };
@@ -209,6 +210,33 @@ pub(super) fn observed(found: &ContainerInspectResponse) -> Option<Observed> {
         }
     }
     Some(observed)
+}
+
+/// Zero, and for processes less than that, is how the engine says that there is no limit.
+fn limits(host: &HostConfig) -> ObservedLimits {
+    let positive = |value: Option<i64>| {
+        value
+            .and_then(|value| u64::try_from(value).ok())
+            .filter(|v| *v > 0)
+    };
+    ObservedLimits {
+        memory_bytes: positive(host.memory),
+        nano_cpus: positive(host.nano_cpus),
+        pids: positive(host.pids_limit).and_then(|pids| u32::try_from(pids).ok()),
+        ..ObservedLimits::default()
+    }
+}
+
+/// The request that changes the limits of a container in place.
+pub(super) fn update_body(limits: &ResourceLimits) -> ContainerUpdateBody {
+    let memory = signed(limits.memory_bytes);
+    ContainerUpdateBody {
+        memory: Some(memory),
+        memory_swap: Some(memory),
+        nano_cpus: Some(signed(limits.nano_cpus)),
+        pids_limit: Some(i64::from(limits.pids)),
+        ..Default::default()
+    }
 }
 
 pub(super) fn labels_of(found: &ContainerInspectResponse) -> Option<&HashMap<String, String>> {
@@ -276,7 +304,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::engine::{EnvVar, ResourceLimits, TmpfsMount, VolumeMount};
+    use crate::engine::{EnvVar, TmpfsMount, VolumeMount};
 
     fn spec() -> ContainerSpec {
         let plugin = PluginId::new("light").unwrap();

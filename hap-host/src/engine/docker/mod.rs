@@ -19,6 +19,7 @@ mod stats;
 mod stream;
 mod subnet;
 mod volume;
+mod volume_copy;
 
 use std::{env, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -31,7 +32,7 @@ pub use self::subnet::SubnetPool;
 use super::{
     BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineError, EngineErrorKind,
     EngineEvent, EngineStream, ImageId, InstanceName, LogLine, LogOptions, Observed, Platform, ProgramFault,
-    ProgressSink, StatsSample,
+    ProgressSink, ResourceLimits, StatsSample, VolumeCopy,
 };
 
 /// Where Docker listens unless told otherwise.
@@ -197,6 +198,23 @@ impl Engine for DockerEngine {
 
     async fn remove_volumes(&self, instance: &InstanceName, plugin: &PluginId) -> Result<(), EngineError> {
         volume::remove_all(&self.client, instance, plugin).await
+    }
+
+    async fn remove_some_volumes(
+        &self,
+        instance: &InstanceName,
+        plugin: &PluginId,
+        names: &[String],
+    ) -> Result<(), EngineError> {
+        volume::remove_some(&self.client, instance, plugin, names).await
+    }
+
+    async fn copy_volumes(&self, copy: &VolumeCopy) -> Result<(), EngineError> {
+        volume_copy::copy(&self.client, copy).await
+    }
+
+    async fn set_limits(&self, id: &ContainerId, limits: &ResourceLimits) -> Result<(), EngineError> {
+        container::set_limits(&self.client, id, limits).await
     }
 
     async fn inspect(&self, id: &ContainerId) -> Result<Observed, EngineError> {

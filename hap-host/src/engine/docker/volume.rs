@@ -6,53 +6,100 @@ use bollard::{
 };
 use hap_manifest::PluginId;
 
-use super::{client::Client, convert};
+use super::{client::Client, convert, volume_copy};
 use crate::engine::{ContainerSpec, EngineError, EngineErrorKind, InstanceName, labels};
 
 /// Makes the volumes of a container, or finds them. One of that name that is not this plugin's is an error: it is
 /// somebody's data, and mounting it would hand it to the plugin.
 pub(super) async fn ensure(client: &Client, spec: &ContainerSpec) -> Result<(), EngineError> {
-    let wanted = labels::of_plugin(&spec.instance, &spec.plugin);
     for mount in &spec.volumes {
-        let request = VolumeCreateRequest {
-            name: Some(mount.name.clone()),
-            driver: Some("local".to_owned()),
-            labels: Some(wanted.clone().into_iter().collect()),
-            ..Default::default()
-        };
-        // Creating a volume that exists changes nothing and answers what is there, so one call makes and checks.
-        let found = client
-            .call(
-                "create volume",
-                &mount.name,
-                client.docker().create_volume(request),
-            )
-            .await
-            .map_err(|failure| {
-                if failure.is(409) {
-                    foreign(&mount.name, spec)
-                } else {
-                    failure.into()
-                }
-            })?;
-        if !convert::carries(&found.labels, &spec.instance, Some(&spec.plugin)) {
-            return Err(foreign(&mount.name, spec));
+        make(client, &spec.instance, &spec.plugin, &mount.name).await?;
+    }
+    Ok(())
+}
+
+/// Makes one volume of a plugin, or finds it.
+pub(super) async fn make(
+    client: &Client,
+    instance: &InstanceName,
+    plugin: &PluginId,
+    name: &str,
+) -> Result<(), EngineError> {
+    let request = VolumeCreateRequest {
+        name: Some(name.to_owned()),
+        driver: Some("local".to_owned()),
+        labels: Some(labels::of_plugin(instance, plugin).into_iter().collect()),
+        ..Default::default()
+    };
+    // Creating a volume that exists changes nothing and answers what is there, so one call makes and checks.
+    let found = client
+        .call("create volume", name, client.docker().create_volume(request))
+        .await
+        .map_err(|failure| {
+            if failure.is(409) {
+                foreign("create volume", name, instance, plugin)
+            } else {
+                failure.into()
+            }
+        })?;
+    if !convert::carries(&found.labels, instance, Some(plugin)) {
+        return Err(foreign("create volume", name, instance, plugin));
+    }
+    Ok(())
+}
+
+/// Whether a volume exists. One that is not this plugin's is an error.
+pub(super) async fn exists(
+    client: &Client,
+    instance: &InstanceName,
+    plugin: &PluginId,
+    name: &str,
+) -> Result<bool, EngineError> {
+    match client
+        .call("inspect volume", name, client.docker().inspect_volume(name))
+        .await
+    {
+        Ok(found) if convert::carries(&found.labels, instance, Some(plugin)) => Ok(true),
+        Ok(_) => Err(foreign("inspect volume", name, instance, plugin)),
+        Err(failure) if failure.is(404) => Ok(false),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+fn foreign(operation: &'static str, name: &str, instance: &InstanceName, plugin: &PluginId) -> EngineError {
+    EngineError::new(
+        EngineErrorKind::Conflict,
+        operation,
+        name,
+        format!(
+            "a volume of that name exists and does not belong to plugin {plugin} of instance {instance}: it is left \
+             alone, rename or remove it"
+        ),
+    )
+}
+
+/// Removes these volumes of a plugin.
+pub(super) async fn remove_some(
+    client: &Client,
+    instance: &InstanceName,
+    plugin: &PluginId,
+    names: &[String],
+) -> Result<(), EngineError> {
+    volume_copy::remove_helper(client, instance, plugin).await?;
+    for name in names {
+        if exists(client, instance, plugin, name).await? {
+            remove(client, name).await?;
         }
     }
     Ok(())
 }
 
-fn foreign(name: &str, spec: &ContainerSpec) -> EngineError {
-    EngineError::new(
-        EngineErrorKind::Conflict,
-        "create volume",
-        name,
-        format!(
-            "a volume of that name exists and does not belong to plugin {} of instance {}: it is left alone, \
-             rename or remove it",
-            spec.plugin, spec.instance
-        ),
-    )
+async fn remove(client: &Client, name: &str) -> Result<(), EngineError> {
+    let removal = client.docker().remove_volume(name, None::<RemoveVolumeOptions>);
+    match client.call("remove volume", name, removal).await {
+        Err(failure) if failure.is(404) => Ok(()),
+        done => done.map_err(Into::into),
+    }
 }
 
 /// Removes every volume that carries the labels of one plugin.
@@ -61,6 +108,7 @@ pub(super) async fn remove_all(
     instance: &InstanceName,
     plugin: &PluginId,
 ) -> Result<(), EngineError> {
+    volume_copy::remove_helper(client, instance, plugin).await?;
     let filter = vec![
         format!("{}={instance}", labels::INSTANCE),
         format!("{}={plugin}", labels::PLUGIN_ID),
@@ -82,13 +130,7 @@ pub(super) async fn remove_all(
         if !convert::carries(&volume.labels, instance, Some(plugin)) {
             continue;
         }
-        let removal = client
-            .docker()
-            .remove_volume(&volume.name, None::<RemoveVolumeOptions>);
-        match client.call("remove volume", &volume.name, removal).await {
-            Err(failure) if failure.is(404) => {}
-            done => done?,
-        }
+        remove(client, &volume.name).await?;
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ use self::{
 use super::{
     BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineError, EngineErrorKind,
     EngineEvent, EngineEventKind, EngineStream, Exit, ImageId, InstanceName, LogLine, LogOptions, Observed,
-    Platform, Progress, ProgressSink, SimulatedHealth, Stage, StatsSample,
+    Platform, Progress, ProgressSink, ResourceLimits, SimulatedHealth, Stage, StatsSample, VolumeCopy,
 };
 
 /// An engine that only pretends: containers are entries in a table, plugins answer what the test says.
@@ -173,6 +173,16 @@ impl FakeEngine {
         };
     }
 
+    /// Lets each coming run of a container that was made from an image end at once; `None` ends that. For a version of a
+    /// plugin that does not work.
+    pub fn crash_image_at_start(&self, image: &ImageRef, exit: Option<Exit>) {
+        let (mut world, image) = (self.world(), image_id(image).as_str().to_owned());
+        match exit {
+            Some(exit) => world.image_crashes.insert(image, exit),
+            None => world.image_crashes.remove(&image),
+        };
+    }
+
     /// Removes a plugin's container behind the supervisor's back.
     pub fn remove_by_hand(&self, plugin: &PluginId) {
         let all = self.world().all_of(plugin);
@@ -214,6 +224,22 @@ impl FakeEngine {
     #[must_use]
     pub fn volumes(&self) -> Vec<String> {
         self.world().volumes.keys().cloned().collect()
+    }
+
+    /// Writes what stands for all that is in a volume. Nothing happens without such a volume.
+    pub fn write_volume(&self, name: &str, content: &str) {
+        if let Some(volume) = self.world().volumes.get_mut(name) {
+            content.clone_into(&mut volume.content);
+        }
+    }
+
+    /// What was written to a volume; `None` without such a volume.
+    #[must_use]
+    pub fn read_volume(&self, name: &str) -> Option<String> {
+        self.world()
+            .volumes
+            .get(name)
+            .map(|volume| volume.content.clone())
     }
 
     /// The newest calls, oldest first; at most 10,000.
@@ -300,6 +326,10 @@ impl FakeEngine {
     }
 }
 
+fn image_id(image: &ImageRef) -> ImageId {
+    ImageId::new(format!("sha256:{image}"))
+}
+
 fn missing(operation: FakeOperation, id: &ContainerId) -> EngineError {
     EngineError::new(
         EngineErrorKind::NotFound,
@@ -336,7 +366,7 @@ impl Engine for FakeEngine {
     async fn image(&self, image: &ImageRef) -> Result<ImageId, EngineError> {
         self.enter(FakeOperation::Image, image.as_str(), None).await?;
         match self.world().images.get(image.as_str()) {
-            None | Some(FakeImage::Present) => Ok(ImageId::new(format!("sha256:{image}"))),
+            None | Some(FakeImage::Present) => Ok(image_id(image)),
             Some(_) => {
                 let message = "it is not on this machine";
                 Err(EngineError::new(
@@ -368,7 +398,7 @@ impl Engine for FakeEngine {
             FakeImage::Missing => refused(EngineErrorKind::NotFound, "the registry has no such image"),
             FakeImage::Present | FakeImage::Pullable => {
                 *state = FakeImage::Present;
-                Ok(ImageId::new(format!("sha256:{image}")))
+                Ok(image_id(image))
             }
         }
     }
@@ -390,7 +420,7 @@ impl Engine for FakeEngine {
         self.world()
             .images
             .insert(tag.as_str().to_owned(), FakeImage::Present);
-        Ok(ImageId::new(format!("sha256:{tag}")))
+        Ok(image_id(tag))
     }
 
     async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {
@@ -449,8 +479,42 @@ impl Engine for FakeEngine {
             .await?;
         self.world()
             .volumes
-            .retain(|_, (of, whose)| of != instance || whose != plugin);
+            .retain(|_, volume| volume.instance != *instance || volume.plugin != *plugin);
         guard.answer(FakeOperation::RemoveVolumes, plugin.as_str(), ())
+    }
+
+    async fn remove_some_volumes(
+        &self,
+        instance: &InstanceName,
+        plugin: &PluginId,
+        names: &[String],
+    ) -> Result<(), EngineError> {
+        let guard = self
+            .enter(FakeOperation::RemoveVolumes, plugin.as_str(), None)
+            .await?;
+        for name in names {
+            self.world().remove_volume(instance, plugin, name)?;
+        }
+        guard.answer(FakeOperation::RemoveVolumes, plugin.as_str(), ())
+    }
+
+    async fn copy_volumes(&self, copy: &VolumeCopy) -> Result<(), EngineError> {
+        let subject = copy.plugin.as_str();
+        let guard = self
+            .enter(FakeOperation::CopyVolumes, subject, Some(&copy.plugin))
+            .await?;
+        self.world().copy_volumes(copy)?;
+        guard.answer(FakeOperation::CopyVolumes, subject, ())
+    }
+
+    async fn set_limits(&self, id: &ContainerId, limits: &ResourceLimits) -> Result<(), EngineError> {
+        let guard = self
+            .enter(FakeOperation::SetLimits, id.as_str(), self.plugin_of(id).as_ref())
+            .await?;
+        if !self.world().set_limits(id, limits) {
+            return Err(missing(FakeOperation::SetLimits, id));
+        }
+        guard.answer(FakeOperation::SetLimits, id.as_str(), ())
     }
 
     async fn inspect(&self, id: &ContainerId) -> Result<Observed, EngineError> {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::engine::{
     ContainerId, ContainerSpec, ContainerStatus, EngineError, EngineErrorKind, Exit, InstanceName, LogLine,
-    Observed, SimulatedHealth, labels,
+    Observed, ObservedLimits, ResourceLimits, SimulatedHealth, VolumeCopy, labels,
 };
 
 /// Whether an image is there.
@@ -39,14 +39,34 @@ pub(super) struct World {
     pub(super) images: BTreeMap<String, FakeImage>,
     pub(super) containers: BTreeMap<ContainerId, FakeContainer>,
     pub(super) foreign: BTreeSet<String>,
-    pub(super) volumes: BTreeMap<String, (InstanceName, PluginId)>,
+    pub(super) volumes: BTreeMap<String, FakeVolume>,
     pub(super) health: BTreeMap<PluginId, SimulatedHealth>,
     pub(super) crashes: BTreeMap<PluginId, Exit>,
+    /// Runs of containers made from these images end at once.
+    pub(super) image_crashes: BTreeMap<String, Exit>,
     pub(super) addresses: BTreeMap<PluginId, SocketAddr>,
     pub(super) script: Script,
     pub(super) runs: VecDeque<FakeRun>,
     made: u64,
     started: i64,
+}
+
+#[derive(Debug)]
+pub(super) struct FakeVolume {
+    pub(super) instance: InstanceName,
+    pub(super) plugin: PluginId,
+    /// Stands for all that a plugin keeps in it.
+    pub(super) content: String,
+}
+
+impl FakeVolume {
+    pub(super) const fn empty(instance: InstanceName, plugin: PluginId) -> Self {
+        Self {
+            instance,
+            plugin,
+            content: String::new(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -74,14 +94,17 @@ impl World {
         self.made += 1;
         let id = ContainerId::new(format!("{:064x}", self.made));
         let digest = spec.labels.get(labels::SPEC_DIGEST).cloned().unwrap_or_default();
+        let mut observed = Observed::created(id.clone(), spec.plugin.clone(), digest);
+        observed.limits = ObservedLimits::from(&spec.limits);
         let container = FakeContainer {
-            observed: Observed::created(id.clone(), spec.plugin.clone(), digest),
+            observed,
             spec: spec.clone(),
             lines: VecDeque::new(),
         };
         for volume in &spec.volumes {
             self.volumes
-                .insert(volume.name.clone(), (spec.instance.clone(), spec.plugin.clone()));
+                .entry(volume.name.clone())
+                .or_insert_with(|| FakeVolume::empty(spec.instance.clone(), spec.plugin.clone()));
         }
         self.containers.insert(id.clone(), container);
         Ok(id)
@@ -112,10 +135,67 @@ impl World {
         Some(true)
     }
 
+    /// Removes a volume, unless a container has it or it is another plugin's.
+    pub(super) fn remove_volume(
+        &mut self,
+        instance: &InstanceName,
+        plugin: &PluginId,
+        name: &str,
+    ) -> Result<(), EngineError> {
+        let refused = |message| {
+            Err(EngineError::new(
+                EngineErrorKind::Conflict,
+                "remove volumes",
+                name,
+                message,
+            ))
+        };
+        match self.volumes.get(name) {
+            None => return Ok(()),
+            Some(volume) if volume.instance != *instance || volume.plugin != *plugin => {
+                return refused("it is somebody else's");
+            }
+            Some(_) => {}
+        }
+        let mut mounts = self
+            .containers
+            .values()
+            .flat_map(|container| &container.spec.volumes);
+        if mounts.any(|mount| mount.name == name) {
+            return refused("a container has it");
+        }
+        self.volumes.remove(name);
+        Ok(())
+    }
+
+    pub(super) fn copy_volumes(&mut self, copy: &VolumeCopy) -> Result<(), EngineError> {
+        for (source, target) in &copy.volumes {
+            self.remove_volume(&copy.instance, &copy.plugin, target)?;
+            let mut volume = FakeVolume::empty(copy.instance.clone(), copy.plugin.clone());
+            if let Some(source) = self.volumes.get(source) {
+                volume.content.clone_from(&source.content);
+            }
+            self.volumes.insert(target.clone(), volume);
+        }
+        Ok(())
+    }
+
+    /// Changes the limits of a container; whether there is one.
+    pub(super) fn set_limits(&mut self, id: &ContainerId, limits: &ResourceLimits) -> bool {
+        let Some(container) = self.containers.get_mut(id) else {
+            return false;
+        };
+        container.spec.limits = *limits;
+        container.observed.limits = ObservedLimits::from(limits);
+        true
+    }
+
     /// How the run of a container ends at once, if the test wants that.
     pub(super) fn crash_of(&self, id: &ContainerId) -> Option<Exit> {
-        self.crashes
-            .get(&self.containers.get(id)?.observed.plugin)
+        let container = self.containers.get(id)?;
+        let by_plugin = self.crashes.get(&container.observed.plugin);
+        by_plugin
+            .or_else(|| self.image_crashes.get(&container.spec.image))
             .cloned()
     }
 

@@ -88,6 +88,8 @@ fn record(name: &str) -> PluginRecord {
         keys: PluginKeys::new(pair(7)),
         image_id: Some("sha256:0".to_owned()),
         program: Some("/bin/light".into()),
+        limits: crate::LimitOverrides::default(),
+        updates: crate::update::UpdateRecord::default(),
     }
 }
 

@@ -2,37 +2,44 @@
 //! it says so, and tells it what came of both. It never waits for one of these inside the loop, so a request is
 //! taken at once even while a container is being made.
 
+mod update;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
 use futures_util::future::{BoxFuture, FutureExt, OptionFuture};
-use hap_manifest::{PluginId, permission::Permission};
+use hap_manifest::{Manifest, PluginId, permission::Permission};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use self::update::Updating;
 use crate::{
     client::{PluginClient, probe},
     config::{ConfigDesk, ConfigState, keep_delivered},
     diagnose::{self, Listening, Traces},
-    engine::{ContainerId, ContainerSpec, ContainerStatus, SimulatedHealth},
+    engine::{ContainerId, ContainerSpec, ContainerStatus, ResourceLimits, SimulatedHealth},
     error::{Error, ErrorKind},
     event::{Event, EventKind},
     keys::KeyPair,
+    limits::LimitOverrides,
     metrics::{PluginCounters, add},
     operate::Operator,
     policy::Admission,
     reconcile::{
-        Board, HealthPolicy, Input, Machine, Op, Outcome, ProbeResult, Seen, SpecInputs, Step,
-        container_spec, network_of, spec_digest, unmet,
+        Board, HealthPolicy, Input, Machine, Op, Outcome, ProbeResult, Seen, SpecInputs, SpecMark, Step,
+        VersionTerms, container_spec, network_of, unmet,
     },
     shared::{Listing, Shared},
     standing,
     state::{Desired, Failure, FailureCause, PluginState},
     store::PluginRecord,
+    update::{PluginVersion, UpdateOrder},
 };
 
+/// Grace of a stop where the manifest says none.
+const USUAL_GRACE: Duration = Duration::from_secs(10);
 /// Requests that wait for one plugin's actor.
 pub(crate) const MAILBOX: usize = 32;
 /// A request to the actor. Each is answered when it is recorded, not when it is carried out.
@@ -46,6 +53,14 @@ pub(crate) enum Request {
     RotateKeys(oneshot::Sender<Result<(), Error>>),
     /// Makes this what the plugin was granted, on disk first.
     Grant(Vec<Permission>, oneshot::Sender<Result<(), Error>>),
+    /// Brings the plugin to another version. Answered when it is taken on.
+    Update(Box<UpdateOrder>, oneshot::Sender<Result<(), Error>>),
+    /// Goes back from the version that is on probation.
+    EndProbation(oneshot::Sender<Result<(), Error>>),
+    /// Forgets the version before the last update.
+    ForgetPrevious(oneshot::Sender<Result<(), Error>>),
+    /// Gives the plugin these limits in place of its manifest's, on disk first.
+    Limit(LimitOverrides, oneshot::Sender<Result<(), Error>>),
     /// Stops the plugin because the host shuts down.
     Halt,
 }
@@ -66,8 +81,12 @@ pub(crate) struct Snapshot {
     pub halted: bool,
     /// Old keys are still good, because a container may have them.
     pub rotating: bool,
-    /// What was decided about the plugin when it was let in, or since.
-    pub admission: Arc<Admission>,
+    /// What is stored of the plugin.
+    pub told: Told,
+    /// Counts updates that ended.
+    pub updates: u64,
+    /// What the container shall have, and whether it has it.
+    pub limits_in_force: (ResourceLimits, bool),
 }
 
 pub(crate) struct Actor {
@@ -75,6 +94,8 @@ pub(crate) struct Actor {
     id: PluginId,
     /// What is stored of the plugin; its settings are at the desk.
     record: PluginRecord,
+    /// What readers see of it.
+    told: Told,
     health_path: String,
     probe_timeout: Duration,
     api_port: u16,
@@ -95,10 +116,34 @@ pub(crate) struct Actor {
     probing: OptionFuture<BoxFuture<'static, (u64, ProbeResult)>>,
     diagnosing: OptionFuture<BoxFuture<'static, Failure>>,
     reading_lines: bool,
+    updating: Updating,
     client: Option<PluginClient>,
     failures: u64,
     healthy_runs: u64,
     wake_at: Option<Instant>,
+}
+
+/// The parts of a record that readers see, made again only when the record changes.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    pub manifest: Arc<Manifest>,
+    /// What the plugin is now.
+    pub version: Arc<PluginVersion>,
+    /// What the last update replaced.
+    pub previous: Option<Arc<PluginVersion>>,
+    /// What the operator gave the plugin in place of its manifest's limits.
+    pub limits: LimitOverrides,
+}
+
+impl Told {
+    fn of(record: &PluginRecord) -> Self {
+        Self {
+            manifest: Arc::new(record.manifest.clone()),
+            version: Arc::new(record.version()),
+            previous: record.updates.previous.clone().map(Arc::new),
+            limits: record.limits,
+        }
+    }
 }
 
 /// What an actor is made of.
@@ -116,15 +161,10 @@ impl Actor {
         let manifest = &parts.record.manifest;
         let id = manifest.id().clone();
         let spec = Arc::new(spec_of(&shared, &parts.record));
-        let health = health_policy(&shared.health, manifest);
-        let machine = Machine::new(
-            parts.record.desired,
-            spec_digest(&spec).to_owned(),
-            shared.restart.for_plugin(manifest.restart()),
-            health.clone(),
-            parts.seed,
-        )
-        .waiting_at_most(shared.dependency_wait);
+        let terms = version_terms(&shared, manifest, &spec);
+        let probe_timeout = terms.health.timeout;
+        let machine =
+            Machine::new(parts.record.desired, terms, parts.seed).waiting_at_most(shared.dependency_wait);
         let snapshot = Snapshot {
             state: machine.state(now()),
             client: None,
@@ -133,7 +173,9 @@ impl Actor {
             healthy_runs: 0,
             halted: false,
             rotating: false,
-            admission: Arc::new(parts.record.admission.clone()),
+            told: Told::of(&parts.record),
+            updates: 0,
+            limits_in_force: (spec.limits, false),
         };
         standing::post(&shared.board, &parts.record, &snapshot.state);
         let depends = !manifest.depends_on().is_empty();
@@ -141,17 +183,18 @@ impl Actor {
         let (snapshot, reader) = watch::channel(snapshot);
         let actor = Self {
             health_path: manifest.health_check_path().as_str().to_owned(),
-            probe_timeout: health.timeout,
+            probe_timeout,
             api_port: manifest.api_port().get(),
             operator: Operator {
                 engine: Arc::clone(&shared.engine),
                 spec,
                 starts: Arc::clone(&shared.starts),
                 metrics: Arc::clone(&shared.metrics),
-                stop_grace: manifest.stop_timeout().unwrap_or(Duration::from_secs(10)),
+                stop_grace: manifest.stop_timeout().unwrap_or(USUAL_GRACE),
             },
             machine,
             counters: shared.metrics.install(&id),
+            told: Told::of(&parts.record),
             config_state: parts.config.watch(),
             config: parts.config,
             delivery: None,
@@ -168,6 +211,7 @@ impl Actor {
             probing: None.into(),
             diagnosing: None.into(),
             reading_lines: false,
+            updating: Updating::new(),
             client: None,
             failures: 0,
             healthy_runs: 0,
@@ -185,8 +229,10 @@ impl Actor {
         // The first list, where there is one already, saves every plugin a look of its own.
         let first = self.listed_input().unwrap_or(Input::Tick);
         self.follow_the_board();
+        self.resume_update();
         self.feed(first);
         while !self.machine.is_removed() {
+            self.drive_update().await;
             if self.record.keys.previous.is_some() && !self.machine.may_be_outdated() {
                 self.retire_keys().await;
             }
@@ -219,6 +265,7 @@ impl Actor {
                     self.reading_lines = false;
                     self.feed(Input::Explained(explained));
                 }
+                progress = self.updating.progress() => self.update_progressed(progress).await,
                 () = changed(self.board.as_mut()) => self.follow_the_board(),
                 Ok(()) = self.config_state.changed() => self.publish(),
                 () = sleep_until(wake) => self.feed(Input::Tick),
@@ -267,6 +314,22 @@ impl Actor {
                 let granted = self.grant(grants).await;
                 let _ = reply.send(granted);
             }
+            Request::Update(order, reply) => {
+                let begun = self.begin_update(order);
+                self.publish();
+                let _ = reply.send(begun);
+            }
+            Request::EndProbation(reply) => {
+                let _ = reply.send(self.end_probation());
+            }
+            Request::ForgetPrevious(reply) => {
+                let forgotten = self.forget_previous().await;
+                let _ = reply.send(forgotten);
+            }
+            Request::Limit(limits, reply) => {
+                let recorded = self.limit(limits).await;
+                let _ = reply.send(recorded);
+            }
             Request::Halt => self.feed(Input::Halt),
         }
     }
@@ -276,6 +339,7 @@ impl Actor {
         let admission = Admission::new(origin, grants, &self.record.manifest);
         self.shared.store.set_admission(&self.id, &admission).await?;
         self.record.admission = admission;
+        self.told = Told::of(&self.record);
         self.feed(Input::Bar(standing::bar(&self.shared, &self.record)));
         Ok(())
     }
@@ -283,17 +347,15 @@ impl Actor {
     /// Takes in what has become of other plugins, and what that means for this one.
     fn follow_the_board(&mut self) {
         let depends_on = self.record.manifest.depends_on();
-        let unmet = self
-            .board
-            .as_mut()
-            .map(|board| unmet(depends_on, &board.borrow_and_update()));
+        let unmet = match &mut self.board {
+            Some(board) => unmet(depends_on, &board.borrow_and_update()),
+            None => Vec::new(),
+        };
         let bar = standing::bar(&self.shared, &self.record);
         if self.machine.bar() != bar.as_ref() {
             self.feed(Input::Bar(bar));
         }
-        if let Some(unmet) = unmet
-            && self.machine.unmet() != unmet
-        {
+        if self.machine.unmet() != unmet {
             self.feed(Input::Needs(unmet));
         }
     }
@@ -308,11 +370,33 @@ impl Actor {
         self.shared.store.set_keys(&self.id, &keys).await?;
         self.record.keys = keys;
         self.note_keys();
-        let spec = Arc::new(spec_of(&self.shared, &self.record));
-        let digest = spec_digest(&spec).to_owned();
-        self.operator.spec = spec;
-        self.feed(Input::Spec(digest));
+        self.follow_record();
+        self.feed(Input::Spec(SpecMark::of(&self.operator.spec)));
         Ok(())
+    }
+
+    /// Limits of the operator's, durable before the engine hears of them.
+    async fn limit(&mut self, limits: LimitOverrides) -> Result<(), Error> {
+        self.shared.store.set_limits(&self.id, &limits).await?;
+        self.record.limits = limits;
+        self.follow_record();
+        self.feed(Input::Spec(SpecMark::of(&self.operator.spec)));
+        Ok(())
+    }
+
+    /// Takes over what the record says into everything that is made from it, but the machine.
+    fn follow_record(&mut self) {
+        let manifest = &self.record.manifest;
+        let health = health_policy(&self.shared.health, manifest);
+        manifest
+            .health_check_path()
+            .as_str()
+            .clone_into(&mut self.health_path);
+        self.probe_timeout = health.timeout;
+        self.api_port = manifest.api_port().get();
+        self.operator.stop_grace = manifest.stop_timeout().unwrap_or(USUAL_GRACE);
+        self.operator.spec = Arc::new(spec_of(&self.shared, &self.record));
+        self.told = Told::of(&self.record);
     }
 
     /// No container has the old keys any more.
@@ -346,10 +430,14 @@ impl Actor {
             op,
             cancel,
             probe,
+            verdict,
             events,
             wake_at,
         } = self.machine.step(input, now());
         self.wake_at = wake_at;
+        if let Some(verdict) = verdict {
+            self.updating.judged(verdict);
+        }
         if cancel {
             self.operation = Some(async { Outcome::Retry("given up".to_owned()) }.boxed()).into();
         }
@@ -405,7 +493,9 @@ impl Actor {
                 let keys = &self.record.keys;
                 // Made from another spec, it may be one from before the rotation.
                 let pair = match &keys.previous {
-                    Some(previous) if observed.spec_digest != spec_digest(&self.operator.spec) => previous,
+                    Some(previous) if observed.spec_digest != SpecMark::of(&self.operator.spec).digest => {
+                        previous
+                    }
                     _ => &keys.current,
                 };
                 match PluginClient::new(self.id.clone(), pair.token.clone(), address) {
@@ -529,6 +619,8 @@ impl Actor {
     fn publish(&self) {
         let mut state = self.machine.state(now());
         state.config = self.config.state();
+        state.update = self.update_state();
+        state.last_update.clone_from(&self.record.updates.last);
         let next = Snapshot {
             client: self.client.clone(),
             diagnosing: self.reading_lines,
@@ -536,7 +628,9 @@ impl Actor {
             healthy_runs: self.healthy_runs,
             halted: self.machine.is_halted(),
             rotating: self.record.keys.previous.is_some(),
-            admission: Arc::new(self.record.admission.clone()),
+            told: self.told.clone(),
+            updates: self.updating.ended,
+            limits_in_force: (self.operator.spec.limits, self.machine.has_its_limits()),
             state,
         };
         standing::post(&self.shared.board, &self.record, &next.state);
@@ -601,14 +695,24 @@ fn spec_of(shared: &Shared, record: &PluginRecord) -> ContainerSpec {
             .unwrap_or_else(|| manifest.image().as_str()),
         limits: &shared.limits,
         policy: &shared.policy,
+        overrides: &record.limits,
         platform_url: &shared.platform_url(manifest.id(), network),
         keys: &record.keys,
         program: record.program.as_deref(),
     })
 }
 
+/// What a version of a plugin means for its machine.
+fn version_terms(shared: &Shared, manifest: &Manifest, spec: &ContainerSpec) -> VersionTerms {
+    VersionTerms {
+        mark: SpecMark::of(spec),
+        restart: shared.restart.for_plugin(manifest.restart()),
+        health: health_policy(&shared.health, manifest),
+    }
+}
+
 /// The supervisor's figures with the manifest's own on top.
-fn health_policy(base: &HealthPolicy, manifest: &hap_manifest::Manifest) -> HealthPolicy {
+fn health_policy(base: &HealthPolicy, manifest: &Manifest) -> HealthPolicy {
     let check = manifest.health_check();
     let mut policy = base.clone();
     if *check != hap_manifest::HealthCheck::default() {

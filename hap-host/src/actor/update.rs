@@ -1,0 +1,582 @@
+//! Carries out an update: the copy of the data, the switch, and what the watch over the new version leads to.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::{BoxFuture, FutureExt, OptionFuture};
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+use super::{Actor, now, version_terms};
+use crate::{
+    engine::{EngineError, EngineErrorKind, VolumeCopy},
+    error::{Error, ErrorKind},
+    operate::within,
+    options::deadline,
+    reconcile::{Hold, Input, ProbationPolicy, ProbationVerdict, volume_names},
+    state::Desired,
+    update::{
+        PluginVersion, SettingsChange, UpdateOrder, UpdateOutcome, UpdateRecord, UpdateResult, UpdateStage,
+        UpdateState, UpdateStep, snapshot_names,
+    },
+};
+
+/// Pauses after something failed that has to succeed: they double from the first to the longest.
+const PAUSE_FIRST: Duration = Duration::from_millis(200);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// An actor's part in an update.
+pub(super) struct Updating {
+    /// Taken on, and the plugin is being stopped for it or its data is being copied.
+    order: Option<Box<UpdateOrder>>,
+    copying: OptionFuture<BoxFuture<'static, Result<Copied, EngineError>>>,
+    is_copying: bool,
+    /// The data was copied for the order.
+    copied: bool,
+    /// Removing what is no longer needed.
+    tidying: OptionFuture<BoxFuture<'static, (Vec<String>, Result<(), EngineError>)>>,
+    is_tidying: bool,
+    /// What the watch came to, until it is recorded.
+    verdict: Option<ProbationVerdict>,
+    /// Nothing that failed is tried again before this.
+    not_before: Option<Instant>,
+    pause: Duration,
+    since: OffsetDateTime,
+    /// Counts updates that ended.
+    pub(super) ended: u64,
+}
+
+impl Updating {
+    pub(super) fn new() -> Self {
+        Self {
+            order: None,
+            copying: None.into(),
+            is_copying: false,
+            copied: false,
+            tidying: None.into(),
+            is_tidying: false,
+            verdict: None,
+            not_before: None,
+            pause: PAUSE_FIRST,
+            since: OffsetDateTime::now_utc(),
+            ended: 0,
+        }
+    }
+
+    /// Waits for the work that is under way; for ever when there is none.
+    pub(super) async fn progress(&mut self) -> Progress {
+        tokio::select! {
+            biased;
+            Some(copied) = &mut self.copying => {
+                self.copying = None.into();
+                self.is_copying = false;
+                Progress::Copied(copied)
+            }
+            Some((names, removed)) = &mut self.tidying => {
+                self.tidying = None.into();
+                self.is_tidying = false;
+                Progress::Tidied(names, removed)
+            }
+            () = super::sleep_until(self.not_before) => {
+                self.not_before = None;
+                Progress::Again
+            }
+        }
+    }
+
+    pub(super) fn judged(&mut self, verdict: ProbationVerdict) {
+        self.verdict = Some(verdict);
+    }
+
+    fn may_try(&self) -> bool {
+        self.not_before.is_none_or(|at| at <= Instant::now())
+    }
+
+    fn failed(&mut self) {
+        self.not_before = Some(Instant::now() + self.pause);
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+    }
+
+    fn succeeded(&mut self) {
+        self.not_before = None;
+        self.pause = PAUSE_FIRST;
+    }
+}
+
+/// How a copy ended that did not fail.
+pub(super) enum Copied {
+    Done,
+    /// The engine copies no volumes.
+    Unable,
+}
+
+/// What became of work for an update.
+pub(super) enum Progress {
+    Copied(Result<Copied, EngineError>),
+    Tidied(Vec<String>, Result<(), EngineError>),
+    Again,
+}
+
+impl Actor {
+    /// Goes on with an update that the last host left under way.
+    pub(super) fn resume_update(&mut self) {
+        match self.record.updates.step {
+            UpdateStep::Idle => {}
+            UpdateStep::Probation => self.watch_version(),
+            UpdateStep::Restoring { .. } => self.feed(Input::Hold(Hold::Gone)),
+        }
+    }
+
+    /// Takes an update on.
+    pub(super) fn begin_update(&mut self, order: Box<UpdateOrder>) -> Result<(), Error> {
+        if self.update_state().is_some() {
+            let message = "another update of it is under way";
+            return Err(Error::new(ErrorKind::Busy, message).with_plugin(&self.id));
+        }
+        if let Desired::Removed { .. } = self.machine.state(now()).desired {
+            return Err(Error::new(ErrorKind::Gone, "it is being uninstalled").with_plugin(&self.id));
+        }
+        self.updating.order = Some(order);
+        self.updating.copied = false;
+        self.updating.since = OffsetDateTime::now_utc();
+        self.updating.succeeded();
+        if self.wants_snapshot() {
+            self.feed(Input::Hold(Hold::Down));
+        }
+        Ok(())
+    }
+
+    /// Somebody does not want to wait for what the watch comes to.
+    pub(super) fn end_probation(&mut self) -> Result<(), Error> {
+        if self.record.updates.step != UpdateStep::Probation {
+            let message = "no version of it is on probation any more";
+            return Err(Error::new(ErrorKind::Busy, message).with_plugin(&self.id));
+        }
+        let failure = crate::Failure::new(crate::FailureCause::Exited, "it was asked to go back");
+        self.feed(Input::Probation(None));
+        self.updating.judged(ProbationVerdict::Failed(failure));
+        Ok(())
+    }
+
+    pub(super) async fn forget_previous(&mut self) -> Result<(), Error> {
+        if self.update_state().is_some() {
+            let message = "an update of it is under way";
+            return Err(Error::new(ErrorKind::Busy, message).with_plugin(&self.id));
+        }
+        let mut updates = self.record.updates.clone();
+        if let Some(previous) = updates.previous.take() {
+            updates.discard(previous.snapshot_volumes(&self.shared.instance));
+            self.store_updates(updates).await?;
+            self.publish();
+        }
+        Ok(())
+    }
+
+    /// The update that is under way, for readers.
+    pub(super) fn update_state(&self) -> Option<UpdateState> {
+        let updates = &self.record.updates;
+        let current = self.record.manifest.version();
+        let (from, to, stage) = match (&self.updating.order, updates.step) {
+            (Some(order), _) => (current, order.version.manifest.version(), UpdateStage::Snapshot),
+            (None, UpdateStep::Idle) => return None,
+            (None, UpdateStep::Probation) => {
+                let previous = updates.previous.as_ref();
+                let from = previous.map_or(current, |previous| previous.manifest.version());
+                (from, current, UpdateStage::Probation)
+            }
+            (None, UpdateStep::Restoring { .. }) => (current, current, UpdateStage::Restore),
+        };
+        Some(UpdateState {
+            from: from.clone(),
+            to: to.clone(),
+            stage,
+            since: self.updating.since,
+        })
+    }
+
+    /// Does what is due for an update. Called after everything that may have changed what that is.
+    pub(super) async fn drive_update(&mut self) {
+        if let Desired::Removed { .. } = self.machine.state(now()).desired {
+            return;
+        }
+        if self.updating.is_copying || !self.updating.may_try() {
+            return;
+        }
+        if self.updating.order.is_some() {
+            if !self.wants_snapshot() {
+                self.switch().await;
+            } else if self.machine.is_held_down() {
+                self.begin_snapshot().await;
+            }
+        } else if let UpdateStep::Restoring { snapshot, .. } = self.record.updates.step {
+            if self.machine.is_held_down() {
+                self.begin_restore(snapshot);
+            }
+        } else if !self.reading_lines && self.updating.verdict.is_some() {
+            // The lines of the run that failed are read first: its container goes with the way back.
+            self.conclude().await;
+        }
+        self.tidy();
+    }
+
+    pub(super) async fn update_progressed(&mut self, progress: Progress) {
+        match progress {
+            Progress::Copied(copied) if self.updating.order.is_some() => match copied {
+                Ok(copied) => {
+                    self.updating.copied = matches!(copied, Copied::Done);
+                    self.switch().await;
+                }
+                Err(error) => {
+                    let reason = format!(
+                        "its data could not be copied: {error}; say so with UpdateOptions::without_snapshot to \
+                         go on without a copy"
+                    );
+                    self.give_up(reason).await;
+                }
+            },
+            Progress::Copied(Ok(_)) => self.restored().await,
+            Progress::Copied(Err(error)) => {
+                tracing::error!(plugin = %self.id, error = %crate::error::report(&error), "its data could not be put back yet");
+                self.updating.failed();
+            }
+            Progress::Tidied(names, removed) => self.tidied(&names, removed).await,
+            Progress::Again => {}
+        }
+    }
+
+    /// Whether the order that was taken on begins with a copy of the data.
+    fn wants_snapshot(&self) -> bool {
+        let asked = self.updating.order.as_ref().is_some_and(|order| order.snapshot);
+        // Without isolation there is no engine that can, and the plugin would be stopped for nothing.
+        asked && !self.record.manifest.volumes().is_empty() && self.shared.engine.capabilities().isolation
+    }
+
+    async fn begin_snapshot(&mut self) {
+        let mut updates = self.record.updates.clone();
+        updates.snapshots = updates.snapshots.saturating_add(1);
+        let names = self.names_of(updates.snapshots);
+        updates.discard(names.iter().cloned());
+        if let Err(error) = self.store_updates(updates).await {
+            return self
+                .give_up(format!("its snapshot could not be recorded: {error}"))
+                .await;
+        }
+        let volumes = self.live_volumes().into_iter().zip(names).collect();
+        self.copy(volumes);
+        self.publish();
+    }
+
+    fn begin_restore(&mut self, snapshot: u32) {
+        // The snapshot was made of the volumes that this version has.
+        let volumes = self.names_of(snapshot).into_iter().zip(self.live_volumes());
+        self.copy(volumes.collect());
+    }
+
+    fn copy(&mut self, volumes: Vec<(String, String)>) {
+        let image = self.operator.spec.image.clone();
+        let copy = VolumeCopy::new(self.shared.instance.clone(), self.id.clone(), image, volumes);
+        let engine = Arc::clone(&self.shared.engine);
+        let copying = async move {
+            let subject = copy.plugin.as_str();
+            match within(
+                deadline::DATA,
+                "copy volumes",
+                subject,
+                engine.copy_volumes(&copy),
+            )
+            .await
+            {
+                Err(error) if error.kind() == EngineErrorKind::Unsupported => {
+                    tracing::warn!(
+                        plugin = subject,
+                        "this engine cannot copy volumes: its data stays as it is"
+                    );
+                    Ok(Copied::Unable)
+                }
+                done => done.map(|()| Copied::Done),
+            }
+        };
+        self.updating.copying = Some(copying.boxed()).into();
+        self.updating.is_copying = true;
+    }
+
+    /// Puts the new version in the place of the old one: all at once, on disk first.
+    async fn switch(&mut self) {
+        let Some(order) = self.updating.order.take() else {
+            return;
+        };
+        let (instance, copied) = (self.shared.instance.clone(), self.updating.copied);
+        let mut updates = self.record.updates.clone();
+        let snapshot = copied.then_some(updates.snapshots);
+        let old = PluginVersion {
+            snapshot,
+            ..self.record.version()
+        };
+        updates.keep(&old.snapshot_volumes(&instance));
+        if let Some(before) = updates.previous.replace(old)
+            && order.restore.is_none()
+        {
+            updates.discard(before.snapshot_volumes(&instance));
+        }
+        let wanted = self.machine.state(now()).desired == Desired::Running;
+        updates.step = match order.restore {
+            Some(snapshot) => UpdateStep::Restoring {
+                snapshot,
+                probation: wanted,
+            },
+            None if wanted => UpdateStep::Probation,
+            None => UpdateStep::Idle,
+        };
+        let from = self.record.manifest.version().clone();
+        let outcome = UpdateOutcome {
+            to: order.version.manifest.version().clone(),
+            from,
+            at: OffsetDateTime::now_utc(),
+            result: UpdateResult::Committed,
+        };
+        if !wanted {
+            updates.last = Some(outcome);
+        }
+        let stored = self
+            .shared
+            .store
+            .switch_version(&order.version, &updates, &order.settings)
+            .await;
+        match stored {
+            Ok(settings) => {
+                let changed = order.settings != SettingsChange::Keep;
+                self.adopt_version(order.version, updates, changed.then_some(settings));
+                if !wanted {
+                    self.updating.ended += 1;
+                }
+                self.publish();
+            }
+            Err(error) => {
+                self.updating.order = Some(order);
+                self.give_up(format!("the new version could not be recorded: {error}"))
+                    .await;
+            }
+        }
+    }
+
+    /// The watch is over.
+    async fn conclude(&mut self) {
+        let Some(verdict) = self.updating.verdict.clone() else {
+            return;
+        };
+        let done = match verdict {
+            ProbationVerdict::Passed => self.commit().await,
+            ProbationVerdict::Failed(failure) => self.revert(failure.to_string()).await,
+        };
+        match done {
+            Ok(()) => {
+                self.updating.verdict = None;
+                self.updating.ended += 1;
+                self.updating.succeeded();
+                self.publish();
+            }
+            Err(error) => {
+                tracing::error!(plugin = %self.id, error = %error.report(), "what became of the update could not be recorded yet");
+                self.updating.failed();
+            }
+        }
+    }
+
+    async fn commit(&mut self) -> Result<(), Error> {
+        let mut updates = self.record.updates.clone();
+        updates.step = UpdateStep::Idle;
+        updates.last = self.outcome(UpdateResult::Committed);
+        tracing::info!(plugin = %self.id, version = %self.record.manifest.version(), "the new version has proven itself");
+        self.store_updates(updates).await
+    }
+
+    async fn revert(&mut self, reason: String) -> Result<(), Error> {
+        let mut updates = self.record.updates.clone();
+        let Some(old) = updates.previous.take() else {
+            // Nothing to go back to: whoever asked for it was told so before.
+            updates.step = UpdateStep::Idle;
+            return self.store_updates(updates).await;
+        };
+        updates.last = self.outcome(UpdateResult::RolledBack { reason });
+        updates.step = match old.snapshot {
+            Some(snapshot) => UpdateStep::Restoring {
+                snapshot,
+                probation: false,
+            },
+            None => UpdateStep::Idle,
+        };
+        let old = PluginVersion {
+            snapshot: None,
+            ..old
+        };
+        let settings = self
+            .shared
+            .store
+            .switch_version(&old, &updates, &SettingsChange::Previous)
+            .await?;
+        tracing::warn!(plugin = %self.id, version = %self.record.manifest.version(), back = %old.manifest.version(), "the version did not prove itself, and the one before comes back");
+        self.adopt_version(old, updates, Some(settings));
+        Ok(())
+    }
+
+    fn outcome(&self, result: UpdateResult) -> Option<UpdateOutcome> {
+        let current = self.record.manifest.version();
+        let previous = self.record.updates.previous.as_ref();
+        Some(UpdateOutcome {
+            from: previous
+                .map_or(current, |previous| previous.manifest.version())
+                .clone(),
+            to: current.clone(),
+            at: OffsetDateTime::now_utc(),
+            result,
+        })
+    }
+
+    /// The update ends before anything of the plugin was changed.
+    async fn give_up(&mut self, reason: String) {
+        let Some(order) = self.updating.order.take() else {
+            return;
+        };
+        let mut updates = self.record.updates.clone();
+        updates.last = Some(UpdateOutcome {
+            from: self.record.manifest.version().clone(),
+            to: order.version.manifest.version().clone(),
+            at: OffsetDateTime::now_utc(),
+            result: UpdateResult::RolledBack { reason },
+        });
+        if let Err(error) = self.store_updates(updates.clone()).await {
+            // Told all the same; nothing but the telling after a restart of the host depends on it.
+            tracing::warn!(plugin = %self.id, error = %error.report(), "how the update ended could not be recorded");
+            self.record.updates.last = updates.last;
+        }
+        self.updating.ended += 1;
+        self.updating.succeeded();
+        self.feed(Input::Hold(Hold::None));
+        self.publish();
+    }
+
+    /// The data of a snapshot is back.
+    async fn restored(&mut self) {
+        let UpdateStep::Restoring { snapshot, probation } = self.record.updates.step else {
+            return;
+        };
+        let mut updates = self.record.updates.clone();
+        updates.step = if probation {
+            UpdateStep::Probation
+        } else {
+            UpdateStep::Idle
+        };
+        updates.discard(self.names_of(snapshot));
+        if let Err(error) = self.store_updates(updates).await {
+            tracing::error!(plugin = %self.id, error = %error.report(), "that its data is back could not be recorded yet");
+            // It is put back once more then, which does no harm before the plugin has run.
+            return self.updating.failed();
+        }
+        self.updating.succeeded();
+        if probation {
+            self.watch_version();
+        }
+        self.feed(Input::Hold(Hold::None));
+    }
+
+    /// Goes over to a version that is on the disk already. `settings`: those that came with it.
+    fn adopt_version(
+        &mut self,
+        version: PluginVersion,
+        updates: UpdateRecord,
+        settings: Option<Option<serde_json::Value>>,
+    ) {
+        self.record.manifest = version.manifest;
+        self.record.admission = version.admission;
+        self.record.image_id = version.image_id;
+        self.record.program = version.program;
+        self.record.updates = updates;
+        self.updating.since = OffsetDateTime::now_utc();
+        self.config.follow(&self.record.manifest);
+        if let Some(settings) = settings {
+            let (desk, store) = (Arc::clone(&self.config), self.shared.store.clone());
+            // Beside the actor, because a call that configures the plugin may hold the desk for a while.
+            self.shared
+                .tasks
+                .spawn(async move { desk.replace(&store, settings).await });
+        }
+        self.follow_record();
+        let depends = !self.record.manifest.depends_on().is_empty();
+        self.board = depends.then(|| self.shared.board.subscribe());
+        let step = self.record.updates.step;
+        let restoring = matches!(step, UpdateStep::Restoring { .. });
+        if restoring {
+            // Before the machine hears of the version, or it would start it on data that is about to change.
+            self.feed(Input::Hold(Hold::Gone));
+        }
+        let probation = (step == UpdateStep::Probation).then(|| self.probation());
+        let terms = version_terms(&self.shared, &self.record.manifest, &self.operator.spec);
+        self.feed(Input::Version(Box::new(terms), probation));
+        self.follow_the_board();
+        if !restoring {
+            self.feed(Input::Hold(Hold::None));
+        }
+    }
+
+    fn watch_version(&mut self) {
+        let policy = self.probation();
+        self.feed(Input::Probation(Some(policy)));
+    }
+
+    fn probation(&self) -> ProbationPolicy {
+        let start_period = super::health_policy(&self.shared.health, &self.record.manifest).startup_deadline;
+        self.shared.probation.for_start_period(start_period)
+    }
+
+    /// Removes volumes that nobody needs any more, beside everything else.
+    fn tidy(&mut self) {
+        let idle = !self.updating.is_tidying && !self.updating.is_copying && self.updating.order.is_none();
+        let restoring = matches!(self.record.updates.step, UpdateStep::Restoring { .. });
+        if self.record.updates.discarded.is_empty() || !idle || restoring || !self.updating.may_try() {
+            return;
+        }
+        let (engine, instance) = (Arc::clone(&self.shared.engine), self.shared.instance.clone());
+        let (plugin, names) = (self.id.clone(), self.record.updates.discarded.clone());
+        let tidying = async move {
+            let removal = engine.remove_some_volumes(&instance, &plugin, &names);
+            let removed = within(deadline::CONTROL, "remove volumes", plugin.as_str(), removal).await;
+            (names, removed)
+        };
+        self.updating.tidying = Some(tidying.boxed()).into();
+        self.updating.is_tidying = true;
+    }
+
+    async fn tidied(&mut self, names: &[String], removed: Result<(), EngineError>) {
+        let mut updates = self.record.updates.clone();
+        updates.keep(names);
+        let done = match removed {
+            Ok(()) => self.store_updates(updates).await.map_err(|error| error.report()),
+            // There never was such a volume.
+            Err(error) if error.kind() == EngineErrorKind::Unsupported => {
+                self.store_updates(updates).await.map_err(|error| error.report())
+            }
+            Err(error) => Err(crate::error::report(&error)),
+        };
+        match done {
+            Ok(()) => self.updating.succeeded(),
+            Err(error) => {
+                tracing::warn!(plugin = %self.id, error, "copies of its data could not be removed yet");
+                self.updating.failed();
+            }
+        }
+    }
+
+    async fn store_updates(&mut self, updates: UpdateRecord) -> Result<(), Error> {
+        self.shared.store.set_updates(&self.id, &updates).await?;
+        self.record.updates = updates;
+        self.told = super::Told::of(&self.record);
+        Ok(())
+    }
+
+    fn live_volumes(&self) -> Vec<String> {
+        volume_names(&self.shared.instance, &self.record.manifest)
+    }
+
+    fn names_of(&self, snapshot: u32) -> Vec<String> {
+        snapshot_names(&self.shared.instance, &self.record.manifest, snapshot)
+    }
+}

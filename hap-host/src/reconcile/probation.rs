@@ -1,0 +1,248 @@
+use std::time::{Duration, Instant};
+
+use crate::{
+    error::{Error, ErrorKind},
+    state::{Failure, FailureCause},
+};
+
+/// When a new version of a plugin has proven itself.
+///
+/// ```
+/// use std::time::Duration;
+/// use hap_host::ProbationPolicy;
+///
+/// let patient = ProbationPolicy::default().healthy_for(Duration::from_secs(60)).within(Duration::from_secs(900));
+/// # let _ = patient;
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a policy holds for the supervisor that it is given to"]
+pub struct ProbationPolicy {
+    healthy_for: Duration,
+    within: Duration,
+    failed_runs: u32,
+}
+
+impl Default for ProbationPolicy {
+    fn default() -> Self {
+        Self {
+            healthy_for: Duration::from_secs(10),
+            within: Duration::from_secs(300),
+            failed_runs: 3,
+        }
+    }
+}
+
+impl ProbationPolicy {
+    /// How long it has to be healthy without a break. Default 10 s.
+    pub const fn healthy_for(mut self, time: Duration) -> Self {
+        self.healthy_for = time;
+        self
+    }
+
+    /// How long it may take until it has been, from its first start. A plugin whose `start_period` is longer has that, and what
+    /// [`healthy_for`](Self::healthy_for) says, in all cases. Default 5 min.
+    pub const fn within(mut self, time: Duration) -> Self {
+        self.within = time;
+        self
+    }
+
+    /// How many runs may fail before the old version comes back without waiting any longer. At least 1. Default 3. A failure
+    /// that no other start would mend, such as exit code 78, is enough by itself.
+    pub const fn failed_runs(mut self, runs: u32) -> Self {
+        self.failed_runs = runs;
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.failed_runs == 0 {
+            let message = "a probation of 0 failed runs would let no version pass: allow at least 1";
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        if self.within < self.healthy_for {
+            let message = format!(
+                "a probation within {:?} cannot take {:?} of health: raise the one or lower the other",
+                self.within, self.healthy_for
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        Ok(())
+    }
+
+    /// How long it may take.
+    pub(crate) const fn longest(&self) -> Duration {
+        self.within
+    }
+
+    /// The policy for a plugin that may take this long to become healthy.
+    pub(crate) fn for_start_period(&self, start_period: Duration) -> Self {
+        let needed = start_period.saturating_add(self.healthy_for);
+        self.clone().within(self.within.max(needed))
+    }
+}
+
+/// A version that is being watched.
+#[derive(Debug)]
+pub(super) struct Probation {
+    policy: ProbationPolicy,
+    /// From the first start on.
+    until: Option<Instant>,
+    failed_runs: u32,
+    last: Option<Failure>,
+    /// Nothing that happens from now on would change it.
+    lost: bool,
+}
+
+/// What became of a version on probation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ProbationVerdict {
+    Passed,
+    Failed(Failure),
+}
+
+impl Probation {
+    pub(super) const fn new(policy: ProbationPolicy) -> Self {
+        Self {
+            policy,
+            until: None,
+            failed_runs: 0,
+            last: None,
+            lost: false,
+        }
+    }
+
+    /// A run of the new version began.
+    pub(super) fn run_began(&mut self, now: Instant) {
+        self.until.get_or_insert(now + self.policy.within);
+    }
+
+    /// It shall not run for now: the time starts again with its next run.
+    pub(super) const fn pause(&mut self) {
+        self.until = None;
+    }
+
+    pub(super) fn failed(&mut self, failure: &Failure) {
+        match failure.cause {
+            // None of them is the version's fault.
+            FailureCause::Dependency | FailureCause::Engine | FailureCause::NotPermitted => return,
+            cause if cause.is_permanent() => self.lost = true,
+            _ => self.failed_runs = self.failed_runs.saturating_add(1),
+        }
+        self.lost |= self.failed_runs >= self.policy.failed_runs;
+        self.last = Some(failure.clone());
+    }
+
+    /// `healthy` is how long the run of the new version has been healthy without a break.
+    pub(super) fn judge(&self, healthy: Option<Duration>, now: Instant) -> Option<ProbationVerdict> {
+        if healthy.is_some_and(|healthy| healthy >= self.policy.healthy_for) {
+            return Some(ProbationVerdict::Passed);
+        }
+        let late = self.until.is_some_and(|until| until <= now);
+        (self.lost || late).then(|| {
+            let failure = self.last.clone().unwrap_or_else(|| {
+                let message = format!(
+                    "was not healthy for {:?} within {:?}",
+                    self.policy.healthy_for, self.policy.within
+                );
+                Failure::new(FailureCause::NotHealthyInTime, message)
+            });
+            ProbationVerdict::Failed(failure)
+        })
+    }
+
+    /// When it has to be judged next.
+    pub(super) fn wake_at(&self, healthy: Option<Duration>, now: Instant) -> Option<Instant> {
+        let passes = healthy.map(|healthy| now + self.policy.healthy_for.saturating_sub(healthy));
+        passes.into_iter().chain(self.until).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    fn exited() -> Failure {
+        Failure::new(FailureCause::Exited, "ended with exit code 1")
+    }
+
+    #[test]
+    fn ten_healthy_seconds_pass_and_one_less_does_not() {
+        let (now, probation) = (Instant::now(), Probation::new(ProbationPolicy::default()));
+        assert_eq!(probation.judge(Some(secs(9)), now), None);
+        assert_eq!(
+            probation.judge(Some(secs(10)), now),
+            Some(ProbationVerdict::Passed)
+        );
+    }
+
+    #[test]
+    fn the_time_counts_from_the_first_start_and_not_while_it_shall_not_run() {
+        let now = Instant::now();
+        let mut probation = Probation::new(ProbationPolicy::default());
+        assert_eq!(probation.judge(None, now + secs(3000)), None);
+        probation.run_began(now);
+        probation.run_began(now + secs(200));
+        assert_eq!(probation.judge(None, now + secs(299)), None);
+        assert_eq!(probation.wake_at(None, now), Some(now + secs(300)));
+        probation.pause();
+        assert_eq!(probation.judge(None, now + secs(301)), None);
+        probation.run_began(now + secs(301));
+        let late = probation.judge(Some(secs(3)), now + secs(601));
+        assert!(matches!(late, Some(ProbationVerdict::Failed(failure)) if failure.message.contains("10s")));
+    }
+
+    #[test]
+    fn three_failed_runs_or_one_that_nothing_mends_are_enough() {
+        let now = Instant::now();
+        let mut probation = Probation::new(ProbationPolicy::default());
+        for _ in 0..2 {
+            probation.failed(&exited());
+            assert_eq!(probation.judge(None, now), None);
+        }
+        probation.failed(&exited());
+        assert_eq!(
+            probation.judge(None, now),
+            Some(ProbationVerdict::Failed(exited()))
+        );
+
+        let mut probation = Probation::new(ProbationPolicy::default());
+        let wrong = Failure::new(FailureCause::Configuration, "exit code 78");
+        probation.failed(&wrong);
+        assert_eq!(probation.judge(None, now), Some(ProbationVerdict::Failed(wrong)));
+    }
+
+    #[test]
+    fn what_the_version_cannot_help_is_not_held_against_it() {
+        let mut probation = Probation::new(ProbationPolicy::default());
+        for cause in [
+            FailureCause::Engine,
+            FailureCause::Dependency,
+            FailureCause::NotPermitted,
+        ] {
+            for _ in 0..5 {
+                probation.failed(&Failure::new(cause, "not its fault"));
+            }
+        }
+        assert_eq!(probation.judge(None, Instant::now()), None);
+    }
+
+    #[test]
+    fn a_slow_starter_has_its_own_start_period() {
+        let policy = ProbationPolicy::default().for_start_period(secs(600));
+        assert_eq!(policy.within, secs(610));
+        assert_eq!(
+            ProbationPolicy::default().for_start_period(secs(60)).within,
+            secs(300)
+        );
+    }
+
+    #[test]
+    fn figures_that_let_no_version_pass_are_refused() {
+        assert!(ProbationPolicy::default().check().is_ok());
+        assert!(ProbationPolicy::default().failed_runs(0).check().is_err());
+        assert!(ProbationPolicy::default().within(secs(5)).check().is_err());
+    }
+}

@@ -1,0 +1,202 @@
+//! Another version, other limits, and a plugin that is kept down for its data.
+
+use super::*;
+
+fn version(bench: &mut Bench, digest: &'static str, probation: Option<ProbationPolicy>) {
+    bench.digest = digest;
+    bench.ops.clear();
+    let terms = terms(digest, RestartMode::Always);
+    bench.feed(Input::Version(Box::new(terms), probation));
+}
+
+fn on_probation(digest: &'static str, crash: Option<Exit>) -> Bench {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.pass(secs(3600));
+    bench.crash_with = crash;
+    version(&mut bench, digest, Some(ProbationPolicy::default()));
+    bench
+}
+
+#[test]
+fn a_new_version_takes_the_place_of_the_old_one() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    version(&mut bench, "d2", None);
+    assert_eq!(bench.ops, [Op::Stop, Op::Remove, Op::Create, Op::Start]);
+    assert_eq!(bench.phase(), Phase::Healthy);
+    assert_eq!(bench.machine.state(bench.now).failure, None);
+}
+
+#[test]
+fn a_version_passes_by_its_own_health_and_not_by_that_of_the_one_before() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.pass(secs(3600));
+    bench.digest = "d2";
+    // The old one has been healthy for an hour, and is still there when the watch begins.
+    let terms = Box::new(terms("d2", RestartMode::Always));
+    let step = bench
+        .machine
+        .step(Input::Version(terms, Some(ProbationPolicy::default())), bench.now);
+    assert_eq!((step.op, step.verdict), (Some(Op::Stop), None));
+    bench.end(Exit::code(143));
+    let stopped = Outcome::Done(bench.truth.clone());
+    bench.feed(Input::OpDone(stopped));
+    assert_eq!(bench.phase(), Phase::Healthy);
+    bench.pass(secs(9));
+    assert_eq!(bench.verdicts, []);
+    bench.pass(secs(2));
+    assert_eq!(bench.verdicts, [ProbationVerdict::Passed]);
+    bench.pass(secs(3600));
+    assert_eq!(bench.verdicts.len(), 1, "told once");
+}
+
+#[test]
+fn a_version_that_crashes_is_lost_after_three_runs() {
+    let mut bench = on_probation("d2", Some(Exit::code(1)));
+    bench.pass(secs(60));
+    let [ProbationVerdict::Failed(failure)] = &bench.verdicts[..] else {
+        panic!("{:?}", bench.verdicts);
+    };
+    assert_eq!(failure.cause, FailureCause::Exited);
+    let starts = bench.ops.iter().filter(|op| **op == Op::Start).count();
+    assert!(starts >= 3, "{starts}");
+}
+
+#[test]
+fn a_version_that_says_its_configuration_is_wrong_is_lost_at_once() {
+    let bench = on_probation("d2", Some(Exit::code(78)));
+    assert!(
+        matches!(&bench.verdicts[..], [ProbationVerdict::Failed(f)] if f.cause == FailureCause::Configuration)
+    );
+}
+
+#[test]
+fn a_version_that_is_never_healthy_is_lost_when_its_time_is_over() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.answers = false;
+    let slow = ProbationPolicy::default().failed_runs(1000);
+    version(&mut bench, "d2", Some(slow));
+    bench.pass(secs(299));
+    assert_eq!(bench.verdicts, []);
+    bench.pass(secs(2));
+    assert!(matches!(&bench.verdicts[..], [ProbationVerdict::Failed(_)]));
+}
+
+#[test]
+fn the_watch_waits_while_the_plugin_shall_not_run() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    version(&mut bench, "d2", Some(ProbationPolicy::default()));
+    bench.feed(Input::Desire(Desired::Stopped));
+    bench.pass(secs(3600));
+    assert_eq!(bench.verdicts, []);
+    bench.feed(Input::Desire(Desired::Running));
+    bench.pass(secs(11));
+    assert_eq!(bench.verdicts, [ProbationVerdict::Passed]);
+}
+
+#[test]
+fn a_plugin_that_is_held_goes_down_and_comes_back_without_a_failure() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.ops.clear();
+    bench.feed(Input::Hold(Hold::Down));
+    assert_eq!(bench.ops, [Op::Stop]);
+    assert!(bench.machine.is_held_down());
+    assert_eq!(bench.phase(), Phase::Updating);
+    bench.pass(secs(60));
+    assert_eq!(bench.ops, [Op::Stop]);
+    bench.feed(Input::Hold(Hold::Gone));
+    assert_eq!(bench.ops, [Op::Stop, Op::Remove]);
+    assert!(bench.machine.is_held_down());
+    bench.feed(Input::Hold(Hold::None));
+    assert_eq!(bench.ops, [Op::Stop, Op::Remove, Op::Create, Op::Start]);
+    let state = bench.machine.state(bench.now);
+    assert_eq!(
+        (state.phase, state.failure, state.last_exit),
+        (Phase::Healthy, None, None)
+    );
+}
+
+#[test]
+fn what_is_wanted_while_a_plugin_is_held_holds_afterwards() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.feed(Input::Hold(Hold::Down));
+    bench.feed(Input::Desire(Desired::Stopped));
+    bench.feed(Input::Hold(Hold::None));
+    assert_eq!(bench.phase(), Phase::Stopped);
+
+    let mut bench = Bench::new(Desired::Stopped);
+    bench.feed(Input::Tick);
+    bench.feed(Input::Hold(Hold::Gone));
+    assert!(bench.machine.is_held_down());
+    bench.feed(Input::Desire(Desired::Running));
+    assert_eq!(bench.phase(), Phase::Updating);
+    bench.feed(Input::Desire(Desired::Removed { with_data: true }));
+    assert_eq!(bench.phase(), Phase::Removed);
+}
+
+fn other_limits(bench: &mut Bench) {
+    bench.wanted_limits = ResourceLimits::new(32 << 20, 500_000_000, 8);
+    bench.ops.clear();
+    let mark = SpecMark {
+        limits: bench.wanted_limits,
+        ..mark("d1")
+    };
+    bench.feed(Input::Spec(mark));
+}
+
+#[test]
+fn limits_are_changed_in_place_where_the_engine_can() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    other_limits(&mut bench);
+    assert_eq!(bench.ops, [Op::SetLimits]);
+    assert!(bench.machine.has_its_limits());
+    assert_eq!(bench.phase(), Phase::Healthy);
+}
+
+#[test]
+fn limits_that_cannot_be_changed_in_place_make_the_container_anew() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.sets_limits = false;
+    other_limits(&mut bench);
+    assert_eq!(
+        bench.ops,
+        [Op::SetLimits, Op::Stop, Op::Remove, Op::Create, Op::Start]
+    );
+    assert!(bench.machine.has_its_limits());
+    assert_eq!(bench.machine.state(bench.now).failure, None);
+}
+
+#[test]
+fn limits_that_no_container_gets_do_not_make_containers_without_end() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.sets_limits = false;
+    bench.has_limits = false;
+    if let Seen::Present(observed) = &mut bench.truth {
+        observed.limits = ObservedLimits::from(&mark("d1").limits);
+    }
+    other_limits(&mut bench);
+    bench.pass(secs(3600));
+    assert_eq!(bench.ops.iter().filter(|op| **op == Op::Create).count(), 1);
+    assert_eq!(bench.phase(), Phase::Healthy);
+}
+
+#[test]
+fn limits_that_somebody_changed_by_hand_are_put_back() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.ops.clear();
+    if let Seen::Present(observed) = &mut bench.truth {
+        observed.limits.memory_bytes = Some(8 << 30);
+    }
+    let listed = bench.truth.clone();
+    bench.feed(Input::Listed(listed));
+    assert_eq!(bench.ops, [Op::Look, Op::SetLimits]);
+}
+
+#[test]
+fn a_stopped_plugin_gets_its_limits_before_it_starts() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    bench.feed(Input::Desire(Desired::Stopped));
+    other_limits(&mut bench);
+    assert_eq!(bench.ops, []);
+    bench.feed(Input::Desire(Desired::Running));
+    assert_eq!(bench.ops, [Op::SetLimits, Op::Start]);
+}
