@@ -365,7 +365,12 @@ impl Actor {
         };
         let done = match verdict {
             ProbationVerdict::Passed => self.commit().await,
-            ProbationVerdict::Failed(failure) => self.revert(failure.to_string()).await,
+            ProbationVerdict::Failed(failure) => {
+                // By now its traces have been read, if there were any.
+                let explained = self.machine.state(now()).last_failure;
+                let explained = explained.filter(|explained| explained.message == failure.message);
+                self.revert(explained.unwrap_or(failure).to_string()).await
+            }
         };
         match done {
             Ok(()) => {
@@ -543,6 +548,45 @@ impl Actor {
         };
         self.updating.tidying = Some(tidying.boxed()).into();
         self.updating.is_tidying = true;
+    }
+
+    /// Removes every copy of data, with the plugin that it was for. A copy is no data: what the plugin has now stays, if
+    /// the caller did not say otherwise.
+    pub(super) async fn remove_copies(&mut self) {
+        let instance = self.shared.instance.clone();
+        let updates = &self.record.updates;
+        let mut names = updates.discarded.clone();
+        names.extend(
+            updates
+                .previous
+                .iter()
+                .flat_map(|previous| previous.snapshot_volumes(&instance)),
+        );
+        if let UpdateStep::Restoring { snapshot, .. } = updates.step {
+            names.extend(self.names_of(snapshot));
+        }
+        if names.is_empty() {
+            return;
+        }
+        let cancel = self.shared.cancel.clone();
+        loop {
+            let removal = self
+                .shared
+                .engine
+                .remove_some_volumes(&instance, &self.id, &names);
+            match within(deadline::CONTROL, "remove volumes", self.id.as_str(), removal).await {
+                Ok(()) => return,
+                Err(error) if error.kind() == EngineErrorKind::Unsupported => return,
+                Err(error) => {
+                    tracing::warn!(plugin = %self.id, error = %crate::error::report(&error), "copies of its data could not be removed yet");
+                    self.updating.failed();
+                }
+            }
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = super::sleep_until(self.updating.not_before) => {}
+            }
+        }
     }
 
     async fn tidied(&mut self, names: &[String], removed: Result<(), EngineError>) {

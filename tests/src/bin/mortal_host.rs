@@ -1,6 +1,6 @@
 //! A host that does one thing and is killed on the way, for tests: `mortal_host STATE INSTANCE DEED MANIFEST [DEATH]`.
 //!
-//! The deed is `install`, `start`, `restart`, `stop`, `uninstall` or `uninstall-with-data`. Death comes with SIGKILL at
+//! The deed is `install`, `start`, `restart`, `stop`, `update`, `uninstall` or `uninstall-with-data`. Death comes with SIGKILL at
 //! `before:N`, `during:N` or `after:N`, N counting the calls to the engine from 1, or at `time:MILLISECONDS` from the
 //! start. A host that outlives its deed ends with 0 and leaves its plugins running.
 #![expect(clippy::expect_used, reason = "a test that meets the unexpected fails")]
@@ -17,7 +17,7 @@ use std::{
 
 use async_trait::async_trait;
 use hap_host::{
-    PluginHandle, Shutdown, Supervisor, UninstallOptions,
+    PluginHandle, ProbationPolicy, Shutdown, Supervisor, UninstallOptions, UpdateOptions,
     engine::{DockerEngine, EngineError, InstanceName},
 };
 use hap_manifest::Manifest;
@@ -112,14 +112,16 @@ async fn main() {
         death,
         calls: AtomicU64::new(0),
     });
-    let builder = Supervisor::builder(Watched::new(Arc::new(engine), fate), state).instance(instance);
+    let builder = Supervisor::builder(Watched::new(Arc::new(engine), fate), state)
+        .instance(instance)
+        .probation_policy(ProbationPolicy::default().healthy_for(Duration::from_millis(300)));
     let supervisor = builder.start().await.expect("the supervisor starts");
     let plugin = supervisor.plugin(manifest.id());
     let deed = deed.expect("the third is the deed");
     if deed == "install" {
         supervisor.install(manifest).await.expect("it can be installed");
     } else {
-        act(&deed, &plugin.expect("it is installed")).await;
+        act(&deed, &plugin.expect("it is installed"), manifest).await;
     }
     supervisor
         .shutdown(Shutdown::LeaveRunning)
@@ -127,12 +129,16 @@ async fn main() {
         .expect("the supervisor ends");
 }
 
-async fn act(deed: &str, plugin: &PluginHandle) {
+async fn act(deed: &str, plugin: &PluginHandle, manifest: Manifest) {
     let with_data = UninstallOptions::default().remove_data(true);
     let done = match deed {
         "start" => plugin.start().await,
         "restart" => plugin.restart().await,
         "stop" => plugin.stop().await,
+        "update" => {
+            let options = UpdateOptions::default().allow_downgrade();
+            plugin.update_with(manifest, options).await.map(drop)
+        }
         "uninstall" => plugin.uninstall(UninstallOptions::default()).await,
         _ => plugin.uninstall(with_data).await,
     };

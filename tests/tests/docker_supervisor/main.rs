@@ -14,6 +14,7 @@ mod isolation;
 mod life;
 mod light;
 mod permissions;
+mod update;
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -8,7 +8,7 @@ use std::{
 
 use bollard::{Docker, query_parameters::ListVolumesOptionsBuilder};
 use hap_host::{
-    Desired, Phase, PluginHandle, Shutdown, Supervisor, UninstallOptions,
+    Desired, Phase, PluginHandle, ProbationPolicy, Shutdown, Supervisor, UninstallOptions, UpdateResult,
     engine::{ContainerStatus, Engine, Observed, labels},
 };
 use hap_manifest::{Manifest, PluginId};
@@ -77,6 +77,7 @@ impl Relay {
         let builder = Supervisor::builder(self.instance.engine().clone(), self.state.path());
         builder
             .instance(self.instance.name().clone())
+            .probation_policy(ProbationPolicy::default().healthy_for(Duration::from_millis(300)))
             .start()
             .await
             .unwrap()
@@ -111,6 +112,16 @@ impl Relay {
             .unwrap()
     }
 
+    /// Puts the manifest of the version that the plugin does not have where the next host reads it.
+    fn offer_another_version(&self, plugin: &PluginHandle) {
+        let has_first = plugin.manifest().version() == self.manifest.version();
+        let mut offered = serde_json::to_value(&self.manifest).unwrap();
+        if has_first {
+            offered["version"] = "2.0.0".into();
+        }
+        std::fs::write(&self.manifest_file, offered.to_string()).unwrap();
+    }
+
     /// Lets another host do it and die; whether it died.
     async fn kill_a_host(&self, deed: &str, death: &str) -> bool {
         let (state, file) = (self.state.path().to_owned(), self.manifest_file.clone());
@@ -134,7 +145,8 @@ impl Relay {
         self.instance.engine().list(self.instance.name()).await.unwrap()
     }
 
-    async fn volumes(&self) -> usize {
+    /// Volumes that hold data, and those that hold a copy of it.
+    async fn volumes(&self) -> (usize, usize) {
         let docker = Docker::connect_with_host(self.instance.engine().uri()).unwrap();
         let filters = HashMap::from([(
             "label",
@@ -142,7 +154,12 @@ impl Relay {
         )]);
         let options = ListVolumesOptionsBuilder::default().filters(&filters).build();
         let found = docker.list_volumes(Some(options)).await.unwrap();
-        found.volumes.unwrap_or_default().len()
+        let found = found.volumes.unwrap_or_default();
+        let copies = found
+            .iter()
+            .filter(|volume| volume.name.contains(".snapshot-"))
+            .count();
+        (found.len() - copies, copies)
     }
 
     /// Starts the next host over what the last one left, waits until it has put everything right, and checks that
@@ -170,10 +187,23 @@ impl Relay {
             return (supervisor, took);
         }
         assert!(there.len() <= 1, "{} {death}: {there:?}", deed.name);
+        let (volumes, copies) = self.volumes().await;
+        assert!(
+            volumes <= 1 && copies <= 2,
+            "{} {death}: {volumes} volumes, {copies} copies",
+            deed.name
+        );
+        let (update, last) = (plugin.state().update, plugin.state().last_update);
+        assert_eq!(update, None, "{} {death}", deed.name);
+        assert!(
+            last.is_none_or(|last| last.result == UpdateResult::Committed),
+            "{} {death}",
+            deed.name
+        );
         if settled == Phase::Healthy {
             // What ran was taken over as it was, and not started again.
             if let Some(left) = left.iter().find(|left| left.status == ContainerStatus::Running)
-                && deed.name != "restart"
+                && !matches!(deed.name, "restart" | "update")
             {
                 assert_eq!(there.first(), Some(left), "{} {death}", deed.name);
             }
@@ -200,7 +230,8 @@ async fn settle(supervisor: &Supervisor, plugin: &PluginHandle) -> Phase {
     } else {
         Phase::Stopped
     };
-    until(plugin, |state| state.phase == phase).await.phase
+    let settled = until(plugin, |state| state.phase == phase && state.update.is_none());
+    settled.await.phase
 }
 
 async fn every_death(deed: Deed) {
@@ -220,6 +251,11 @@ async fn every_death(deed: Deed) {
             continue;
         }
         relay.bring(&supervisor, deed.from).await;
+        if let Some(plugin) = supervisor.plugin(relay.id())
+            && deed.name == "update"
+        {
+            relay.offer_another_version(&plugin);
+        }
         supervisor.shutdown(Shutdown::LeaveRunning).await.unwrap();
         drop(supervisor);
         let died = relay.kill_a_host(deed.name, death).await;
@@ -233,7 +269,7 @@ async fn every_death(deed: Deed) {
     }
     relay.bring(&supervisor, From::Nothing).await;
     assert_eq!(relay.containers().await, []);
-    assert_eq!(relay.volumes().await, 0, "no volume is left over");
+    assert_eq!(relay.volumes().await, (0, 0), "no volume is left over");
     supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
     std::fs::remove_file(&relay.manifest_file).unwrap();
     took.sort();
@@ -300,6 +336,17 @@ async fn a_host_that_is_killed_while_it_uninstalls_leaves_all_or_nothing() {
         fault: "killed while it uninstalls",
         from: From::Running,
         ends_without: true,
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_host_that_is_killed_while_it_updates_leaves_the_old_version_or_the_new_one_with_all_data() {
+    every_death(Deed {
+        name: "update",
+        fault: "killed while it updates",
+        from: From::Running,
+        ends_without: false,
     })
     .await;
 }

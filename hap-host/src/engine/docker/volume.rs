@@ -85,7 +85,7 @@ pub(super) async fn remove_some(
     plugin: &PluginId,
     names: &[String],
 ) -> Result<(), EngineError> {
-    volume_copy::remove_helper(client, instance, plugin).await?;
+    volume_copy::remove_helpers(client, instance, plugin).await?;
     for name in names {
         if exists(client, instance, plugin, name).await? {
             remove(client, name).await?;
@@ -108,7 +108,7 @@ pub(super) async fn remove_all(
     instance: &InstanceName,
     plugin: &PluginId,
 ) -> Result<(), EngineError> {
-    volume_copy::remove_helper(client, instance, plugin).await?;
+    volume_copy::remove_helpers(client, instance, plugin).await?;
     let filter = vec![
         format!("{}={instance}", labels::INSTANCE),
         format!("{}={plugin}", labels::PLUGIN_ID),

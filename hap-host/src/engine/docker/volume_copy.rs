@@ -25,49 +25,64 @@ const PIECE_DEADLINE: Duration = Duration::from_secs(60);
 /// Longest that one volume may take in all.
 const VOLUME_DEADLINE: Duration = Duration::from_secs(30 * 60);
 
+/// Which of the two containers: the engine lets nobody write to a container while somebody reads from it.
+#[derive(Clone, Copy)]
+enum Side {
+    From,
+    To,
+}
+
+impl Side {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::From => "copy-from",
+            Self::To => "copy-to",
+        }
+    }
+
+    fn container(self, instance: &InstanceName, plugin: &PluginId) -> String {
+        format!("hap.{instance}.{plugin}.{}", self.name())
+    }
+}
+
 pub(super) async fn copy(client: &Client, copy: &VolumeCopy) -> Result<(), EngineError> {
     let (instance, plugin) = (&copy.instance, &copy.plugin);
-    let name = helper_name(instance, plugin);
-    remove_helper(client, instance, plugin).await?;
-    let mut pairs = Vec::new();
+    remove_helpers(client, instance, plugin).await?;
+    let (mut sources, mut targets) = (Vec::new(), Vec::new());
     for (source, target) in &copy.volumes {
         volume::remove_some(client, instance, plugin, std::slice::from_ref(target)).await?;
         volume::make(client, instance, plugin, target).await?;
         if volume::exists(client, instance, plugin, source).await? {
-            pairs.push((source.as_str(), target.as_str()));
+            sources.push(source.as_str());
+            targets.push(target.as_str());
         }
     }
-    if pairs.is_empty() {
+    if sources.is_empty() {
         return Ok(());
     }
-    let options = CreateContainerOptionsBuilder::default().name(&name).build();
-    let created = client
-        .docker()
-        .create_container(Some(options), helper(copy, &pairs));
-    let id = client.call("copy volumes", &name, created).await?.id;
-    for (index, (source, _)) in pairs.iter().enumerate() {
-        copy_one(client, &id, index, source).await?;
+    let from = create_helper(client, copy, Side::From, &sources).await?;
+    let to = create_helper(client, copy, Side::To, &targets).await?;
+    for (index, source) in sources.iter().enumerate() {
+        copy_one(client, &from, &to, index, source).await?;
     }
-    remove_helper(client, instance, plugin).await
+    remove_helpers(client, instance, plugin).await
 }
 
-fn helper_name(instance: &InstanceName, plugin: &PluginId) -> String {
-    format!("hap.{instance}.{plugin}.copy")
-}
-
-/// A container of the plugin's own image, with the volumes and without anything else.
-fn helper(copy: &VolumeCopy, pairs: &[(&str, &str)]) -> ContainerCreateBody {
-    let mount = |name: &str, target: String, read_only: bool| Mount {
+/// A container of the plugin's own image, with the volumes of one side and without anything else.
+async fn create_helper(
+    client: &Client,
+    copy: &VolumeCopy,
+    side: Side,
+    volumes: &[&str],
+) -> Result<String, EngineError> {
+    let mount = |(index, name): (usize, &&str)| Mount {
         typ: Some(MountType::VOLUME),
-        source: Some(name.to_owned()),
-        target: Some(target),
-        read_only: Some(read_only),
+        source: Some((*name).to_owned()),
+        target: Some(mount_point(index)),
+        read_only: Some(matches!(side, Side::From)),
         ..Default::default()
     };
-    let mounts = pairs.iter().enumerate().flat_map(|(index, (source, target))| {
-        [mount(source, from(index), true), mount(target, to(index), false)]
-    });
-    ContainerCreateBody {
+    let body = ContainerCreateBody {
         image: Some(copy.image.clone()),
         labels: Some(HashMap::from([
             (
@@ -79,30 +94,36 @@ fn helper(copy: &VolumeCopy, pairs: &[(&str, &str)]) -> ContainerCreateBody {
         // It is never started. An image may name no program, and the engine wants one.
         cmd: Some(vec!["never-run".to_owned()]),
         host_config: Some(HostConfig {
-            mounts: Some(mounts.collect()),
+            mounts: Some(volumes.iter().enumerate().map(mount).collect()),
             network_mode: Some("none".to_owned()),
             readonly_rootfs: Some(true),
             cap_drop: Some(vec!["ALL".to_owned()]),
             ..Default::default()
         }),
         ..Default::default()
-    }
+    };
+    let name = side.container(&copy.instance, &copy.plugin);
+    let options = CreateContainerOptionsBuilder::default().name(&name).build();
+    let created = client.docker().create_container(Some(options), body);
+    Ok(client.call("copy volumes", &name, created).await?.id)
 }
 
-fn from(index: usize) -> String {
-    format!("/hap-from/{index}")
+fn mount_point(index: usize) -> String {
+    format!("/hap-copy/{index}")
 }
 
-fn to(index: usize) -> String {
-    format!("/hap-to/{index}")
-}
-
-async fn copy_one(client: &Client, helper: &str, index: usize, source: &str) -> Result<(), EngineError> {
+async fn copy_one(
+    client: &Client,
+    from: &str,
+    to: &str,
+    index: usize,
+    source: &str,
+) -> Result<(), EngineError> {
     // The dot stands for the content of the folder, its own owner and mode included.
     let options = DownloadFromContainerOptionsBuilder::default()
-        .path(&format!("{}/.", from(index)))
+        .path(&format!("{}/.", mount_point(index)))
         .build();
-    let pieces = client.docker().download_from_container(helper, Some(options));
+    let pieces = client.docker().download_from_container(from, Some(options));
     // What breaks the reading has to reach whoever waits for the writing, which would take the rest for the whole.
     let broken = Arc::new(Mutex::new(None));
     let tell = Arc::clone(&broken);
@@ -127,11 +148,11 @@ async fn copy_one(client: &Client, helper: &str, index: usize, source: &str) -> 
         }
     });
     let options = UploadToContainerOptionsBuilder::default()
-        .path(&to(index))
+        .path(&mount_point(index))
         .build();
     let written = client
         .docker()
-        .upload_to_container(helper, Some(options), body_stream(pieces));
+        .upload_to_container(to, Some(options), body_stream(pieces));
     let written = client
         .call_within(VOLUME_DEADLINE, "copy volumes", source, written)
         .await;
@@ -141,14 +162,20 @@ async fn copy_one(client: &Client, helper: &str, index: usize, source: &str) -> 
     written.map_err(Into::into)
 }
 
-/// Removes the container by which a plugin's volumes are copied, if there is one: also one that a host left behind that was
-/// killed, which has the same name.
-pub(super) async fn remove_helper(
+/// Removes the containers by which a plugin's volumes are copied, if there are any: also those that a host left behind that
+/// was killed, which have the same names.
+pub(super) async fn remove_helpers(
     client: &Client,
     instance: &InstanceName,
     plugin: &PluginId,
 ) -> Result<(), EngineError> {
-    let name = &*helper_name(instance, plugin);
+    for side in [Side::From, Side::To] {
+        remove_helper(client, instance, &side.container(instance, plugin)).await?;
+    }
+    Ok(())
+}
+
+async fn remove_helper(client: &Client, instance: &InstanceName, name: &str) -> Result<(), EngineError> {
     let found = client
         .docker()
         .inspect_container(name, None::<InspectContainerOptions>);
