@@ -26,6 +26,15 @@ pub(crate) enum Call {
     Run,
     Stop,
     Restart,
+    /// To a version of its own, which works or does not. The future is dropped after that long.
+    Update {
+        works: bool,
+        waits: Duration,
+    },
+    RollBack {
+        with_data: bool,
+    },
+    Limit(u32),
     Uninstall {
         with_data: bool,
     },
@@ -109,6 +118,9 @@ fn call() -> impl Strategy<Value = Call> {
         5 => Just(Call::Run),
         2 => Just(Call::Stop),
         2 => Just(Call::Restart),
+        3 => (any::<bool>(), pause()).prop_map(|(works, waits)| Call::Update { works, waits }),
+        1 => any::<bool>().prop_map(|with_data| Call::RollBack { with_data }),
+        1 => (16..256u32).prop_map(Call::Limit),
         1 => any::<bool>().prop_map(|with_data| Call::Uninstall { with_data }),
     ]
 }
@@ -145,6 +157,8 @@ fn operation() -> impl Strategy<Value = FakeOperation> {
         Just(FakeOperation::Stop),
         Just(FakeOperation::Remove),
         Just(FakeOperation::RemoveVolumes),
+        Just(FakeOperation::CopyVolumes),
+        Just(FakeOperation::SetLimits),
         Just(FakeOperation::Inspect),
         Just(FakeOperation::List),
     ]

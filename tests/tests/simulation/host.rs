@@ -1,10 +1,13 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use hap_host::{
-    Desired, Error, ErrorKind, Phase, PluginHandle, Shutdown, Supervisor,
+    Desired, Error, ErrorKind, LimitOverrides, Phase, PluginHandle, RollBackOptions, Shutdown, Supervisor,
     engine::{ContainerStatus, FakeEngine},
 };
-use hap_manifest::{Manifest, PluginId};
+use hap_manifest::{Manifest, MemoryLimit, PluginId};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -30,7 +33,14 @@ pub(crate) struct Host {
     /// What was asked for and acknowledged; `None` when a call failed half way, so that either may be.
     wanted: BTreeMap<PluginId, Option<Desired>>,
     acted: BTreeMap<PluginId, Vec<Instant>>,
+    /// Numbers the versions.
+    versions: u64,
+    /// Plugins that have something in their volume.
+    marked: BTreeSet<PluginId>,
 }
+
+/// What a plugin has in its volume. Nobody but the supervisor's copies writes to it.
+const MARK: &str = "precious";
 
 impl Host {
     pub(crate) async fn start() -> Self {
@@ -44,6 +54,8 @@ impl Host {
             supervisor: None,
             wanted: BTreeMap::new(),
             acted: BTreeMap::new(),
+            versions: 1,
+            marked: BTreeSet::new(),
         };
         host.open().await;
         host
@@ -52,6 +64,7 @@ impl Host {
     pub(crate) async fn go_through(&mut self, order: &[Action]) {
         for action in order {
             self.act(action).await;
+            self.mark();
             assert!(self.engine.overlaps().is_empty(), "two operations at once");
         }
     }
@@ -73,9 +86,82 @@ impl Host {
         }
     }
 
+    /// Gives every plugin something to lose.
+    fn mark(&mut self) {
+        for id in (0..PLUGINS).map(id) {
+            if !self.marked.contains(&id)
+                && let Some(volume) = self.data_of(&id)
+            {
+                self.engine.write_volume(&volume, MARK);
+                self.marked.insert(id);
+            }
+        }
+    }
+
+    /// The volume of a plugin that is no copy.
+    fn data_of(&self, id: &PluginId) -> Option<String> {
+        let mut volumes = self.engine.volumes().into_iter();
+        volumes.find(|name| name.contains(id.as_str()) && !name.contains(".snapshot-"))
+    }
+
+    fn copies_of(&self, id: &PluginId) -> usize {
+        let volumes = self.engine.volumes();
+        let copies = volumes
+            .iter()
+            .filter(|name| name.contains(id.as_str()) && name.contains(".snapshot-"));
+        copies.count()
+    }
+
+    async fn update(&mut self, id: &PluginId, works: bool, waits: Duration) {
+        let Some(plugin) = self.supervisor.as_ref().unwrap().plugin(id) else {
+            return;
+        };
+        self.touch(id);
+        self.versions += 1;
+        let manifest = version(id, self.versions);
+        if !works {
+            self.engine
+                .crash_image_at_start(manifest.image(), Some(Mishap::exit(1)));
+        }
+        match timeout(waits, plugin.update(manifest)).await {
+            Ok(Ok(_)) | Err(_) => {}
+            Ok(Err(error)) => assert!(
+                matches!(
+                    error.kind(),
+                    ErrorKind::Failed
+                        | ErrorKind::Busy
+                        | ErrorKind::Image
+                        | ErrorKind::Engine
+                        | ErrorKind::Timeout
+                        | ErrorKind::Gone
+                ),
+                "updating {id}: {error}"
+            ),
+        }
+        self.touch(id);
+    }
+
     async fn call(&mut self, id: &PluginId, call: &Call) {
         let supervisor = self.supervisor.clone().unwrap();
         match call {
+            Call::Update { works, waits } => self.update(id, *works, *waits).await,
+            Call::RollBack { with_data } => {
+                if let Some(plugin) = supervisor.plugin(id) {
+                    self.touch(id);
+                    let options = RollBackOptions::default().restore_data(*with_data);
+                    // There may be nothing to go back to; whether there is is not the point here.
+                    let _ = timeout(Duration::from_secs(60), plugin.roll_back(options)).await;
+                    self.touch(id);
+                }
+            }
+            Call::Limit(mebibytes) => {
+                if let Some(plugin) = supervisor.plugin(id) {
+                    self.touch(id);
+                    let memory = MemoryLimit::from_mib(*mebibytes).unwrap();
+                    let limits = LimitOverrides::default().memory(memory);
+                    let _ = timeout(Duration::from_millis(1), plugin.set_limits(limits)).await;
+                }
+            }
             Call::Install => {
                 let installed = supervisor.install(manifest(id)).await;
                 self.note_install(id, installed);
@@ -90,6 +176,9 @@ impl Host {
             Call::Stop => self.desire(id, Desired::Stopped).await,
             Call::Uninstall { with_data } => {
                 let with_data = *with_data;
+                if with_data {
+                    self.marked.remove(id);
+                }
                 self.desire(id, Desired::Removed { with_data }).await;
             }
             Call::Restart => {
@@ -228,6 +317,7 @@ impl Host {
             assert_ne!(state.phase, Phase::Failed, "{}: {state:?}", plugin.id());
         }
         self.is_as_wanted();
+        self.versions_are_whole();
         let runs = self.engine.runs();
         sleep(QUIET).await;
         self.is_as_wanted();
@@ -245,12 +335,44 @@ impl Host {
         assert!(!running, "a plugin runs after the shutdown");
     }
 
+    /// Every plugin is one version from its manifest to its container, has its data, and at most the copy that the version
+    /// before left.
+    fn versions_are_whole(&self) {
+        let supervisor = self.supervisor.as_ref().unwrap();
+        for id in (0..PLUGINS).map(id) {
+            let Some(plugin) = supervisor.plugin(&id) else {
+                assert_eq!(self.copies_of(&id), 0, "{id} left a copy of its data");
+                continue;
+            };
+            assert_eq!(plugin.state().update, None, "{id}");
+            let copies = self.copies_of(&id);
+            assert!(copies <= 1, "{id} has {copies} copies of its data");
+            if self.marked.contains(&id) {
+                let data = self
+                    .data_of(&id)
+                    .and_then(|volume| self.engine.read_volume(&volume));
+                assert_eq!(data.as_deref(), Some(MARK), "{id} lost its data");
+            }
+            if plugin.state().desired == Desired::Running {
+                let spec = self.engine.spec(&id).unwrap();
+                assert_eq!(
+                    spec.image,
+                    format!("sha256:{}", plugin.manifest().image()),
+                    "{id}"
+                );
+                assert_eq!(spec.limits, plugin.limits(), "{id}");
+            }
+        }
+    }
+
     async fn settle(&self) {
         sleep(RELIST).await;
         let supervisor = self.supervisor.as_ref().unwrap();
         for plugin in supervisor.plugins() {
             let settled = plugin.wait_for(|state| match state.desired {
-                Desired::Running => matches!(state.phase, Phase::Healthy | Phase::Failed),
+                Desired::Running => {
+                    state.update.is_none() && matches!(state.phase, Phase::Healthy | Phase::Failed)
+                }
                 Desired::Stopped => state.phase == Phase::Stopped,
                 _ => false,
             });
@@ -310,8 +432,17 @@ fn id(index: usize) -> PluginId {
 }
 
 fn manifest(id: &PluginId) -> Manifest {
-    Manifest::builder(id.as_str(), "Plugin", "1.0.0", "plugin:1")
-        .volume("/data")
-        .build()
-        .unwrap()
+    version(id, 1)
+}
+
+fn version(id: &PluginId, number: u64) -> Manifest {
+    Manifest::builder(
+        id.as_str(),
+        "Plugin",
+        &format!("{number}.0.0"),
+        &format!("plugin:{number}"),
+    )
+    .volume("/data")
+    .build()
+    .unwrap()
 }

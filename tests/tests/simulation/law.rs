@@ -23,6 +23,11 @@ pub(crate) fn backoff_was_kept(runs: &[FakeRun], acted: &BTreeMap<PluginId, Vec<
                 failures = 0;
                 continue;
             };
+            // Another version is not made to wait for what the one before did.
+            if run.container != next.container {
+                failures = 0;
+                continue;
+            }
             let touched = acted
                 .get(plugin)
                 .is_some_and(|moments| moments.iter().any(|at| (run.started..=next.started).contains(at)));

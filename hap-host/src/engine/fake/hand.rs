@@ -52,6 +52,7 @@ impl FakeEngine {
         world.script.events_to_lose = 0;
         world.health.clear();
         world.crashes.clear();
+        world.image_crashes.clear();
     }
 
     /// The newest runs of containers, by their start; at most 10,000.
