@@ -137,8 +137,8 @@ pub(crate) mod deadline {
     pub(crate) const IMAGE: Duration = Duration::from_secs(15 * 60);
     /// A command, a config or a status call, unless the caller says otherwise.
     pub(crate) const PLUGIN_CALL: Duration = Duration::from_secs(30);
-    /// A copy of a plugin's volumes.
-    pub(crate) const DATA: Duration = Duration::from_secs(60 * 60);
+    /// A copy of a plugin's volumes, during which it does not run.
+    pub(crate) const DATA: Duration = Duration::from_secs(15 * 60);
     /// The last lines of a plugin that failed.
     pub(crate) const DIAGNOSIS: Duration = Duration::from_secs(2);
 }

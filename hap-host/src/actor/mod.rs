@@ -220,6 +220,8 @@ impl Actor {
             shared,
         };
         actor.note_keys();
+        // So that nobody takes an update that the last host left under way for one that is over.
+        actor.publish();
         (actor, reader)
     }
 
@@ -657,7 +659,9 @@ impl Actor {
 
     /// The container is gone; now the record may go too, so that a kill in between only repeats the removal.
     async fn forget(&mut self) {
-        self.remove_copies().await;
+        if !self.remove_copies().await {
+            return;
+        }
         let mut pause = Duration::from_millis(200);
         while let Err(error) = self.shared.store.remove_plugin(&self.id).await {
             tracing::error!(plugin = %self.id, error = %error.report(), "the plugin's record could not be removed yet");

@@ -33,7 +33,7 @@ pub(super) struct Updating {
     /// The data was copied for the order.
     copied: bool,
     /// Removing what is no longer needed.
-    tidying: OptionFuture<BoxFuture<'static, (Vec<String>, Result<(), EngineError>)>>,
+    tidying: OptionFuture<BoxFuture<'static, Tidied>>,
     is_tidying: bool,
     /// What the watch came to, until it is recorded.
     verdict: Option<ProbationVerdict>,
@@ -101,6 +101,9 @@ impl Updating {
         self.pause = PAUSE_FIRST;
     }
 }
+
+/// Volumes that were to be removed, and how that ended.
+type Tidied = (Vec<String>, Result<(), EngineError>);
 
 /// How a copy ended that did not fail.
 pub(super) enum Copied {
@@ -551,8 +554,9 @@ impl Actor {
     }
 
     /// Removes every copy of data, with the plugin that it was for. A copy is no data: what the plugin has now stays, if
-    /// the caller did not say otherwise.
-    pub(super) async fn remove_copies(&mut self) {
+    /// the caller did not say otherwise. Whether they are gone; if not, the supervisor ends, and the record has to stay so
+    /// that the next one finds them.
+    pub(super) async fn remove_copies(&mut self) -> bool {
         let instance = self.shared.instance.clone();
         let updates = &self.record.updates;
         let mut names = updates.discarded.clone();
@@ -566,7 +570,7 @@ impl Actor {
             names.extend(self.names_of(snapshot));
         }
         if names.is_empty() {
-            return;
+            return true;
         }
         let cancel = self.shared.cancel.clone();
         loop {
@@ -575,15 +579,15 @@ impl Actor {
                 .engine
                 .remove_some_volumes(&instance, &self.id, &names);
             match within(deadline::CONTROL, "remove volumes", self.id.as_str(), removal).await {
-                Ok(()) => return,
-                Err(error) if error.kind() == EngineErrorKind::Unsupported => return,
+                Ok(()) => return true,
+                Err(error) if error.kind() == EngineErrorKind::Unsupported => return true,
                 Err(error) => {
                     tracing::warn!(plugin = %self.id, error = %crate::error::report(&error), "copies of its data could not be removed yet");
                     self.updating.failed();
                 }
             }
             tokio::select! {
-                () = cancel.cancelled() => return,
+                () = cancel.cancelled() => return false,
                 () = super::sleep_until(self.updating.not_before) => {}
             }
         }

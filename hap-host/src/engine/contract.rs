@@ -104,12 +104,14 @@ impl<'a> EngineContract<'a> {
         let id = self.create().await?;
         self.start(&id).await?;
         self.hears(&mut events, &id, EngineEventKind::Started).await?;
+        self.limit(&id).await?;
         self.stop(&id).await?;
         self.hears(&mut events, &id, EngineEventKind::Died).await?;
         self.run_again(&id).await?;
         self.remove(&id).await?;
         self.hears(&mut events, &id, EngineEventKind::Removed).await?;
         self.end_by_itself().await?;
+        self.copy_volumes().await?;
         for _ in 0..2 {
             let removal = self
                 .engine
@@ -173,6 +175,40 @@ impl<'a> EngineContract<'a> {
         ok("a running container has statistics", self.engine.stats(id))
             .await
             .map(drop)
+    }
+
+    async fn limit(&self, id: &ContainerId) -> Checked {
+        let mut limits = self.stays.limits;
+        limits.pids += 1;
+        for _ in 0..2 {
+            let rule = "limits may be set again, or never";
+            if !supported(rule, self.engine.set_limits(id, &limits)).await? {
+                return Ok(());
+            }
+        }
+        let seen = self.look(id).await?;
+        let in_place = seen.status == ContainerStatus::Running && !seen.limits.differ_from(&limits);
+        rule("limits change in place, while a container runs", in_place, &seen)
+    }
+
+    async fn copy_volumes(&self) -> Checked {
+        let (engine, spec) = (self.engine, &self.stays);
+        let name = |which: &str| format!("{}.contract-{which}", spec.name);
+        let pairs = vec![(name("from"), name("to"))];
+        let (instance, plugin) = (spec.instance.clone(), spec.plugin.clone());
+        let copy = super::VolumeCopy::new(instance, plugin, spec.image.clone(), pairs);
+        for _ in 0..2 {
+            let rule = "a volume that does not exist is copied as an empty one, and again over the copy";
+            if !supported(rule, engine.copy_volumes(&copy)).await? {
+                return Ok(());
+            }
+        }
+        for _ in 0..2 {
+            let names = [name("from"), name("to")];
+            let removal = engine.remove_some_volumes(&spec.instance, &spec.plugin, &names);
+            ok("removing some volumes may be repeated", removal).await?;
+        }
+        Ok(())
     }
 
     async fn stop(&self, id: &ContainerId) -> Checked {
@@ -288,6 +324,17 @@ async fn ok<T>(rule: &'static str, call: impl Future<Output = Result<T, EngineEr
     };
     let source = None;
     Err(ContractViolation { rule, found, source })
+}
+
+/// Whether the engine can do it at all; if it can, it has to succeed.
+async fn supported(rule: &'static str, call: impl Future<Output = Result<(), EngineError>>) -> Checked<bool> {
+    match ok(rule, call).await {
+        Ok(()) => Ok(true),
+        Err(ContractViolation {
+            source: Some(error), ..
+        }) if error.kind() == EngineErrorKind::Unsupported => Ok(false),
+        Err(violation) => Err(violation),
+    }
 }
 
 async fn fails<T: fmt::Debug>(

@@ -76,6 +76,10 @@ pub(crate) struct Machine {
 
 /// What the engine said last about the plugin's container.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a plugin has few of them, and nearly all are of the large kind"
+)]
 pub(crate) enum Seen {
     /// Not asked yet, or the answer is no longer good.
     Unknown,

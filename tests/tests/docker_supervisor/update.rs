@@ -34,9 +34,7 @@ async fn host(instance: &Instance, state: &std::path::Path) -> Supervisor {
 
 async fn told(instance: &Instance, plugin: &PluginHandle, what: &str) -> Result<String, String> {
     let address = address(instance, plugin).await;
-    ask(address, &format!("/do?{what}"))
-        .await
-        .map_err(|error| error.to_string())
+    ask(address, &format!("/do?{what}")).await
 }
 
 /// Volumes of the instance, and containers by which volumes were copied.

@@ -88,6 +88,7 @@ pub(crate) const HOST: Table = Table {
         "killed while it starts a plugin",
         "killed while it restarts a plugin",
         "killed while it stops a plugin",
+        "killed while it updates",
         "killed while it uninstalls",
     ],
 };

@@ -4,7 +4,8 @@ use std::{
 };
 
 use hap_host::{
-    Desired, Error, ErrorKind, LimitOverrides, Phase, PluginHandle, RollBackOptions, Shutdown, Supervisor,
+    Desired, Error, ErrorKind, LimitOverrides, Phase, PluginHandle, PluginState, RollBackOptions, Shutdown,
+    Supervisor, UpdateStage,
     engine::{ContainerStatus, FakeEngine},
 };
 use hap_manifest::{Manifest, MemoryLimit, PluginId};
@@ -17,8 +18,8 @@ use crate::{
 };
 
 /// Longest time in which everything has to be as wanted once nothing disturbs any more: several times the longest
-/// pause (60 s), the longest deadline (60 s) and the longest call that hangs (30 s).
-const SETTLE: Duration = Duration::from_secs(15 * 60);
+/// pause (60 s), the longest deadline of a call (60 s), and a copy of data that hangs (15 min), there and back.
+const SETTLE: Duration = Duration::from_secs(45 * 60);
 /// By then the supervisor has listed everything anew, so it knows also what no event told.
 const RELIST: Duration = Duration::from_secs(35);
 /// For so long nothing may happen to a settled plugin.
@@ -86,10 +87,15 @@ impl Host {
         }
     }
 
-    /// Gives every plugin something to lose.
+    /// Gives every plugin something to lose. What is written while a version is on probation is lost with it, so not then.
     fn mark(&mut self) {
         for id in (0..PLUGINS).map(id) {
-            if !self.marked.contains(&id)
+            let plugin = self.supervisor.as_ref().unwrap().plugin(&id);
+            let rests = plugin.map(|plugin| plugin.state()).is_some_and(|state| {
+                state.update.is_none() && !matches!(state.desired, Desired::Removed { .. })
+            });
+            if rests
+                && !self.marked.contains(&id)
                 && let Some(volume) = self.data_of(&id)
             {
                 self.engine.write_volume(&volume, MARK);
@@ -148,6 +154,10 @@ impl Host {
             Call::RollBack { with_data } => {
                 if let Some(plugin) = supervisor.plugin(id) {
                     self.touch(id);
+                    if *with_data {
+                        // What the earlier version left may be from before there was anything.
+                        self.marked.remove(id);
+                    }
                     let options = RollBackOptions::default().restore_data(*with_data);
                     // There may be nothing to go back to; whether there is is not the point here.
                     let _ = timeout(Duration::from_secs(60), plugin.roll_back(options)).await;
@@ -344,7 +354,7 @@ impl Host {
                 assert_eq!(self.copies_of(&id), 0, "{id} left a copy of its data");
                 continue;
             };
-            assert_eq!(plugin.state().update, None, "{id}");
+            assert!(is_settled(&plugin.state()), "{id}: {:?}", plugin.state().update);
             let copies = self.copies_of(&id);
             assert!(copies <= 1, "{id} has {copies} copies of its data");
             if self.marked.contains(&id) {
@@ -371,9 +381,9 @@ impl Host {
         for plugin in supervisor.plugins() {
             let settled = plugin.wait_for(|state| match state.desired {
                 Desired::Running => {
-                    state.update.is_none() && matches!(state.phase, Phase::Healthy | Phase::Failed)
+                    is_settled(state) && matches!(state.phase, Phase::Healthy | Phase::Failed)
                 }
-                Desired::Stopped => state.phase == Phase::Stopped,
+                Desired::Stopped => is_settled(state) && state.phase == Phase::Stopped,
                 _ => false,
             });
             match timeout(SETTLE, settled).await {
@@ -417,6 +427,14 @@ impl Host {
                 }
             }
         }
+    }
+}
+
+/// Whether no update goes on. The watch over a version waits for as long as it shall not run.
+fn is_settled(state: &PluginState) -> bool {
+    match &state.update {
+        None => true,
+        Some(update) => update.stage == UpdateStage::Probation && state.desired == Desired::Stopped,
     }
 }
 
