@@ -114,10 +114,11 @@ impl Relay {
 
     /// Puts the manifest of the version that the plugin does not have where the next host reads it.
     fn offer_another_version(&self, plugin: &PluginHandle) {
-        let has_first = plugin.manifest().version() == self.manifest.version();
         let mut offered = serde_json::to_value(&self.manifest).unwrap();
-        if has_first {
-            offered["version"] = "2.0.0".into();
+        if plugin.manifest().version() == self.manifest.version()
+            && let Some(version) = offered.get_mut("version")
+        {
+            *version = "2.0.0".into();
         }
         std::fs::write(&self.manifest_file, offered.to_string()).unwrap();
     }
