@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
+    choices::{Boot, Choices, EnvOverrides},
     client::{PluginClient, probe},
     config::{ConfigDesk, ConfigState, keep_delivered},
     diagnose::{self, Listening, Traces},
@@ -44,6 +45,10 @@ pub(crate) enum Request {
     Restart(oneshot::Sender<Result<(), Error>>),
     /// Gives the plugin new keys, on disk first, and makes its container anew with them.
     RotateKeys(oneshot::Sender<Result<(), Error>>),
+    /// Makes this what becomes of the plugin when the host starts, on disk first.
+    SetBoot(Boot, oneshot::Sender<Result<(), Error>>),
+    /// Makes these the operator's variables, on disk first, and the container anew with them. Whether they are others.
+    SetEnv(EnvOverrides, oneshot::Sender<Result<bool, Error>>),
     /// Makes this what the plugin was granted, on disk first.
     Grant(Vec<Permission>, oneshot::Sender<Result<(), Error>>),
     /// Stops the plugin because the host shuts down.
@@ -68,6 +73,8 @@ pub(crate) struct Snapshot {
     pub rotating: bool,
     /// What was decided about the plugin when it was let in, or since.
     pub admission: Arc<Admission>,
+    /// The operator's variables without their secrets.
+    pub env: Arc<EnvOverrides>,
 }
 
 pub(crate) struct Actor {
@@ -99,6 +106,8 @@ pub(crate) struct Actor {
     failures: u64,
     healthy_runs: u64,
     wake_at: Option<Instant>,
+    /// Secrets that a container may still have and the next one will not.
+    outgoing: Vec<String>,
 }
 
 /// What an actor is made of.
@@ -134,6 +143,7 @@ impl Actor {
             halted: false,
             rotating: false,
             admission: Arc::new(parts.record.admission.clone()),
+            env: Arc::new(parts.record.choices.env.shown()),
         };
         standing::post(&shared.board, &parts.record, &snapshot.state);
         let depends = !manifest.depends_on().is_empty();
@@ -172,6 +182,7 @@ impl Actor {
             failures: 0,
             healthy_runs: 0,
             wake_at: None,
+            outgoing: Vec::new(),
             id,
             shared,
         };
@@ -189,6 +200,10 @@ impl Actor {
         while !self.machine.is_removed() {
             if self.record.keys.previous.is_some() && !self.machine.may_be_outdated() {
                 self.retire_keys().await;
+            }
+            if !self.outgoing.is_empty() && !self.machine.may_be_outdated() {
+                self.outgoing.clear();
+                self.note_keys();
             }
             let wake = self.wake_at.map(tokio::time::Instant::from_std);
             // Every arm is cancel safe: the futures live in `self` and are polled again in the next round.
@@ -263,6 +278,17 @@ impl Actor {
                 let rotated = self.rotate_keys().await;
                 let _ = reply.send(rotated);
             }
+            Request::SetBoot(boot, reply) => {
+                let choices = Choices {
+                    boot,
+                    ..self.record.choices.clone()
+                };
+                let _ = reply.send(self.choose(choices).await);
+            }
+            Request::SetEnv(env, reply) => {
+                let changed = self.change_env(env).await;
+                let _ = reply.send(changed);
+            }
             Request::Grant(grants, reply) => {
                 let granted = self.grant(grants).await;
                 let _ = reply.send(granted);
@@ -308,11 +334,37 @@ impl Actor {
         self.shared.store.set_keys(&self.id, &keys).await?;
         self.record.keys = keys;
         self.note_keys();
+        self.remake();
+        Ok(())
+    }
+
+    /// What the operator chose, durable before anything else happens.
+    async fn choose(&mut self, choices: Choices) -> Result<(), Error> {
+        self.shared.store.set_choices(&self.id, &choices).await?;
+        self.record.choices = choices;
+        self.publish();
+        Ok(())
+    }
+
+    async fn change_env(&mut self, env: EnvOverrides) -> Result<bool, Error> {
+        let next = self.record.choices.with_env(env);
+        let Some(choices) = next.map_err(|error| error.with_plugin(&self.id))? else {
+            return Ok(false);
+        };
+        let before = self.record.choices.secrets();
+        self.choose(choices).await?;
+        self.outgoing.extend(before);
+        self.note_keys();
+        self.remake();
+        Ok(true)
+    }
+
+    /// What the container is made from has changed.
+    fn remake(&mut self) {
         let spec = Arc::new(spec_of(&self.shared, &self.record));
         let digest = spec_digest(&spec).to_owned();
         self.operator.spec = spec;
         self.feed(Input::Spec(digest));
-        Ok(())
     }
 
     /// No container has the old keys any more.
@@ -335,8 +387,10 @@ impl Actor {
     fn note_keys(&self) {
         let keys = &self.record.keys;
         self.shared.credentials.set(&self.id, keys);
-        self.config
-            .note_keys(keys.pairs().flat_map(KeyPair::texts).collect());
+        let mut secrets = self.record.choices.secrets();
+        secrets.extend(self.outgoing.iter().cloned());
+        secrets.extend(keys.pairs().flat_map(KeyPair::texts));
+        self.config.note_keys(secrets);
     }
 
     /// Hands one input to the machine and sets in motion what it asks for.
@@ -529,6 +583,7 @@ impl Actor {
     fn publish(&self) {
         let mut state = self.machine.state(now());
         state.config = self.config.state();
+        state.boot = self.record.choices.boot;
         let next = Snapshot {
             client: self.client.clone(),
             diagnosing: self.reading_lines,
@@ -537,6 +592,7 @@ impl Actor {
             halted: self.machine.is_halted(),
             rotating: self.record.keys.previous.is_some(),
             admission: Arc::new(self.record.admission.clone()),
+            env: Arc::new(self.record.choices.env.shown()),
             state,
         };
         standing::post(&self.shared.board, &self.record, &next.state);
@@ -603,6 +659,7 @@ fn spec_of(shared: &Shared, record: &PluginRecord) -> ContainerSpec {
         policy: &shared.policy,
         platform_url: &shared.platform_url(manifest.id(), network),
         keys: &record.keys,
+        choices: &record.choices,
         program: record.program.as_deref(),
     })
 }

@@ -6,7 +6,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     client::{CallGate, probe_client},
     dispatch::{Hints, dispatch},
-    engine::{Engine, InstanceName},
+    engine::{Engine, InstanceName, Observed},
     error::{Error, ErrorKind},
     forward::LogForwarding,
     inbox::{Credentials, EventRate, Inbox, ListenOptions, Listener},
@@ -198,13 +198,24 @@ impl SupervisorBuilder {
             tracing::warn!(plugin = %stray, "a container of this instance belongs to no installed plugin; it is left alone");
         }
 
+        let mut plugins = loaded.plugins;
+        for record in &mut plugins {
+            let id = record.manifest.id();
+            let runs = listing.get(id).is_some_and(Observed::is_running);
+            let desired = record.choices.boot.desired(record.desired, runs);
+            if desired != record.desired {
+                store.set_desired(id, desired).await?;
+                record.desired = desired;
+            }
+        }
+
         let cancel = CancellationToken::new();
         // Whatever fails below, no task outlives the call.
         let guard = cancel.clone().drop_guard();
         let tasks = TaskTracker::new();
         let credentials = Credentials::default();
         // Plugins that already run may post as soon as the listener is there.
-        for record in &loaded.plugins {
+        for record in &plugins {
             credentials.set(record.manifest.id(), &record.keys);
         }
         let metrics = Arc::new(Metrics::new());
@@ -279,7 +290,7 @@ impl SupervisorBuilder {
             listener,
             hints,
         };
-        for record in loaded.plugins {
+        for record in plugins {
             inner.adopt(record);
         }
         if let Some(every) = self.usage_interval {

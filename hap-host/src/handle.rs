@@ -144,12 +144,9 @@ impl PluginHandle {
     /// # Cancel safety
     /// Once accepted, the restart goes on when the future is dropped.
     pub async fn restart(&self) -> Result<(), Error> {
-        let (failures, runs) = {
-            let snapshot = self.0.snapshot.borrow();
-            (snapshot.failures, snapshot.healthy_runs)
-        };
+        let before = self.progress();
         self.request(Request::Restart).await?;
-        self.wait_healthy(failures, Some(runs)).await
+        self.healthy_after(before).await
     }
 
     /// Gives the plugin a new token and a new webhook secret, and returns when it runs with them.
@@ -167,15 +164,12 @@ impl PluginHandle {
     /// # Cancel safety
     /// Once recorded, the rotation goes on when the future is dropped, and after a host that was killed.
     pub async fn rotate_secrets(&self) -> Result<(), Error> {
-        let (failures, runs) = {
-            let snapshot = self.0.snapshot.borrow();
-            (snapshot.failures, snapshot.healthy_runs)
-        };
+        let before = self.progress();
         self.request(Request::RotateKeys).await?;
         if self.0.snapshot.borrow().state.desired != Desired::Running {
             return Ok(());
         }
-        self.wait_healthy(failures, Some(runs)).await?;
+        self.healthy_after(before).await?;
         let retired = self.wait(|snapshot| !snapshot.rotating || snapshot.state.desired != Desired::Running);
         self.bounded(STOP_DEADLINE, "its old keys could not be retired", retired)
             .await
@@ -314,10 +308,10 @@ impl PluginHandle {
         Error::new(ErrorKind::NotRunning, message).with_plugin(self.id())
     }
 
-    pub(crate) async fn request(
+    pub(crate) async fn request<T>(
         &self,
-        request: impl FnOnce(oneshot::Sender<Result<(), Error>>) -> Request,
-    ) -> Result<(), Error> {
+        request: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Request,
+    ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         self.0
             .mailbox
@@ -338,6 +332,17 @@ impl PluginHandle {
             Ok(snapshot) => Ok(snapshot.clone()),
             Err(_) => Err(self.ended()),
         }
+    }
+
+    /// How many runs failed and how many became healthy so far.
+    pub(crate) fn progress(&self) -> (u64, u64) {
+        let snapshot = self.0.snapshot.borrow();
+        (snapshot.failures, snapshot.healthy_runs)
+    }
+
+    /// Waits until the plugin is healthy in a run that began after that, or has failed since.
+    pub(crate) async fn healthy_after(&self, (failures, runs): (u64, u64)) -> Result<(), Error> {
+        self.wait_healthy(failures, Some(runs)).await
     }
 
     /// Waits until the plugin is healthy in a run after `runs`, or a run after `failures` has failed.

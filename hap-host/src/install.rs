@@ -140,6 +140,7 @@ impl Supervisor {
             manifest: candidate.manifest,
             admission,
             desired: Desired::Stopped,
+            choices: options.choices,
             config: None,
             keys: PluginKeys::new(KeyPair::generate()?),
             image_id: Some(image.as_str().to_owned()),

@@ -3,6 +3,7 @@
 mod actor;
 mod admission;
 mod builder;
+mod choices;
 mod client;
 mod config;
 mod diagnose;
@@ -38,6 +39,7 @@ mod usage;
 
 pub use self::{
     builder::SupervisorBuilder,
+    choices::{Boot, EnvOverrides},
     client::CallOptions,
     config::ConfigState,
     error::{Error, ErrorKind},

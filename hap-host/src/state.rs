@@ -5,6 +5,7 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    choices::Boot,
     config::ConfigState,
     engine::{ContainerId, Exit},
     reconcile::Unmet,
@@ -140,6 +141,8 @@ pub struct PluginState {
     pub time_to_healthy: Option<Duration>,
     /// Whether it has the settings that are kept for it.
     pub config: ConfigState,
+    /// What becomes of it when the host starts.
+    pub boot: Boot,
 }
 
 /// Why a plugin does not do what is wanted.

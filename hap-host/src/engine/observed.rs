@@ -61,6 +61,11 @@ impl Observed {
             address: None,
         }
     }
+
+    /// Whether there is a process, frozen or not.
+    pub(crate) const fn is_running(&self) -> bool {
+        matches!(self.status, ContainerStatus::Running | ContainerStatus::Paused)
+    }
 }
 
 /// What a container is doing.

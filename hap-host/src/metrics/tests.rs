@@ -20,6 +20,7 @@ fn scrape(metrics: &Metrics, id: &PluginId, phase: Phase) -> PluginScrape {
             health_message: None,
             time_to_healthy: None,
             config: ConfigState::None,
+            boot: crate::Boot::default(),
             waiting_for: Vec::new(),
         },
         counters: metrics.install(id),

@@ -10,6 +10,7 @@ use super::{
     watchdog::{Verdict, Watchdog},
 };
 use crate::{
+    choices::Boot,
     config::ConfigState,
     engine::{ContainerStatus, Exit, Observed},
     event::EventKind,
@@ -83,7 +84,7 @@ pub(crate) enum Seen {
 impl Seen {
     /// Whether a process of the plugin exists.
     fn is_running(&self) -> bool {
-        matches!(self, Self::Present(o) if matches!(o.status, ContainerStatus::Running | ContainerStatus::Paused))
+        matches!(self, Self::Present(observed) if observed.is_running())
     }
 
     /// Whether the container went through a run between the two looks.
@@ -357,6 +358,7 @@ impl Machine {
             health_message: self.health_message.clone(),
             time_to_healthy: self.time_to_healthy,
             config: ConfigState::None,
+            boot: Boot::default(),
         }
     }
 

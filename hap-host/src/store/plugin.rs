@@ -5,11 +5,13 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::Value;
 
 use super::{
+    choices::{self, ChoicesRow},
     fail,
     settings::{self, Settings},
 };
 use crate::{
     Desired, Error, ErrorKind,
+    choices::Choices,
     config::SecretPlaces,
     keys::{KeyPair, PluginKeys},
     policy::{Admission, Origin},
@@ -21,6 +23,7 @@ pub(crate) struct PluginRecord {
     pub(crate) manifest: Manifest,
     pub(crate) admission: Admission,
     pub(crate) desired: Desired,
+    pub(crate) choices: Choices,
     pub(crate) config: Option<Value>,
     pub(crate) keys: PluginKeys,
     /// What the engine called the image that was last run.
@@ -157,6 +160,7 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<PluginRecord, String> 
         manifest,
         admission,
         desired,
+        choices: choices::read(connection, &id)?,
         config,
         keys,
         image_id,
@@ -180,6 +184,7 @@ pub(super) struct PluginRow {
     manifest: String,
     admission: String,
     desired: String,
+    choices: ChoicesRow,
     settings: Settings,
     keys: KeyRow,
     image_id: Option<String>,
@@ -205,6 +210,7 @@ impl PluginRow {
             manifest: record.manifest.to_json(),
             admission: json("admission", &record.admission)?,
             desired: json("desired state", &record.desired)?,
+            choices: ChoicesRow::of(&record.choices)?,
             settings: Settings::of(record.config.as_ref(), &places)?,
             keys: KeyRow::of(&record.keys),
             image_id: record.image_id.clone(),
@@ -267,6 +273,7 @@ pub(super) fn put(connection: &mut Connection, row: &PluginRow) -> Result<(), Er
                 row.program,
                 row.admission
             ])?;
+        row.choices.put(&transaction, &row.id)?;
         row.settings.put_secrets(&transaction, &row.id)?;
         transaction.commit()
     })()
@@ -332,6 +339,7 @@ fn installed(id: &PluginId, changed: rusqlite::Result<usize>) -> Result<(), Erro
 pub(super) fn remove(connection: &mut Connection, id: &PluginId) -> Result<(), Error> {
     (|| {
         let transaction = connection.transaction()?;
+        choices::remove(&transaction, id)?;
         let id = [id.as_str()];
         transaction.execute("DELETE FROM config_secrets WHERE plugin = ?1", id)?;
         transaction.execute("DELETE FROM plugins WHERE id = ?1", id)?;

@@ -5,6 +5,7 @@
     reason = "helpers of tests end the test when something is not as it has to be"
 )]
 
+mod choices;
 mod endings;
 mod engine_faults;
 mod install;
