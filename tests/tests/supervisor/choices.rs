@@ -8,10 +8,10 @@ use hap_host::{
 use crate::{builder, count, manifest, manifest_with, supervisor, until};
 
 /// The last of that name in the environment of the plugin's container.
-fn variable(engine: &FakeEngine, plugin: &PluginHandle, name: &str) -> Option<String> {
+fn variable(engine: &FakeEngine, plugin: &PluginHandle, name: &str) -> String {
     let spec = engine.spec(plugin.id()).unwrap();
-    let last = spec.env.iter().rfind(|var| var.name() == name)?;
-    Some(last.expose_value().to_owned())
+    let last = spec.env.iter().rfind(|var| var.name() == name);
+    last.unwrap().expose_value().to_owned()
 }
 
 fn env(level: &str, key: &str) -> EnvOverrides {
@@ -27,7 +27,7 @@ async fn the_operators_variables_hold_over_the_manifests_from_the_installation_o
     let asks = manifest_with("light", r#","env_vars":{"LEVEL":"1","OWN":"x"}"#);
     let light = supervisor.install_with(asks, options).await.unwrap();
     light.start().await.unwrap();
-    let told = ["LEVEL", "OWN", "KEY"].map(|name| variable(&engine, &light, name).unwrap());
+    let told = ["LEVEL", "OWN", "KEY"].map(|name| variable(&engine, &light, name));
     assert_eq!(told, ["2", "x", "hunter2"]);
     assert_eq!(light.env().get("LEVEL"), Some("2"));
     let shown = format!("{:?} {:?} {light:?}", light.env(), light.state());
@@ -44,7 +44,7 @@ async fn other_variables_make_the_container_anew_and_the_same_ones_do_nothing() 
     light.set_env(env("1", "hunter2")).await.unwrap();
     let second = light.state().container;
     assert_ne!(first, second);
-    assert_eq!(variable(&engine, &light, "KEY").unwrap(), "hunter2");
+    assert_eq!(variable(&engine, &light, "KEY"), "hunter2");
 
     // As a form does it: what is shown comes back, with one thing changed or nothing at all.
     light.set_env(light.env()).await.unwrap();
@@ -55,7 +55,7 @@ async fn other_variables_make_the_container_anew_and_the_same_ones_do_nothing() 
         .unwrap();
     let third = light.state().container;
     assert_ne!(second, third);
-    let told = ["LEVEL", "KEY"].map(|name| variable(&engine, &light, name).unwrap());
+    let told = ["LEVEL", "KEY"].map(|name| variable(&engine, &light, name));
     assert_eq!(told, ["2", "hunter2"]);
 
     // Another secret alone is another container, though no digest holds it.
@@ -101,7 +101,7 @@ async fn variables_are_on_the_disk_before_anything_happens_and_outlive_the_host(
         state.phase == Phase::Healthy && state.container != container
     })
     .await;
-    assert_eq!(variable(&engine, &light, "KEY").unwrap(), "hunter2");
+    assert_eq!(variable(&engine, &light, "KEY"), "hunter2");
     let container = light.state().container;
     second.shutdown(Shutdown::LeaveRunning).await.unwrap();
     drop((second, light));
