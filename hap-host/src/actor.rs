@@ -661,6 +661,7 @@ fn spec_of(shared: &Shared, record: &PluginRecord) -> ContainerSpec {
         keys: &record.keys,
         choices: &record.choices,
         program: record.program.as_deref(),
+        outlives_host: shared.outlive,
     })
 }
 

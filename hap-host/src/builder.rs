@@ -33,6 +33,7 @@ pub struct SupervisorBuilder {
     instance: InstanceName,
     limits: DefaultLimits,
     restart: RestartPolicy,
+    outlive: bool,
     health: HealthPolicy,
     port: Option<u16>,
     event_rate: EventRate,
@@ -57,6 +58,7 @@ impl SupervisorBuilder {
             instance: InstanceName::default(),
             limits: DefaultLimits::default(),
             restart: RestartPolicy::default(),
+            outlive: false,
             health: HealthPolicy::default(),
             port: None,
             event_rate: EventRate::default(),
@@ -85,6 +87,17 @@ impl SupervisorBuilder {
     /// When a plugin that ended is started again.
     pub fn restart_policy(mut self, policy: RestartPolicy) -> Self {
         self.restart = policy;
+        self
+    }
+
+    /// Whether plugins also outlive their own failures and a restart of the machine or the engine while no host runs: Docker's restart
+    /// policy `unless-stopped`. Default: no, and what ends meanwhile is started by the next host.
+    ///
+    /// While the host lives, restarts are its own either way: a restart of the engine's is taken over at once, with the pauses and
+    /// the holds of [`restart_policy`](Self::restart_policy). Another choice than that of the last start makes all containers
+    /// anew. `ProcessEngine` starts nothing by itself.
+    pub const fn plugins_outlive_host(mut self, outlive: bool) -> Self {
+        self.outlive = outlive;
         self
     }
 
@@ -252,6 +265,7 @@ impl SupervisorBuilder {
             platform,
             port,
             restart: self.restart,
+            outlive: self.outlive,
             health: self.health,
             events: event_channel(),
             starts: Arc::new(Semaphore::new(starts)),

@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     /// How long a start waits for dependencies before that counts as a failure.
     pub dependency_wait: Duration,
     pub restart: RestartPolicy,
+    /// Whether the engine starts plugins again while nobody supervises them.
+    pub outlive: bool,
     pub health: HealthPolicy,
     pub events: broadcast::Sender<Event>,
     pub metrics: Arc<Metrics>,

@@ -153,6 +153,8 @@ pub struct Failure {
     pub cause: FailureCause,
     /// Where it was in its life when it failed.
     pub phase: Phase,
+    /// How its run ended, where it ended by itself and the engine tells.
+    pub exit: Option<Exit>,
     /// One sentence with the values.
     pub message: String,
     /// What to do about it, where that is known.
@@ -168,10 +170,18 @@ impl Failure {
         Self {
             cause,
             phase: Phase::Unknown,
+            exit: None,
             message: message.into(),
             hint: None,
             last_lines: Vec::new(),
         }
+    }
+
+    /// Adds how its run ended.
+    #[must_use]
+    pub(crate) fn with_exit(mut self, exit: &Exit) -> Self {
+        self.exit = Some(exit.clone());
+        self
     }
 
     /// Adds what to do about it.

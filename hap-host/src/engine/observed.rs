@@ -45,6 +45,8 @@ pub struct Observed {
     pub exit: Option<Exit>,
     /// Where the host reaches its API port; `None` when it does not run.
     pub address: Option<SocketAddr>,
+    /// The engine began its last run by itself, because the one before had ended.
+    pub restarted_by_engine: bool,
 }
 
 impl Observed {
@@ -59,6 +61,7 @@ impl Observed {
             started_at: None,
             exit: None,
             address: None,
+            restarted_by_engine: false,
         }
     }
 
@@ -80,6 +83,8 @@ pub enum ContainerStatus {
     Paused,
     /// Ended.
     Exited,
+    /// Ended, and the engine is about to start it again by itself.
+    Restarting,
     /// Half removed: the engine could not finish removing it.
     Dead,
 }

@@ -28,6 +28,7 @@ pub(crate) struct SpecInputs<'a> {
     pub keys: &'a PluginKeys,
     pub choices: &'a Choices,
     pub program: Option<&'a std::path::Path>,
+    pub outlives_host: bool,
 }
 
 /// Size of a memory file system that the manifest asks for.
@@ -67,6 +68,7 @@ pub(crate) fn container_spec(inputs: &SpecInputs<'_>) -> ContainerSpec {
         .map(|capability| capability.as_str().to_owned())
         .collect();
     spec.program = inputs.program.map(ToOwned::to_owned);
+    spec.outlives_host = inputs.outlives_host;
     spec.volumes = manifest
         .volumes()
         .iter()
@@ -202,6 +204,9 @@ fn digest(spec: &ContainerSpec) -> String {
     }
     field("log", &format!("{:?}", spec.log));
     field("program", &format!("{:?}", spec.program));
+    if spec.outlives_host {
+        field("outlives", "host");
+    }
     hex(&hash.finalize())
 }
 
@@ -256,6 +261,7 @@ mod tests {
             keys,
             choices,
             program: None,
+            outlives_host: false,
         })
     }
 

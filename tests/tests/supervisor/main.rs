@@ -11,6 +11,7 @@ mod engine_faults;
 mod install;
 mod lifecycle;
 mod order;
+mod outliving;
 mod permissions;
 mod restarts;
 mod secrets;
