@@ -11,8 +11,10 @@ use futures_util::future::{BoxFuture, FutureExt, OptionFuture};
 use hap_manifest::{PluginId, permission::Permission};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::{Instrument as _, Span};
 
 use crate::{
+    activity::Operation,
     choices::{Boot, Choices, EnvOverrides},
     client::{PluginClient, probe},
     config::{ConfigDesk, ConfigState, keep_delivered},
@@ -55,6 +57,20 @@ pub(crate) enum Request {
     Halt,
 }
 
+/// A request, and the span of whoever made it.
+#[derive(Debug)]
+pub(crate) struct Posted {
+    pub request: Request,
+    pub caller: Span,
+}
+
+impl From<Request> for Posted {
+    fn from(request: Request) -> Self {
+        let caller = Span::current();
+        Self { request, caller }
+    }
+}
+
 /// What readers see of a plugin at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
@@ -92,13 +108,17 @@ pub(crate) struct Actor {
     config_state: watch::Receiver<ConfigState>,
     /// Ends the delivery of settings to the run that is over.
     delivery: Option<DropGuard>,
-    mailbox: mpsc::Receiver<Request>,
+    mailbox: mpsc::Receiver<Posted>,
     hints: Arc<Notify>,
     listed: watch::Receiver<Option<Arc<Listing>>>,
     /// Watched by those that depend on others.
     board: Option<watch::Receiver<Board>>,
     snapshot: watch::Sender<Snapshot>,
     operation: OptionFuture<BoxFuture<'static, Outcome>>,
+    /// The same for readers.
+    under_way: Option<Operation>,
+    /// The span of the call that is being carried out. Let go when the plugin has come to rest, so that the span ends.
+    cause: Span,
     probing: OptionFuture<BoxFuture<'static, (u64, ProbeResult)>>,
     diagnosing: OptionFuture<BoxFuture<'static, Failure>>,
     reading_lines: bool,
@@ -114,7 +134,7 @@ pub(crate) struct Actor {
 pub(crate) struct Parts {
     pub record: PluginRecord,
     pub config: Arc<ConfigDesk>,
-    pub mailbox: mpsc::Receiver<Request>,
+    pub mailbox: mpsc::Receiver<Posted>,
     pub hints: Arc<Notify>,
     pub seed: u64,
 }
@@ -175,6 +195,8 @@ impl Actor {
             board,
             snapshot,
             operation: None.into(),
+            under_way: None,
+            cause: Span::none(),
             probing: None.into(),
             diagnosing: None.into(),
             reading_lines: false,
@@ -206,6 +228,9 @@ impl Actor {
                 self.note_keys();
             }
             let wake = self.wake_at.map(tokio::time::Instant::from_std);
+            if self.under_way.is_none() && !self.machine.phase().is_passing() {
+                self.cause = Span::none();
+            }
             // Every arm is cancel safe: the futures live in `self` and are polled again in the next round.
             tokio::select! {
                 // The end first; then what the engine did, so that requests and timers act on the newest truth.
@@ -213,6 +238,7 @@ impl Actor {
                 () = cancel.cancelled() => return,
                 Some(outcome) = &mut self.operation => {
                     self.operation = None.into();
+                    self.under_way = None;
                     self.feed(Input::OpDone(outcome));
                 }
                 () = self.hints.notified() => self.feed(Input::Hint),
@@ -221,7 +247,10 @@ impl Actor {
                     self.feed(Input::Probe { generation, result });
                 }
                 request = self.mailbox.recv() => match request {
-                    Some(request) => self.handle(request).await,
+                    Some(Posted { request, caller }) => {
+                        self.cause = caller;
+                        self.handle(request).await;
+                    }
                     None => return,
                 },
                 Ok(()) = self.listed.changed() => {
@@ -257,6 +286,11 @@ impl Actor {
     async fn handle(&mut self, request: Request) {
         match request {
             Request::Desire(desired, reply) => {
+                let Some(desired) = self.machine.desired().followed_by(desired) else {
+                    let error = Error::new(ErrorKind::Gone, "it is being uninstalled");
+                    let _ = reply.send(Err(error.with_plugin(&self.id)));
+                    return;
+                };
                 let stored = self.shared.store.set_desired(&self.id, desired).await;
                 if stored.is_ok() {
                     self.feed(Input::Desire(desired));
@@ -410,9 +444,13 @@ impl Actor {
         self.follow_the_container();
         let mut listening = None;
         if let Some(op) = op {
-            tracing::debug!(plugin = %self.id, ?op, "engine operation");
+            self.under_way = Some(Operation::begins(&op));
             let container = self.container();
+            let span = tracing::info_span!(
+                parent: &self.cause, "engine operation", plugin = %self.id, operation = op.as_str()
+            );
             let perform = self.operator.clone().perform(op.clone(), container.clone());
+            let perform = perform.instrument(span);
             let is_silent = events.iter().any(is_silent);
             self.operation = match container.filter(|_| op == Op::Stop && is_silent) {
                 // Where it listens can be asked only as long as it runs.
@@ -584,6 +622,7 @@ impl Actor {
         let mut state = self.machine.state(now());
         state.config = self.config.state();
         state.boot = self.record.choices.boot;
+        state.operation = self.under_way;
         let next = Snapshot {
             client: self.client.clone(),
             diagnosing: self.reading_lines,

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod activity;
 mod actor;
 mod admission;
 mod builder;
@@ -38,6 +39,7 @@ mod talk;
 mod usage;
 
 pub use self::{
+    activity::{Activity, Call, Installing, Operation, OperationKind},
     builder::SupervisorBuilder,
     choices::{Boot, EnvOverrides},
     client::CallOptions,

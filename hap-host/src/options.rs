@@ -16,6 +16,7 @@ pub struct InstallOptions {
     pub(crate) program: Option<PathBuf>,
     pub(crate) progress: Option<ProgressSink>,
     pub(crate) choices: Choices,
+    pub(crate) deadline: Option<Duration>,
     grants: Vec<Permission>,
     grants_all: bool,
 }
@@ -67,6 +68,14 @@ impl InstallOptions {
     #[must_use]
     pub const fn boot(mut self, boot: Boot) -> Self {
         self.choices.boot = boot;
+        self
+    }
+
+    /// Gives the whole installation up after this time, queues included; nothing is installed then. Default: reading and unpacking
+    /// may take 5 minutes each, a pull 15 and 2 without progress, a build 15.
+    #[must_use]
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
         self
     }
 

@@ -5,6 +5,7 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    activity::Operation,
     choices::Boot,
     config::ConfigState,
     engine::{ContainerId, Exit},
@@ -25,6 +26,20 @@ pub enum Desired {
         /// Its volumes shall be gone too.
         with_data: bool,
     },
+}
+
+impl Desired {
+    /// What is wanted after a wish that comes later. A removal is not taken back, nor that of the data once somebody
+    /// was promised it: `None` for a wish that comes too late.
+    pub(crate) const fn followed_by(self, later: Self) -> Option<Self> {
+        match (self, later) {
+            (Self::Removed { with_data: one }, Self::Removed { with_data: other }) => Some(Self::Removed {
+                with_data: one || other,
+            }),
+            (Self::Removed { .. }, _) => None,
+            _ => Some(later),
+        }
+    }
 }
 
 impl fmt::Display for Desired {
@@ -79,6 +94,14 @@ impl Phase {
     #[must_use]
     pub const fn is_reachable(self) -> bool {
         matches!(self, Self::Healthy | Self::Degraded | Self::Unhealthy)
+    }
+
+    /// Whether it is on its way to another phase without waiting for anything but the engine and its first answer.
+    pub(crate) const fn is_passing(self) -> bool {
+        matches!(
+            self,
+            Self::Unknown | Self::Preparing | Self::Starting | Self::Stopping
+        )
     }
 
     /// The name as it is serialised, such as `crash_loop`.
@@ -143,6 +166,8 @@ pub struct PluginState {
     pub config: ConfigState,
     /// What becomes of it when the host starts.
     pub boot: Boot,
+    /// What is being done to it on the engine, and since when.
+    pub operation: Option<Operation>,
 }
 
 /// Why a plugin does not do what is wanted.

@@ -75,11 +75,14 @@ impl PluginHandle {
     /// # Cancel safety
     /// Once recorded, it goes on when the future is dropped, and after a host that was killed.
     pub async fn set_env(&self, env: EnvOverrides) -> Result<(), Error> {
-        let before = self.progress();
-        let changed = self.request(|reply| Request::SetEnv(env, reply)).await?;
-        if !changed || self.cell().snapshot.borrow().state.desired != Desired::Running {
-            return Ok(());
-        }
-        self.healthy_after(before).await
+        self.lifecycle("set_env", async {
+            let before = self.progress();
+            let changed = self.request(|reply| Request::SetEnv(env, reply)).await?;
+            if !changed || self.cell().snapshot.borrow().state.desired != Desired::Running {
+                return Ok(());
+            }
+            self.healthy_after(before).await
+        })
+        .await
     }
 }

@@ -21,6 +21,7 @@ fn scrape(metrics: &Metrics, id: &PluginId, phase: Phase) -> PluginScrape {
             time_to_healthy: None,
             config: ConfigState::None,
             boot: crate::Boot::default(),
+            operation: None,
             waiting_for: Vec::new(),
         },
         counters: metrics.install(id),

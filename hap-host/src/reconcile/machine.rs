@@ -305,6 +305,16 @@ impl Machine {
         step
     }
 
+    /// What is wanted, the shutdown of the host left aside.
+    pub(crate) const fn desired(&self) -> Desired {
+        self.desired
+    }
+
+    /// Where the plugin is.
+    pub(crate) const fn phase(&self) -> Phase {
+        self.phase
+    }
+
     /// The container as it was seen last.
     pub(crate) const fn seen(&self) -> &Seen {
         &self.seen
@@ -370,6 +380,7 @@ impl Machine {
             time_to_healthy: self.time_to_healthy,
             config: ConfigState::None,
             boot: Boot::default(),
+            operation: None,
         }
     }
 

@@ -6,6 +6,7 @@
 )]
 
 mod choices;
+mod commands;
 mod endings;
 mod engine_faults;
 mod install;
