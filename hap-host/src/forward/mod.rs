@@ -25,8 +25,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 ///
 /// Each line becomes one `tracing` event of the target `hap_host::plugin`, with the fields `plugin` and `source`
 /// (`stdout` or `stderr`). A line that is a JSON object gives the event its level and message; what the plugin calls
-/// its target or logger is the field `origin`, and the rest is the field `fields`, as JSON. Other lines are
-/// information. Keys, secret settings and control characters are taken out.
+/// its target or logger is the field `origin`, the id of the trace that it belongs to `trace_id`, and the rest is the field
+/// `fields`, as JSON. Other lines are information. Keys, secret settings and control characters are taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "it does nothing until it is given to the builder"]
 pub struct LogForwarding {
@@ -149,6 +149,7 @@ fn emit(plugin: &PluginId, source: LogSource, line: &Line) {
                 %plugin,
                 source,
                 origin = line.origin.as_deref(),
+                trace_id = line.trace_id.as_deref(),
                 fields = line.fields.as_deref(),
                 "{}",
                 line.message

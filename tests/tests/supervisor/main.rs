@@ -16,6 +16,7 @@ mod outliving;
 mod permissions;
 mod restarts;
 mod secrets;
+mod spans;
 mod talking;
 mod watching;
 
