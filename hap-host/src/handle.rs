@@ -482,7 +482,7 @@ impl PluginHandle {
     }
 
     /// Why the actor is no longer there.
-    fn ended(&self) -> Error {
+    pub(crate) fn ended(&self) -> Error {
         if self.0.snapshot.borrow().state.phase == Phase::Removed {
             return Error::new(ErrorKind::Gone, "it was uninstalled").with_plugin(self.id());
         }

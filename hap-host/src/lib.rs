@@ -37,6 +37,7 @@ mod store;
 mod supervisor;
 mod talk;
 mod usage;
+mod watch;
 
 pub use self::{
     activity::{Activity, Call, Installing, Operation, OperationKind},
@@ -60,6 +61,7 @@ pub use self::{
     store::EventRetention,
     supervisor::Supervisor,
     usage::Usage,
+    watch::StateWatch,
 };
 
 /// What a fallible call of this crate returns.

@@ -35,7 +35,10 @@ pub struct Seen {
 
 /// Remembers every span and event of the thread on which it is the default.
 #[derive(Debug, Clone, Default)]
-pub struct Spans(Arc<Mutex<Vec<(Option<u64>, Seen)>>>);
+pub struct Spans(Arc<Mutex<Vec<Entry>>>);
+
+/// What was seen, for a span with its number.
+type Entry = (Option<u64>, Seen);
 
 impl Spans {
     /// A subscriber that remembers here.
@@ -56,7 +59,7 @@ impl Spans {
         named.map(|(_, seen)| seen.clone()).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(Option<u64>, Seen)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

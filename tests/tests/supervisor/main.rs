@@ -13,6 +13,7 @@ mod install;
 mod lifecycle;
 mod order;
 mod outliving;
+mod peers;
 mod permissions;
 mod restarts;
 mod secrets;
