@@ -11,9 +11,11 @@ use crate::{manifest, supervisor, until};
 
 fn operations(spans: &Spans) -> Vec<(String, Vec<&'static str>)> {
     let seen = spans.named("engine operation").into_iter();
-    let seen = seen.filter(|seen| seen.fields["operation"] != "look");
-    seen.map(|seen| (seen.fields["operation"].clone(), seen.around))
-        .collect()
+    let mut all: Vec<_> = seen
+        .map(|mut seen| (seen.fields.remove("operation").unwrap(), seen.around))
+        .collect();
+    all.retain(|(operation, _)| operation != "look");
+    all
 }
 
 // One thread, so that every task speaks to this test's subscriber.
