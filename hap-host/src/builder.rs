@@ -6,7 +6,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     client::{CallGate, probe_client},
     dispatch::{Hints, dispatch},
-    engine::{Engine, InstanceName},
+    engine::{Engine, InstanceName, Observed},
     error::{Error, ErrorKind},
     forward::LogForwarding,
     inbox::{Credentials, EventRate, Inbox, ListenOptions, Listener},
@@ -33,6 +33,7 @@ pub struct SupervisorBuilder {
     instance: InstanceName,
     limits: DefaultLimits,
     restart: RestartPolicy,
+    outlive: bool,
     health: HealthPolicy,
     probation: ProbationPolicy,
     port: Option<u16>,
@@ -58,6 +59,7 @@ impl SupervisorBuilder {
             instance: InstanceName::default(),
             limits: DefaultLimits::default(),
             restart: RestartPolicy::default(),
+            outlive: false,
             health: HealthPolicy::default(),
             probation: ProbationPolicy::default(),
             port: None,
@@ -87,6 +89,17 @@ impl SupervisorBuilder {
     /// When a plugin that ended is started again.
     pub fn restart_policy(mut self, policy: RestartPolicy) -> Self {
         self.restart = policy;
+        self
+    }
+
+    /// Whether plugins also outlive their own failures and a restart of the machine or the engine while no host runs: Docker's restart
+    /// policy `unless-stopped`. Default: no, and what ends meanwhile is started by the next host.
+    ///
+    /// While the host lives, restarts are its own either way: a restart of the engine's is taken over at once, with the pauses and
+    /// the holds of [`restart_policy`](Self::restart_policy). Another choice than that of the last start makes all containers
+    /// anew. `ProcessEngine` starts nothing by itself.
+    pub const fn plugins_outlive_host(mut self, outlive: bool) -> Self {
+        self.outlive = outlive;
         self
     }
 
@@ -207,13 +220,24 @@ impl SupervisorBuilder {
             tracing::warn!(plugin = %stray, "a container of this instance belongs to no installed plugin; it is left alone");
         }
 
+        let mut plugins = loaded.plugins;
+        for record in &mut plugins {
+            let id = record.manifest.id();
+            let runs = listing.get(id).is_some_and(Observed::is_running);
+            let desired = record.choices.boot.desired(record.desired, runs);
+            if desired != record.desired {
+                store.set_desired(id, desired).await?;
+                record.desired = desired;
+            }
+        }
+
         let cancel = CancellationToken::new();
         // Whatever fails below, no task outlives the call.
         let guard = cancel.clone().drop_guard();
         let tasks = TaskTracker::new();
         let credentials = Credentials::default();
         // Plugins that already run may post as soon as the listener is there.
-        for record in &loaded.plugins {
+        for record in &plugins {
             credentials.set(record.manifest.id(), &record.keys);
         }
         let metrics = Arc::new(Metrics::new());
@@ -250,6 +274,7 @@ impl SupervisorBuilder {
             platform,
             port,
             restart: self.restart,
+            outlive: self.outlive,
             health: self.health,
             probation: self.probation,
             events: event_channel(),
@@ -289,7 +314,7 @@ impl SupervisorBuilder {
             listener,
             hints,
         };
-        for record in loaded.plugins {
+        for record in plugins {
             inner.adopt(record);
         }
         if let Some(every) = self.usage_interval {

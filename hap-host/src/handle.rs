@@ -3,9 +3,11 @@ use std::{sync::Arc, time::Duration};
 use futures_util::StreamExt;
 use hap_manifest::{Manifest, PluginId};
 use tokio::sync::{mpsc, oneshot, watch};
+use tracing::Instrument as _;
 
 use crate::{
-    actor::{Request, Snapshot},
+    activity::{Activity, CallBook},
+    actor::{Posted, Request, Snapshot},
     client::{CallGate, PluginClient},
     config::ConfigDesk,
     engine::{ContainerId, EngineErrorKind, LogLine, LogOptions, StatsSample},
@@ -33,15 +35,16 @@ const STOP_DEADLINE: Duration = Duration::from_secs(90);
 /// call returns [`ErrorKind::Gone`]. Calls that change what is wanted write it to disk before anything happens,
 /// so dropping their future, or killing the host, loses nothing that they have recorded.
 #[derive(Clone)]
-pub struct PluginHandle(Arc<Cell>);
+pub struct PluginHandle(Arc<Cell>, Option<Duration>);
 
 pub(crate) struct Cell {
     pub id: PluginId,
-    pub mailbox: mpsc::Sender<Request>,
+    pub mailbox: mpsc::Sender<Posted>,
     pub snapshot: watch::Receiver<Snapshot>,
     pub config: Arc<ConfigDesk>,
     pub gate: CallGate,
     pub meter: UsageMeter,
+    pub calls: CallBook,
     pub counters: Arc<PluginCounters>,
     /// Held by whoever prepares an update.
     pub updating: tokio::sync::Mutex<()>,
@@ -50,7 +53,7 @@ pub(crate) struct Cell {
 
 impl PluginHandle {
     pub(crate) fn new(cell: Cell) -> Self {
-        Self(Arc::new(cell))
+        Self(Arc::new(cell), None)
     }
 
     pub(crate) fn cell(&self) -> &Cell {
@@ -80,6 +83,33 @@ impl PluginHandle {
         // A call that configured the plugin is seen by its caller at once.
         state.config = self.0.config.state();
         state
+    }
+
+    /// What is going on with the plugin: the operation on the engine that is under way, and the calls that wait for the
+    /// plugin, each with its beginning.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        Activity {
+            operation: self.0.snapshot.borrow().state.operation,
+            calls: self.0.calls.waiting(),
+        }
+    }
+
+    /// The same plugin by a handle whose calls that wait for the plugin give up after this time, in place of their own
+    /// deadlines: [`start`](Self::start), [`stop`](Self::stop), [`restart`](Self::restart), [`uninstall`](Self::uninstall),
+    /// [`rotate_secrets`](Self::rotate_secrets) and [`set_env`](Self::set_env). What they have recorded goes on all the same.
+    ///
+    /// ```
+    /// # async fn run(light: hap_host::PluginHandle) -> Result<(), hap_host::Error> {
+    /// use std::time::Duration;
+    ///
+    /// light.with_deadline(Duration::from_secs(20)).start().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_deadline(&self, deadline: Duration) -> Self {
+        Self(Arc::clone(&self.0), Some(deadline))
     }
 
     /// Waits until the plugin's state satisfies `wanted`, and returns it. There is no deadline: put one around it.
@@ -120,9 +150,12 @@ impl PluginHandle {
     /// # Cancel safety
     /// Once recorded, the start goes on when the future is dropped.
     pub async fn start(&self) -> Result<(), Error> {
-        let failures = self.0.snapshot.borrow().failures;
-        self.set_desired(Desired::Running).await?;
-        self.wait_healthy(failures, None).await
+        self.lifecycle("start", async {
+            let (failures, _) = self.progress();
+            self.set_desired(Desired::Running).await?;
+            self.wait_healthy(failures, None).await
+        })
+        .await
     }
 
     /// Stops the plugin, and waits until it is down. Fine when it is already. Whatever its exit code, a stop that
@@ -135,11 +168,14 @@ impl PluginHandle {
     /// # Cancel safety
     /// Once recorded, the stop goes on when the future is dropped.
     pub async fn stop(&self) -> Result<(), Error> {
-        self.set_desired(Desired::Stopped).await?;
-        let down = self.wait(|s| s.state.phase == Phase::Stopped || s.state.desired != Desired::Stopped);
-        self.bounded(self.stop_deadline(), "did not stop", down)
-            .await
-            .map(drop)
+        self.lifecycle("stop", async {
+            self.set_desired(Desired::Stopped).await?;
+            let down = self.wait(|s| s.state.phase == Phase::Stopped || s.state.desired != Desired::Stopped);
+            self.bounded(self.stop_deadline(), "did not stop", down)
+                .await
+                .map(drop)
+        })
+        .await
     }
 
     /// Stops the plugin, starts it again and waits until it is healthy.
@@ -150,12 +186,12 @@ impl PluginHandle {
     /// # Cancel safety
     /// Once accepted, the restart goes on when the future is dropped.
     pub async fn restart(&self) -> Result<(), Error> {
-        let (failures, runs) = {
-            let snapshot = self.0.snapshot.borrow();
-            (snapshot.failures, snapshot.healthy_runs)
-        };
-        self.request(Request::Restart).await?;
-        self.wait_healthy(failures, Some(runs)).await
+        self.lifecycle("restart", async {
+            let before = self.progress();
+            self.request(Request::Restart).await?;
+            self.healthy_after(before).await
+        })
+        .await
     }
 
     /// Gives the plugin a new token and a new webhook secret, and returns when it runs with them.
@@ -173,44 +209,61 @@ impl PluginHandle {
     /// # Cancel safety
     /// Once recorded, the rotation goes on when the future is dropped, and after a host that was killed.
     pub async fn rotate_secrets(&self) -> Result<(), Error> {
-        let (failures, runs) = {
-            let snapshot = self.0.snapshot.borrow();
-            (snapshot.failures, snapshot.healthy_runs)
-        };
-        self.request(Request::RotateKeys).await?;
-        if self.0.snapshot.borrow().state.desired != Desired::Running {
-            return Ok(());
-        }
-        self.wait_healthy(failures, Some(runs)).await?;
-        let retired = self.wait(|snapshot| !snapshot.rotating || snapshot.state.desired != Desired::Running);
-        self.bounded(STOP_DEADLINE, "its old keys could not be retired", retired)
-            .await
-            .map(drop)
+        self.lifecycle("rotate_secrets", async {
+            let before = self.progress();
+            self.request(Request::RotateKeys).await?;
+            if self.0.snapshot.borrow().state.desired != Desired::Running {
+                return Ok(());
+            }
+            self.healthy_after(before).await?;
+            let retired =
+                self.wait(|snapshot| !snapshot.rotating || snapshot.state.desired != Desired::Running);
+            self.bounded(STOP_DEADLINE, "its old keys could not be retired", retired)
+                .await
+                .map(drop)
+        })
+        .await
     }
 
-    /// Removes the plugin, and waits until nothing of it is left but, unless told otherwise, its volumes.
+    /// Removes the plugin, and waits until nothing of it is left but, unless told otherwise, its volumes. Fine when it is
+    /// gone already. A removal is not taken back: until it is done every other call returns [`ErrorKind::Gone`], and once
+    /// its data shall be removed they are.
     ///
     /// # Errors
     /// [`ErrorKind::Dependency`] when others depend on it, unless the options say otherwise: nothing has changed then.
-    /// [`ErrorKind::Timeout`] when the engine did not get it done; the supervisor goes on trying. Also as
+    /// [`ErrorKind::Gone`] when its data shall be removed and it is gone without them. [`ErrorKind::Timeout`] when the engine did not get it done; the supervisor goes on trying. Also as
     /// [`set_desired`](Self::set_desired).
     ///
     /// # Cancel safety
     /// Once recorded, the removal goes on when the future is dropped.
     pub async fn uninstall(&self, options: UninstallOptions) -> Result<(), Error> {
-        if !options.even_if_needed {
+        self.lifecycle("uninstall", self.remove(options)).await
+    }
+
+    async fn remove(&self, options: UninstallOptions) -> Result<(), Error> {
+        let removed = self.0.snapshot.borrow().state.phase == Phase::Removed;
+        if !options.even_if_needed && !removed {
             standing::refuse_if_needed(&self.0.shared, self.id())?;
         }
-        self.set_desired(Desired::Removed {
-            with_data: options.remove_data,
-        })
-        .await?;
+        let with_data = options.remove_data;
+        match self.set_desired(Desired::Removed { with_data }).await {
+            // Somebody else's removal came first.
+            Err(error) if error.kind() == ErrorKind::Gone => {}
+            recorded => recorded?,
+        }
         let mut snapshot = self.0.snapshot.clone();
         // The actor ends, and with it the channel, only after the record is gone from the disk.
         let gone = async move {
             while snapshot.changed().await.is_ok() {}
-            let removed = snapshot.borrow().state.phase == Phase::Removed;
-            if removed { Ok(()) } else { Err(shutting_down()) }
+            let state = snapshot.borrow().state.clone();
+            match state.desired {
+                _ if state.phase != Phase::Removed => Err(shutting_down()),
+                Desired::Removed { with_data: false } if with_data => {
+                    let message = "it was uninstalled before, and its data was kept";
+                    Err(Error::new(ErrorKind::Gone, message).with_plugin(self.id()))
+                }
+                _ => Ok(()),
+            }
         };
         self.bounded(self.stop_deadline(), "was not removed", gone).await
     }
@@ -320,14 +373,14 @@ impl PluginHandle {
         Error::new(ErrorKind::NotRunning, message).with_plugin(self.id())
     }
 
-    pub(crate) async fn request(
+    pub(crate) async fn request<T>(
         &self,
-        request: impl FnOnce(oneshot::Sender<Result<(), Error>>) -> Request,
-    ) -> Result<(), Error> {
+        request: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Request,
+    ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         self.0
             .mailbox
-            .try_send(request(reply))
+            .try_send(request(reply).into())
             .map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => {
                     let message = "too many calls wait for this plugin: try again in a moment";
@@ -338,12 +391,40 @@ impl PluginHandle {
         answer.await.map_err(|_| self.ended())?
     }
 
+    /// A call that waits for the plugin: written down as long as it does, in a span of its own.
+    pub(crate) async fn lifecycle<T>(
+        &self,
+        call: &'static str,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let _entry = self.0.calls.enter(call);
+        let span = tracing::info_span!("lifecycle call", plugin = %self.id(), call);
+        let told = async {
+            let result = work.await;
+            let failed = result.as_ref().err().map(|error| error.kind().as_str());
+            tracing::debug!(failed, "lifecycle call ended");
+            result
+        };
+        told.instrument(span).await
+    }
+
     pub(crate) async fn wait(&self, wanted: impl FnMut(&Snapshot) -> bool) -> Result<Snapshot, Error> {
         let mut receiver = self.0.snapshot.clone();
         match receiver.wait_for(wanted).await {
             Ok(snapshot) => Ok(snapshot.clone()),
             Err(_) => Err(self.ended()),
         }
+    }
+
+    /// How many runs failed and how many became healthy so far.
+    pub(crate) fn progress(&self) -> (u64, u64) {
+        let snapshot = self.0.snapshot.borrow();
+        (snapshot.failures, snapshot.healthy_runs)
+    }
+
+    /// Waits until the plugin is healthy in a run that began after that, or has failed since.
+    pub(crate) async fn healthy_after(&self, (failures, runs): (u64, u64)) -> Result<(), Error> {
+        self.wait_healthy(failures, Some(runs)).await
     }
 
     /// Waits until the plugin is healthy in a run after `runs`, or a run after `failures` has failed.
@@ -384,6 +465,7 @@ impl PluginHandle {
         what: &str,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
+        let limit = self.1.unwrap_or(limit);
         tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
             let state = self.state();
             let why = state
@@ -413,7 +495,7 @@ impl PluginHandle {
     }
 
     /// Why the actor is no longer there.
-    fn ended(&self) -> Error {
+    pub(crate) fn ended(&self) -> Error {
         if self.0.snapshot.borrow().state.phase == Phase::Removed {
             return Error::new(ErrorKind::Gone, "it was uninstalled").with_plugin(self.id());
         }
@@ -422,7 +504,7 @@ impl PluginHandle {
 
     pub(crate) fn halt(&self) {
         // A full mailbox is retried by the caller's loop; a closed one has nothing to halt.
-        let _ = self.0.mailbox.try_send(Request::Halt);
+        let _ = self.0.mailbox.try_send(Request::Halt.into());
     }
 
     pub(crate) async fn halted(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use hap_manifest::PluginId;
+use tracing::Instrument as _;
 
 use crate::{
     admission::admit,
@@ -22,6 +23,14 @@ use crate::{
     supervisor::Supervisor,
     update::UpdateRecord,
 };
+
+/// All that makes a plugin, before it is recorded.
+struct Obtained {
+    candidate: Candidate,
+    admission: Admission,
+    image: ImageId,
+    reserved: Reservation,
+}
 
 impl Supervisor {
     /// Installs a plugin without starting it: from a [`Manifest`](hap_manifest::Manifest), whose image is on this machine
@@ -64,12 +73,37 @@ impl Supervisor {
         source: impl Into<PluginSource>,
         options: InstallOptions,
     ) -> Result<PluginHandle, Error> {
-        let mut candidate = Candidate::open(source.into(), &options.sink()).await?;
-        let admission = options.admission(candidate.origin(), &candidate.manifest);
-        admit(&candidate.manifest, &admission, &self.0.shared)?;
-        let reserved = self.reserve(candidate.manifest.id())?;
-        let image = candidate.image(&self.0.shared, options.sink()).await?;
-        self.enter(candidate, admission, image, options, reserved).await
+        let limit = options.deadline;
+        let obtaining = self.obtain(source.into(), &options);
+        let obtained = match limit {
+            Some(limit) => tokio::time::timeout(limit, obtaining).await.unwrap_or_else(|_| {
+                let message = format!("it could not be had within {limit:?}: nothing is installed");
+                Err(Error::new(ErrorKind::Timeout, message))
+            }),
+            None => obtaining.await,
+        }?;
+        // From here on it is installed as a whole, however long the disk takes.
+        self.enter(obtained, options).await
+    }
+
+    async fn obtain(&self, source: PluginSource, options: &InstallOptions) -> Result<Obtained, Error> {
+        let mut candidate = Candidate::open(source, &options.sink()).await?;
+        let span = tracing::info_span!("installation", plugin = %candidate.manifest.id());
+        async {
+            let admission = options.admission(candidate.origin(), &candidate.manifest);
+            admit(&candidate.manifest, &admission, &self.0.shared)?;
+            let reserved = self.reserve(candidate.manifest.id())?;
+            let progress = reserved.watch(options.sink());
+            let image = candidate.image(&self.0.shared, progress).await?;
+            Ok(Obtained {
+                candidate,
+                admission,
+                image,
+                reserved,
+            })
+        }
+        .instrument(span)
+        .await
     }
 
     /// Installs a plugin from its folder: reads `manifest.json`, builds the image from the folder's Dockerfile and
@@ -130,18 +164,18 @@ impl Supervisor {
 
     /// Records the plugin and starts its actor, also when the caller goes away in between: a plugin that is on the
     /// disk and not in the registry would come to light only at the next start of the host.
-    async fn enter(
-        &self,
-        candidate: Candidate,
-        admission: Admission,
-        image: ImageId,
-        options: InstallOptions,
-        reserved: Reservation,
-    ) -> Result<PluginHandle, Error> {
+    async fn enter(&self, obtained: Obtained, options: InstallOptions) -> Result<PluginHandle, Error> {
+        let Obtained {
+            candidate,
+            admission,
+            image,
+            reserved,
+        } = obtained;
         let record = PluginRecord {
             manifest: candidate.manifest,
             admission,
             desired: Desired::Stopped,
+            choices: options.choices,
             config: None,
             keys: PluginKeys::new(KeyPair::generate()?),
             image_id: Some(image.as_str().to_owned()),

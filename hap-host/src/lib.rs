@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod activity;
 mod actor;
 mod admission;
 mod builder;
+mod choices;
 mod client;
 mod config;
 mod diagnose;
@@ -36,9 +38,12 @@ mod supervisor;
 mod talk;
 mod update;
 mod usage;
+mod watch;
 
 pub use self::{
+    activity::{Activity, Call, Installing, Operation, OperationKind},
     builder::SupervisorBuilder,
+    choices::{Boot, EnvOverrides},
     client::CallOptions,
     config::ConfigState,
     error::{Error, ErrorKind},
@@ -58,6 +63,7 @@ pub use self::{
     supervisor::Supervisor,
     update::{RollBackOptions, UpdateOptions, UpdateOutcome, UpdateResult, UpdateStage, UpdateState},
     usage::Usage,
+    watch::StateWatch,
 };
 
 /// What a fallible call of this crate returns.

@@ -131,15 +131,18 @@ impl PluginHandle {
         if !refusals.is_empty() {
             return Err(Error::not_permitted(refusals).with_plugin(self.id()));
         }
-        self.request(|reply| Request::Limit(limits, reply)).await?;
-        let in_force = self.wait(|snapshot| {
-            let (_, has_them) = snapshot.limits_in_force;
-            has_them || snapshot.state.desired != Desired::Running || snapshot.told.limits != limits
-        });
-        let limit = deadline::CONTROL * 4;
-        self.bounded(limit, "does not have its limits", in_force)
-            .await
-            .map(drop)
+        self.lifecycle("set_limits", async {
+            self.request(|reply| Request::Limit(limits, reply)).await?;
+            let in_force = self.wait(|snapshot| {
+                let (_, has_them) = snapshot.limits_in_force;
+                has_them || snapshot.state.desired != Desired::Running || snapshot.told.limits != limits
+            });
+            let limit = deadline::CONTROL * 4;
+            self.bounded(limit, "does not have its limits", in_force)
+                .await
+                .map(drop)
+        })
+        .await
     }
 
     /// What the operator gave the plugin in place of its manifest's limits.

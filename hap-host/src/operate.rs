@@ -27,7 +27,9 @@ impl Operator {
     /// Carries out `op` on `container`. Safe to drop at any await: the machine looks again afterwards.
     pub(crate) async fn perform(self, op: Op, container: Option<ContainerId>) -> Outcome {
         let (name, started) = (op.as_str(), tokio::time::Instant::now());
+        tracing::debug!("begins");
         let outcome = self.carry_out(op, container).await;
+        tracing::debug!(outcome = outcome.as_str(), elapsed = ?started.elapsed(), "ended");
         self.metrics.operated(name, outcome.as_str(), started.elapsed());
         outcome
     }

@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use hap_manifest::{Manifest, permission::Permission};
 
 use crate::{
+    choices::{Boot, Choices, EnvOverrides},
     engine::ProgressSink,
     policy::{Admission, Origin},
 };
@@ -14,6 +15,8 @@ use crate::{
 pub struct InstallOptions {
     pub(crate) program: Option<PathBuf>,
     pub(crate) progress: Option<ProgressSink>,
+    pub(crate) choices: Choices,
+    pub(crate) deadline: Option<Duration>,
     grants: Vec<Permission>,
     grants_all: bool,
 }
@@ -49,6 +52,30 @@ impl InstallOptions {
     #[must_use]
     pub const fn grant_all_requested(mut self) -> Self {
         self.grants_all = true;
+        self
+    }
+
+    /// Environment variables over those of the manifest; [`PluginHandle::set_env`](crate::PluginHandle::set_env) changes
+    /// them later. Default: none.
+    #[must_use]
+    pub fn env(mut self, env: EnvOverrides) -> Self {
+        self.choices.env = env;
+        self
+    }
+
+    /// What becomes of the plugin when the host starts; [`PluginHandle::set_boot`](crate::PluginHandle::set_boot) changes it
+    /// later. Default: it goes on as it was.
+    #[must_use]
+    pub const fn boot(mut self, boot: Boot) -> Self {
+        self.choices.boot = boot;
+        self
+    }
+
+    /// Gives the whole installation up after this time, queues included; nothing is installed then. Default: reading and unpacking
+    /// may take 5 minutes each, a pull 15 and 2 without progress, a build 15.
+    #[must_use]
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
         self
     }
 

@@ -1,11 +1,14 @@
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use hap_manifest::PluginId;
+use time::OffsetDateTime;
 
 use crate::{
+    activity::Installing,
+    engine::{Progress, ProgressSink},
     error::{Error, ErrorKind},
     handle::PluginHandle,
 };
@@ -17,7 +20,7 @@ pub(crate) struct Registry(Arc<Mutex<Entries>>);
 #[derive(Debug, Default)]
 struct Entries {
     plugins: BTreeMap<PluginId, PluginHandle>,
-    reserved: BTreeSet<PluginId>,
+    reserved: BTreeMap<PluginId, Installing>,
 }
 
 impl Registry {
@@ -44,13 +47,27 @@ impl Registry {
             let message = "it is installed already: uninstall it first";
             return Err(Error::new(ErrorKind::AlreadyInstalled, message).with_plugin(id));
         }
-        if !entries.reserved.insert(id.clone()) {
-            return Err(Error::new(ErrorKind::Busy, "another call is installing it").with_plugin(id));
+        if let Some(other) = entries.reserved.get(id) {
+            let since = (OffsetDateTime::now_utc() - other.since).whole_seconds();
+            let stage = other.stage.map(|stage| format!(" ({stage})")).unwrap_or_default();
+            let message = format!("another call has been installing it for {since} s{stage}");
+            return Err(Error::new(ErrorKind::Busy, message).with_plugin(id));
         }
+        let installing = Installing {
+            plugin: id.clone(),
+            since: OffsetDateTime::now_utc(),
+            stage: None,
+        };
+        entries.reserved.insert(id.clone(), installing);
         Ok(Reservation {
             registry: self.clone(),
             id: id.clone(),
         })
+    }
+
+    /// The ids that are being installed.
+    pub(crate) fn installing(&self) -> Vec<Installing> {
+        self.lock().reserved.values().cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
@@ -64,6 +81,21 @@ impl Registry {
 pub(crate) struct Reservation {
     registry: Registry,
     id: PluginId,
+}
+
+impl Reservation {
+    /// A sink that notes the stage of the installation and hands every report on.
+    pub(crate) fn watch(&self, progress: ProgressSink) -> ProgressSink {
+        let (registry, id) = (self.registry.clone(), self.id.clone());
+        ProgressSink::new(move |report| {
+            if let Progress::Stage(stage) = report
+                && let Some(installing) = registry.lock().reserved.get_mut(&id)
+            {
+                installing.stage = Some(stage);
+            }
+            progress.report(report);
+        })
+    }
 }
 
 impl Drop for Reservation {

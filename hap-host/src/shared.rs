@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     /// How long a start waits for dependencies before that counts as a failure.
     pub dependency_wait: Duration,
     pub restart: RestartPolicy,
+    /// Whether the engine starts plugins again while nobody supervises them.
+    pub outlive: bool,
     pub health: HealthPolicy,
     pub probation: ProbationPolicy,
     pub events: broadcast::Sender<Event>,

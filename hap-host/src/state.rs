@@ -5,6 +5,8 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    activity::Operation,
+    choices::Boot,
     config::ConfigState,
     engine::{ContainerId, Exit},
     reconcile::Unmet,
@@ -25,6 +27,20 @@ pub enum Desired {
         /// Its volumes shall be gone too.
         with_data: bool,
     },
+}
+
+impl Desired {
+    /// What is wanted after a wish that comes later. A removal is not taken back, nor that of the data once somebody
+    /// was promised it: `None` for a wish that comes too late.
+    pub(crate) const fn followed_by(self, later: Self) -> Option<Self> {
+        match (self, later) {
+            (Self::Removed { with_data: one }, Self::Removed { with_data: other }) => Some(Self::Removed {
+                with_data: one || other,
+            }),
+            (Self::Removed { .. }, _) => None,
+            _ => Some(later),
+        }
+    }
 }
 
 impl fmt::Display for Desired {
@@ -81,6 +97,14 @@ impl Phase {
     #[must_use]
     pub const fn is_reachable(self) -> bool {
         matches!(self, Self::Healthy | Self::Degraded | Self::Unhealthy)
+    }
+
+    /// Whether it is on its way to another phase without waiting for anything but the engine and its first answer.
+    pub(crate) const fn is_passing(self) -> bool {
+        matches!(
+            self,
+            Self::Unknown | Self::Preparing | Self::Starting | Self::Stopping
+        )
     }
 
     /// The name as it is serialised, such as `crash_loop`.
@@ -148,6 +172,10 @@ pub struct PluginState {
     pub update: Option<UpdateState>,
     /// How its last update ended.
     pub last_update: Option<UpdateOutcome>,
+    /// What becomes of it when the host starts.
+    pub boot: Boot,
+    /// What is being done to it on the engine, and since when.
+    pub operation: Option<Operation>,
 }
 
 /// Why a plugin does not do what is wanted.
@@ -158,6 +186,8 @@ pub struct Failure {
     pub cause: FailureCause,
     /// Where it was in its life when it failed.
     pub phase: Phase,
+    /// How its run ended, where it ended by itself and the engine tells.
+    pub exit: Option<Exit>,
     /// One sentence with the values.
     pub message: String,
     /// What to do about it, where that is known.
@@ -173,10 +203,18 @@ impl Failure {
         Self {
             cause,
             phase: Phase::Unknown,
+            exit: None,
             message: message.into(),
             hint: None,
             last_lines: Vec::new(),
         }
+    }
+
+    /// Adds how its run ended.
+    #[must_use]
+    pub(crate) fn with_exit(mut self, exit: &Exit) -> Self {
+        self.exit = Some(exit.clone());
+        self
     }
 
     /// Adds what to do about it.

@@ -4,6 +4,7 @@ use hap_manifest::PluginId;
 use tokio::sync::{broadcast, mpsc};
 
 use crate::{
+    activity::{CallBook, Installing},
     actor::{Actor, MAILBOX, Parts},
     builder::SupervisorBuilder,
     client::CallGate,
@@ -114,6 +115,12 @@ impl Supervisor {
     #[must_use]
     pub fn plugins(&self) -> Vec<PluginHandle> {
         self.0.registry.all()
+    }
+
+    /// The installations that are under way, by id: what they are doing, and since when.
+    #[must_use]
+    pub fn installing(&self) -> Vec<Installing> {
+        self.0.registry.installing()
     }
 
     /// What happens to plugins from now on.
@@ -231,6 +238,7 @@ impl Inner {
             config,
             gate: CallGate::new(shared.parallel_calls),
             meter: UsageMeter::default(),
+            calls: CallBook::default(),
             counters: shared.metrics.install(&id),
             updating: tokio::sync::Mutex::default(),
             shared,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hap_manifest::wire::{CommandRequest, CommandResponse, ConfigAck, StatusReport};
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -35,18 +35,82 @@ impl PluginHandle {
 
     /// Sends a command of the plugin's own type: an enum with `#[serde(tag = "command", content = "params")]`.
     ///
+    /// ```
+    /// # async fn run(light: hap_host::PluginHandle) -> Result<(), hap_host::Error> {
+    /// #[derive(serde::Serialize)]
+    /// #[serde(tag = "command", content = "params", rename_all = "snake_case")]
+    /// enum Command {
+    ///     TurnOn,
+    ///     SetBrightness { level: u8 },
+    /// }
+    ///
+    /// light.call(Command::TurnOn).await?;
+    /// let answer = light.call(Command::SetBrightness { level: 40 }).await?;
+    /// println!("{}", answer.result);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`command`](Self::command).
     ///
     /// # Cancel safety
     /// When the future is dropped, the command may have been delivered.
     pub async fn call(&self, command: impl Serialize) -> Result<CommandResponse, Error> {
+        self.call_with(command, CallOptions::default()).await
+    }
+
+    /// As [`call`](Self::call), with options.
+    ///
+    /// # Errors
+    /// As [`command`](Self::command).
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, the command may have been delivered.
+    pub async fn call_with(
+        &self,
+        command: impl Serialize,
+        options: impl Into<CallOptions>,
+    ) -> Result<CommandResponse, Error> {
         let request = serde_json::from_value(to_value(command)?).map_err(|error| {
             let message = "the command does not serialise to an object with a `command`: give its enum \
                            #[serde(tag = \"command\", content = \"params\", rename_all = \"snake_case\")]";
             Error::new(ErrorKind::InvalidInput, message).with_source(error)
         })?;
-        self.send(&request, CallOptions::default()).await
+        self.send(&request, options).await
+    }
+
+    /// As [`call_with`](Self::call_with), and reads the `result` of the answer into a type.
+    ///
+    /// ```
+    /// # async fn run(room: hap_host::PluginHandle) -> Result<(), hap_host::Error> {
+    /// use std::time::Duration;
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Reading {
+    ///     celsius: f64,
+    /// }
+    ///
+    /// let command = serde_json::json!({"command": "measure"});
+    /// let reading: Reading = room.call_as(command, Duration::from_secs(2)).await?;
+    /// println!("{} degrees", reading.celsius);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`command`](Self::command); [`ErrorKind::InvalidReply`] also when the result does not fit the type: then the command
+    /// was carried out.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, the command may have been delivered.
+    pub async fn call_as<R: DeserializeOwned>(
+        &self,
+        command: impl Serialize,
+        options: impl Into<CallOptions>,
+    ) -> Result<R, Error> {
+        let answer = self.call_with(command, options).await?;
+        self.read("the result of its answer", answer.result)
     }
 
     /// Sends a command with options: a deadline other than 30 s, the caller's trace, an idempotency key.
@@ -86,12 +150,29 @@ impl PluginHandle {
     /// # Cancel safety
     /// Once begun it goes on when the future is dropped.
     pub async fn configure(&self, config: impl Serialize) -> Result<ConfigAck, Error> {
+        self.configure_with(config, CallOptions::default()).await
+    }
+
+    /// As [`configure`](Self::configure), with options. They are those of the call that is made now; what it does not
+    /// deliver is sent again with the usual ones.
+    ///
+    /// # Errors
+    /// As [`configure`](Self::configure).
+    ///
+    /// # Cancel safety
+    /// Once begun it goes on when the future is dropped.
+    pub async fn configure_with(
+        &self,
+        config: impl Serialize,
+        options: impl Into<CallOptions>,
+    ) -> Result<ConfigAck, Error> {
         let config = to_value(config)?;
-        self.counted("config", self.configure_beside(config)).await
+        self.counted("config", self.configure_beside(config, options.into()))
+            .await
     }
 
     /// Beside the caller: half of it done, the disk and the memory would tell different settings.
-    async fn configure_beside(&self, config: Value) -> Result<ConfigAck, Error> {
+    async fn configure_beside(&self, config: Value, options: CallOptions) -> Result<ConfigAck, Error> {
         let cell = self.cell();
         let permit = cell.gate.enter(self.id())?;
         let (desk, store, client) = (Arc::clone(&cell.config), cell.shared.store.clone(), self.client());
@@ -99,7 +180,6 @@ impl PluginHandle {
         let cancel = cell.shared.cancel.clone();
         let configuring = async move {
             let _permit = permit;
-            let options = CallOptions::default();
             let done = desk.configure(&store, config, client, &options);
             cancel
                 .run_until_cancelled(done)
@@ -130,13 +210,46 @@ impl PluginHandle {
     /// # Cancel safety
     /// Dropping the future changes nothing.
     pub async fn status(&self) -> Result<StatusReport, Error> {
+        self.status_with(CallOptions::default()).await
+    }
+
+    /// As [`status`](Self::status), with options.
+    ///
+    /// # Errors
+    /// As [`command`](Self::command).
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn status_with(&self, options: impl Into<CallOptions>) -> Result<StatusReport, Error> {
+        let options = options.into();
         let manifest = self.manifest();
         let path = manifest.status_endpoint().as_str();
         self.counted("status", async {
             let _permit = self.cell().gate.enter(self.id())?;
-            self.client()?.status(path, &CallOptions::default()).await
+            self.client()?.status(path, &options).await
         })
         .await
+    }
+
+    /// Asks the plugin for its status, and reads its `data` into a type.
+    ///
+    /// # Errors
+    /// As [`command`](Self::command); [`ErrorKind::InvalidReply`] also when the data does not fit the type.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn status_as<S: DeserializeOwned>(&self) -> Result<S, Error> {
+        let report = self.status().await?;
+        self.read("the data of its status", report.data)
+    }
+
+    /// Reads what a plugin answered. What it says of a value that does not fit may hold a secret.
+    fn read<R: DeserializeOwned>(&self, what: &str, value: Value) -> Result<R, Error> {
+        serde_json::from_value(value).map_err(|error| {
+            let message = format!("{what} is not what was expected: {error}");
+            let error = Error::new(ErrorKind::InvalidReply, message).with_plugin(self.id());
+            error.redacted(&self.cell().config.redactor())
+        })
     }
 
     /// Counts a call and its outcome, and takes the plugin's secrets out of its refusal.

@@ -3,6 +3,7 @@
 pub mod between;
 pub mod docker;
 pub mod outside;
+pub mod spans;
 
 /// The README's programs, compiled as they stand there.
 #[cfg(doctest)]

@@ -13,9 +13,12 @@ use futures_util::future::{BoxFuture, FutureExt, OptionFuture};
 use hap_manifest::{Manifest, PluginId, permission::Permission};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::{Instrument as _, Span};
 
 use self::update::Updating;
 use crate::{
+    activity::Operation,
+    choices::{Boot, Choices, EnvOverrides},
     client::{PluginClient, probe},
     config::{ConfigDesk, ConfigState, keep_delivered},
     diagnose::{self, Listening, Traces},
@@ -51,6 +54,10 @@ pub(crate) enum Request {
     Restart(oneshot::Sender<Result<(), Error>>),
     /// Gives the plugin new keys, on disk first, and makes its container anew with them.
     RotateKeys(oneshot::Sender<Result<(), Error>>),
+    /// Makes this what becomes of the plugin when the host starts, on disk first.
+    SetBoot(Boot, oneshot::Sender<Result<(), Error>>),
+    /// Makes these the operator's variables, on disk first, and the container anew with them. Whether they are others.
+    SetEnv(EnvOverrides, oneshot::Sender<Result<bool, Error>>),
     /// Makes this what the plugin was granted, on disk first.
     Grant(Vec<Permission>, oneshot::Sender<Result<(), Error>>),
     /// Brings the plugin to another version. Answered when it is taken on.
@@ -63,6 +70,20 @@ pub(crate) enum Request {
     Limit(LimitOverrides, oneshot::Sender<Result<(), Error>>),
     /// Stops the plugin because the host shuts down.
     Halt,
+}
+
+/// A request, and the span of whoever made it.
+#[derive(Debug)]
+pub(crate) struct Posted {
+    pub request: Request,
+    pub caller: Span,
+}
+
+impl From<Request> for Posted {
+    fn from(request: Request) -> Self {
+        let caller = Span::current();
+        Self { request, caller }
+    }
 }
 
 /// What readers see of a plugin at one moment.
@@ -106,13 +127,17 @@ pub(crate) struct Actor {
     config_state: watch::Receiver<ConfigState>,
     /// Ends the delivery of settings to the run that is over.
     delivery: Option<DropGuard>,
-    mailbox: mpsc::Receiver<Request>,
+    mailbox: mpsc::Receiver<Posted>,
     hints: Arc<Notify>,
     listed: watch::Receiver<Option<Arc<Listing>>>,
     /// Watched by those that depend on others.
     board: Option<watch::Receiver<Board>>,
     snapshot: watch::Sender<Snapshot>,
     operation: OptionFuture<BoxFuture<'static, Outcome>>,
+    /// The same for readers.
+    under_way: Option<Operation>,
+    /// The span of the call that is being carried out. Let go when the plugin has come to rest, so that the span ends.
+    cause: Span,
     probing: OptionFuture<BoxFuture<'static, (u64, ProbeResult)>>,
     diagnosing: OptionFuture<BoxFuture<'static, Failure>>,
     reading_lines: bool,
@@ -121,6 +146,8 @@ pub(crate) struct Actor {
     failures: u64,
     healthy_runs: u64,
     wake_at: Option<Instant>,
+    /// Secrets that a container may still have and the next one will not.
+    outgoing: Vec<String>,
 }
 
 /// The parts of a record that readers see, made again only when the record changes.
@@ -133,6 +160,8 @@ pub(crate) struct Told {
     pub previous: Option<Arc<PluginVersion>>,
     /// What the operator gave the plugin in place of its manifest's limits.
     pub limits: LimitOverrides,
+    /// The operator's variables without their secrets.
+    pub env: Arc<EnvOverrides>,
 }
 
 impl Told {
@@ -142,6 +171,7 @@ impl Told {
             version: Arc::new(record.version()),
             previous: record.updates.previous.clone().map(Arc::new),
             limits: record.limits,
+            env: Arc::new(record.choices.env.shown()),
         }
     }
 }
@@ -150,7 +180,7 @@ impl Told {
 pub(crate) struct Parts {
     pub record: PluginRecord,
     pub config: Arc<ConfigDesk>,
-    pub mailbox: mpsc::Receiver<Request>,
+    pub mailbox: mpsc::Receiver<Posted>,
     pub hints: Arc<Notify>,
     pub seed: u64,
 }
@@ -208,6 +238,8 @@ impl Actor {
             board,
             snapshot,
             operation: None.into(),
+            under_way: None,
+            cause: Span::none(),
             probing: None.into(),
             diagnosing: None.into(),
             reading_lines: false,
@@ -216,6 +248,7 @@ impl Actor {
             failures: 0,
             healthy_runs: 0,
             wake_at: None,
+            outgoing: Vec::new(),
             id,
             shared,
         };
@@ -238,7 +271,14 @@ impl Actor {
             if self.record.keys.previous.is_some() && !self.machine.may_be_outdated() {
                 self.retire_keys().await;
             }
+            if !self.outgoing.is_empty() && !self.machine.may_be_outdated() {
+                self.outgoing.clear();
+                self.note_keys();
+            }
             let wake = self.wake_at.map(tokio::time::Instant::from_std);
+            if self.under_way.is_none() && !self.machine.phase().is_passing() {
+                self.cause = Span::none();
+            }
             // Every arm is cancel safe: the futures live in `self` and are polled again in the next round.
             tokio::select! {
                 // The end first; then what the engine did, so that requests and timers act on the newest truth.
@@ -246,6 +286,7 @@ impl Actor {
                 () = cancel.cancelled() => return,
                 Some(outcome) = &mut self.operation => {
                     self.operation = None.into();
+                    self.under_way = None;
                     self.feed(Input::OpDone(outcome));
                 }
                 () = self.hints.notified() => self.feed(Input::Hint),
@@ -254,7 +295,10 @@ impl Actor {
                     self.feed(Input::Probe { generation, result });
                 }
                 request = self.mailbox.recv() => match request {
-                    Some(request) => self.handle(request).await,
+                    Some(Posted { request, caller }) => {
+                        self.cause = caller;
+                        self.handle(request).await;
+                    }
                     None => return,
                 },
                 Ok(()) = self.listed.changed() => {
@@ -291,6 +335,11 @@ impl Actor {
     async fn handle(&mut self, request: Request) {
         match request {
             Request::Desire(desired, reply) => {
+                let Some(desired) = self.machine.desired().followed_by(desired) else {
+                    let error = Error::new(ErrorKind::Gone, "it is being uninstalled");
+                    let _ = reply.send(Err(error.with_plugin(&self.id)));
+                    return;
+                };
                 let stored = self.shared.store.set_desired(&self.id, desired).await;
                 if stored.is_ok() {
                     self.feed(Input::Desire(desired));
@@ -311,6 +360,17 @@ impl Actor {
             Request::RotateKeys(reply) => {
                 let rotated = self.rotate_keys().await;
                 let _ = reply.send(rotated);
+            }
+            Request::SetBoot(boot, reply) => {
+                let choices = Choices {
+                    boot,
+                    ..self.record.choices.clone()
+                };
+                let _ = reply.send(self.choose(choices).await);
+            }
+            Request::SetEnv(env, reply) => {
+                let changed = self.change_env(env).await;
+                let _ = reply.send(changed);
             }
             Request::Grant(grants, reply) => {
                 let granted = self.grant(grants).await;
@@ -372,17 +432,43 @@ impl Actor {
         self.shared.store.set_keys(&self.id, &keys).await?;
         self.record.keys = keys;
         self.note_keys();
+        self.remake();
+        Ok(())
+    }
+
+    /// What the operator chose, durable before anything else happens.
+    async fn choose(&mut self, choices: Choices) -> Result<(), Error> {
+        self.shared.store.set_choices(&self.id, &choices).await?;
+        self.record.choices = choices;
+        self.told = Told::of(&self.record);
+        self.publish();
+        Ok(())
+    }
+
+    async fn change_env(&mut self, env: EnvOverrides) -> Result<bool, Error> {
+        let next = self.record.choices.with_env(env);
+        let Some(choices) = next.map_err(|error| error.with_plugin(&self.id))? else {
+            return Ok(false);
+        };
+        let before = self.record.choices.secrets();
+        self.choose(choices).await?;
+        self.outgoing.extend(before);
+        self.note_keys();
+        self.remake();
+        Ok(true)
+    }
+
+    /// What the container is made from has changed.
+    fn remake(&mut self) {
         self.follow_record();
         self.feed(Input::Spec(SpecMark::of(&self.operator.spec)));
-        Ok(())
     }
 
     /// Limits of the operator's, durable before the engine hears of them.
     async fn limit(&mut self, limits: LimitOverrides) -> Result<(), Error> {
         self.shared.store.set_limits(&self.id, &limits).await?;
         self.record.limits = limits;
-        self.follow_record();
-        self.feed(Input::Spec(SpecMark::of(&self.operator.spec)));
+        self.remake();
         Ok(())
     }
 
@@ -421,8 +507,10 @@ impl Actor {
     fn note_keys(&self) {
         let keys = &self.record.keys;
         self.shared.credentials.set(&self.id, keys);
-        self.config
-            .note_keys(keys.pairs().flat_map(KeyPair::texts).collect());
+        let mut secrets = self.record.choices.secrets();
+        secrets.extend(self.outgoing.iter().cloned());
+        secrets.extend(keys.pairs().flat_map(KeyPair::texts));
+        self.config.note_keys(secrets);
     }
 
     /// Hands one input to the machine and sets in motion what it asks for.
@@ -446,9 +534,13 @@ impl Actor {
         self.follow_the_container();
         let mut listening = None;
         if let Some(op) = op {
-            tracing::debug!(plugin = %self.id, ?op, "engine operation");
+            self.under_way = Some(Operation::begins(&op));
             let container = self.container();
+            let span = tracing::info_span!(
+                parent: &self.cause, "engine operation", plugin = %self.id, operation = op.as_str()
+            );
             let perform = self.operator.clone().perform(op.clone(), container.clone());
+            let perform = perform.instrument(span);
             let is_silent = events.iter().any(is_silent);
             self.operation = match container.filter(|_| op == Op::Stop && is_silent) {
                 // Where it listens can be asked only as long as it runs.
@@ -623,6 +715,8 @@ impl Actor {
         state.config = self.config.state();
         state.update = self.update_state();
         state.last_update.clone_from(&self.record.updates.last);
+        state.boot = self.record.choices.boot;
+        state.operation = self.under_way;
         let next = Snapshot {
             client: self.client.clone(),
             diagnosing: self.reading_lines,
@@ -703,7 +797,9 @@ fn spec_of(shared: &Shared, record: &PluginRecord) -> ContainerSpec {
         overrides: &record.limits,
         platform_url: &shared.platform_url(manifest.id(), network),
         keys: &record.keys,
+        choices: &record.choices,
         program: record.program.as_deref(),
+        outlives_host: shared.outlive,
     })
 }
 

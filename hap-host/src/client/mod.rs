@@ -131,7 +131,8 @@ impl PluginClient {
             None => uuid::Uuid::now_v7().to_string(),
         };
         let span = tracing::info_span!(
-            "plugin call", plugin = %self.plugin, %path, request_id = %id, trace_id = %trace.trace_id()
+            "plugin call", plugin = %self.plugin, %path, request_id = %id, trace_id = %trace.trace_id(),
+            span_id = %trace.span_id()
         );
         let call = Call {
             method,

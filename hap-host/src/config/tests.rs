@@ -70,6 +70,7 @@ impl Bench {
         let record = PluginRecord {
             admission: crate::policy::Admission::default(),
             desired: Desired::Running,
+            choices: crate::choices::Choices::default(),
             config: kept.clone(),
             keys: PluginKeys::new(KeyPair::generate().unwrap()),
             image_id: None,

@@ -27,6 +27,8 @@ pub const COPY_INSTANCE: &str = "hap.copy.instance";
 
 /// How often the plugin's keys were rotated, on containers; absent before the first time.
 pub const KEY_GENERATION: &str = "hap.keys";
+/// How often the operator's environment variables were changed, on containers; absent before the first time.
+pub const ENV_GENERATION: &str = "hap.env";
 /// The supervisor that an image was built for, on images. Containers inherit an image's labels, so none of those by
 /// which containers are known may be on an image.
 pub const IMAGE_INSTANCE: &str = "hap.image.instance";

@@ -49,6 +49,8 @@ pub struct Observed {
     pub address: Option<SocketAddr>,
     /// The limits that it has, as far as the engine tells them.
     pub limits: ObservedLimits,
+    /// The engine began its last run by itself, because the one before had ended.
+    pub restarted_by_engine: bool,
 }
 
 /// Limits of a container; `None` for one that is not enforced, and where the engine does not tell.
@@ -101,7 +103,13 @@ impl Observed {
                 nano_cpus: None,
                 pids: None,
             },
+            restarted_by_engine: false,
         }
+    }
+
+    /// Whether there is a process, frozen or not.
+    pub(crate) const fn is_running(&self) -> bool {
+        matches!(self.status, ContainerStatus::Running | ContainerStatus::Paused)
     }
 }
 
@@ -117,6 +125,8 @@ pub enum ContainerStatus {
     Paused,
     /// Ended.
     Exited,
+    /// Ended, and the engine is about to start it again by itself.
+    Restarting,
     /// Half removed: the engine could not finish removing it.
     Dead,
 }

@@ -43,6 +43,9 @@ pub struct ContainerSpec {
     pub capabilities: Vec<String>,
     /// Rotation of the container's log.
     pub log: LogRotation,
+    /// Whether the engine itself starts the container again when its run ends or the engine does, unless it was stopped.
+    /// An engine that cannot leaves it down.
+    pub outlives_host: bool,
     /// Program to run for engines without images; ignored by those that have them.
     pub program: Option<PathBuf>,
 }
@@ -78,6 +81,7 @@ impl ContainerSpec {
             devices: Vec::new(),
             capabilities: Vec::new(),
             log: LogRotation::default(),
+            outlives_host: false,
             program: None,
         }
     }

@@ -9,6 +9,8 @@ pub(super) struct Line {
     pub(super) level: Level,
     pub(super) message: String,
     pub(super) origin: Option<String>,
+    /// The trace that it belongs to.
+    pub(super) trace_id: Option<String>,
     /// What else a structured line says, as JSON.
     pub(super) fields: Option<String>,
 }
@@ -17,6 +19,7 @@ pub(super) struct Line {
 const LEVELS: [&str; 4] = ["level", "severity", "levelname", "lvl"];
 const MESSAGES: [&str; 3] = ["message", "msg", "event"];
 const ORIGINS: [&str; 3] = ["target", "logger", "name"];
+const TRACES: [&str; 3] = ["trace_id", "traceId", "trace.id"];
 const TIMES: [&str; 4] = ["timestamp", "time", "ts", "@timestamp"];
 
 impl Line {
@@ -33,6 +36,7 @@ impl Line {
                 }
                 let message = take(&mut members, &MESSAGES).map(plain);
                 let origin = take(&mut members, &ORIGINS).map(plain);
+                let trace_id = take_trace(&mut members);
                 take(&mut members, &TIMES);
                 let members = redactor.value(Value::Object(members));
                 let empty = members.as_object().is_some_and(Map::is_empty);
@@ -40,6 +44,7 @@ impl Line {
                     level: level.unwrap_or(Level::INFO),
                     message: clean(&message.unwrap_or_default()),
                     origin: origin.map(|origin| clean(&origin)),
+                    trace_id,
                     fields: (!empty).then(|| clean(&members.to_string())),
                 }
             }
@@ -47,6 +52,7 @@ impl Line {
                 level: Level::INFO,
                 message: clean(text),
                 origin: None,
+                trace_id: None,
                 fields: None,
             },
         }
@@ -63,6 +69,20 @@ fn object(text: &str) -> Option<Map<String, Value>> {
 
 fn take(members: &mut Map<String, Value>, names: &[&str]) -> Option<Value> {
     names.iter().find_map(|name| members.remove(*name))
+}
+
+/// What is no id of a trace is a field like any other.
+fn take_trace(members: &mut Map<String, Value>) -> Option<String> {
+    let is_id = |text: &str| {
+        text.len() == 32
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    let name = TRACES
+        .iter()
+        .find(|name| members.get(**name).and_then(Value::as_str).is_some_and(is_id))?;
+    members.remove(*name).map(plain)
 }
 
 fn plain(value: Value) -> String {
@@ -143,6 +163,24 @@ mod tests {
             assert_eq!(line.message, message, "{text}");
             assert_eq!(line.origin.as_deref(), origin, "{text}");
             assert_eq!(line.fields.as_deref(), fields, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_trace_of_a_line_is_told_apart_where_it_is_one() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        for name in TRACES {
+            let line = read(&format!(r#"{{"msg":"x","{name}":"{id}"}}"#));
+            assert_eq!(
+                (line.trace_id.as_deref(), line.fields),
+                (Some(id), None),
+                "{name}"
+            );
+        }
+        for odd in [r#""none""#, "7", r#""4BF92F3577B34DA6A3CE929D0E0E4736""#] {
+            let line = read(&format!(r#"{{"msg":"x","trace_id":{odd}}}"#));
+            assert_eq!(line.trace_id, None);
+            assert!(line.fields.unwrap().starts_with(r#"{"trace_id":"#), "{odd}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod flood;
 mod line;
+mod place;
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +10,7 @@ use hap_manifest::PluginId;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use self::{flood::Flood, line::Line};
+use self::{flood::Flood, line::Line, place::Place};
 use crate::{
     engine::{LogLine, LogOptions, LogSource},
     handle::PluginHandle,
@@ -25,8 +26,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 ///
 /// Each line becomes one `tracing` event of the target `hap_host::plugin`, with the fields `plugin` and `source`
 /// (`stdout` or `stderr`). A line that is a JSON object gives the event its level and message; what the plugin calls
-/// its target or logger is the field `origin`, and the rest is the field `fields`, as JSON. Other lines are
-/// information. Keys, secret settings and control characters are taken out.
+/// its target or logger is the field `origin`, the id of the trace that it belongs to `trace_id`, and the rest is the field
+/// `fields`, as JSON. Other lines are information. Keys, secret settings and control characters are taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "it does nothing until it is given to the builder"]
 pub struct LogForwarding {
@@ -72,12 +73,14 @@ pub(crate) async fn forward(plugin: PluginHandle, options: LogForwarding, counte
         plugin: plugin.id().clone(),
         options,
         counters,
-        last: OffsetDateTime::now_utc(),
+        // Not what an adopted plugin printed before.
+        place: Place::at(OffsetDateTime::now_utc()),
         continued: false,
     };
-    // Not what an adopted plugin printed before.
     while plugin.wait_for(|state| prints(state.phase)).await.is_ok() {
-        let wanted = LogOptions::default().follow(true).since(forwarder.last.into());
+        let wanted = LogOptions::default()
+            .follow(true)
+            .since(forwarder.place.reopen().into());
         let mut lines = plugin.logs(&wanted);
         while let Some(Ok(line)) = lines.next().await {
             forwarder.take(&plugin, &line);
@@ -97,19 +100,15 @@ struct Forwarder {
     options: LogForwarding,
     flood: Flood,
     counters: Arc<PluginCounters>,
-    /// When the newest line was written, so that a stream which is opened again repeats nothing.
-    last: OffsetDateTime,
+    place: Place,
     /// What comes is the rest of a line that was cut.
     continued: bool,
 }
 
 impl Forwarder {
     fn take(&mut self, plugin: &PluginHandle, line: &LogLine) {
-        if let Some(time) = line.time {
-            if time <= self.last {
-                return;
-            }
-            self.last = time;
+        if line.time.is_some_and(|time| !self.place.take(time)) {
+            return;
         }
         let rest = std::mem::replace(&mut self.continued, line.partial);
         if rest {
@@ -149,6 +148,7 @@ fn emit(plugin: &PluginId, source: LogSource, line: &Line) {
                 %plugin,
                 source,
                 origin = line.origin.as_deref(),
+                trace_id = line.trace_id.as_deref(),
                 fields = line.fields.as_deref(),
                 "{}",
                 line.message

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use hap_manifest::{
-    PluginId,
+    PluginId, TraceParent,
     wire::{Event, EventBody, EventDraft},
 };
 use serde_json::json;
@@ -16,8 +16,14 @@ const MOST_NAME: usize = 256;
 /// Bytes of an event's source and subject.
 const MOST_PATH: usize = 1024;
 
-/// Reads, checks and completes the events of a body: all or none.
-pub(super) fn events(plugin: &PluginId, body: &[u8], now: OffsetDateTime) -> Result<Vec<Event>, Refusal> {
+/// Reads, checks and completes the events of a body: all or none. `trace` is that of the request, for events that name
+/// none themselves.
+pub(super) fn events(
+    plugin: &PluginId,
+    body: &[u8],
+    trace: Option<TraceParent>,
+    now: OffsetDateTime,
+) -> Result<Vec<Event>, Refusal> {
     shape::check(body)?;
     let body = EventBody::from_slice(body).map_err(|error| {
         // The parser's words name a line and a key and never quote a value.
@@ -31,7 +37,15 @@ pub(super) fn events(plugin: &PluginId, body: &[u8], now: OffsetDateTime) -> Res
         .enumerate()
         .map(|(index, draft)| {
             check(plugin, &draft).map_err(|refusal| refusal.details(json!({ "index": index })))?;
-            Ok(draft.complete(plugin, Uuid::now_v7().to_string(), now))
+            let mut event = draft.complete(plugin, Uuid::now_v7().to_string(), now);
+            if let Some(trace) = trace {
+                let name = TraceParent::HEADER.to_owned();
+                event
+                    .extra
+                    .entry(name)
+                    .or_insert_with(|| trace.to_string().into());
+            }
+            Ok(event)
         })
         .collect()
 }
@@ -90,7 +104,7 @@ mod tests {
     }
 
     fn read(body: &str) -> Result<Vec<Event>, Refusal> {
-        events(&light(), body.as_bytes(), OffsetDateTime::UNIX_EPOCH)
+        events(&light(), body.as_bytes(), None, OffsetDateTime::UNIX_EPOCH)
     }
 
     #[test]

@@ -9,15 +9,16 @@ use std::{
 use axum::{
     Extension, Json, Router,
     extract::{Path, Request, State, rejection::PathRejection},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
     routing::post,
 };
 use bytes::Bytes;
-use hap_manifest::{PluginId, wire::Event};
+use hap_manifest::{PluginId, TraceParent, wire::Event};
 use serde_json::json;
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
+use tracing::{Instrument as _, field};
 
 use super::{
     Credentials, EventRate, admission::Admission, body, intake, proof::Proof, rate::RateLimiter,
@@ -113,7 +114,17 @@ async fn receive(
     });
     // Whatever is no id is a plugin that nobody knows.
     let plugin = id.ok().and_then(|Path(id)| PluginId::new(&id).ok());
-    match receiver.accept(plugin, peer, request).await {
+    let trace = trace(request.headers());
+    let span = tracing::info_span!(
+        "event intake",
+        plugin = plugin.as_ref().map(field::display),
+        trace_id = trace.map(|trace| trace.trace_id()),
+    );
+    match receiver
+        .accept(plugin, peer, trace, request)
+        .instrument(span)
+        .await
+    {
         Ok(appended) => {
             let duplicates = appended.iter().filter(|appended| appended.duplicate).count();
             let accepted = appended.len() - duplicates;
@@ -127,11 +138,18 @@ async fn receive(
     }
 }
 
+/// The trace that a request belongs to. One that is odd counts as none.
+fn trace(headers: &HeaderMap) -> Option<TraceParent> {
+    let header = headers.get(TraceParent::HEADER)?;
+    TraceParent::parse(header.to_str().ok()?)
+}
+
 impl Receiver {
     async fn accept(
         &self,
         plugin: Option<PluginId>,
         peer: IpAddr,
+        trace: Option<TraceParent>,
         request: Request,
     ) -> Result<Vec<Appended>, Refusal> {
         let Shared {
@@ -159,7 +177,7 @@ impl Receiver {
         let bytes = body.len();
 
         let now = OffsetDateTime::now_utc();
-        let (plugin, events) = self.examine(plugin, proof, body, now).await?;
+        let (plugin, events) = self.examine(plugin, proof, body, (trace, now)).await?;
         rate.take(&plugin, events.len(), bytes).map_err(|wait| {
             Refusal::too_many(
                 "too_many_events",
@@ -171,6 +189,7 @@ impl Receiver {
         match tokio::time::timeout(STORE_DEADLINE, appending).await {
             Ok(Ok(appended)) => {
                 self.count(&plugin, &appended);
+                tracing::debug!(events = appended.len(), "events are on the disk");
                 Ok(appended)
             }
             Ok(Err(error)) => {
@@ -206,14 +225,14 @@ impl Receiver {
         plugin: Option<PluginId>,
         proof: Proof,
         body: Bytes,
-        now: OffsetDateTime,
+        (trace, now): (Option<TraceParent>, OffsetDateTime),
     ) -> Result<(PluginId, Vec<Event>), Refusal> {
         let keys = Proof::keys(plugin.as_ref(), &self.0.credentials);
         let large = body.len() >= LARGE;
         let examine = move || {
             proof.check(keys.as_deref(), &body, now.unix_timestamp())?;
             let plugin = plugin.ok_or_else(Refusal::unauthorized)?;
-            let events = intake::events(&plugin, &body, now)?;
+            let events = intake::events(&plugin, &body, trace, now)?;
             Ok((plugin, events))
         };
         if !large {

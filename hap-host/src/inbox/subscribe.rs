@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_core::Stream;
-use hap_manifest::{PluginId, wire};
+use hap_manifest::{PluginId, TraceParent, wire};
 use time::OffsetDateTime;
 
 use super::{
@@ -40,6 +40,18 @@ pub struct PluginEvent {
     pub event: wire::Event,
     /// When the host received it, by the host's clock.
     pub received_at: OffsetDateTime,
+}
+
+impl PluginEvent {
+    /// The trace that the event belongs to: its extension attribute `traceparent`, or the header of the request that it came with.
+    /// `None` where there was none, or none that can be read.
+    ///
+    /// An event that a plugin sends while it answers a command belongs to the trace of that command.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<TraceParent> {
+        let text = self.event.extra.get(TraceParent::HEADER)?;
+        TraceParent::parse(text.as_str()?)
+    }
 }
 
 /// One item of a [`PluginEvents`] stream.

@@ -20,6 +20,8 @@ fn scrape(metrics: &Metrics, id: &PluginId, phase: Phase) -> PluginScrape {
             health_message: None,
             time_to_healthy: None,
             config: ConfigState::None,
+            boot: crate::Boot::default(),
+            operation: None,
             waiting_for: Vec::new(),
             update: None,
             last_update: None,

@@ -12,6 +12,7 @@ use super::{
     watchdog::{Verdict, Watchdog},
 };
 use crate::{
+    choices::Boot,
     config::ConfigState,
     engine::{ContainerStatus, Exit, Observed},
     event::EventKind,
@@ -92,7 +93,17 @@ pub(crate) enum Seen {
 impl Seen {
     /// Whether a process of the plugin exists.
     fn is_running(&self) -> bool {
-        matches!(self, Self::Present(o) if matches!(o.status, ContainerStatus::Running | ContainerStatus::Paused))
+        matches!(self, Self::Present(observed) if observed.is_running())
+    }
+
+    /// Whether the engine is about to start it again by itself.
+    fn is_restarting(&self) -> bool {
+        matches!(self, Self::Present(observed) if observed.status == ContainerStatus::Restarting)
+    }
+
+    /// Whether the engine began this run by itself.
+    fn is_run_of_the_engine(&self) -> bool {
+        matches!(self, Self::Present(observed) if observed.is_running() && observed.restarted_by_engine)
     }
 
     /// Whether the container went through a run between the two looks.
@@ -331,6 +342,16 @@ impl Machine {
         step
     }
 
+    /// What is wanted, the shutdown of the host left aside.
+    pub(crate) const fn desired(&self) -> Desired {
+        self.desired
+    }
+
+    /// Where the plugin is.
+    pub(crate) const fn phase(&self) -> Phase {
+        self.phase
+    }
+
     /// The container as it was seen last.
     pub(crate) const fn seen(&self) -> &Seen {
         &self.seen
@@ -368,7 +389,8 @@ impl Machine {
 
     /// Whether no process of the plugin is left and none will be started while it shuts down.
     pub(crate) fn is_halted(&self) -> bool {
-        self.halting && self.op.is_none() && !self.seen.is_running() && self.seen != Seen::Unknown
+        let down = !self.seen.is_running() && !self.seen.is_restarting() && self.seen != Seen::Unknown;
+        self.halting && self.op.is_none() && down
     }
 
     /// Whether the plugin is kept down as far as it was asked for, and nothing is under way.
@@ -417,6 +439,8 @@ impl Machine {
             config: ConfigState::None,
             update: None,
             last_update: None,
+            boot: Boot::default(),
+            operation: None,
         }
     }
 
@@ -614,7 +638,8 @@ impl Machine {
                     self.start_vanished = vanished;
                 }
                 self.see(seen, op == Some(Op::Start) && !forgiven, now, events);
-                if op == Some(Op::Stop) && self.seen.is_running() {
+                // Whatever it ended was told with what is seen now; what ends later was not asked for.
+                if op == Some(Op::Stop) {
                     self.stop_expected = false;
                 }
                 self.follow_limits(op.as_ref());
@@ -677,10 +702,21 @@ impl Machine {
         let was_running = before.is_running();
         let is_running = self.seen.is_running();
         if is_running && !(was_running && before.same_run(&self.seen)) {
-            if before != Seen::Unknown && self.failure.is_some() && after_start {
+            let by_engine = self.seen.is_run_of_the_engine() && before.is_followed_by_a_run(&self.seen);
+            if by_engine && was_running {
+                self.ended(now, events);
+            }
+            // The engine knows of no pause: a run that it began too early is stopped again.
+            let too_early = by_engine && (self.is_held() || self.start_gate.is_some_and(|gate| gate > now));
+            let mended = after_start || (by_engine && !too_early);
+            if before != Seen::Unknown && self.failure.is_some() && mended {
                 self.restarts = self.restarts.saturating_add(1);
             }
-            self.start_gate = None;
+            if too_early {
+                self.restart_wanted = true;
+            } else {
+                self.start_gate = None;
+            }
             self.needs.run_began();
             self.watchdog.stopped(now);
             self.watchdog.started(now);
@@ -700,6 +736,12 @@ impl Machine {
             return;
         }
         self.down_since = Some(self.hinted_at.unwrap_or(now));
+        if self.seen.is_running() {
+            let message = "ended, and the engine had started it again before anybody saw how";
+            let failure = Failure::new(FailureCause::Exited, message);
+            self.fail(failure, healthy_run, now, events);
+            return;
+        }
         let exit = match &self.seen {
             Seen::Present(observed) => observed.exit.clone(),
             _ => None,
@@ -799,6 +841,10 @@ impl Machine {
             Seen::Present(observed) => Some(observed),
             _ => None,
         };
+        // Restarts are the host's: the engine is kept from its own, and what follows is decided here.
+        if self.seen.is_restarting() && !matches!(self.wanted(), Desired::Removed { .. }) {
+            return Some(Op::Stop);
+        }
         match (self.wanted(), observed) {
             (Desired::Removed { with_data: false }, None) => {
                 self.removed = true;
@@ -881,7 +927,7 @@ impl Machine {
             Desired::Running if self.hold != Hold::None => Phase::Updating,
             Desired::Running => match &self.op {
                 Some(Op::Create) => Phase::Preparing,
-                Some(Op::Stop) => Phase::Stopping,
+                Some(Op::Stop) if running => Phase::Stopping,
                 Some(Op::Start) => Phase::Starting,
                 _ if running && self.bar.is_some() => Phase::Stopping,
                 _ if running && self.watchdog.is_up() => {
@@ -923,6 +969,7 @@ fn failure_of(exit: Option<&Exit>) -> Failure {
     match exit {
         None => Failure::new(FailureCause::Exited, "its container was removed by someone else"),
         Some(exit) if exit.oom_killed => Failure::new(FailureCause::OutOfMemory, exit.to_string())
+            .with_exit(exit)
             .with_hint(
                 "raise memory_limit in the manifest, or find out what the plugin keeps in memory; files in /tmp are \
                  in memory too",
@@ -931,8 +978,9 @@ fn failure_of(exit: Option<&Exit>) -> Failure {
             FailureCause::Configuration,
             format!("ended with exit code {EXIT_CONFIGURATION}, which says that its configuration is wrong"),
         )
+        .with_exit(exit)
         .with_hint("its last lines below should name the setting; mend it, then start the plugin again"),
-        Some(exit) => Failure::new(FailureCause::Exited, format!("ended with {exit}")),
+        Some(exit) => Failure::new(FailureCause::Exited, format!("ended with {exit}")).with_exit(exit),
     }
 }
 

@@ -672,3 +672,143 @@ fn a_stop_whose_answer_is_lost_does_not_excuse_a_later_crash() {
     bench.crash(Exit::code(1));
     assert_eq!(bench.machine.state(bench.now).phase, Phase::Backoff);
 }
+
+#[test]
+fn one_that_is_still_starting_when_it_is_adopted_is_waited_for() {
+    let mut bench = Bench::new(Desired::Running);
+    bench.truth = Seen::Present(Bench::running(ContainerStatus::Running, 1, "d1", 5));
+    bench.answers = false;
+    bench.feed(Input::Tick);
+    bench.pass(secs(50));
+    assert_eq!(bench.phase(), Phase::Starting);
+    bench.answers = true;
+    bench.pass(secs(1));
+    assert_eq!(bench.phase(), Phase::Healthy);
+    assert!(bench.ops.iter().all(|op| *op == Op::Look), "{:?}", bench.ops);
+    assert!(
+        !bench
+            .events
+            .iter()
+            .any(|event| matches!(event, EventKind::Failed(_)))
+    );
+}
+
+/// Containers that the engine starts again by itself.
+mod that_outlive_their_host {
+    use super::*;
+
+    impl Bench {
+        /// It ends by itself, and the engine is about to start it again.
+        fn end_for_now(&mut self, exit: Exit) {
+            self.end(exit);
+            if let Seen::Present(observed) = &mut self.truth {
+                observed.status = ContainerStatus::Restarting;
+            }
+        }
+
+        /// The engine has started it again by itself.
+        fn restarted_by_engine(&mut self) {
+            self.runs += 1;
+            let mut observed =
+                Self::running(ContainerStatus::Running, self.containers, self.digest, self.runs);
+            observed.restarted_by_engine = true;
+            self.truth = Seen::Present(observed);
+        }
+    }
+
+    #[test]
+    fn a_restart_of_the_engines_is_taken_over_with_the_hosts_pauses_and_holds() {
+        let mut bench = Bench::new(Desired::Running).healthy();
+        bench.pass(secs(30));
+        bench.ops.clear();
+        bench.end_for_now(Exit::code(1));
+        bench.feed(Input::Hint);
+        assert_eq!(
+            bench.ops,
+            [Op::Look, Op::Stop, Op::Start],
+            "at once after a calm run"
+        );
+        let state = bench.machine.state(bench.now);
+        assert_eq!((state.phase, state.restarts), (Phase::Healthy, 1));
+        assert_eq!(state.last_failure.unwrap().exit, Some(Exit::code(1)));
+
+        bench.ops.clear();
+        bench.end_for_now(Exit::code(1));
+        bench.feed(Input::Hint);
+        assert_eq!(
+            (bench.phase(), &bench.ops[..]),
+            (Phase::Backoff, &[Op::Look, Op::Stop][..])
+        );
+        bench.pass(secs(2));
+        assert_eq!(bench.phase(), Phase::Healthy);
+
+        bench.end_for_now(Exit::code(78));
+        bench.feed(Input::Hint);
+        bench.ops.clear();
+        bench.pass(secs(3600));
+        assert_eq!(
+            (bench.phase(), bench.ops.contains(&Op::Start)),
+            (Phase::Failed, false)
+        );
+    }
+
+    #[test]
+    fn a_run_that_the_engine_began_before_anybody_looked_counts_as_a_restart() {
+        let mut bench = Bench::new(Desired::Running).healthy();
+        bench.pass(secs(30));
+        bench.ops.clear();
+        bench.restarted_by_engine();
+        bench.feed(Input::Hint);
+        let state = bench.machine.state(bench.now);
+        assert_eq!((state.phase, state.restarts), (Phase::Healthy, 1));
+        assert!(
+            state
+                .last_failure
+                .unwrap()
+                .message
+                .contains("the engine had started it again")
+        );
+        assert_eq!(bench.ops, [Op::Look], "it runs, and there is no pause to keep");
+
+        // In a loop there is one: it is kept, and the loop is seen.
+        for _ in 0..3 {
+            bench.restarted_by_engine();
+            bench.feed(Input::Hint);
+            assert_ne!(bench.phase(), Phase::Healthy);
+            bench.pass(secs(90));
+            assert_eq!(bench.phase(), Phase::Healthy);
+        }
+        assert!(bench.machine.state(bench.now).crash_loop);
+        let failures = bench
+            .events
+            .iter()
+            .filter(|event| matches!(event, EventKind::Failed(_)));
+        assert_eq!(failures.count(), 4, "the stops between are none");
+    }
+
+    #[test]
+    fn one_that_the_engine_restarted_while_no_host_lived_is_adopted() {
+        let mut bench = Bench::new(Desired::Running);
+        bench.restarted_by_engine();
+        bench.feed(Input::Tick);
+        assert_eq!((bench.phase(), &bench.ops[..]), (Phase::Healthy, &[Op::Look][..]));
+        let state = bench.machine.state(bench.now);
+        assert_eq!((state.restarts, state.last_failure), (0, None));
+    }
+
+    #[test]
+    fn a_plugin_that_is_wanted_down_is_kept_from_coming_back() {
+        let mut bench = Bench::new(Desired::Stopped);
+        bench.truth = Seen::Present(Bench::running(ContainerStatus::Restarting, 1, "d1", 5));
+        bench.feed(Input::Tick);
+        assert_eq!(
+            (bench.phase(), &bench.ops[..]),
+            (Phase::Stopped, &[Op::Look, Op::Stop][..])
+        );
+        // And a stop that found nothing to stop excuses no later end.
+        bench.feed(Input::Desire(Desired::Running));
+        bench.pass(secs(30));
+        bench.crash(Exit::code(1));
+        assert_eq!(bench.machine.state(bench.now).restarts, 1);
+    }
+}

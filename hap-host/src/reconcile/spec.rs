@@ -4,6 +4,7 @@ use hap_manifest::{Manifest, PluginId, env};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    choices::Choices,
     engine::{
         ContainerSpec, DeviceAccess, EnvVar, InstanceName, NetworkMode, TmpfsMount, VolumeMount, labels,
     },
@@ -26,7 +27,9 @@ pub(crate) struct SpecInputs<'a> {
     /// Base URL of the platform as the plugin sees it.
     pub platform_url: &'a str,
     pub keys: &'a PluginKeys,
+    pub choices: &'a Choices,
     pub program: Option<&'a std::path::Path>,
+    pub outlives_host: bool,
 }
 
 /// Size of a memory file system that the manifest asks for.
@@ -57,6 +60,7 @@ pub(crate) fn container_spec(inputs: &SpecInputs<'_>) -> ContainerSpec {
         .map(|capability| capability.as_str().to_owned())
         .collect();
     spec.program = inputs.program.map(ToOwned::to_owned);
+    spec.outlives_host = inputs.outlives_host;
     spec.volumes = manifest
         .volumes()
         .iter()
@@ -77,6 +81,11 @@ pub(crate) fn container_spec(inputs: &SpecInputs<'_>) -> ContainerSpec {
     if inputs.keys.generation > 0 {
         let generation = inputs.keys.generation.to_string();
         spec.labels.insert(labels::KEY_GENERATION.to_owned(), generation);
+    }
+    // Here too: secret values enter no digest, the number of their changes does.
+    if inputs.choices.env_generation > 0 {
+        let generation = inputs.choices.env_generation.to_string();
+        spec.labels.insert(labels::ENV_GENERATION.to_owned(), generation);
     }
     let digest = digest(&spec);
     spec.labels.insert(labels::SPEC_DIGEST.to_owned(), digest);
@@ -150,6 +159,8 @@ fn environment(inputs: &SpecInputs<'_>) -> Vec<EnvVar> {
             .iter()
             .map(|(name, value)| EnvVar::plain(name.as_str(), value.as_str())),
     );
+    // Later entries replace earlier ones of their name.
+    vars.extend(inputs.choices.env.vars());
     vars
 }
 
@@ -198,6 +209,9 @@ fn digest(spec: &ContainerSpec) -> String {
     }
     field("log", &format!("{:?}", spec.log));
     field("program", &format!("{:?}", spec.program));
+    if spec.outlives_host {
+        field("outlives", "host");
+    }
     hex(&hash.finalize())
 }
 
@@ -216,7 +230,7 @@ mod tests {
     use hap_manifest::{ApiToken, WebhookSecret};
 
     use super::*;
-    use crate::{engine::ResourceLimits, keys::KeyPair};
+    use crate::{choices::EnvOverrides, engine::ResourceLimits, keys::KeyPair};
 
     fn manifest(extra: &str) -> Manifest {
         let text = format!(
@@ -238,6 +252,10 @@ mod tests {
     }
 
     fn spec_with_keys(manifest: &Manifest, keys: &PluginKeys) -> ContainerSpec {
+        spec_chosen(manifest, keys, &Choices::default())
+    }
+
+    fn spec_chosen(manifest: &Manifest, keys: &PluginKeys, choices: &Choices) -> ContainerSpec {
         container_spec(&SpecInputs {
             manifest,
             instance: &InstanceName::default(),
@@ -247,7 +265,9 @@ mod tests {
             policy: &Policy::default().host_device("/dev/ttyACM0".parse().unwrap()),
             platform_url: "http://10.0.0.1:9000/plugins/light/api/v1",
             keys,
+            choices,
             program: None,
+            outlives_host: false,
         })
     }
 
@@ -306,6 +326,26 @@ mod tests {
         );
         assert_eq!(spec_digest(&plain), spec_digest(&changed));
         assert_eq!(changed.limits, ResourceLimits::new(64 << 20, 500_000_000, 9));
+    }
+
+    #[test]
+    fn the_operators_variables_come_last_and_another_secret_makes_another_container() {
+        let manifest = manifest(r#","env_vars":{"LEVEL":"1"}"#);
+        let keys = PluginKeys::new(pair(1));
+        let chosen = |before: &Choices, level: &str, secret: &str| {
+            let env = EnvOverrides::new().with("LEVEL", level).unwrap();
+            before.with_env(env.with_secret("KEY", secret).unwrap()).unwrap()
+        };
+        let none = Choices::default();
+        let first = chosen(&none, "2", "hunter2").unwrap();
+        assert_eq!(chosen(&first, "2", "hunter2"), None, "nothing has changed");
+        let second = chosen(&first, "2", "hunter3").unwrap();
+        let specs = [&none, &first, &second].map(|choices| spec_chosen(&manifest, &keys, choices));
+        let [none, first, second] = specs.each_ref().map(spec_digest);
+        assert!(none != first && first != second && none != second);
+        assert!(!format!("{specs:?}").contains("hunter"));
+        let last = specs[1].env.iter().rfind(|var| var.name() == "LEVEL").unwrap();
+        assert_eq!(last.expose_value(), "2");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! reads. No type of the database library leaves this module.
 
 mod append;
+mod choices;
 mod fail;
 mod folder;
 mod lane;
@@ -40,6 +41,7 @@ pub(crate) use self::{
 };
 use self::{
     append::Batch,
+    choices::ChoicesRow,
     folder::{Claim, Folder},
     lane::Lane,
     plugin::{KeyRow, PluginRow, json},
@@ -49,6 +51,7 @@ use self::{
 };
 use crate::{
     Desired, Error, ErrorKind,
+    choices::Choices,
     config::SecretPlaces,
     keys::PluginKeys,
     limits::LimitOverrides,
@@ -159,6 +162,13 @@ impl Store {
     pub(crate) async fn set_admission(&self, id: &PluginId, admission: &Admission) -> Result<(), Error> {
         let (id, admission) = (id.clone(), json("admission", admission)?);
         self.write(move |writer| plugin::set_admission(writer.connection(), &id, &admission))
+            .await
+    }
+
+    /// Stores what the operator chose. [`ErrorKind::NotInstalled`] for an unknown plugin.
+    pub(crate) async fn set_choices(&self, id: &PluginId, choices: &Choices) -> Result<(), Error> {
+        let (id, row) = (id.clone(), ChoicesRow::of(choices)?);
+        self.write(move |writer| choices::set(writer.connection(), &id, &row))
             .await
     }
 

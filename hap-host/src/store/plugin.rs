@@ -8,12 +8,14 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::Value;
 
 use super::{
+    choices::{self, ChoicesRow},
     fail,
     settings::{self, Settings},
     version,
 };
 use crate::{
     Desired, Error, ErrorKind,
+    choices::Choices,
     config::SecretPlaces,
     keys::{KeyPair, PluginKeys},
     limits::LimitOverrides,
@@ -27,6 +29,7 @@ pub(crate) struct PluginRecord {
     pub(crate) manifest: Manifest,
     pub(crate) admission: Admission,
     pub(crate) desired: Desired,
+    pub(crate) choices: Choices,
     pub(crate) config: Option<Value>,
     pub(crate) keys: PluginKeys,
     /// What the engine called the image that was last run.
@@ -184,6 +187,7 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<PluginRecord, String> 
         manifest,
         admission,
         desired,
+        choices: choices::read(connection, &id)?,
         config,
         keys,
         image_id,
@@ -207,6 +211,7 @@ pub(super) struct PluginRow {
     manifest: String,
     admission: String,
     desired: String,
+    choices: ChoicesRow,
     settings: Settings,
     keys: KeyRow,
     image_id: Option<String>,
@@ -225,6 +230,7 @@ impl PluginRow {
             manifest: record.manifest.to_json(),
             admission: json("admission", &record.admission)?,
             desired: json("desired state", &record.desired)?,
+            choices: ChoicesRow::of(&record.choices)?,
             settings: Settings::of(record.config.as_ref(), &places)?,
             keys: KeyRow::of(&record.keys),
             image_id: record.image_id.clone(),
@@ -303,6 +309,7 @@ pub(super) fn put(connection: &mut Connection, row: &PluginRow) -> Result<(), Er
                 row.limits,
                 row.updates
             ])?;
+        row.choices.put(&transaction, &row.id)?;
         row.settings.put_secrets(&transaction, &row.id)?;
         transaction.commit()
     })()
@@ -368,6 +375,7 @@ pub(super) fn installed(id: &PluginId, changed: rusqlite::Result<usize>) -> Resu
 pub(super) fn remove(connection: &mut Connection, id: &PluginId) -> Result<(), Error> {
     (|| {
         let transaction = connection.transaction()?;
+        choices::remove(&transaction, id)?;
         let id = [id.as_str()];
         for table in ["config_secrets", "previous_config", "previous_config_secrets"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE plugin = ?1"), id)?;

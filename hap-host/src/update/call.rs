@@ -79,9 +79,13 @@ impl PluginHandle {
         source: impl Into<PluginSource>,
         options: UpdateOptions,
     ) -> Result<UpdateOutcome, Error> {
+        self.lifecycle("update", self.go_to(source.into(), options)).await
+    }
+
+    async fn go_to(&self, source: PluginSource, options: UpdateOptions) -> Result<UpdateOutcome, Error> {
         let _turn = self.turn()?;
         let shared = Arc::clone(&self.cell().shared);
-        let mut candidate = Candidate::open(source.into(), &options.sink()).await?;
+        let mut candidate = Candidate::open(source, &options.sink()).await?;
         let (old, new) = (self.manifest(), candidate.manifest.clone());
         self.check_versions(&old, &new, &options)?;
         let before = self.snapshot();
@@ -144,6 +148,10 @@ impl PluginHandle {
     /// # Cancel safety
     /// As [`update`](Self::update).
     pub async fn roll_back(&self, options: RollBackOptions) -> Result<UpdateOutcome, Error> {
+        self.lifecycle("roll_back", self.go_back(options)).await
+    }
+
+    async fn go_back(&self, options: RollBackOptions) -> Result<UpdateOutcome, Error> {
         let before = self.snapshot();
         let refuse =
             |message: String| Err(Error::new(ErrorKind::InvalidInput, message).with_plugin(self.id()));

@@ -13,6 +13,7 @@ mod instances;
 mod isolation;
 mod life;
 mod light;
+mod outliving;
 mod permissions;
 mod update;
 

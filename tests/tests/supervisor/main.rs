@@ -5,15 +5,20 @@
     reason = "helpers of tests end the test when something is not as it has to be"
 )]
 
+mod choices;
+mod commands;
 mod endings;
 mod engine_faults;
 mod install;
 mod lifecycle;
 mod limits;
 mod order;
+mod outliving;
+mod peers;
 mod permissions;
 mod restarts;
 mod secrets;
+mod spans;
 mod talking;
 mod update;
 mod watching;

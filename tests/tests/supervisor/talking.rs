@@ -3,6 +3,7 @@
 use std::{
     num::NonZeroUsize,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use axum::{Json, Router, http::HeaderMap, routing::post};
@@ -111,4 +112,74 @@ async fn a_command_carries_what_the_caller_says_about_it() {
     let options = CallOptions::default().idempotency_key("key-1").request_id("id-1");
     let answer = light.send(&CommandRequest::new("go"), options).await.unwrap();
     assert_eq!(answer.result, json!(["key-1", "id-1"]));
+}
+
+#[tokio::test]
+async fn commands_answers_and_status_may_be_types_of_the_callers() {
+    #[derive(serde::Serialize)]
+    #[serde(tag = "command", content = "params", rename_all = "snake_case")]
+    enum Command {
+        TurnOn,
+        SetLevel { level: u8 },
+    }
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Told {
+        level: u8,
+    }
+
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let supervisor = supervisor(&engine, state.path()).await;
+    let light = supervisor.install(manifest("light")).await.unwrap();
+    let echo = async |Json(sent): Json<Value>| {
+        let result = if sent["command"] == "turn_on" {
+            &sent
+        } else {
+            &sent["params"]
+        };
+        json!({"success": true, "result": result}).to_string()
+    };
+    let status = async || r#"{"plugin_id":"light","status":"running","data":{"level":40}}"#;
+    let router = Router::new()
+        .route("/command", post(echo))
+        .route("/status", axum::routing::get(status));
+    serve(&engine, &light, router).await;
+    light.start().await.unwrap();
+
+    let sent = light.call(Command::TurnOn).await.unwrap().result;
+    assert_eq!(sent["command"], "turn_on");
+    let soon = Duration::from_secs(20);
+    let told: Told = light
+        .call_as(Command::SetLevel { level: 40 }, soon)
+        .await
+        .unwrap();
+    assert_eq!(told, Told { level: 40 });
+    assert_eq!(light.status_as::<Told>().await.unwrap(), told);
+    let odd = light.call_as::<Told>(Command::TurnOn, soon).await.unwrap_err();
+    assert_eq!(odd.kind(), ErrorKind::InvalidReply);
+    assert!(odd.to_string().contains("missing field `level`"), "{odd}");
+    let none = light.call(json!({"turn_on": 1})).await.unwrap_err();
+    assert_eq!(none.kind(), ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
+async fn each_kind_of_call_ends_at_its_own_deadline() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let supervisor = supervisor(&engine, state.path()).await;
+    let light = supervisor.install(manifest("light")).await.unwrap();
+    let never = std::future::pending::<&'static str>;
+    let router = Router::new()
+        .route("/command", post(never))
+        .route("/config", post(never))
+        .route("/status", axum::routing::get(never));
+    serve(&engine, &light, router).await;
+    light.start().await.unwrap();
+    let soon = Duration::from_millis(50);
+    let ended = [
+        light.call_with(CommandRequest::new("go"), soon).await.err(),
+        light.configure_with(json!({"level": 3}), soon).await.err(),
+        light.status_with(soon).await.err(),
+    ];
+    for error in ended {
+        assert_eq!(error.unwrap().kind(), ErrorKind::Timeout);
+    }
 }

@@ -113,7 +113,12 @@ fn host_config(spec: &ContainerSpec, network: &str, devices: Devices) -> HostCon
         publish_all_ports: Some(false),
         auto_remove: Some(false),
         restart_policy: Some(RestartPolicy {
-            name: Some(RestartPolicyNameEnum::NO),
+            // Whoever is stopped on purpose stays down, also when the engine starts anew.
+            name: Some(if spec.outlives_host {
+                RestartPolicyNameEnum::UNLESS_STOPPED
+            } else {
+                RestartPolicyNameEnum::NO
+            }),
             maximum_retry_count: None,
         }),
         log_config: Some(log_config(spec.log)),
@@ -198,9 +203,11 @@ pub(super) fn observed(found: &ContainerInspectResponse) -> Option<Observed> {
         ContainerStatus::Running => {
             let port = labels.get(labels::PLUGIN_PORT).and_then(|port| port.parse().ok());
             observed.address = port.and_then(|port| address(found.network_settings.as_ref()?, port));
+            // Any start that was asked for sets the count to zero.
+            observed.restarted_by_engine = found.restart_count.is_some_and(|count| count > 0);
         }
         ContainerStatus::Paused => {}
-        ContainerStatus::Exited | ContainerStatus::Dead => {
+        ContainerStatus::Exited | ContainerStatus::Restarting | ContainerStatus::Dead => {
             let limit = found.host_config.as_ref().and_then(|host| host.memory);
             observed.exit = Some(exit(state, limit));
         }
@@ -246,10 +253,8 @@ pub(super) fn labels_of(found: &ContainerInspectResponse) -> Option<&HashMap<Str
 fn status(state: &ContainerState) -> ContainerStatus {
     match state.status {
         Some(ContainerStateStatusEnum::CREATED) => ContainerStatus::Created,
-        // Somebody's restart policy is at work: between two runs it does not answer, but it is not over.
-        Some(ContainerStateStatusEnum::RESTARTING | ContainerStateStatusEnum::EXITED) => {
-            ContainerStatus::Exited
-        }
+        Some(ContainerStateStatusEnum::RESTARTING) => ContainerStatus::Restarting,
+        Some(ContainerStateStatusEnum::EXITED) => ContainerStatus::Exited,
         Some(ContainerStateStatusEnum::RUNNING | ContainerStateStatusEnum::STOPPING) => {
             ContainerStatus::Running
         }
@@ -482,6 +487,7 @@ mod tests {
         let exited = json!({ "Status": "exited", "ExitCode": 137, "OOMKilled": true, "StartedAt": never });
         let paused = json!({ "Status": "paused", "Running": true, "Paused": true });
         let removing = json!({ "Status": "removing", "ExitCode": 0 });
+        let again = json!({ "Status": "restarting", "Running": true, "Restarting": true, "ExitCode": 78 });
         let oom = Exit {
             oom_killed: true,
             memory_limit_bytes: Some(64 << 20),
@@ -497,11 +503,32 @@ mod tests {
             (exited, ContainerStatus::Exited, Some(oom)),
             (paused, ContainerStatus::Paused, None),
             (removing, ContainerStatus::Dead, Some(Exit::code(0))),
+            (again, ContainerStatus::Restarting, Some(Exit::code(78))),
         ] {
             let observed = observed(&inspected(&state)).unwrap();
             assert_eq!((observed.status, observed.exit), (status, exit), "{state}");
             assert_eq!((observed.address, observed.started_at), (None, None), "{state}");
         }
+    }
+
+    #[test]
+    fn a_run_that_the_engine_began_by_itself_is_known_as_one() {
+        let state = json!({ "Status": "running", "Running": true });
+        for (count, by_engine) in [(None, false), (Some(0), false), (Some(2), true)] {
+            let mut found = inspected(&state);
+            found.restart_count = count;
+            assert_eq!(observed(&found).unwrap().restarted_by_engine, by_engine);
+        }
+    }
+
+    #[test]
+    fn only_what_shall_outlive_the_host_is_started_again_by_the_engine() {
+        let mut spec = spec();
+        spec.outlives_host = true;
+        assert_eq!(
+            body(&spec)["HostConfig"]["RestartPolicy"],
+            json!({ "Name": "unless-stopped" })
+        );
     }
 
     #[test]

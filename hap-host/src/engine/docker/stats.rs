@@ -110,6 +110,91 @@ mod tests {
         );
     }
 
+    /// What an engine sends on cgroup v2, shortened: other names of memory, no share of each processor, no highest use, and
+    /// null where there is nothing.
+    fn of_cgroup_v2() -> serde_json::Value {
+        serde_json::json!({
+            "read": "2026-01-02T03:04:05.678901234Z",
+            "preread": "0001-01-01T00:00:00Z",
+            "pids_stats": { "current": 5, "limit": 64 },
+            "num_procs": 0,
+            "storage_stats": {},
+            "blkio_stats": {
+                "io_service_bytes_recursive": [
+                    { "major": 259, "minor": 0, "op": "read", "value": 1_175_552 },
+                    { "major": 259, "minor": 0, "op": "write", "value": 0 }
+                ],
+                "io_serviced_recursive": null,
+                "io_queue_recursive": null,
+                "sectors_recursive": null
+            },
+            "cpu_stats": {
+                "cpu_usage": {
+                    "total_usage": 4_310_277_000_u64,
+                    "usage_in_kernelmode": 902_110_000_u64,
+                    "usage_in_usermode": 3_408_167_000_u64
+                },
+                "system_cpu_usage": 81_342_190_000_000_u64,
+                "online_cpus": 4,
+                "throttling_data": { "periods": 431, "throttled_periods": 87, "throttled_time": 5_120_034_000_u64 }
+            },
+            "precpu_stats": {
+                "cpu_usage": { "total_usage": 0, "usage_in_kernelmode": 0, "usage_in_usermode": 0 },
+                "throttling_data": { "periods": 0, "throttled_periods": 0, "throttled_time": 0 }
+            },
+            "memory_stats": {
+                "usage": 61_874_176,
+                "failcnt": 2,
+                "limit": 67_108_864,
+                "stats": {
+                    "active_anon": 4096, "active_file": 1_351_680, "anon": 50_335_744, "anon_thp": 0,
+                    "file": 9_732_096, "file_dirty": 0, "file_mapped": 5_271_552, "file_writeback": 0,
+                    "inactive_anon": 50_331_648, "inactive_file": 8_380_416, "kernel_stack": 81_920,
+                    "pgactivate": 330, "pgfault": 15_180, "pgmajfault": 21, "shmem": 0, "slab": 1_248_560,
+                    "slab_reclaimable": 791_840, "slab_unreclaimable": 456_720, "sock": 0, "unevictable": 0,
+                    "workingset_activate": 0, "workingset_nodereclaim": 0, "workingset_refault": 0
+                }
+            },
+            "name": "/hap.default.light",
+            "networks": { "eth0": { "rx_bytes": 4998, "rx_packets": 119, "tx_bytes": 310, "tx_packets": 4 } }
+        })
+    }
+
+    #[test]
+    fn the_reply_of_an_engine_on_cgroup_v2_becomes_a_sample_with_its_throttling_and_its_memory_events() {
+        let sample = convert(&serde_json::from_value(of_cgroup_v2()).unwrap()).unwrap();
+        let expected = StatsSample {
+            cpu_time: Duration::from_micros(4_310_277),
+            memory_bytes: 61_874_176 - 8_380_416,
+            memory_limit_bytes: 67_108_864,
+            pids: 5,
+            network_received_bytes: 4998,
+            network_sent_bytes: 310,
+            throttled_periods: 87,
+            throttled_time: Duration::from_micros(5_120_034),
+            memory_limit_hits: 2,
+        };
+        assert_eq!(sample, expected);
+        // One that never came to its limit is sent without the count.
+        let mut without = of_cgroup_v2();
+        without["memory_stats"].as_object_mut().unwrap().remove("failcnt");
+        let sample = convert(&serde_json::from_value(without).unwrap()).unwrap();
+        assert_eq!(sample.memory_limit_hits, 0);
+    }
+
+    #[test]
+    fn a_container_without_limits_or_network_on_cgroup_v2_is_measured_all_the_same() {
+        let mut reply = of_cgroup_v2();
+        reply.as_object_mut().unwrap().remove("networks");
+        // What an engine sends whose kernel does not count for it.
+        reply["memory_stats"] = serde_json::json!({});
+        let sample = convert(&serde_json::from_value(reply).unwrap()).unwrap();
+        assert_eq!(
+            (sample.pids, sample.memory_bytes, sample.network_sent_bytes),
+            (5, 0, 0)
+        );
+    }
+
     #[test]
     fn a_sample_without_values_is_no_sample() {
         assert_eq!(convert(&ContainerStatsResponse::default()), None);

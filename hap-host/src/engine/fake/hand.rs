@@ -3,7 +3,7 @@
 use hap_manifest::PluginId;
 
 use super::{FakeEngine, FakeOperation, FakeRun, Told, script::Fault};
-use crate::engine::{ContainerStatus, EngineErrorKind};
+use crate::engine::{ContainerStatus, EngineErrorKind, EngineEventKind};
 
 impl FakeEngine {
     /// Lets the next call of an operation be carried out and answered with an error all the same, as when the
@@ -30,6 +30,16 @@ impl FakeEngine {
     /// Lets the frozen containers of a plugin go on.
     pub fn resume_by_hand(&self, plugin: &PluginId) {
         self.set_status(plugin, ContainerStatus::Paused, ContainerStatus::Running);
+    }
+
+    /// Lets the engine start the containers of a plugin again that ended by themselves, as Docker does after a moment. Only
+    /// those of a host whose [plugins outlive it](crate::SupervisorBuilder::plugins_outlive_host), and only until somebody
+    /// stopped them.
+    pub fn restart_by_engine(&self, plugin: &PluginId) {
+        let started = self.world().start_again(plugin);
+        for container in started {
+            self.tell(&container, EngineEventKind::Started);
+        }
     }
 
     fn set_status(&self, plugin: &PluginId, from: ContainerStatus, to: ContainerStatus) {

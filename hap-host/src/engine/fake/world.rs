@@ -120,6 +120,7 @@ impl World {
         self.started += 1;
         observed.status = ContainerStatus::Running;
         observed.started_at = Some(OffsetDateTime::UNIX_EPOCH + time::Duration::seconds(self.started));
+        observed.restarted_by_engine = false;
         observed.exit = None;
         // Nobody listens there: what a plugin answers is simulated.
         observed.address = Some(address.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9))));
@@ -199,16 +200,33 @@ impl World {
             .cloned()
     }
 
+    /// Lets the engine start what it is about to start again by itself; which containers that were.
+    pub(super) fn start_again(&mut self, plugin: &PluginId) -> Vec<ContainerId> {
+        let due = self.all_of(plugin).into_iter().filter(|id| {
+            let container = self.containers.get(id);
+            container.is_some_and(|of| of.observed.status == ContainerStatus::Restarting)
+        });
+        let due: Vec<_> = due.collect();
+        for id in &due {
+            self.start(id);
+            if let Some(container) = self.containers.get_mut(id) {
+                container.observed.restarted_by_engine = true;
+            }
+        }
+        due
+    }
+
     /// Ends the run of a container; whether it ran.
     pub(super) fn end(&mut self, id: &ContainerId, exit: Exit, how: &FakeEnd) -> bool {
         let Some(container) = self.containers.get_mut(id) else {
             return false;
         };
+        let again = container.spec.outlives_host && matches!(how, FakeEnd::Itself(_));
         let observed = &mut container.observed;
-        if !matches!(
-            observed.status,
-            ContainerStatus::Running | ContainerStatus::Paused
-        ) {
+        if observed.status == ContainerStatus::Restarting {
+            observed.status = ContainerStatus::Exited;
+        }
+        if !observed.is_running() {
             return false;
         }
         self.runs
@@ -216,7 +234,11 @@ impl World {
             .rev()
             .filter(|run| run.container == *id && run.ended.is_none())
             .for_each(|run| run.ended = Some((Instant::now(), how.clone())));
-        observed.status = ContainerStatus::Exited;
+        observed.status = if again {
+            ContainerStatus::Restarting
+        } else {
+            ContainerStatus::Exited
+        };
         observed.exit = Some(exit);
         observed.address = None;
         true

@@ -1,3 +1,5 @@
+use hap_manifest::TraceParent;
+
 use super::*;
 
 #[tokio::test]
@@ -14,6 +16,33 @@ async fn a_short_event_of_a_script_is_stored_whole() {
     assert_eq!(received.event.source, "/plugins/light");
     assert_eq!(received.event.data, json!({"room": "hall"}));
     assert!(!received.event.id.is_empty());
+}
+
+#[tokio::test]
+async fn the_trace_of_a_request_is_that_of_its_events_unless_they_name_their_own() {
+    let bench = Bench::new().await;
+    let (own, sent) = (
+        TraceParent::new([1; 16], [2; 8], true),
+        TraceParent::new([3; 16], [4; 8], false),
+    );
+    let batch = json!([{"type": "a"}, {"type": "b", "traceparent": own.to_string()}, {"type": "c", "traceparent": 7}]);
+    let mut request = by_token("light", 1, batch.to_string());
+    let header = sent.to_string().parse().unwrap();
+    request.headers_mut().insert(TraceParent::HEADER, header);
+    bench.send(request).await.accepted(3, 0);
+    // One that cannot be read costs nothing but itself.
+    let mut request = by_token("light", 1, r#"{"type":"d"}"#);
+    request
+        .headers_mut()
+        .insert(TraceParent::HEADER, "odd".parse().unwrap());
+    bench.send(request).await.accepted(1, 0);
+    let mut all = bench.all();
+    for wanted in [Some(sent), Some(own), None, None] {
+        let Delivery::Event(event) = all.next().await.unwrap().unwrap() else {
+            panic!()
+        };
+        assert_eq!(event.traceparent(), wanted, "{event:?}");
+    }
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 use super::{Appended, Entry, EventRetention, Filter, Loaded, Page, PluginRecord, Store};
 use crate::{
     Desired, Result,
+    choices::Choices,
     config::SecretPlaces,
     keys::{KeyPair, PluginKeys},
     policy::{Admission, Origin},
@@ -84,6 +85,7 @@ fn record(name: &str) -> PluginRecord {
         admission: Admission::of_everything(Origin::Image, &manifest),
         manifest,
         desired: Desired::Running,
+        choices: Choices::default(),
         config: Some(json!({"password": "hunter2"})),
         keys: PluginKeys::new(pair(7)),
         image_id: Some("sha256:0".to_owned()),

@@ -2,12 +2,13 @@ use hap_manifest::permission::Permission;
 use rusqlite::Connection;
 
 use super::*;
-use crate::ErrorKind;
+use crate::{Boot, EnvOverrides, ErrorKind};
 
 fn assert_same(left: &PluginRecord, right: &PluginRecord) {
     assert_eq!(left.manifest, right.manifest);
     assert_eq!(left.admission, right.admission);
     assert_eq!(left.desired, right.desired);
+    assert_eq!(left.choices, right.choices);
     assert_eq!(left.config, right.config);
     let texts = |record: &PluginRecord| record.keys.pairs().map(KeyPair::texts).collect::<Vec<_>>();
     assert_eq!(texts(left), texts(right));
@@ -88,6 +89,7 @@ async fn a_corrupt_row_costs_one_plugin_and_stays_as_it_is() {
         "d-other",
         "e-secret",
         "f-token",
+        "g-choices",
         "good",
     ] {
         store.put_plugin(&record(name)).await.unwrap();
@@ -110,6 +112,12 @@ async fn a_corrupt_row_costs_one_plugin_and_stays_as_it_is() {
             .unwrap();
         assert_eq!(changed, 1);
     }
+    vandal
+        .execute(
+            "UPDATE choices SET boot = '\"sometimes\"' WHERE plugin = 'g-choices'",
+            [],
+        )
+        .unwrap();
     vandal
         .execute("INSERT INTO plugins (id, manifest, desired, config, token, webhook_secret) SELECT '../x', manifest, desired, config, token, webhook_secret FROM plugins WHERE id = 'good'", [])
         .unwrap();
@@ -136,7 +144,8 @@ async fn a_corrupt_row_costs_one_plugin_and_stays_as_it_is() {
             "c-manifest",
             "d-other",
             "e-secret",
-            "f-token"
+            "f-token",
+            "g-choices"
         ]
     );
     assert!(!format!("{:?}", loaded.corrupt).contains("hunter2"));
@@ -146,7 +155,49 @@ async fn a_corrupt_row_costs_one_plugin_and_stays_as_it_is() {
         .unwrap()
         .query_row("SELECT count(*) FROM plugins", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(rows, 8);
+    assert_eq!(rows, 9);
+}
+
+#[tokio::test]
+async fn what_the_operator_chose_comes_back_with_its_secrets_apart() {
+    let folder = folder();
+    let store = open(&folder).await;
+    let light = id("light");
+    store.put_plugin(&record("light")).await.unwrap();
+    let env = EnvOverrides::new().with("TZ", "UTC").unwrap();
+    let chosen = Choices {
+        boot: Boot::Never,
+        env: env.with_secret("KEY", "hunter2").unwrap(),
+        env_generation: 3,
+    };
+    store.set_choices(&light, &chosen).await.unwrap();
+    let unknown = store.set_choices(&id("lock"), &chosen).await.unwrap_err();
+    assert_eq!(unknown.kind(), ErrorKind::NotInstalled);
+    drop(store);
+
+    let database = Connection::open(folder.path().join("hap.db")).unwrap();
+    let open: String = database
+        .query_row(
+            "SELECT group_concat(name || '=' || value) FROM env_overrides",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(open, "TZ=UTC");
+    drop(database);
+    let (store, loaded) = Store::open(folder.path().to_path_buf()).await.unwrap();
+    assert_eq!(loaded.plugins[0].choices, chosen);
+    store.put_plugin(&record("light")).await.unwrap();
+    store.set_choices(&light, &chosen).await.unwrap();
+    store.remove_plugin(&light).await.unwrap();
+    drop(store);
+    let database = Connection::open(folder.path().join("hap.db")).unwrap();
+    for table in ["choices", "env_overrides", "env_secrets"] {
+        let rows: i64 = database
+            .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(rows, 0, "{table}");
+    }
 }
 
 #[test]
