@@ -79,7 +79,8 @@ impl PluginHandle {
         source: impl Into<PluginSource>,
         options: UpdateOptions,
     ) -> Result<UpdateOutcome, Error> {
-        self.lifecycle("update", self.go_to(source.into(), options)).await
+        self.lifecycle("update", Box::pin(self.go_to(source.into(), options)))
+            .await
     }
 
     async fn go_to(&self, source: PluginSource, options: UpdateOptions) -> Result<UpdateOutcome, Error> {
@@ -148,7 +149,7 @@ impl PluginHandle {
     /// # Cancel safety
     /// As [`update`](Self::update).
     pub async fn roll_back(&self, options: RollBackOptions) -> Result<UpdateOutcome, Error> {
-        self.lifecycle("roll_back", self.go_back(options)).await
+        self.lifecycle("roll_back", Box::pin(self.go_back(options))).await
     }
 
     async fn go_back(&self, options: RollBackOptions) -> Result<UpdateOutcome, Error> {

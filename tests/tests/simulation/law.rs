@@ -7,6 +7,9 @@ use tokio::time::Instant;
 /// A run that lasted longer may have been a calm one, after which the next start is at once.
 const CALM: Duration = Duration::from_secs(10);
 
+/// As slow as a start is made. A call during it may be why the run that it leads to is not counted.
+const SLOWEST_START: Duration = Duration::from_secs(3);
+
 /// Checks that no plugin was started again sooner than its back-off allows: 500 ms after the first short run that
 /// ended by itself, twice as long after each further one, up to 60 s, less 20 % of jitter. `acted` are the moments
 /// at which somebody's call, or a new host, let the count begin anew.
@@ -28,9 +31,10 @@ pub(crate) fn backoff_was_kept(runs: &[FakeRun], acted: &BTreeMap<PluginId, Vec<
                 failures = 0;
                 continue;
             }
+            let from = run.started.checked_sub(SLOWEST_START).unwrap_or(run.started);
             let touched = acted
                 .get(plugin)
-                .is_some_and(|moments| moments.iter().any(|at| (run.started..=next.started).contains(at)));
+                .is_some_and(|moments| moments.iter().any(|at| (from..=next.started).contains(at)));
             if touched || ended.duration_since(run.started) >= CALM {
                 failures = 0;
                 continue;
