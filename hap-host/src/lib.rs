@@ -22,6 +22,7 @@ mod metrics;
 mod obtain;
 mod operate;
 mod options;
+mod orphans;
 mod permissions;
 mod policy;
 mod reconcile;
@@ -48,6 +49,7 @@ pub use self::{
     limits::DefaultLimits,
     logs::LogStream,
     options::{InstallOptions, Shutdown, UninstallOptions},
+    orphans::{Orphan, OrphanFate, OrphanReason, Sweep},
     permissions::PluginPermissions,
     policy::{Access, DevicePattern, ImageSource, Policy, Refusal},
     reconcile::{HealthPolicy, RestartPolicy, Unmet, UnmetReason},

@@ -29,6 +29,16 @@ impl Registry {
         self.lock().plugins.values().cloned().collect()
     }
 
+    /// Ids of all plugins that are installed.
+    pub(crate) fn ids(&self) -> BTreeSet<PluginId> {
+        self.lock().plugins.keys().cloned().collect()
+    }
+
+    /// Ids of plugins that are being installed.
+    pub(crate) fn reserved(&self) -> BTreeSet<PluginId> {
+        self.lock().reserved.clone()
+    }
+
     pub(crate) fn insert(&self, handle: PluginHandle) {
         self.lock().plugins.insert(handle.id().clone(), handle);
     }

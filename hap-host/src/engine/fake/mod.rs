@@ -1,6 +1,7 @@
 //! A stateful engine without containers, with scripted faults, for tests.
 
 mod hand;
+mod holding;
 mod output;
 mod run;
 mod script;
@@ -30,8 +31,8 @@ use self::{
 };
 use super::{
     BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineError, EngineErrorKind,
-    EngineEvent, EngineEventKind, EngineStream, Exit, ImageId, InstanceName, LogLine, LogOptions, Observed,
-    Platform, Progress, ProgressSink, SimulatedHealth, Stage, StatsSample,
+    EngineEvent, EngineEventKind, EngineStream, Exit, Holding, HoldingKind, ImageId, InstanceName, LogLine,
+    LogOptions, Observed, Platform, Progress, ProgressSink, SimulatedHealth, Stage, StatsSample,
 };
 
 /// An engine that only pretends: containers are entries in a table, plugins answer what the test says.
@@ -324,7 +325,8 @@ impl Engine for FakeEngine {
         self.enter(FakeOperation::Prepare, instance.as_str(), None)
             .await?;
         let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
-        Ok(Platform::new(loopback, loopback))
+        let moved = self.world().platform.clone();
+        Ok(moved.unwrap_or_else(|| Platform::new(loopback, loopback)))
     }
 
     async fn teardown(&self, instance: &InstanceName) -> Result<(), EngineError> {
@@ -375,7 +377,7 @@ impl Engine for FakeEngine {
 
     async fn build(
         &self,
-        _context: &BuildContext,
+        context: &BuildContext,
         tag: &ImageRef,
         progress: ProgressSink,
     ) -> Result<ImageId, EngineError> {
@@ -387,10 +389,11 @@ impl Engine for FakeEngine {
         progress.report(Progress::Stage(Stage::Building));
         self.enter(FakeOperation::Build, tag.as_str(), None).await?;
         progress.report(Progress::Step(format!("built {tag}")));
-        self.world()
-            .images
-            .insert(tag.as_str().to_owned(), FakeImage::Present);
-        Ok(ImageId::new(format!("sha256:{tag}")))
+        let mut world = self.world();
+        world.images.insert(tag.as_str().to_owned(), FakeImage::Present);
+        let id = format!("sha256:{tag}");
+        world.note_built(&id, tag, context.labels());
+        Ok(ImageId::new(id))
     }
 
     async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {
@@ -471,6 +474,25 @@ impl Engine for FakeEngine {
             .values()
             .filter(|container| container.spec.instance == *instance);
         Ok(ours.map(|container| container.observed.clone()).collect())
+    }
+
+    async fn holdings(
+        &self,
+        instance: &InstanceName,
+        kind: HoldingKind,
+    ) -> Result<Vec<Holding>, EngineError> {
+        self.enter(FakeOperation::Holdings, kind.as_str(), None).await?;
+        Ok(self.world().holdings(instance, kind))
+    }
+
+    async fn discard(&self, instance: &InstanceName, holding: &Holding) -> Result<u64, EngineError> {
+        let plugin = holding
+            .plugin
+            .as_ref()
+            .filter(|_| holding.kind == HoldingKind::Container);
+        let guard = self.enter(FakeOperation::Discard, &holding.name, plugin).await?;
+        let freed = self.throw_away(instance, holding)?;
+        guard.answer(FakeOperation::Discard, &holding.name, freed)
     }
 
     fn events(&self, instance: &InstanceName) -> EngineStream<EngineEvent> {

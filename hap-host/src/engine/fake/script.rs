@@ -36,6 +36,8 @@ pub enum FakeOperation {
     Inspect,
     List,
     Stats,
+    Holdings,
+    Discard,
 }
 
 impl FakeOperation {
@@ -56,6 +58,8 @@ impl FakeOperation {
             Self::Inspect => "inspect",
             Self::List => "list",
             Self::Stats => "stats",
+            Self::Holdings => "holdings",
+            Self::Discard => "discard",
         }
     }
 }

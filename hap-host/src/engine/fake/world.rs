@@ -8,12 +8,13 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::{
+    holding::Kept,
     run::{FakeEnd, FakeRun},
     script::Script,
 };
 use crate::engine::{
     ContainerId, ContainerSpec, ContainerStatus, EngineError, EngineErrorKind, Exit, InstanceName, LogLine,
-    Observed, SimulatedHealth, labels,
+    Observed, Platform, SimulatedHealth, labels,
 };
 
 /// Whether an image is there.
@@ -40,7 +41,11 @@ pub(super) struct World {
     pub(super) containers: BTreeMap<ContainerId, FakeContainer>,
     pub(super) foreign: BTreeSet<String>,
     pub(super) volumes: BTreeMap<String, (InstanceName, PluginId)>,
+    /// What is kept besides containers and volumes: networks and images.
+    pub(super) kept: BTreeMap<String, Kept>,
     pub(super) health: BTreeMap<PluginId, SimulatedHealth>,
+    /// Where plugins find the host, if not on loopback.
+    pub(super) platform: Option<Platform>,
     pub(super) crashes: BTreeMap<PluginId, Exit>,
     pub(super) addresses: BTreeMap<PluginId, SocketAddr>,
     pub(super) script: Script,
@@ -54,6 +59,7 @@ pub(super) struct FakeContainer {
     pub(super) observed: Observed,
     pub(super) spec: ContainerSpec,
     pub(super) lines: VecDeque<LogLine>,
+    pub(super) made: Instant,
 }
 
 impl World {
@@ -78,6 +84,7 @@ impl World {
             observed: Observed::created(id.clone(), spec.plugin.clone(), digest),
             spec: spec.clone(),
             lines: VecDeque::new(),
+            made: Instant::now(),
         };
         for volume in &spec.volumes {
             self.volumes
