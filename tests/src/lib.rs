@@ -2,6 +2,7 @@
 
 pub mod between;
 pub mod docker;
+pub mod document;
 pub mod outside;
 
 /// The README's programs, compiled as they stand there.
