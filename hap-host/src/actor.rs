@@ -16,7 +16,7 @@ use crate::{
     client::{PluginClient, probe},
     config::{ConfigDesk, ConfigState, keep_delivered},
     diagnose::{self, Listening, Traces},
-    engine::{ContainerId, ContainerSpec, ContainerStatus, SimulatedHealth},
+    engine::{ContainerId, ContainerSpec, ContainerStatus, Platform, SimulatedHealth},
     error::{Error, ErrorKind},
     event::{Event, EventKind},
     keys::KeyPair,
@@ -88,6 +88,8 @@ pub(crate) struct Actor {
     mailbox: mpsc::Receiver<Request>,
     hints: Arc<Notify>,
     listed: watch::Receiver<Option<Arc<Listing>>>,
+    /// Where plugins find the host.
+    platform: watch::Receiver<Platform>,
     /// Watched by those that depend on others.
     board: Option<watch::Receiver<Board>>,
     snapshot: watch::Sender<Snapshot>,
@@ -115,6 +117,9 @@ impl Actor {
     pub(crate) fn new(shared: Arc<Shared>, parts: Parts) -> (Self, watch::Receiver<Snapshot>) {
         let manifest = &parts.record.manifest;
         let id = manifest.id().clone();
+        // Looked at before the spec is made: what changes in between is noticed.
+        let mut platform = shared.platform.subscribe();
+        let made_for = platform.borrow_and_update().clone();
         let spec = Arc::new(spec_of(&shared, &parts.record));
         let health = health_policy(&shared.health, manifest);
         let machine = Machine::new(
@@ -148,6 +153,8 @@ impl Actor {
                 spec,
                 starts: Arc::clone(&shared.starts),
                 metrics: Arc::clone(&shared.metrics),
+                platform: made_for,
+                platform_now: shared.platform.clone(),
                 stop_grace: manifest.stop_timeout().unwrap_or(Duration::from_secs(10)),
             },
             machine,
@@ -162,6 +169,7 @@ impl Actor {
             mailbox: parts.mailbox,
             hints: parts.hints,
             listed: shared.listed.clone(),
+            platform,
             board,
             snapshot,
             operation: None.into(),
@@ -198,6 +206,8 @@ impl Actor {
                 () = cancel.cancelled() => return,
                 Some(outcome) = &mut self.operation => {
                     self.operation = None.into();
+                    // It may have found that the host is elsewhere; what it asks for next is for there.
+                    self.follow_the_platform();
                     self.feed(Input::OpDone(outcome));
                 }
                 () = self.hints.notified() => self.feed(Input::Hint),
@@ -220,6 +230,7 @@ impl Actor {
                     self.feed(Input::Explained(explained));
                 }
                 () = changed(self.board.as_mut()) => self.follow_the_board(),
+                Ok(()) = self.platform.changed() => self.renew_spec(),
                 Ok(()) = self.config_state.changed() => self.publish(),
                 () = sleep_until(wake) => self.feed(Input::Tick),
             }
@@ -308,11 +319,27 @@ impl Actor {
         self.shared.store.set_keys(&self.id, &keys).await?;
         self.record.keys = keys;
         self.note_keys();
+        self.renew_spec();
+        Ok(())
+    }
+
+    /// Where plugins find the host is part of what their containers are made from.
+    fn follow_the_platform(&mut self) {
+        if self.platform.has_changed().unwrap_or(false) {
+            self.renew_spec();
+        }
+    }
+
+    /// Makes the spec anew; the machine replaces a container that was made from another one.
+    fn renew_spec(&mut self) {
+        self.operator.platform = self.platform.borrow_and_update().clone();
         let spec = Arc::new(spec_of(&self.shared, &self.record));
         let digest = spec_digest(&spec).to_owned();
+        let is_other = digest != spec_digest(&self.operator.spec);
         self.operator.spec = spec;
-        self.feed(Input::Spec(digest));
-        Ok(())
+        if is_other {
+            self.feed(Input::Spec(digest));
+        }
     }
 
     /// No container has the old keys any more.

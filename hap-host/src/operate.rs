@@ -2,10 +2,10 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    engine::{ContainerId, ContainerSpec, Engine, EngineError, EngineErrorKind, FIND_DEVICE},
+    engine::{ContainerId, ContainerSpec, Engine, EngineError, EngineErrorKind, FIND_DEVICE, Platform},
     metrics::Metrics,
     options::deadline,
     reconcile::{Op, Outcome, Seen},
@@ -20,6 +20,10 @@ pub(crate) struct Operator {
     /// Caps how many plugins are created or started at a time: the engine saturates at about twice the cores.
     pub starts: Arc<Semaphore>,
     pub stop_grace: Duration,
+    /// Where the host was found from inside when the spec was made.
+    pub platform: Platform,
+    /// Where it is found now.
+    pub platform_now: watch::Sender<Platform>,
     pub metrics: Arc<Metrics>,
 }
 
@@ -83,7 +87,10 @@ impl Operator {
     async fn create(&self) -> Result<Seen, Trouble> {
         let _permit = self.starts.acquire().await;
         // The networks may have been removed by hand since the supervisor started.
-        self.control(self.engine.prepare(&self.spec.instance)).await?;
+        let platform = self.control(self.engine.prepare(&self.spec.instance)).await?;
+        if self.is_elsewhere(&platform) {
+            return Ok(Seen::Absent);
+        }
         match self.control(self.engine.create(&self.spec)).await {
             Ok(id) => self.look(&id).await,
             Err(error) if error.kind() == EngineErrorKind::Conflict => match self.find().await? {
@@ -110,6 +117,17 @@ impl Operator {
             ))),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Tells everybody where the host is found, and whether that is elsewhere than what this spec says: then the actor has
+    /// another spec before it is asked to create again.
+    fn is_elsewhere(&self, platform: &Platform) -> bool {
+        self.platform_now.send_if_modified(|now| {
+            let moved = now != platform;
+            now.clone_from(platform);
+            moved
+        });
+        platform.gateway(self.spec.network) != self.platform.gateway(self.spec.network)
     }
 
     async fn start(&self, id: &ContainerId) -> Result<Seen, Trouble> {
