@@ -5,7 +5,10 @@ use std::{future::Future, sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    engine::{ContainerId, ContainerSpec, Engine, EngineError, EngineErrorKind, FIND_DEVICE, Platform},
+    engine::{
+        ContainerId, ContainerSpec, ContainerStatus, Engine, EngineError, EngineErrorKind, FIND_DEVICE,
+        Observed, Platform,
+    },
     metrics::Metrics,
     options::deadline,
     reconcile::{Op, Outcome, Seen},
@@ -135,7 +138,13 @@ impl Operator {
         let started = self.control(self.engine.start(id)).await;
         drop(permit);
         match started {
-            Ok(()) => self.look(id).await,
+            Ok(()) => match self.look(id).await? {
+                // Somebody took it off its network, to which no start brings it back.
+                Seen::Present(observed) if is_cut_off(&observed) => {
+                    self.make_anew(id, &"it is on no network").await
+                }
+                seen => Ok(seen),
+            },
             // The next container is made with the devices that there are then.
             Err(error) if error.operation() == FIND_DEVICE => {
                 self.control(self.engine.remove(id)).await?;
@@ -144,14 +153,21 @@ impl Operator {
             Err(error) => match error.kind() {
                 EngineErrorKind::Unavailable | EngineErrorKind::Timeout => Err(error.into()),
                 // The container is gone, or what it was made with is (its network, for one): make it anew.
-                EngineErrorKind::NotFound => {
-                    tracing::info!(plugin = %self.spec.plugin, error = %error, "made anew, because it cannot be started");
-                    self.control(self.engine.remove(id)).await?;
-                    Ok(Seen::Absent)
-                }
+                EngineErrorKind::NotFound => self.make_anew(id, &error).await,
                 _ => Err(Trouble::Plugin(crate::diagnose::refused_start(&error))),
             },
         }
+    }
+
+    /// Removes a container that cannot run, so that the next operation creates another.
+    async fn make_anew(
+        &self,
+        id: &ContainerId,
+        reason: &(dyn std::fmt::Display + Sync),
+    ) -> Result<Seen, Trouble> {
+        tracing::info!(plugin = %self.spec.plugin, %reason, "its container is made anew, because it cannot run");
+        self.control(self.engine.remove(id)).await?;
+        Ok(Seen::Absent)
     }
 
     async fn stop(&self, id: &ContainerId) -> Result<Seen, Trouble> {
@@ -166,6 +182,10 @@ impl Operator {
     ) -> Result<T, EngineError> {
         within(deadline::CONTROL, "call", &self.spec.name, call).await
     }
+}
+
+fn is_cut_off(observed: &Observed) -> bool {
+    observed.status == ContainerStatus::Running && observed.address.is_none()
 }
 
 /// A device that is not there may be plugged in at any time; one that is refused stays refused.

@@ -115,7 +115,7 @@ async fn a_container_that_was_taken_off_its_network_is_put_back() {
     let (hand, victim) = (Hand::of(&bed), bed.victim("unplugged", "").await);
     let since = Instant::now();
     hand.disconnect(&victim).await;
-    let again = "started again after three missed health checks, on its network";
+    let again = "made anew after three missed health checks, on its network";
     healed(&bed, &victim, since, "container taken off its network", again).await;
     bed.end(&[victim]).await;
 }

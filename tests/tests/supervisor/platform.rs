@@ -87,3 +87,20 @@ async fn plugins_follow_the_host_to_another_address_and_their_events_arrive_ther
     }
     assert_eq!(engine.containers(), containers, "all are adopted");
 }
+
+#[tokio::test]
+async fn a_container_that_was_taken_off_its_network_is_made_anew() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let supervisor = supervisor(&engine, state.path()).await;
+    let light = supervisor.install(manifest_with("light", "")).await.unwrap();
+    light.start().await.unwrap();
+    let container = light.state().container;
+    engine.disconnect_by_hand(light.id());
+    let another = |id: &Option<_>| id.is_some() && *id != container;
+    let healed = until(&light, |state| {
+        state.phase == Phase::Healthy && another(&state.container)
+    })
+    .await;
+    assert_eq!(healed.restarts, 1);
+    assert_eq!(engine.containers().len(), 1);
+}

@@ -28,6 +28,16 @@ impl FakeEngine {
         self.world().platform = Some(platform);
     }
 
+    /// Takes the containers of a plugin off their network: they run, nobody reaches them, and no start brings them back.
+    pub fn disconnect_by_hand(&self, plugin: &PluginId) {
+        let mut world = self.world();
+        let of = world.containers.values_mut();
+        for container in of.filter(|container| container.observed.plugin == *plugin) {
+            container.is_cut_off = true;
+            container.observed.address = None;
+        }
+    }
+
     /// Freezes the containers of a plugin that run: they exist, and answer no health check.
     pub fn pause_by_hand(&self, plugin: &PluginId) {
         self.set_status(plugin, ContainerStatus::Running, ContainerStatus::Paused);

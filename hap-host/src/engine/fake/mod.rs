@@ -540,6 +540,9 @@ impl Engine for FakeEngine {
         if world.is_paused(plugin) {
             return Some(SimulatedHealth::Failing("it is paused".to_owned()));
         }
+        if world.is_cut_off(plugin) {
+            return Some(SimulatedHealth::Failing("it is on no network".to_owned()));
+        }
         let told = world.health.get(plugin).cloned();
         Some(told.unwrap_or(SimulatedHealth::Healthy))
     }

@@ -60,6 +60,8 @@ pub(super) struct FakeContainer {
     pub(super) spec: ContainerSpec,
     pub(super) lines: VecDeque<LogLine>,
     pub(super) made: Instant,
+    /// It was taken off its network, for good.
+    pub(super) is_cut_off: bool,
 }
 
 impl World {
@@ -85,6 +87,7 @@ impl World {
             spec: spec.clone(),
             lines: VecDeque::new(),
             made: Instant::now(),
+            is_cut_off: false,
         };
         for volume in &spec.volumes {
             self.volumes
@@ -96,7 +99,8 @@ impl World {
 
     /// Starts a container; whether it did not run already. `None` without such a container.
     pub(super) fn start(&mut self, id: &ContainerId) -> Option<bool> {
-        let observed = &mut self.containers.get_mut(id)?.observed;
+        let container = self.containers.get_mut(id)?;
+        let observed = &mut container.observed;
         let address = self.addresses.get(&observed.plugin).copied();
         if observed.status == ContainerStatus::Running {
             return Some(false);
@@ -106,7 +110,8 @@ impl World {
         observed.started_at = Some(OffsetDateTime::UNIX_EPOCH + time::Duration::seconds(self.started));
         observed.exit = None;
         // Nobody listens there: what a plugin answers is simulated.
-        observed.address = Some(address.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9))));
+        let address = address.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9)));
+        observed.address = (!container.is_cut_off).then_some(address);
         if self.runs.len() == RUNS {
             self.runs.pop_front();
         }
@@ -166,6 +171,12 @@ impl World {
                 .is_some_and(|of| of.observed.status == ContainerStatus::Running)
         };
         self.all_of(plugin).into_iter().filter(runs).collect()
+    }
+
+    /// Whether a container of the plugin runs without a network.
+    pub(super) fn is_cut_off(&self, plugin: &PluginId) -> bool {
+        let mut all = self.containers.values();
+        all.any(|container| container.observed.plugin == *plugin && container.is_cut_off)
     }
 
     /// Whether a container of the plugin is frozen.
