@@ -2,7 +2,8 @@
 //! request, in turns, one at a time and many at a time.
 //!
 //! `cargo run --release --example benchmark_command` (needs a Docker engine). The bare client is `reqwest` with a pool,
-//! and does nothing with the answer but read it. What a call of the host does besides: its deadline, its gate, ids for
+//! and does nothing with the answer but read it; once it sends what a client has to send, once also the two headers that
+//! the host adds, so that it tells what is spent on the way and in the plugin. What a call of the host does besides: its deadline, its gate, ids for
 //! the trace and the request, a span, the checks of the reply and its parts, metrics.
 #![expect(
     clippy::print_stdout,
@@ -22,7 +23,7 @@ use hap_host::{
     PluginHandle, Shutdown, Supervisor, UninstallOptions,
     engine::{DockerEngine, Engine as _},
 };
-use hap_manifest::env;
+use hap_manifest::{TraceParent, env};
 use serde_json::json;
 
 /// Calls of each side that are counted, one at a time.
@@ -65,66 +66,65 @@ async fn measure(story: &Story) -> Result<(), Failure> {
     run
 }
 
+/// Who calls.
+const NAMES: [&str; 3] = ["host", "bare client", "bare client with the host's headers"];
+
+async fn call(side: usize, light: &PluginHandle, bare: &Bare) -> Result<f64, Failure> {
+    match side {
+        0 => host(light).await,
+        side => bare.call(side == 2).await,
+    }
+}
+
 async fn rounds(story: &Story, light: &PluginHandle, bare: &Bare) -> Result<(), Failure> {
-    let [mut ours, mut theirs] = [Vec::new(), Vec::new()];
+    let mut figures: [Vec<f64>; 3] = Default::default();
     let one_at_a_time = async {
-        for call in 0..WARM_UP + CALLS {
-            // Who goes first changes, because the second finds the plugin awake.
-            let (first, second) = if call % 2 == 0 {
-                (host(light).await?, bare.call().await?)
-            } else {
-                let second = bare.call().await?;
-                (host(light).await?, second)
-            };
-            if call >= WARM_UP {
-                ours.push(first);
-                theirs.push(second);
+        for turn in 0..WARM_UP + CALLS {
+            // Who goes first changes, because the others find the plugin awake.
+            for step in 0..NAMES.len() {
+                let side = (turn + step) % NAMES.len();
+                let took = call(side, light, bare).await?;
+                if let Some(figures) = figures.get_mut(side).filter(|_| turn >= WARM_UP) {
+                    figures.push(took);
+                }
             }
         }
         Ok::<_, Failure>(())
     };
     story.during("one at a time", one_at_a_time).await?;
     println!("\n{CALLS} calls of each, in turns, one at a time:");
-    for (name, part) in [("median", 0.5), ("p99", 0.99)] {
-        let (host, bare) = (quantile(&mut ours, part), quantile(&mut theirs, part));
-        println!(
-            "  {name:6}  host {host:7.1} us   bare client {bare:7.1} us   ratio {:.3}",
-            host / bare
-        );
-    }
+    tell("median", figures.each_mut().map(|figures| quantile(figures, 0.5)));
+    tell("p99", figures.each_mut().map(|figures| quantile(figures, 0.99)));
 
-    let [mut ours, mut theirs] = [Vec::new(), Vec::new()];
+    let mut figures: [Vec<f64>; 3] = Default::default();
     let many_at_a_time = async {
         for _ in 0..ROUNDS {
-            let began = Instant::now();
-            try_join_all((0..AT_ONCE).map(async |_| {
-                for _ in 0..CALLS_IN_ROUND / AT_ONCE {
-                    host(light).await?;
-                }
-                Ok::<_, Failure>(())
-            }))
-            .await?;
-            ours.push(per_call(began.elapsed()));
-            let began = Instant::now();
-            try_join_all((0..AT_ONCE).map(async |_| {
-                for _ in 0..CALLS_IN_ROUND / AT_ONCE {
-                    bare.call().await?;
-                }
-                Ok::<_, Failure>(())
-            }))
-            .await?;
-            theirs.push(per_call(began.elapsed()));
+            for (side, figures) in figures.iter_mut().enumerate() {
+                let began = Instant::now();
+                let callers = (0..AT_ONCE).map(async |_| {
+                    for _ in 0..CALLS_IN_ROUND / AT_ONCE {
+                        call(side, light, bare).await?;
+                    }
+                    Ok::<_, Failure>(())
+                });
+                try_join_all(callers).await?;
+                figures.push(per_call(began.elapsed()));
+            }
         }
         Ok::<_, Failure>(())
     };
     story.during("many at a time", many_at_a_time).await?;
-    let (host, bare) = (quantile(&mut ours, 0.5), quantile(&mut theirs, 0.5));
-    println!("{AT_ONCE} at a time, time for each call, median of {ROUNDS} rounds of {CALLS_IN_ROUND}:");
-    println!(
-        "          host {host:7.1} us   bare client {bare:7.1} us   ratio {:.3}",
-        host / bare
-    );
+    println!("{AT_ONCE} at a time, time for each call, {ROUNDS} rounds of {CALLS_IN_ROUND}:");
+    tell("median", figures.each_mut().map(|figures| quantile(figures, 0.5)));
     Ok(())
+}
+
+fn tell(what: &str, figures: [f64; 3]) {
+    let [host, ..] = figures;
+    println!("  {what}:");
+    for (name, figure) in NAMES.into_iter().zip(figures) {
+        println!("    {name:36} {figure:8.1} us   host to it {:.3}", host / figure);
+    }
 }
 
 /// One command by the handle, in microseconds. It changes nothing, so that the plugin sends no event.
@@ -168,14 +168,22 @@ impl Bare {
         })
     }
 
-    async fn call(&self) -> Result<f64, Failure> {
+    async fn call(&self, as_the_host: bool) -> Result<f64, Failure> {
         let began = Instant::now();
-        let request = self
+        let mut request = self
             .http
             .post(&self.url)
             .bearer_auth(&self.token)
             .header("content-type", "application/json")
             .body(self.body.clone());
+        if as_the_host {
+            request = request
+                .header("x-request-id", "0193a1d2-7c7e-7b5a-9f54-0a6c1c0f7d11")
+                .header(
+                    TraceParent::HEADER,
+                    "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                );
+        }
         let answer = request.send().await?;
         let fine = answer.status().is_success();
         let body = answer.bytes().await?;

@@ -435,7 +435,7 @@ impl Actor {
                     Some(previous) if observed.spec_digest != spec_digest(&self.operator.spec) => previous,
                     _ => &keys.current,
                 };
-                match PluginClient::new(self.id.clone(), pair.token.clone(), address) {
+                match PluginClient::new(self.id.clone(), &pair.token, address) {
                     Ok(client) => self.client = Some(client),
                     Err(error) => {
                         tracing::error!(plugin = %self.id, error = %error.report(), "no HTTP client")
