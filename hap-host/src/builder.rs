@@ -6,7 +6,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     client::{CallGate, probe_client},
     dispatch::{Hints, dispatch},
-    engine::{Engine, InstanceName, Observed},
+    engine::{Engine, InstanceName, Observed, Platform},
     error::{Error, ErrorKind},
     forward::LogForwarding,
     inbox::{Credentials, EventRate, Inbox, ListenOptions, Listener},
@@ -15,6 +15,7 @@ use crate::{
     obtain::{Pulls, Staging},
     operate::within,
     options::deadline,
+    orphans::{MINIMUM_AGE, sweep_in_time},
     policy::Policy,
     reconcile::{DEPENDENCY_WAIT, HealthPolicy, ProbationPolicy, RestartPolicy},
     registry::Registry,
@@ -45,6 +46,7 @@ pub struct SupervisorBuilder {
     dependency_wait: Duration,
     forwarding: Option<LogForwarding>,
     usage_interval: Option<Duration>,
+    orphan_age: Option<Duration>,
 }
 
 /// Where the instance's name and port are kept.
@@ -71,6 +73,7 @@ impl SupervisorBuilder {
             dependency_wait: DEPENDENCY_WAIT,
             forwarding: None,
             usage_interval: None,
+            orphan_age: Some(MINIMUM_AGE),
         }
     }
 
@@ -177,6 +180,16 @@ impl SupervisorBuilder {
         self
     }
 
+    /// How long a container or a network with this supervisor's labels may belong to no plugin before it is removed;
+    /// `None` for ever. Default 5 min.
+    ///
+    /// It counts from when this supervisor first saw it so, and it must have been made at least as long ago. Volumes and
+    /// images are never removed by themselves; [`Supervisor::orphans`] tells of all.
+    pub const fn sweep_orphans_after(mut self, minimum_age: Option<Duration>) -> Self {
+        self.orphan_age = minimum_age;
+        self
+    }
+
     /// Opens the state, adopts what runs, and starts what is wanted.
     ///
     /// # Errors
@@ -213,12 +226,6 @@ impl SupervisorBuilder {
             .into_iter()
             .map(|observed| (observed.plugin.clone(), observed))
             .collect();
-        for stray in listing
-            .keys()
-            .filter(|id| loaded.plugins.iter().all(|r| r.manifest.id() != *id))
-        {
-            tracing::warn!(plugin = %stray, "a container of this instance belongs to no installed plugin; it is left alone");
-        }
 
         let mut plugins = loaded.plugins;
         for record in &mut plugins {
@@ -247,7 +254,7 @@ impl SupervisorBuilder {
             self.event_rate,
             Arc::clone(&metrics),
         );
-        let addresses = listener_addresses(platform.isolated_gateway, platform.outbound_gateway);
+        let addresses = listener_addresses(&platform);
         let preferred = match self.port {
             Some(port) => Some(port),
             None => store.meta(META_PORT).await?.and_then(|port| port.parse().ok()),
@@ -262,6 +269,8 @@ impl SupervisorBuilder {
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
         store.set_meta(META_PORT, &port.to_string()).await?;
+        let platform = watch::Sender::new(platform);
+        listener.follow(platform.subscribe(), listener_addresses);
 
         let (listed, listed_reader) = watch::channel(Some(Arc::new(listing)));
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -289,6 +298,7 @@ impl SupervisorBuilder {
             metrics,
             forwarding: self.forwarding,
             probes: probe_client()?,
+            orphan_age: self.orphan_age,
             listed: listed_reader,
             tasks,
             cancel: guard.disarm(),
@@ -317,6 +327,12 @@ impl SupervisorBuilder {
         for record in plugins {
             inner.adopt(record);
         }
+        if let Some(age) = inner.shared.orphan_age {
+            let sweeping = sweep_in_time(Arc::clone(&inner.shared), inner.registry.clone(), age);
+            let cancel = inner.shared.cancel.clone();
+            let task = async move { cancel.run_until_cancelled(sweeping).await };
+            inner.shared.tasks.spawn(task);
+        }
         if let Some(every) = self.usage_interval {
             let sampling = sample(inner.registry.clone(), every, inner.shared.cancel.clone());
             inner.shared.tasks.spawn(sampling);
@@ -342,9 +358,9 @@ impl SupervisorBuilder {
 }
 
 /// Loopback first, then each gateway once. Never all interfaces.
-fn listener_addresses(isolated: std::net::IpAddr, outbound: std::net::IpAddr) -> Vec<std::net::IpAddr> {
+fn listener_addresses(platform: &Platform) -> Vec<std::net::IpAddr> {
     let mut addresses = vec![std::net::IpAddr::from([127, 0, 0, 1])];
-    for gateway in [isolated, outbound] {
+    for gateway in [platform.isolated_gateway, platform.outbound_gateway] {
         if !addresses.contains(&gateway) {
             addresses.push(gateway);
         }

@@ -24,6 +24,7 @@ mod metrics;
 mod obtain;
 mod operate;
 mod options;
+mod orphans;
 mod permissions;
 mod policy;
 mod reconcile;
@@ -54,6 +55,7 @@ pub use self::{
     limits::{DefaultLimits, LimitOverrides},
     logs::LogStream,
     options::{InstallOptions, Shutdown, UninstallOptions},
+    orphans::{Orphan, OrphanFate, OrphanReason, Sweep},
     permissions::PluginPermissions,
     policy::{Access, DevicePattern, ImageSource, Policy, Refusal},
     reconcile::{HealthPolicy, ProbationPolicy, RestartPolicy, Unmet, UnmetReason},

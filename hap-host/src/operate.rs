@@ -2,10 +2,13 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    engine::{ContainerId, ContainerSpec, Engine, EngineError, EngineErrorKind, FIND_DEVICE},
+    engine::{
+        ContainerId, ContainerSpec, ContainerStatus, Engine, EngineError, EngineErrorKind, FIND_DEVICE,
+        Observed, Platform,
+    },
     metrics::Metrics,
     options::deadline,
     reconcile::{Op, Outcome, Seen},
@@ -20,6 +23,10 @@ pub(crate) struct Operator {
     /// Caps how many plugins are created or started at a time: the engine saturates at about twice the cores.
     pub starts: Arc<Semaphore>,
     pub stop_grace: Duration,
+    /// Where the host was found from inside when the spec was made.
+    pub platform: Platform,
+    /// Where it is found now.
+    pub platform_now: watch::Sender<Platform>,
     pub metrics: Arc<Metrics>,
 }
 
@@ -86,7 +93,10 @@ impl Operator {
     async fn create(&self) -> Result<Seen, Trouble> {
         let _permit = self.starts.acquire().await;
         // The networks may have been removed by hand since the supervisor started.
-        self.control(self.engine.prepare(&self.spec.instance)).await?;
+        let platform = self.control(self.engine.prepare(&self.spec.instance)).await?;
+        if self.is_elsewhere(&platform) {
+            return Ok(Seen::Absent);
+        }
         match self.control(self.engine.create(&self.spec)).await {
             Ok(id) => self.look(&id).await,
             Err(error) if error.kind() == EngineErrorKind::Conflict => match self.find().await? {
@@ -115,12 +125,29 @@ impl Operator {
         }
     }
 
+    /// Tells everybody where the host is found, and whether that is elsewhere than what this spec says: then the actor has
+    /// another spec before it is asked to create again.
+    fn is_elsewhere(&self, platform: &Platform) -> bool {
+        self.platform_now.send_if_modified(|now| {
+            let moved = now != platform;
+            now.clone_from(platform);
+            moved
+        });
+        platform.gateway(self.spec.network) != self.platform.gateway(self.spec.network)
+    }
+
     async fn start(&self, id: &ContainerId) -> Result<Seen, Trouble> {
         let permit = self.starts.acquire().await;
         let started = self.control(self.engine.start(id)).await;
         drop(permit);
         match started {
-            Ok(()) => self.look(id).await,
+            Ok(()) => match self.look(id).await? {
+                // Somebody took it off its network, to which no start brings it back.
+                Seen::Present(observed) if is_cut_off(&observed) => {
+                    self.make_anew(id, &"it is on no network").await
+                }
+                seen => Ok(seen),
+            },
             // The next container is made with the devices that there are then.
             Err(error) if error.operation() == FIND_DEVICE => {
                 self.control(self.engine.remove(id)).await?;
@@ -129,11 +156,7 @@ impl Operator {
             Err(error) => match error.kind() {
                 EngineErrorKind::Unavailable | EngineErrorKind::Timeout => Err(error.into()),
                 // The container is gone, or what it was made with is (its network, for one): make it anew.
-                EngineErrorKind::NotFound => {
-                    tracing::info!(plugin = %self.spec.plugin, error = %error, "made anew, because it cannot be started");
-                    self.control(self.engine.remove(id)).await?;
-                    Ok(Seen::Absent)
-                }
+                EngineErrorKind::NotFound => self.make_anew(id, &error).await,
                 _ => Err(Trouble::Plugin(crate::diagnose::refused_start(&error))),
             },
         }
@@ -158,6 +181,17 @@ impl Operator {
         }
     }
 
+    /// Removes a container that cannot run, so that the next operation creates another.
+    async fn make_anew(
+        &self,
+        id: &ContainerId,
+        reason: &(dyn std::fmt::Display + Sync),
+    ) -> Result<Seen, Trouble> {
+        tracing::info!(plugin = %self.spec.plugin, %reason, "its container is made anew, because it cannot run");
+        self.control(self.engine.remove(id)).await?;
+        Ok(Seen::Absent)
+    }
+
     async fn stop(&self, id: &ContainerId) -> Result<Seen, Trouble> {
         let limit = deadline::CONTROL + self.stop_grace;
         within(limit, "stop", id, self.engine.stop(id, self.stop_grace)).await?;
@@ -170,6 +204,10 @@ impl Operator {
     ) -> Result<T, EngineError> {
         within(deadline::CONTROL, "call", &self.spec.name, call).await
     }
+}
+
+fn is_cut_off(observed: &Observed) -> bool {
+    observed.status == ContainerStatus::Running && observed.address.is_none()
 }
 
 /// A device that is not there may be plugged in at any time; one that is refused stays refused.

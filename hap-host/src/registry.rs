@@ -1,5 +1,5 @@
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -30,6 +30,22 @@ impl Registry {
 
     pub(crate) fn all(&self) -> Vec<PluginHandle> {
         self.lock().plugins.values().cloned().collect()
+    }
+
+    /// Ids of all plugins that are installed.
+    pub(crate) fn ids(&self) -> BTreeSet<PluginId> {
+        self.lock().plugins.keys().cloned().collect()
+    }
+
+    /// Ids of plugins that are being installed, or brought to another version.
+    pub(crate) fn changing(&self) -> BTreeSet<PluginId> {
+        let entries = self.lock();
+        let updated = entries
+            .plugins
+            .iter()
+            .filter(|(_, plugin)| plugin.prepares_update());
+        let updated = updated.map(|(id, _)| id);
+        entries.reserved.keys().chain(updated).cloned().collect()
     }
 
     pub(crate) fn insert(&self, handle: PluginHandle) {

@@ -24,7 +24,8 @@ pub(crate) struct Shared {
     pub instance: InstanceName,
     pub store: Store,
     pub credentials: Credentials,
-    pub platform: Platform,
+    /// Where plugins find the host, as the engine said last: networks that were removed by hand may come back elsewhere.
+    pub platform: watch::Sender<Platform>,
     /// Port of the event listener, the same on all addresses.
     pub port: u16,
     pub limits: DefaultLimits,
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub pulls: Pulls,
     pub staging: Staging,
     pub probes: reqwest::Client,
+    /// Age from which orphans are swept; `None` where they never are by themselves.
+    pub orphan_age: Option<Duration>,
     /// The newest list of all containers.
     pub listed: watch::Receiver<Option<Arc<Listing>>>,
     pub tasks: TaskTracker,
@@ -62,7 +65,7 @@ impl Shared {
     /// The base URL by which a plugin reaches the platform. It names the plugin, so the listener knows whose keys
     /// to verify with.
     pub(crate) fn platform_url(&self, plugin: &PluginId, network: crate::engine::NetworkMode) -> String {
-        let host = std::net::SocketAddr::new(self.platform.gateway(network), self.port);
+        let host = std::net::SocketAddr::new(self.platform.borrow().gateway(network), self.port);
         format!("http://{host}{}", Inbox::api_path(plugin))
     }
 }

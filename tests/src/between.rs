@@ -5,8 +5,8 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use hap_host::engine::{
     BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineError, EngineEvent,
-    EngineStream, ImageId, InstanceName, LogLine, LogOptions, Observed, Platform, ProgramFault, ProgressSink,
-    StatsSample,
+    EngineStream, Holding, HoldingKind, ImageId, InstanceName, LogLine, LogOptions, Observed, Platform,
+    ProgramFault, ProgressSink, StatsSample,
 };
 use hap_manifest::{ImageRef, PluginId};
 
@@ -126,6 +126,18 @@ impl<B: Between> Engine for Watched<B> {
 
     async fn program_fault(&self, id: &ContainerId) -> Result<Option<ProgramFault>, EngineError> {
         self.pass("program fault", self.engine.program_fault(id)).await
+    }
+
+    async fn holdings(
+        &self,
+        instance: &InstanceName,
+        kind: HoldingKind,
+    ) -> Result<Vec<Holding>, EngineError> {
+        self.pass("holdings", self.engine.holdings(instance, kind)).await
+    }
+
+    async fn discard(&self, instance: &InstanceName, holding: &Holding) -> Result<u64, EngineError> {
+        self.pass("discard", self.engine.discard(instance, holding)).await
     }
 
     async fn list(&self, instance: &InstanceName) -> Result<Vec<Observed>, EngineError> {

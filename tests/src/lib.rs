@@ -2,6 +2,7 @@
 
 pub mod between;
 pub mod docker;
+pub mod document;
 pub mod outside;
 pub mod spans;
 

@@ -22,7 +22,7 @@ use crate::{
     client::{PluginClient, probe},
     config::{ConfigDesk, ConfigState, keep_delivered},
     diagnose::{self, Listening, Traces},
-    engine::{ContainerId, ContainerSpec, ContainerStatus, ResourceLimits, SimulatedHealth},
+    engine::{ContainerId, ContainerSpec, ContainerStatus, Platform, ResourceLimits, SimulatedHealth},
     error::{Error, ErrorKind},
     event::{Event, EventKind},
     keys::KeyPair,
@@ -130,6 +130,8 @@ pub(crate) struct Actor {
     mailbox: mpsc::Receiver<Posted>,
     hints: Arc<Notify>,
     listed: watch::Receiver<Option<Arc<Listing>>>,
+    /// Where plugins find the host.
+    platform: watch::Receiver<Platform>,
     /// Watched by those that depend on others.
     board: Option<watch::Receiver<Board>>,
     snapshot: watch::Sender<Snapshot>,
@@ -190,6 +192,9 @@ impl Actor {
     pub(crate) fn new(shared: Arc<Shared>, parts: Parts) -> (Self, watch::Receiver<Snapshot>) {
         let manifest = &parts.record.manifest;
         let id = manifest.id().clone();
+        // Looked at before the spec is made: what changes in between is noticed.
+        let mut platform = shared.platform.subscribe();
+        let made_for = platform.borrow_and_update().clone();
         let spec = Arc::new(spec_of(&shared, &parts.record));
         let terms = version_terms(&shared, manifest, &spec);
         let probe_timeout = terms.health.timeout;
@@ -220,6 +225,8 @@ impl Actor {
                 spec,
                 starts: Arc::clone(&shared.starts),
                 metrics: Arc::clone(&shared.metrics),
+                platform: made_for,
+                platform_now: shared.platform.clone(),
                 stop_grace: manifest.stop_timeout().unwrap_or(USUAL_GRACE),
             },
             machine,
@@ -235,6 +242,7 @@ impl Actor {
             mailbox: parts.mailbox,
             hints: parts.hints,
             listed: shared.listed.clone(),
+            platform,
             board,
             snapshot,
             operation: None.into(),
@@ -287,6 +295,8 @@ impl Actor {
                 Some(outcome) = &mut self.operation => {
                     self.operation = None.into();
                     self.under_way = None;
+                    // It may have found that the host is elsewhere; what it asks for next is for there.
+                    self.follow_the_platform();
                     self.feed(Input::OpDone(outcome));
                 }
                 () = self.hints.notified() => self.feed(Input::Hint),
@@ -313,6 +323,7 @@ impl Actor {
                 }
                 progress = self.updating.progress() => self.update_progressed(progress).await,
                 () = changed(self.board.as_mut()) => self.follow_the_board(),
+                Ok(()) = self.platform.changed() => self.remake(),
                 Ok(()) = self.config_state.changed() => self.publish(),
                 () = sleep_until(wake) => self.feed(Input::Tick),
             }
@@ -436,6 +447,13 @@ impl Actor {
         Ok(())
     }
 
+    /// Where plugins find the host is part of what their containers are made from.
+    fn follow_the_platform(&mut self) {
+        if self.platform.has_changed().unwrap_or(false) {
+            self.remake();
+        }
+    }
+
     /// What the operator chose, durable before anything else happens.
     async fn choose(&mut self, choices: Choices) -> Result<(), Error> {
         self.shared.store.set_choices(&self.id, &choices).await?;
@@ -483,6 +501,7 @@ impl Actor {
         self.probe_timeout = health.timeout;
         self.api_port = manifest.api_port().get();
         self.operator.stop_grace = manifest.stop_timeout().unwrap_or(USUAL_GRACE);
+        self.operator.platform = self.platform.borrow_and_update().clone();
         self.operator.spec = Arc::new(spec_of(&self.shared, &self.record));
         self.told = Told::of(&self.record);
     }
@@ -592,7 +611,7 @@ impl Actor {
                     }
                     _ => &keys.current,
                 };
-                match PluginClient::new(self.id.clone(), pair.token.clone(), address) {
+                match PluginClient::new(self.id.clone(), &pair.token, address) {
                     Ok(client) => self.client = Some(client),
                     Err(error) => {
                         tracing::error!(plugin = %self.id, error = %error.report(), "no HTTP client")

@@ -2,20 +2,25 @@
 //! failure of the transport never looks like an answer.
 
 mod gate;
+mod ids;
 mod options;
 mod probe;
 mod reply;
 #[cfg(test)]
 mod tests;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use hap_manifest::{
     ApiToken, PluginId, TraceParent,
     wire::{CommandRequest, CommandResponse, ConfigAck, StatusReport},
 };
-use reqwest::{Client, Method, RequestBuilder, header, redirect, retry};
+use reqwest::{
+    Client, Method, RequestBuilder, Url,
+    header::{self, HeaderValue},
+    redirect, retry,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -27,6 +32,7 @@ pub(crate) use self::{
     probe::{probe, probe_client},
 };
 use self::{
+    ids::Ids,
     options::id_header,
     reply::{Cut, answer, describe, invalid, read_body},
 };
@@ -47,13 +53,19 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 const REPEAT_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 
 /// A client for one run of one plugin, so that no pooled connection outlives the process behind it.
-#[derive(Debug, Clone)]
-pub(crate) struct PluginClient {
+#[derive(Clone)]
+pub(crate) struct PluginClient(Arc<Run>);
+
+/// What all calls to one run share, made once: every call would pay for it otherwise.
+struct Run {
     http: Client,
     address: SocketAddr,
+    /// The root of the plugin's API.
+    root: Url,
     plugin: PluginId,
-    /// The token that this run of the plugin was given.
-    token: ApiToken,
+    /// The token that this run of the plugin was given, as a header.
+    authorization: HeaderValue,
+    ids: Ids,
 }
 
 fn http_client(idle_connections: usize) -> Result<Client, Error> {
@@ -77,17 +89,27 @@ struct Call<'a> {
 }
 
 impl PluginClient {
-    pub(crate) fn new(plugin: PluginId, token: ApiToken, address: SocketAddr) -> Result<Self, Error> {
-        Ok(Self {
+    pub(crate) fn new(plugin: PluginId, token: &ApiToken, address: SocketAddr) -> Result<Self, Error> {
+        let unusable =
+            |what: &str| Error::new(ErrorKind::Engine, format!("{what} cannot be part of a request"));
+        let root = url(address, "/")
+            .parse()
+            .map_err(|error| unusable("its address").with_source(error))?;
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+            .map_err(|_| unusable("its token"))?;
+        authorization.set_sensitive(true);
+        Ok(Self(Arc::new(Run {
             http: http_client(IDLE_CONNECTIONS)?,
             address,
+            root,
             plugin,
-            token,
-        })
+            authorization,
+            ids: Ids::new(),
+        })))
     }
 
-    pub(crate) const fn address(&self) -> SocketAddr {
-        self.address
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.address
     }
 
     pub(crate) async fn command(
@@ -115,7 +137,7 @@ impl PluginClient {
     }
 
     fn body(&self, body: &impl Serialize) -> Result<Bytes, Error> {
-        request_body(body).map_err(|error| error.with_plugin(&self.plugin))
+        request_body(body).map_err(|error| error.with_plugin(&self.0.plugin))
     }
 
     async fn call<R: DeserializeOwned>(
@@ -125,13 +147,14 @@ impl PluginClient {
         body: Option<Bytes>,
         options: &CallOptions,
     ) -> Result<R, Error> {
-        let trace = trace(options.trace);
-        let id = match &options.request_id {
-            Some(id) => id.clone(),
-            None => uuid::Uuid::now_v7().to_string(),
+        let ids = &self.0.ids;
+        let trace = match options.trace {
+            Some(parent) => parent.child(ids.eight()),
+            None => TraceParent::new(ids.sixteen(), ids.eight(), true),
         };
+        let id = options.request_id.clone().unwrap_or_else(|| ids.request());
         let span = tracing::info_span!(
-            "plugin call", plugin = %self.plugin, %path, request_id = %id, trace_id = %trace.trace_id(),
+            "plugin call", plugin = %self.0.plugin, %path, request_id = %id, trace_id = %trace.trace_id(),
             span_id = %trace.span_id()
         );
         let call = Call {
@@ -163,7 +186,7 @@ impl PluginClient {
         };
         done.instrument(span)
             .await
-            .map_err(|error: Error| error.with_plugin(&self.plugin))
+            .map_err(|error: Error| error.with_plugin(&self.0.plugin))
     }
 
     /// Sends it, and again only where the caller said how the plugin can tell.
@@ -173,9 +196,10 @@ impl PluginClient {
         request: RequestBuilder,
         started: Instant,
     ) -> Result<R, Error> {
-        let mut pauses = REPEAT_PAUSES
-            .iter()
-            .filter(|_| call.options.idempotency_key.is_some());
+        if call.options.idempotency_key.is_none() {
+            return self.send_once(call.path, request).await;
+        }
+        let mut pauses = REPEAT_PAUSES.iter();
         loop {
             // A body of bytes can always be cloned.
             let again = request
@@ -210,10 +234,13 @@ impl PluginClient {
     }
 
     fn request(&self, call: &Call<'_>, id: &str, trace: TraceParent) -> Result<RequestBuilder, Error> {
+        let mut to = self.0.root.clone();
+        to.set_path(call.path);
         let mut request = self
+            .0
             .http
-            .request(call.method.clone(), url(self.address, call.path))
-            .bearer_auth(self.token.expose())
+            .request(call.method.clone(), to)
+            .header(header::AUTHORIZATION, self.0.authorization.clone())
             .header("x-request-id", id_header("request id", id)?)
             .header(TraceParent::HEADER, trace.to_string());
         if let Some(key) = &call.options.idempotency_key {
@@ -233,7 +260,7 @@ impl PluginClient {
         } else {
             ErrorKind::Interrupted
         };
-        Error::new(kind, describe(error, self.address))
+        Error::new(kind, describe(error, self.0.address))
     }
 }
 
@@ -256,16 +283,11 @@ fn url(address: SocketAddr, path: &str) -> String {
     format!("http://{address}{path}")
 }
 
-/// A child of the caller's place in a trace, or a trace of its own.
-fn trace(parent: Option<TraceParent>) -> TraceParent {
-    let mut ids = [0_u8; 24];
-    // Without randomness the ids say nothing: tracing is lost, the call is not.
-    let _ = getrandom::fill(&mut ids);
-    let (trace, span) = ids.split_at(16);
-    let trace = <[u8; 16]>::try_from(trace).unwrap_or_default();
-    let span = <[u8; 8]>::try_from(span).unwrap_or_default();
-    match parent {
-        Some(parent) => parent.child(span),
-        None => TraceParent::new(trace, span, true),
+impl fmt::Debug for PluginClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginClient")
+            .field("plugin", &self.0.plugin)
+            .field("address", &self.0.address)
+            .finish_non_exhaustive()
     }
 }

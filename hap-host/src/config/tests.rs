@@ -91,7 +91,7 @@ impl Bench {
 
     async fn client(&self, plugin: &Plugin) -> PluginClient {
         let token = ApiToken::from_bytes(&[7; 32]);
-        PluginClient::new(self.record.manifest.id().clone(), token, plugin.serve().await).unwrap()
+        PluginClient::new(self.record.manifest.id().clone(), &token, plugin.serve().await).unwrap()
     }
 
     async fn configure(

@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 
 use super::{
     ContainerId, ContainerSpec, ContainerStatus, Engine, EngineError, EngineErrorKind, EngineEvent,
-    EngineEventKind, EngineStream, LogOptions, Observed, labels,
+    EngineEventKind, EngineStream, Holding, HoldingKind, LogOptions, Observed, labels,
 };
 
 /// Longest wait for what an engine does on its own, such as noticing that a process ended.
@@ -17,7 +17,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Checks that an [`Engine`] does what the supervisor relies on: each step of a life, that each may be repeated, what
-/// is told of the end of a run, and that instances do not meet.
+/// is told of the end of a run, what is kept for whom, and that instances do not meet.
 ///
 /// For whoever writes an engine. The engines of this crate are held to it. It takes a program that goes on until it
 /// is stopped, and one that ends by itself with exit code 3.
@@ -112,6 +112,7 @@ impl<'a> EngineContract<'a> {
         self.hears(&mut events, &id, EngineEventKind::Removed).await?;
         self.end_by_itself().await?;
         self.copy_volumes().await?;
+        self.discard().await?;
         for _ in 0..2 {
             let removal = self
                 .engine
@@ -155,7 +156,53 @@ impl<'a> EngineContract<'a> {
             listed.iter().all(|seen| seen.id != id),
             &listed,
         )?;
+        self.account(&id, &elsewhere).await?;
         Ok(id)
+    }
+
+    /// What the engine says that it keeps, and that it gives none of it away.
+    async fn account(&self, id: &ContainerId, elsewhere: &super::InstanceName) -> Checked {
+        let (engine, spec) = (self.engine, &self.stays);
+        let kind = HoldingKind::Container;
+        let kept = ok("all that is kept is told", engine.holdings(&spec.instance, kind)).await?;
+        let mine: Vec<_> = kept.iter().filter(|kept| kept.id == id.as_str()).collect();
+        let told = matches!(&mine[..], [one] if one.plugin.as_ref() == Some(&spec.plugin));
+        rule("what is kept names its plugin", told, &kept)?;
+        let others = ok("all that is kept is told", engine.holdings(elsewhere, kind)).await?;
+        rule(
+            "nothing is kept for an instance that is another's",
+            others.iter().all(|kept| kept.id != id.as_str()),
+            &others,
+        )?;
+        let Some(mine) = mine.first() else { return Ok(()) };
+        let discard = engine.discard(elsewhere, mine);
+        fails(
+            "nothing goes for an instance that it is not of",
+            EngineErrorKind::Rejected,
+            discard,
+        )
+        .await?;
+        self.look(id).await.map(drop)
+    }
+
+    /// A container goes in whatever state it is, once for all.
+    async fn discard(&self) -> Checked {
+        let (engine, spec) = (self.engine, &self.ends);
+        let id = ok("a container is made from its spec", engine.create(spec)).await?;
+        let holding = Holding::new(HoldingKind::Container, id.as_str(), spec.name.as_str());
+        for _ in 0..2 {
+            ok(
+                "discarding may be repeated",
+                engine.discard(&spec.instance, &holding),
+            )
+            .await?;
+        }
+        let kind = EngineErrorKind::NotFound;
+        fails("what was discarded is gone", kind, engine.inspect(&id)).await?;
+        let volume = Holding::new(HoldingKind::Volume, "data", "data");
+        let kind = EngineErrorKind::Unsupported;
+        let discard = engine.discard(&spec.instance, &volume);
+        fails("data is not discarded", kind, discard).await
     }
 
     async fn start(&self, id: &ContainerId) -> Checked {

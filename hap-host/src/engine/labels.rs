@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hap_manifest::PluginId;
+use hap_manifest::{ImageRef, PluginId};
 
 use super::InstanceName;
 
@@ -34,6 +34,8 @@ pub const ENV_GENERATION: &str = "hap.env";
 pub const IMAGE_INSTANCE: &str = "hap.image.instance";
 /// The plugin that an image was built for, on images.
 pub const IMAGE_PLUGIN: &str = "hap.image.plugin";
+/// The tag that an image was built under, on images: one with another tag was built from ours by somebody else.
+pub const IMAGE_TAG: &str = "hap.image.tag";
 
 /// The labels of everything that belongs to an instance.
 pub(crate) fn of_instance(instance: &InstanceName) -> BTreeMap<String, String> {
@@ -51,9 +53,46 @@ pub(crate) fn of_plugin(instance: &InstanceName, plugin: &PluginId) -> BTreeMap<
 }
 
 /// The labels of an image that is built for one plugin of an instance.
-pub(crate) fn of_image(instance: &InstanceName, plugin: &PluginId) -> BTreeMap<String, String> {
+pub(crate) fn of_image(
+    instance: &InstanceName,
+    plugin: &PluginId,
+    image: &ImageRef,
+) -> BTreeMap<String, String> {
     BTreeMap::from([
+        (IMAGE_TAG.to_owned(), whole_tag(image)),
         (IMAGE_INSTANCE.to_owned(), instance.as_str().to_owned()),
         (IMAGE_PLUGIN.to_owned(), plugin.as_str().to_owned()),
     ])
+}
+
+/// A reference as engines print it among an image's tags.
+fn whole_tag(image: &ImageRef) -> String {
+    let tag = image.tag().unwrap_or("latest");
+    let repository = image.repository();
+    match image.registry() {
+        Some(registry) if !matches!(registry, "docker.io" | "index.docker.io") => {
+            format!("{registry}/{repository}:{tag}")
+        }
+        _ => format!(
+            "{}:{tag}",
+            repository.strip_prefix("library/").unwrap_or(repository)
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_written_as_engines_print_it() {
+        for (reference, printed) in [
+            ("light", "light:latest"),
+            ("home/light:1.2", "home/light:1.2"),
+            ("docker.io/library/light:1", "light:1"),
+            ("localhost:5000/light", "localhost:5000/light:latest"),
+        ] {
+            assert_eq!(whole_tag(&reference.parse().unwrap()), printed);
+        }
+    }
 }

@@ -11,6 +11,7 @@ pub(crate) mod docker;
 mod error;
 #[cfg(feature = "testing")]
 pub(crate) mod fake;
+mod holding;
 mod instance;
 pub mod labels;
 mod observed;
@@ -40,6 +41,7 @@ pub use self::process::ProcessEngine;
 pub use self::{
     build::BuildContext,
     error::{EngineError, EngineErrorKind},
+    holding::{Holding, HoldingKind},
     instance::InstanceName,
     observed::{ContainerId, ContainerStatus, Exit, Observed, ObservedLimits},
     program::ProgramFault,
@@ -185,6 +187,51 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         Ok(all)
     }
 
+    /// All that the engine keeps of one kind for an instance, but the networks that [`prepare`](Self::prepare) hands out.
+    /// What does not carry every label of its kind is left out. The default knows the containers of
+    /// [`list`](Self::list), of unknown age, and nothing else.
+    async fn holdings(
+        &self,
+        instance: &InstanceName,
+        kind: HoldingKind,
+    ) -> Result<Vec<Holding>, EngineError> {
+        if kind != HoldingKind::Container {
+            return Ok(Vec::new());
+        }
+        let listed = self.list(instance).await?.into_iter();
+        let holding = |observed: Observed| Holding {
+            plugin: Some(observed.plugin),
+            ..Holding::new(kind, observed.id.as_str(), observed.id.to_string())
+        };
+        Ok(listed.map(holding).collect())
+    }
+
+    /// Removes one of the [`holdings`](Self::holdings), running or not, after a look at whose it is, and answers how many
+    /// bytes of the disk that freed, as far as the engine tells. Fine when it is gone already.
+    ///
+    /// [`EngineErrorKind::Rejected`] for what is not the instance's, [`EngineErrorKind::Conflict`] while something uses it,
+    /// [`EngineErrorKind::Unsupported`] for a volume on every engine, because data goes by
+    /// [`remove_volumes`](Self::remove_volumes) alone. The default removes containers only.
+    async fn discard(&self, instance: &InstanceName, holding: &Holding) -> Result<u64, EngineError> {
+        if holding.kind != HoldingKind::Container {
+            return Err(cannot_discard(holding));
+        }
+        let id = ContainerId::new(holding.id.as_str());
+        let is_listed = self
+            .list(instance)
+            .await?
+            .iter()
+            .any(|observed| observed.id == id);
+        if !is_listed {
+            return match self.inspect(&id).await {
+                Err(error) if error.kind() == EngineErrorKind::NotFound => Ok(0),
+                Err(error) => Err(error),
+                Ok(_) => Err(not_of_instance(instance, holding)),
+            };
+        }
+        self.remove(&id).await.map(|()| 0)
+    }
+
     /// What containers of an instance go through, from now on. The stream ends or errs when the connection
     /// is lost; the caller subscribes again and lists, because events in between are lost.
     fn events(&self, instance: &InstanceName) -> EngineStream<EngineEvent>;
@@ -205,6 +252,21 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
 fn unsupported(operation: &'static str, subject: &str) -> EngineError {
     let message = "this engine cannot do that";
     EngineError::new(EngineErrorKind::Unsupported, operation, subject, message)
+}
+
+/// The refusal of [`Engine::discard`] for a kind that an engine does not remove by it.
+pub(crate) fn cannot_discard(holding: &Holding) -> EngineError {
+    let message = format!("this engine does not remove a {} in this way", holding.kind);
+    EngineError::new(EngineErrorKind::Unsupported, "discard", &holding.name, message)
+}
+
+/// The refusal of [`Engine::discard`] for what belongs to somebody else.
+pub(crate) fn not_of_instance(instance: &InstanceName, holding: &Holding) -> EngineError {
+    let message = format!(
+        "the {} does not carry the labels of instance {instance}, so it is somebody else's and left alone",
+        holding.kind
+    );
+    EngineError::new(EngineErrorKind::Rejected, "discard", &holding.name, message)
 }
 
 /// An answer to a health check without a plugin behind it.

@@ -165,8 +165,11 @@ async fn build(
     folder: &Path,
     progress: ProgressSink,
 ) -> Result<ImageId, Error> {
-    let context = BuildContext::new(folder, manifest.dockerfile())
-        .with_labels(labels::of_image(&shared.instance, manifest.id()));
+    let context = BuildContext::new(folder, manifest.dockerfile()).with_labels(labels::of_image(
+        &shared.instance,
+        manifest.id(),
+        manifest.image(),
+    ));
     let image = manifest.image();
     let build = shared.engine.build(&context, image, progress);
     within(deadline::IMAGE, "build", image, build)

@@ -37,7 +37,7 @@ pub(crate) use self::{
     append::Appended,
     log::EventLog,
     page::{Entry, Filter, Page, StoredEvent},
-    plugin::{Loaded, PluginRecord},
+    plugin::{KnownPlugin, Loaded, PluginRecord},
 };
 use self::{
     append::Batch,
@@ -213,6 +213,11 @@ impl Store {
         let id = id.clone();
         self.write(move |writer| plugin::remove(writer.connection(), &id))
             .await
+    }
+
+    /// Which plugins there are, those whose rows cannot be read among them.
+    pub(crate) async fn known_plugins(&self) -> Result<Vec<KnownPlugin>, Error> {
+        self.read(|connection| plugin::known(connection)).await
     }
 
     /// Reads a fact of the supervisor.

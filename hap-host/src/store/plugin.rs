@@ -131,6 +131,36 @@ pub(super) fn load(connection: &Connection) -> Result<Loaded, Error> {
     Ok(loaded)
 }
 
+/// That a plugin is in the store, and the image that it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KnownPlugin {
+    /// Its id as it is stored, which may not be a valid one.
+    pub(crate) id_text: String,
+    /// Whether all of its row can be read.
+    pub(crate) readable: bool,
+    pub(crate) image_id: Option<String>,
+    /// That of the version which a roll back would go to.
+    pub(crate) previous_image_id: Option<String>,
+}
+
+/// Tells of every row, also of one that cannot be read.
+pub(super) fn known(connection: &Connection) -> Result<Vec<KnownPlugin>, Error> {
+    let loaded = load(connection)?;
+    let readable = loaded.plugins.into_iter().map(|record| KnownPlugin {
+        id_text: record.manifest.id().to_string(),
+        readable: true,
+        image_id: record.image_id,
+        previous_image_id: record.updates.previous.and_then(|previous| previous.image_id),
+    });
+    let corrupt = loaded.corrupt.into_iter().map(|entry| KnownPlugin {
+        id_text: entry.id_text,
+        readable: false,
+        image_id: None,
+        previous_image_id: None,
+    });
+    Ok(readable.chain(corrupt).collect())
+}
+
 /// Reads one row, or says what is wrong with it. The text of a key is never part of that.
 fn read(connection: &Connection, row: &Row<'_>) -> Result<PluginRecord, String> {
     let unreadable = |column: &'static str| move |_: rusqlite::Error| format!("its {column} cannot be read");

@@ -219,6 +219,11 @@ impl PluginHandle {
             .map(|previous| previous.manifest.version().clone())
     }
 
+    /// Whether a call prepares an update of the plugin, or waits for one.
+    pub(crate) fn prepares_update(&self) -> bool {
+        self.cell().updating.try_lock().is_err()
+    }
+
     fn turn(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, Error> {
         let busy = |message: String| Error::new(ErrorKind::Busy, message).with_plugin(self.id());
         if let Some(update) = self.state().update {

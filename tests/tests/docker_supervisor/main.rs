@@ -7,12 +7,14 @@
 )]
 
 mod adoption;
+mod cis;
 mod failures;
 mod install;
 mod instances;
 mod isolation;
 mod life;
 mod light;
+mod orphans;
 mod outliving;
 mod permissions;
 mod update;

@@ -19,6 +19,7 @@ mod host_killed;
 mod images;
 mod limits;
 mod neighbour;
+mod networks;
 mod reach;
 mod report;
 mod timeline;

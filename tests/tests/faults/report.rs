@@ -3,10 +3,11 @@
 use std::{
     fmt::Write as _,
     fs,
-    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
+
+use hap_tests::document;
 
 /// One table of the document and the order of its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +79,10 @@ pub(crate) const BY_HAND: Table = Table {
         "container removed",
         "container paused",
         "container renamed",
+        "container taken off its network",
+        "network removed while the plugin is stopped",
+        "network removed while the plugin runs",
+        "network removed while the plugin runs, and its subnet taken",
     ],
 };
 
@@ -160,15 +165,17 @@ fn seconds(time: Duration) -> String {
     }
 }
 
+const DOCUMENT: &str = "reliability.md";
+
 /// One at a time: all rows are in one file.
-static DOCUMENT: Mutex<()> = Mutex::new(());
+static WRITING: Mutex<()> = Mutex::new(());
 
 /// Compares a row with the one in the document, or writes it there.
 ///
 /// # Panics
 /// When the document says something else of that fault.
 pub(crate) fn record(row: &Row) {
-    let _one_at_a_time = DOCUMENT.lock().unwrap_or_else(PoisonError::into_inner);
+    let _one_at_a_time = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     println!("{}", row.line());
     assert!(
         row.table.rows.contains(&row.fault),
@@ -176,9 +183,9 @@ pub(crate) fn record(row: &Row) {
         row.table.key,
         row.fault
     );
-    let path = path();
+    let path = document::path(DOCUMENT);
     let text = fs::read_to_string(&path).unwrap();
-    let (before, inside, after) = split(&text, row.table);
+    let (before, inside, after) = document::split(&text, row.table.key);
     let starts = |line: &&str, fault: &str| line.starts_with(&format!("| {fault} | "));
     if std::env::var_os("UPDATE_RELIABILITY").is_none() {
         let known = inside.lines().find(|line| starts(line, row.fault));
@@ -203,28 +210,11 @@ pub(crate) fn record(row: &Row) {
     fs::write(path, format!("{before}{table}{after}")).unwrap();
 }
 
-fn path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reliability.md")
-}
-
-/// The document before, in and after a table.
-fn split(text: &str, table: Table) -> (&str, &str, &str) {
-    let (begin, end) = (
-        format!("<!-- begin {} -->\n", table.key),
-        format!("<!-- end {} -->", table.key),
-    );
-    let from = text.find(&begin).map(|at| at + begin.len());
-    let from = from.unwrap_or_else(|| panic!("docs/reliability.md has no {begin:?}"));
-    let length = text[from..].find(&end);
-    let to = from + length.unwrap_or_else(|| panic!("docs/reliability.md has no {end:?}"));
-    (&text[..from], &text[from..to], &text[to..])
-}
-
 #[test]
 fn the_document_has_every_row_and_no_other() {
-    let text = fs::read_to_string(path()).unwrap();
+    let text = fs::read_to_string(document::path(DOCUMENT)).unwrap();
     for table in ALL {
-        let (_, inside, _) = split(&text, table);
+        let (_, inside, _) = document::split(&text, table.key);
         let rows: Vec<_> = inside
             .lines()
             .skip(2)

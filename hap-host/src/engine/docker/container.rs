@@ -168,6 +168,19 @@ pub(super) async fn inspect(client: &Client, id: &ContainerId) -> Result<Observe
     Ok(observed)
 }
 
+/// A container's labels; `None` when it is gone.
+pub(super) async fn labels_of(
+    client: &Client,
+    operation: &'static str,
+    id: &ContainerId,
+) -> Result<Option<HashMap<String, String>>, EngineError> {
+    match inspect_raw(client, operation, id).await {
+        Ok(found) => Ok(Some(convert::labels_of(&found).cloned().unwrap_or_default())),
+        Err(failure) if failure.is(404) => Ok(None),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
 /// The number of the container's first process as the engine's machine counts; `None` when it does not run.
 pub(super) async fn process(client: &Client, id: &ContainerId) -> Result<Option<i64>, EngineError> {
     let found = inspect_raw(client, "inspect", id).await?;

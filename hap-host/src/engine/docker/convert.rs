@@ -87,6 +87,7 @@ fn host_config(spec: &ContainerSpec, network: &str, devices: Devices) -> HostCon
         // Equal means no swap on top of it.
         memory_swap: Some(memory),
         nano_cpus: Some(signed(spec.limits.nano_cpus)),
+        cpu_shares: Some(cpu_shares(spec.limits.nano_cpus)),
         pids_limit: Some(i64::from(spec.limits.pids)),
         ulimits: Some(vec![ResourcesUlimits {
             name: Some("nofile".to_owned()),
@@ -124,6 +125,13 @@ fn host_config(spec: &ContainerSpec, network: &str, devices: Devices) -> HostCon
         log_config: Some(log_config(spec.log)),
         ..Default::default()
     }
+}
+
+/// Half of what the engine gives other containers, for each core of the limit: where the processor is short, plugins give
+/// way to what else the machine does, and share the rest by their limits.
+fn cpu_shares(nano_cpus: u64) -> i64 {
+    // The kernel takes no fewer than two, and no more than this.
+    signed(nano_cpus.saturating_mul(512) / 1_000_000_000).clamp(2, 262_144)
 }
 
 fn some_of<T>(list: Vec<T>) -> Option<Vec<T>> {
@@ -340,6 +348,7 @@ mod tests {
             "Memory": 67_108_864,
             "MemorySwap": 67_108_864,
             "NanoCpus": 500_000_000,
+            "CpuShares": 256,
             "PidsLimit": 32,
             "Ulimits": [{ "Name": "nofile", "Soft": 4096, "Hard": 4096 }],
             "Init": true,

@@ -8,8 +8,10 @@ mod convert;
 mod device;
 mod elf;
 mod failure;
+mod holding;
 mod ignore;
 mod image;
+mod layers;
 mod lines;
 mod listening;
 mod network;
@@ -31,8 +33,8 @@ use self::client::Client;
 pub use self::subnet::SubnetPool;
 use super::{
     BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineError, EngineErrorKind,
-    EngineEvent, EngineStream, ImageId, InstanceName, LogLine, LogOptions, Observed, Platform, ProgramFault,
-    ProgressSink, ResourceLimits, StatsSample, VolumeCopy,
+    EngineEvent, EngineStream, Holding, HoldingKind, ImageId, InstanceName, LogLine, LogOptions, Observed,
+    Platform, ProgramFault, ProgressSink, ResourceLimits, StatsSample, VolumeCopy,
 };
 
 /// Where Docker listens unless told otherwise.
@@ -235,6 +237,20 @@ impl Engine for DockerEngine {
 
     async fn find(&self, instance: &InstanceName, plugin: &PluginId) -> Result<Vec<Observed>, EngineError> {
         container::list(&self.client, instance, Some(plugin)).await
+    }
+
+    async fn holdings(
+        &self,
+        instance: &InstanceName,
+        kind: HoldingKind,
+    ) -> Result<Vec<Holding>, EngineError> {
+        holding::list(&self.client, instance, kind).await
+    }
+
+    async fn discard(&self, instance: &InstanceName, holding: &Holding) -> Result<u64, EngineError> {
+        // Between making a network and finding it again, it is one that nobody needs.
+        let _no_preparing = self.preparing.lock().await;
+        holding::discard(&self.client, instance, holding).await
     }
 
     fn events(&self, instance: &InstanceName) -> EngineStream<EngineEvent> {

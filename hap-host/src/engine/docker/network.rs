@@ -66,7 +66,7 @@ pub(super) async fn id(
 pub(super) async fn teardown(client: &Client, instance: &InstanceName) -> Result<(), EngineError> {
     for mode in [NetworkMode::Isolated, NetworkMode::Outbound] {
         for network in find(client, instance, mode).await? {
-            remove_unused(client, &network).await?;
+            remove(client, &network).await?;
         }
     }
     Ok(())
@@ -83,7 +83,7 @@ async fn ensure(
             return gateway(&network, instance, mode);
         }
         // Ours by label, yet without the isolation that plugins are promised: never used, replaced where possible.
-        if !remove_unused(client, &network).await? {
+        if !remove(client, &network).await? {
             return Err(EngineError::new(
                 EngineErrorKind::Rejected,
                 "prepare network",
@@ -111,7 +111,7 @@ async fn settle(client: &Client, found: Vec<Network>) -> Result<Option<Network>,
     let mut found = found.into_iter();
     let oldest = found.next();
     for younger in found {
-        remove_unused(client, &younger).await?;
+        remove(client, &younger).await?;
     }
     Ok(oldest)
 }
@@ -123,18 +123,39 @@ async fn find(
     mode: NetworkMode,
 ) -> Result<Vec<Network>, EngineError> {
     let name = name(instance, mode);
+    let mut found = all(client, instance, &name).await?;
+    found.retain(|network| network.name.as_ref() == Some(&name));
+    Ok(found)
+}
+
+/// The instance's networks that [`prepare`] would not hand out: younger twins, and whatever has another name.
+pub(super) async fn unneeded(client: &Client, instance: &InstanceName) -> Result<Vec<Network>, EngineError> {
+    let mut found = all(client, instance, instance.as_str()).await?;
+    for mode in [NetworkMode::Isolated, NetworkMode::Outbound] {
+        let name = name(instance, mode);
+        if let Some(oldest) = found
+            .iter()
+            .position(|network| network.name.as_ref() == Some(&name))
+        {
+            found.remove(oldest);
+        }
+    }
+    Ok(found)
+}
+
+/// All networks of the instance, the oldest first.
+async fn all(client: &Client, instance: &InstanceName, subject: &str) -> Result<Vec<Network>, EngineError> {
     let filters = HashMap::from([("label", vec![format!("{}={instance}", labels::INSTANCE)])]);
     let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
     let listed = client
         .call(
             "list networks",
-            &name,
+            subject,
             client.docker().list_networks(Some(options)),
         )
         .await?;
     let mut found: Vec<_> = listed
         .into_iter()
-        .filter(|network| network.name.as_ref() == Some(&name))
         .filter(|network| {
             network
                 .labels
@@ -289,12 +310,15 @@ fn gateway(network: &Network, instance: &InstanceName, mode: NetworkMode) -> Res
         })
 }
 
-/// Removes a network of ours; `false` when containers use it, which the engine refuses with 403.
-async fn remove_unused(client: &Client, network: &Network) -> Result<bool, EngineError> {
+async fn remove(client: &Client, network: &Network) -> Result<bool, EngineError> {
     let Some(id) = network.id.as_deref() else {
         return Ok(true);
     };
-    let subject = network.name.as_deref().unwrap_or(id);
+    remove_unused(client, id, network.name.as_deref().unwrap_or(id)).await
+}
+
+/// Removes a network of ours; `false` when containers use it, which the engine refuses with 403.
+pub(super) async fn remove_unused(client: &Client, id: &str, subject: &str) -> Result<bool, EngineError> {
     match client
         .call("remove network", subject, client.docker().remove_network(id))
         .await

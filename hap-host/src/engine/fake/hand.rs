@@ -3,7 +3,7 @@
 use hap_manifest::PluginId;
 
 use super::{FakeEngine, FakeOperation, FakeRun, Told, script::Fault};
-use crate::engine::{ContainerStatus, EngineErrorKind, EngineEventKind};
+use crate::engine::{ContainerStatus, EngineErrorKind, EngineEventKind, Platform};
 
 impl FakeEngine {
     /// Lets the next call of an operation be carried out and answered with an error all the same, as when the
@@ -20,6 +20,22 @@ impl FakeEngine {
     pub fn cut_events(&self) {
         // Nobody listening is fine.
         let _ = self.events.send(Told::Cut);
+    }
+
+    /// Moves the host: where [`prepare`](crate::engine::Engine::prepare) says from now on that plugins find it, as when
+    /// networks were removed and come back on other subnets. Default: 127.0.0.1.
+    pub fn move_platform(&self, platform: Platform) {
+        self.world().platform = Some(platform);
+    }
+
+    /// Takes the containers of a plugin off their network: they run, nobody reaches them, and no start brings them back.
+    pub fn disconnect_by_hand(&self, plugin: &PluginId) {
+        let mut world = self.world();
+        let of = world.containers.values_mut();
+        for container in of.filter(|container| container.observed.plugin == *plugin) {
+            container.is_cut_off = true;
+            container.observed.address = None;
+        }
     }
 
     /// Freezes the containers of a plugin that run: they exist, and answer no health check.

@@ -1,6 +1,7 @@
 //! A stateful engine without containers, with scripted faults, for tests.
 
 mod hand;
+mod holding;
 mod output;
 mod run;
 mod script;
@@ -30,8 +31,9 @@ use self::{
 };
 use super::{
     BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineError, EngineErrorKind,
-    EngineEvent, EngineEventKind, EngineStream, Exit, ImageId, InstanceName, LogLine, LogOptions, Observed,
-    Platform, Progress, ProgressSink, ResourceLimits, SimulatedHealth, Stage, StatsSample, VolumeCopy,
+    EngineEvent, EngineEventKind, EngineStream, Exit, Holding, HoldingKind, ImageId, InstanceName, LogLine,
+    LogOptions, Observed, Platform, Progress, ProgressSink, ResourceLimits, SimulatedHealth, Stage,
+    StatsSample, VolumeCopy,
 };
 
 /// An engine that only pretends: containers are entries in a table, plugins answer what the test says.
@@ -354,7 +356,8 @@ impl Engine for FakeEngine {
         self.enter(FakeOperation::Prepare, instance.as_str(), None)
             .await?;
         let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
-        Ok(Platform::new(loopback, loopback))
+        let moved = self.world().platform.clone();
+        Ok(moved.unwrap_or_else(|| Platform::new(loopback, loopback)))
     }
 
     async fn teardown(&self, instance: &InstanceName) -> Result<(), EngineError> {
@@ -405,7 +408,7 @@ impl Engine for FakeEngine {
 
     async fn build(
         &self,
-        _context: &BuildContext,
+        context: &BuildContext,
         tag: &ImageRef,
         progress: ProgressSink,
     ) -> Result<ImageId, EngineError> {
@@ -417,10 +420,11 @@ impl Engine for FakeEngine {
         progress.report(Progress::Stage(Stage::Building));
         self.enter(FakeOperation::Build, tag.as_str(), None).await?;
         progress.report(Progress::Step(format!("built {tag}")));
-        self.world()
-            .images
-            .insert(tag.as_str().to_owned(), FakeImage::Present);
-        Ok(image_id(tag))
+        let mut world = self.world();
+        world.images.insert(tag.as_str().to_owned(), FakeImage::Present);
+        let id = image_id(tag);
+        world.note_built(id.as_str(), tag, context.labels());
+        Ok(id)
     }
 
     async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {
@@ -537,6 +541,25 @@ impl Engine for FakeEngine {
         Ok(ours.map(|container| container.observed.clone()).collect())
     }
 
+    async fn holdings(
+        &self,
+        instance: &InstanceName,
+        kind: HoldingKind,
+    ) -> Result<Vec<Holding>, EngineError> {
+        self.enter(FakeOperation::Holdings, kind.as_str(), None).await?;
+        Ok(self.world().holdings(instance, kind))
+    }
+
+    async fn discard(&self, instance: &InstanceName, holding: &Holding) -> Result<u64, EngineError> {
+        let plugin = holding
+            .plugin
+            .as_ref()
+            .filter(|_| holding.kind == HoldingKind::Container);
+        let guard = self.enter(FakeOperation::Discard, &holding.name, plugin).await?;
+        let freed = self.throw_away(instance, holding)?;
+        guard.answer(FakeOperation::Discard, &holding.name, freed)
+    }
+
     fn events(&self, instance: &InstanceName) -> EngineStream<EngineEvent> {
         let source = (self.events.subscribe(), instance.clone());
         stream::unfold(source, |(mut receiver, instance)| async move {
@@ -581,6 +604,9 @@ impl Engine for FakeEngine {
         let world = self.world();
         if world.is_paused(plugin) {
             return Some(SimulatedHealth::Failing("it is paused".to_owned()));
+        }
+        if world.is_cut_off(plugin) {
+            return Some(SimulatedHealth::Failing("it is on no network".to_owned()));
         }
         let told = world.health.get(plugin).cloned();
         Some(told.unwrap_or(SimulatedHealth::Healthy))

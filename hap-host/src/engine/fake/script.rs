@@ -38,6 +38,8 @@ pub enum FakeOperation {
     Inspect,
     List,
     Stats,
+    Holdings,
+    Discard,
 }
 
 impl FakeOperation {
@@ -60,6 +62,8 @@ impl FakeOperation {
             Self::Inspect => "inspect",
             Self::List => "list",
             Self::Stats => "stats",
+            Self::Holdings => "holdings",
+            Self::Discard => "discard",
         }
     }
 }

@@ -8,12 +8,13 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::{
+    holding::Kept,
     run::{FakeEnd, FakeRun},
     script::Script,
 };
 use crate::engine::{
     ContainerId, ContainerSpec, ContainerStatus, EngineError, EngineErrorKind, Exit, InstanceName, LogLine,
-    Observed, ObservedLimits, ResourceLimits, SimulatedHealth, VolumeCopy, labels,
+    Observed, ObservedLimits, Platform, ResourceLimits, SimulatedHealth, VolumeCopy, labels,
 };
 
 /// Whether an image is there.
@@ -40,7 +41,11 @@ pub(super) struct World {
     pub(super) containers: BTreeMap<ContainerId, FakeContainer>,
     pub(super) foreign: BTreeSet<String>,
     pub(super) volumes: BTreeMap<String, FakeVolume>,
+    /// What is kept besides containers and volumes: networks and images.
+    pub(super) kept: BTreeMap<String, Kept>,
     pub(super) health: BTreeMap<PluginId, SimulatedHealth>,
+    /// Where plugins find the host, if not on loopback.
+    pub(super) platform: Option<Platform>,
     pub(super) crashes: BTreeMap<PluginId, Exit>,
     /// Runs of containers made from these images end at once.
     pub(super) image_crashes: BTreeMap<String, Exit>,
@@ -74,6 +79,9 @@ pub(super) struct FakeContainer {
     pub(super) observed: Observed,
     pub(super) spec: ContainerSpec,
     pub(super) lines: VecDeque<LogLine>,
+    pub(super) made: Instant,
+    /// It was taken off its network, for good.
+    pub(super) is_cut_off: bool,
 }
 
 impl World {
@@ -100,6 +108,8 @@ impl World {
             observed,
             spec: spec.clone(),
             lines: VecDeque::new(),
+            made: Instant::now(),
+            is_cut_off: false,
         };
         for volume in &spec.volumes {
             self.volumes
@@ -112,7 +122,8 @@ impl World {
 
     /// Starts a container; whether it did not run already. `None` without such a container.
     pub(super) fn start(&mut self, id: &ContainerId) -> Option<bool> {
-        let observed = &mut self.containers.get_mut(id)?.observed;
+        let container = self.containers.get_mut(id)?;
+        let observed = &mut container.observed;
         let address = self.addresses.get(&observed.plugin).copied();
         if observed.status == ContainerStatus::Running {
             return Some(false);
@@ -123,7 +134,8 @@ impl World {
         observed.restarted_by_engine = false;
         observed.exit = None;
         // Nobody listens there: what a plugin answers is simulated.
-        observed.address = Some(address.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9))));
+        let address = address.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9)));
+        observed.address = (!container.is_cut_off).then_some(address);
         if self.runs.len() == RUNS {
             self.runs.pop_front();
         }
@@ -261,6 +273,12 @@ impl World {
                 .is_some_and(|of| of.observed.status == ContainerStatus::Running)
         };
         self.all_of(plugin).into_iter().filter(runs).collect()
+    }
+
+    /// Whether a container of the plugin runs without a network.
+    pub(super) fn is_cut_off(&self, plugin: &PluginId) -> bool {
+        let mut all = self.containers.values();
+        all.any(|container| container.observed.plugin == *plugin && container.is_cut_off)
     }
 
     /// Whether a container of the plugin is frozen.

@@ -13,10 +13,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     failure::{self, blocking},
     folder::{StateFolder, is_absent, is_name, make_private, new_id, write_json},
+    holding::age,
     record::Record,
     shared::Shared,
 };
-use crate::engine::{ContainerId, ContainerSpec, EngineError, EngineErrorKind, InstanceName};
+use crate::engine::{
+    ContainerId, ContainerSpec, EngineError, EngineErrorKind, Holding, HoldingKind, InstanceName,
+};
 
 /// Whose a volume is.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +136,25 @@ pub(super) async fn remove_volumes(
         Ok(())
     })
     .await
+}
+
+/// The volumes of an instance.
+pub(super) fn volumes(folder: &StateFolder, instance: &InstanceName) -> io::Result<Vec<Holding>> {
+    let mut volumes = Vec::new();
+    for name in folder.owners()? {
+        let Some(owner) =
+            read_owner(&folder.owner(&name))?.filter(|owner| owner.instance == instance.as_str())
+        else {
+            continue;
+        };
+        let made = fs::metadata(folder.owner(&name)).and_then(|meta| meta.modified());
+        volumes.push(Holding {
+            plugin: Some(owner.plugin),
+            age: made.ok().and_then(age),
+            ..Holding::new(HoldingKind::Volume, name.as_str(), name.as_str())
+        });
+    }
+    Ok(volumes)
 }
 
 fn read_owner(path: &Path) -> io::Result<Option<Owner>> {

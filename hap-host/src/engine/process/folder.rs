@@ -4,7 +4,7 @@ use std::{
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use serde::Serialize;
@@ -225,6 +225,13 @@ pub(super) enum Attempt {
 /// An id holds the container's name, so that it is found without a look at all of them.
 pub(super) fn new_id(name: &str) -> ContainerId {
     ContainerId::new(format!("{}.{name}", Uuid::now_v7().simple()))
+}
+
+/// When a container of this id was made; `None` for an id that tells no time.
+pub(super) fn made_at(id: &str) -> Option<SystemTime> {
+    let (made, _) = id.split_once('.')?;
+    let (seconds, nanos) = Uuid::parse_str(made).ok()?.get_timestamp()?.to_unix();
+    UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))
 }
 
 fn name_of(id: &ContainerId) -> Option<&str> {

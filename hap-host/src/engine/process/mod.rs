@@ -5,6 +5,7 @@ mod end;
 mod failure;
 mod folder;
 mod follow;
+mod holding;
 mod identity;
 mod journal;
 mod launch;
@@ -30,8 +31,8 @@ use hap_manifest::{ImageRef, PluginId};
 use self::{failure::blocking, folder::StateFolder, news::News, shared::Shared, watch::Watcher};
 use super::{
     BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineError, EngineErrorKind,
-    EngineEvent, EngineStream, ImageId, InstanceName, LogLine, LogOptions, Observed, Platform, ProgressSink,
-    StatsSample,
+    EngineEvent, EngineStream, Holding, HoldingKind, ImageId, InstanceName, LogLine, LogOptions, Observed,
+    Platform, ProgressSink, StatsSample,
 };
 
 /// Runs plugins as local processes, for authors, tests and machines without a container engine.
@@ -217,6 +218,14 @@ impl Engine for ProcessEngine {
         let looks = ids.iter().map(|id| look::at(&self.shared, "list", id));
         let found = try_join_all(looks).await?;
         Ok(found.into_iter().flatten().map(|sight| sight.observed).collect())
+    }
+
+    async fn holdings(
+        &self,
+        instance: &InstanceName,
+        kind: HoldingKind,
+    ) -> Result<Vec<Holding>, EngineError> {
+        holding::list(self.shared(), instance, kind).await
     }
 
     fn events(&self, instance: &InstanceName) -> EngineStream<EngineEvent> {

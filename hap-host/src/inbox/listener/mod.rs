@@ -1,13 +1,14 @@
 mod bind;
 mod connections;
+mod follow;
 mod serve;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -80,6 +81,8 @@ struct Shared {
     options: ListenOptions,
     connections: Arc<Connections>,
     tasks: TaskTracker,
+    /// Ends the listening on one address. Never locked across an await.
+    listening: Mutex<BTreeMap<IpAddr, CancellationToken>>,
     /// Nothing new is taken.
     stop: CancellationToken,
     /// What is under way is given up.
@@ -104,6 +107,7 @@ impl Listener {
             options,
             connections: Arc::new(connections),
             tasks: TaskTracker::new(),
+            listening: Mutex::default(),
             stop: CancellationToken::new(),
             abort: CancellationToken::new(),
         });
@@ -140,8 +144,12 @@ impl Drop for Listener {
 impl Shared {
     fn spawn(self: &Arc<Self>, address: SocketAddr, socket: Option<TcpListener>) {
         let shared = Arc::clone(self);
+        let stop = self.stop.child_token();
+        let earlier = self.listening().insert(address.ip(), stop.clone());
+        if let Some(earlier) = earlier {
+            earlier.cancel();
+        }
         self.tasks.spawn(async move {
-            let stop = shared.stop.clone();
             let socket = match socket {
                 Some(socket) => socket,
                 None => match stop.run_until_cancelled(bound(address)).await {
@@ -150,8 +158,13 @@ impl Shared {
                 },
             };
             tracing::debug!(%address, "listening for events");
-            serve(socket, &shared).await;
+            serve(socket, &shared, &stop).await;
         });
+    }
+
+    fn listening(&self) -> MutexGuard<'_, BTreeMap<IpAddr, CancellationToken>> {
+        // Each change is one insertion or removal.
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

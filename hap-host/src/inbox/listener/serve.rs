@@ -10,6 +10,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{Shared, connections::Connected};
 use crate::inbox::receive::Peer;
@@ -25,12 +26,12 @@ const HEADERS: usize = 64;
 /// Accepts connections until told to stop.
 ///
 /// On Linux a socket outlives its address: when a network is removed and made again, it serves the address again.
-pub(super) async fn serve(socket: TcpListener, shared: &Arc<Shared>) {
+pub(super) async fn serve(socket: TcpListener, shared: &Arc<Shared>, stop: &CancellationToken) {
     loop {
         let accepted = tokio::select! {
             biased;
             // Both are cancel safe. What waits in the backlog is refused when the socket closes.
-            () = shared.stop.cancelled() => return,
+            () = stop.cancelled() => return,
             accepted = socket.accept() => accepted,
         };
         match accepted {

@@ -215,3 +215,24 @@ async fn a_dropped_listener_stops() {
         time::sleep(Duration::from_millis(5)).await;
     }
 }
+
+#[tokio::test]
+async fn a_listener_goes_where_its_addresses_go_and_leaves_those_that_are_gone() {
+    let (addresses, reader) = tokio::sync::watch::channel(vec![LOOPBACK, SECOND]);
+    let listener = start(ListenOptions::new(vec![LOOPBACK, SECOND])).await;
+    let port = listener.port();
+    listener.follow(reader, Clone::clone);
+    let third = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
+    addresses.send_replace(vec![LOOPBACK, third, ABSENT]);
+    let moved = async {
+        while !fetch(third, port, "/").await.contains("200 OK")
+            || TcpStream::connect((SECOND, port)).await.is_ok()
+        {
+            time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    time::timeout(Duration::from_secs(10), moved).await.unwrap();
+    assert!(fetch(LOOPBACK, port, "/").await.contains("200 OK"));
+    listener.shutdown(Duration::from_secs(1)).await;
+    assert!(TcpStream::connect((third, port)).await.is_err());
+}
