@@ -457,8 +457,8 @@ fn version(id: &PluginId, number: u64) -> Manifest {
     Manifest::builder(
         id.as_str(),
         "Plugin",
-        &format!("{number}.0.0"),
-        &format!("plugin:{number}"),
+        format!("{number}.0.0"),
+        format!("plugin:{number}"),
     )
     .volume("/data")
     .build()
