@@ -2,6 +2,8 @@
 
 mod actor;
 mod admission;
+#[cfg(feature = "management")]
+mod api;
 mod builder;
 mod client;
 mod config;

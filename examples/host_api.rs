@@ -1,0 +1,105 @@
+//! A host with the management API behind a token, on loopback.
+//!
+//! `cargo run --example host_api` from the root of the repository. It needs a Docker engine; `HAP_TOKEN` and `HAP_PORT` choose the
+//! token and the port. It prints what to try, keeps its state in a folder of its own until Ctrl-C, and then leaves
+//! nothing behind but the images that were built.
+#![expect(clippy::print_stdout, reason = "it tells what to try")]
+
+use std::net::Ipv4Addr;
+
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::{StatusCode, header},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+};
+use hap_examples::{Failure, instance};
+use hap_host::{Shutdown, Supervisor, UninstallOptions, engine::DockerEngine};
+use hap_manifest::{ApiToken, wire::WireError};
+
+const PORT: u16 = 8090;
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let port = match std::env::var("HAP_PORT") {
+        Ok(port) => port.parse()?,
+        Err(_) => PORT,
+    };
+    let token = match std::env::var("HAP_TOKEN") {
+        Ok(token) => ApiToken::parse(&token)?,
+        Err(_) => ApiToken::generate()?,
+    };
+    // First, so that a port that is taken costs nothing.
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let state = tempfile::tempdir()?;
+    let engine = DockerEngine::connect().await?;
+    let supervisor = Supervisor::builder(engine, state.path().join("state"))
+        .instance(instance("host-api")?)
+        .start()
+        .await?;
+
+    let api = supervisor
+        .management_router()
+        .layer(from_fn_with_state(token.clone(), only_with_token));
+    let app = Router::new().nest("/api", api);
+    tell(&listener.local_addr()?.to_string(), token.expose());
+
+    let ending = supervisor.clone();
+    let until_asked = async move {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            println!("Ctrl-C cannot be waited for, so it ends at once: {error}");
+        }
+        // Before the server waits for its last requests: streams end with the supervisor.
+        for plugin in ending.plugins() {
+            let everything = UninstallOptions::default()
+                .remove_data(true)
+                .even_if_needed(true);
+            if let Err(error) = plugin.uninstall(everything).await {
+                println!("{}", error.report());
+            }
+        }
+        if let Err(error) = ending.shutdown(Shutdown::StopPlugins).await {
+            println!("{}", error.report());
+        }
+    };
+    axum::serve(listener, app)
+        .with_graceful_shutdown(until_asked)
+        .await?;
+    Ok(())
+}
+
+/// Stands for the application's own way to know its users.
+async fn only_with_token(State(token): State<ApiToken>, request: Request, next: Next) -> Response {
+    let sent = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    if sent.is_some_and(|sent| token.matches(sent)) {
+        return next.run(request).await;
+    }
+    let refusal = WireError::new("send the token: `authorization: Bearer <token>`").with_code("unauthorized");
+    let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+    (StatusCode::UNAUTHORIZED, challenge, Json(refusal)).into_response()
+}
+
+fn tell(address: &str, token: &str) {
+    println!(
+        r#"The management API is at http://{address}/api/v1, for whoever has the token. Try:
+
+  API=http://{address}/api/v1
+  AUTH='authorization: Bearer {token}'
+  JSON='content-type: application/json'
+
+  curl -H "$AUTH" $API/health
+  curl -H "$AUTH" -H 'content-type: application/zip' --data-binary @light.zip $API/plugins
+  curl -H "$AUTH" -H "$JSON" -X POST $API/plugins/light/start
+  curl -H "$AUTH" -H "$JSON" -d '{{"command":"set_brightness","params":{{"level":40}}}}' $API/plugins/light/command
+  curl -H "$AUTH" $API/plugins/light
+  curl -H "$AUTH" -N $API/plugins/light/logs/stream
+  curl -H "$AUTH" -N "$API/plugin-events?after=0"
+  curl -H "$AUTH" -X DELETE $API/plugins/light
+
+docs/management-api.md has the rest. Ctrl-C removes every plugin of this host with its data, and ends."#
+    );
+}
