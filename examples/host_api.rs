@@ -28,7 +28,7 @@ async fn main() -> Result<(), Failure> {
     };
     let token = match std::env::var("HAP_TOKEN") {
         Ok(token) => ApiToken::parse(&token)?,
-        Err(_) => ApiToken::generate()?,
+        Err(_) => random_token()?,
     };
     // First, so that a port that is taken costs nothing.
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
@@ -52,9 +52,7 @@ async fn main() -> Result<(), Failure> {
         }
         // Before the server waits for its last requests: streams end with the supervisor.
         for plugin in ending.plugins() {
-            let everything = UninstallOptions::default()
-                .remove_data(true)
-                .even_if_needed(true);
+            let everything = UninstallOptions::default().remove_data(true).even_if_needed(true);
             if let Err(error) = plugin.uninstall(everything).await {
                 println!("{}", error.report());
             }
@@ -67,6 +65,12 @@ async fn main() -> Result<(), Failure> {
         .with_graceful_shutdown(until_asked)
         .await?;
     Ok(())
+}
+
+fn random_token() -> Result<ApiToken, Failure> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| error.to_string())?;
+    Ok(ApiToken::from_bytes(&bytes))
 }
 
 /// Stands for the application's own way to know its users.

@@ -5,11 +5,10 @@ use axum::{
     extract::{Request, State},
 };
 use hap_manifest::permission::{Permission, requested};
-use serde_json::json;
 
 use super::{
     Api, Named, Refusal,
-    body::JsonBody,
+    body::{JsonBody, misfit},
     params::Params,
     plugins::read_manifest,
     view::{PermissionView, Permissions, RefusalReason, Review, WantedGrants},
@@ -26,12 +25,9 @@ pub(super) async fn set_grants(
 ) -> Result<Json<Permissions>, Refusal> {
     let mut grants = Vec::new();
     for (index, id) in wanted.grants.iter().enumerate() {
-        let permission: Permission = id.parse().map_err(|error| {
-            let path = format!("grants[{index}]");
-            let message = format!("the body at `{path}`: {error}");
-            let details = json!({ "path": path, "message": format!("{error}") });
-            Refusal::unfit("invalid_body", message).with_details(details)
-        })?;
+        let permission: Permission = id
+            .parse()
+            .map_err(|error| misfit(&format!("grants[{index}]"), &format!("{error}")))?;
         grants.push(permission);
     }
     plugin.set_grants(grants).await?;

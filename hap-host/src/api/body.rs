@@ -10,7 +10,7 @@ use axum::{
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Api, Refusal};
 
@@ -131,29 +131,25 @@ async fn read(request: Request, most: u64) -> Result<Bytes, Refusal> {
 }
 
 /// Reads JSON into a type: malformed JSON is 400, JSON of another shape 422 with the place.
-pub(super) fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let read: Result<T, _> = serde_path_to_error::deserialize(&mut json);
-    let (path, error) = match read {
-        Ok(value) => match json.end() {
-            Ok(()) => return Ok(value),
-            Err(error) => (".".to_owned(), error),
-        },
-        Err(error) => (error.path().to_string(), error.into_inner()),
-    };
-    if !error.is_data() {
-        return Err(Refusal::bad(
-            "invalid_json",
-            format!("the body is not JSON: {error}"),
-        ));
-    }
-    let reason = error.to_string();
+///
+/// In two steps, because a parser that knows the type calls some of the latter malformed.
+fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|error| Refusal::bad("invalid_json", format!("the body is not JSON: {error}")))?;
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let (path, reason) = (error.path().to_string(), error.inner().to_string());
+        misfit(&path, &reason)
+    })
+}
+
+/// JSON that is not what is asked for, and where.
+pub(super) fn misfit(path: &str, reason: &str) -> Refusal {
     let message = if path == "." {
         format!("the body: {reason}")
     } else {
         format!("the body at `{path}`: {reason}")
     };
-    Err(Refusal::unfit("invalid_body", message).with_details(json!({ "path": path, "message": reason })))
+    Refusal::unfit("invalid_body", message).with_details(json!({ "path": path, "message": reason }))
 }
 
 fn too_large(most: u64) -> Refusal {

@@ -176,6 +176,9 @@ pub(super) fn refusals(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
     for kind in kinds {
         add(status(kind).as_u16(), kind.as_str());
     }
+    if route.path.contains("{id}") {
+        add(400, "invalid_path");
+    }
     add(400, "unknown_parameter");
     if route.parameters.iter().any(|parameter| !parameter.header) {
         add(400, "invalid_parameter");

@@ -65,6 +65,16 @@ const ASKED: &[ErrorKind] = &[
     ErrorKind::Timeout,
     ErrorKind::Busy,
 ];
+/// How a command may.
+const COMMANDED: &[ErrorKind] = &[
+    ErrorKind::InvalidInput,
+    ErrorKind::NotRunning,
+    ErrorKind::Unreachable,
+    ErrorKind::Interrupted,
+    ErrorKind::InvalidReply,
+    ErrorKind::Timeout,
+    ErrorKind::Busy,
+];
 const INSTALLED: &[ErrorKind] = &[
     ErrorKind::InvalidInput,
     ErrorKind::NotPermitted,
@@ -292,7 +302,7 @@ pub(super) static ROUTES: [Route; 25] = [
         ],
         input: Input::Json(shape::<CommandRequest>),
         output: Output::Json(&[200], shape::<CommandResponse>),
-        errors: ASKED,
+        errors: COMMANDED,
         asks_plugin: true,
         limit: Limit::Command,
         serve: || post(talk::command),

@@ -13,6 +13,7 @@ mod instances;
 mod isolation;
 mod life;
 mod light;
+mod management;
 mod permissions;
 
 use std::{net::SocketAddr, time::Duration};

@@ -8,6 +8,7 @@ fn package(id: &str, extra: &str) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("manifest.json"), manifest_text(id, extra)).unwrap();
     std::fs::write(folder.path().join("Dockerfile"), "FROM scratch\n").unwrap();
+    std::fs::write(folder.path().join("README.md"), "A plugin.\n").unwrap();
     pack(folder.path(), &PackOptions::new()).unwrap().into_bytes()
 }
 

@@ -148,7 +148,7 @@ async fn what_a_caller_says_about_a_command_reaches_the_plugin() {
 #[tokio::test]
 async fn settings_are_kept_given_and_shown_without_their_secrets() {
     let bed = Bed::new().await;
-    let extra = r#","secrets":["password"],"config_schema":{"type":"object","properties":{"level":{"type":"integer"}}}"#;
+    let extra = r#","secrets":["password"],"config_schema":{"type":"object","properties":{"level":{"type":"integer"},"password":{"type":"string"}}}"#;
     let light = bed.supervisor.install(manifest("light", extra)).await.unwrap();
     let path = "/v1/plugins/light/config";
     assert_eq!(
