@@ -1,11 +1,14 @@
 //! A host with the management API behind a token, on loopback.
 //!
 //! `cargo run --example host_api` from the root of the repository. It needs a Docker engine; `HAP_TOKEN` and `HAP_PORT` choose the
-//! token and the port. It prints what to try, keeps its state in a folder of its own until Ctrl-C, and then leaves
-//! nothing behind but the images that were built.
+//! token and the port. It packs the light, so that there is something to install, prints what to try, and keeps its state in a
+//! folder of its own until Ctrl-C. Then it leaves nothing behind but the images that were built.
 #![expect(clippy::print_stdout, reason = "it tells what to try")]
 
-use std::net::Ipv4Addr;
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+};
 
 use axum::{
     Json, Router,
@@ -14,9 +17,13 @@ use axum::{
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
 };
-use hap_examples::{Failure, instance};
+use hap_examples::{Failure, instance, light};
 use hap_host::{Shutdown, Supervisor, UninstallOptions, engine::DockerEngine};
-use hap_manifest::{ApiToken, wire::WireError};
+use hap_manifest::{
+    ApiToken,
+    package::{PackOptions, pack},
+    wire::WireError,
+};
 
 const PORT: u16 = 8090;
 
@@ -43,7 +50,11 @@ async fn main() -> Result<(), Failure> {
         .management_router()
         .layer(from_fn_with_state(token.clone(), only_with_token));
     let app = Router::new().nest("/api", api);
-    tell(&listener.local_addr()?.to_string(), token.expose());
+    tell(
+        &listener.local_addr()?.to_string(),
+        token.expose(),
+        &packed_light(state.path()).await?,
+    );
 
     let ending = supervisor.clone();
     let until_asked = async move {
@@ -67,6 +78,16 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Builds the light and packs it, as its author would.
+async fn packed_light(folder: &Path) -> Result<PathBuf, Failure> {
+    println!("Building the light (a minute or two the first time) ...");
+    light::build_beside_dockerfile().await?;
+    let package = pack(&light::folder(), &PackOptions::new())?;
+    let path = folder.join("light.zip");
+    std::fs::write(&path, package.into_bytes())?;
+    Ok(path)
+}
+
 fn random_token() -> Result<ApiToken, Failure> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| error.to_string())?;
@@ -87,7 +108,8 @@ async fn only_with_token(State(token): State<ApiToken>, request: Request, next: 
     (StatusCode::UNAUTHORIZED, challenge, Json(refusal)).into_response()
 }
 
-fn tell(address: &str, token: &str) {
+fn tell(address: &str, token: &str, package: &Path) {
+    let package = package.display();
     println!(
         r#"The management API is at http://{address}/api/v1, for whoever has the token. Try:
 
@@ -96,7 +118,7 @@ fn tell(address: &str, token: &str) {
   JSON='content-type: application/json'
 
   curl -H "$AUTH" $API/health
-  curl -H "$AUTH" -H 'content-type: application/zip' --data-binary @light.zip $API/plugins
+  curl -H "$AUTH" -H 'content-type: application/zip' --data-binary @{package} $API/plugins
   curl -H "$AUTH" -H "$JSON" -X POST $API/plugins/light/start
   curl -H "$AUTH" -H "$JSON" -d '{{"command":"set_brightness","params":{{"level":40}}}}' $API/plugins/light/command
   curl -H "$AUTH" $API/plugins/light

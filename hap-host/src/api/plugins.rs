@@ -121,8 +121,7 @@ async fn source(api: &Api, request: Request) -> Result<PluginSource, Refusal> {
 pub(super) async fn read_manifest(request: Request) -> Result<(Manifest, Vec<String>), Refusal> {
     let body = read_json(request).await?;
     let parsed = Manifest::from_slice(&body).map_err(|error| {
-        let message = format!("the manifest is not valid:\n{error}");
-        Refusal::unfit("invalid_manifest", message).with_details(json!({ "issues": error }))
+        Refusal::unfit("invalid_manifest", error.to_string()).with_details(json!({ "issues": error }))
     })?;
     let warnings = parsed.warnings.iter().map(ToString::to_string).collect();
     Ok((parsed.manifest, warnings))

@@ -100,14 +100,26 @@ fn check_media(headers: &HeaderMap, allowed: &[&str]) -> Result<(), Refusal> {
         );
         refusal.with_details(json!({ "allowed": allowed })).closing()
     };
-    let found = media(headers);
-    if !found.as_deref().is_some_and(|found| allowed.contains(&found)) {
-        let found = found.map_or_else(|| "absent".to_owned(), |found| quoted(&found));
-        let message = format!(
-            "the header content-type has to be {}, also where the body is empty, and it is {found}",
-            allowed.join(" or ")
-        );
-        return Err(refuse(message));
+    let wanted = allowed.join(" or ");
+    match media(headers).as_deref() {
+        None => {
+            let message = format!(
+                "the header content-type is missing: it has to be {wanted}, also where the body is empty, so that no page elsewhere can send this"
+            );
+            return Err(refuse(message));
+        }
+        Some("multipart/form-data") => {
+            let message =
+                format!("the body is the content itself and no form: its content-type has to be {wanted}");
+            return Err(refuse(message));
+        }
+        Some(found) if !allowed.contains(&found) => {
+            return Err(refuse(format!(
+                "the content-type is {} and has to be {wanted}",
+                quoted(found)
+            )));
+        }
+        Some(_) => {}
     }
     match headers.get(header::CONTENT_ENCODING) {
         Some(value) if value != "identity" => Err(refuse("the body must not be compressed".to_owned())),
