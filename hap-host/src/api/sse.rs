@@ -123,23 +123,27 @@ impl Streams {
 /// Beside the response: a connection that takes nothing is never asked for more, and would keep its place for ever.
 async fn pump(source: impl Stream<Item = Message>, sender: mpsc::Sender<Message>, cancel: CancellationToken) {
     let mut source = std::pin::pin!(source);
-    let reason = loop {
+    loop {
         let next = tokio::select! {
             biased;
             // All are cancel safe: an item is taken out of the source only when it is ready.
-            () = cancel.cancelled() => break "shutting_down",
+            () = cancel.cancelled() => break,
             () = sender.closed() => return,
             next = source.next() => next,
         };
-        let Some(message) = next else { break "no_more" };
-        match cancel
-            .run_until_cancelled(sender.send_timeout(message, STALLED))
-            .await
-        {
+        let Some(message) = next else { break };
+        let sending = sender.send_timeout(message, STALLED);
+        match cancel.run_until_cancelled(sending).await {
             Some(Ok(())) => {}
             Some(Err(_)) => return,
-            None => break "shutting_down",
+            None => break,
         }
+    }
+    // Asked here, because a source may end by the same.
+    let reason = if cancel.is_cancelled() {
+        "shutting_down"
+    } else {
+        "no_more"
     };
     // A reader that is behind learns it from the end of the stream itself.
     let _ = sender.try_send(Message::new("end", &Ended { reason }));
