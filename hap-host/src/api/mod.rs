@@ -17,7 +17,7 @@ mod router;
 mod sse;
 mod table;
 mod talk;
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
 mod tests;
 mod upload;
 mod view;

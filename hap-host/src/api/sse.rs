@@ -140,11 +140,14 @@ async fn pump(source: impl Stream<Item = Message>, sender: mpsc::Sender<Message>
         }
     }
     // Asked here, because a source may end by the same.
-    let reason = if cancel.is_cancelled() {
-        "shutting_down"
-    } else {
-        "no_more"
-    };
-    // A reader that is behind learns it from the end of the stream itself.
-    let _ = sender.try_send(Message::new("end", &Ended { reason }));
+    if cancel.is_cancelled() {
+        // A reader that is behind learns it from the end of the stream itself: nothing waits for it now.
+        let reason = "shutting_down";
+        let _ = sender.try_send(Message::new("end", &Ended { reason }));
+        return;
+    }
+    let reason = "no_more";
+    let end = Message::new("end", &Ended { reason });
+    // Whoever has gone need not know.
+    let _ = sender.send_timeout(end, STALLED).await;
 }

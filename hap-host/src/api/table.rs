@@ -306,7 +306,6 @@ pub(super) static ROUTES: [Route; 25] = [
         asks_plugin: true,
         limit: Limit::Command,
         serve: || post(talk::command),
-        ..READ
     },
     Route {
         path: "/v1/plugins/{id}/config",

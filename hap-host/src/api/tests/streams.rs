@@ -115,6 +115,23 @@ async fn output_is_followed_and_gone_on_with_where_the_reader_was() {
 }
 
 #[tokio::test]
+async fn a_stream_that_ends_before_its_reader_has_read_it_says_so_after_the_last_item() {
+    let bed = Bed::new().await;
+    let light = bed.installed("light").await;
+    light.start().await.unwrap();
+    for number in 0..100 {
+        bed.engine
+            .print(light.id(), LogSource::Stdout, &format!("line {number}"));
+    }
+    light.stop().await.unwrap();
+    let mut items = bed.follow("/v1/plugins/light/logs/stream?tail=100", &[]).await;
+    for number in 0..100 {
+        assert_eq!(items.expect("line").await.data["text"], format!("line {number}"));
+    }
+    assert_eq!(items.expect("end").await.data["reason"], "no_more");
+}
+
+#[tokio::test]
 async fn what_plugins_send_is_read_live_and_from_where_the_reader_was() {
     let bed = Bed::new().await;
     let (light, meter) = (bed.installed("light").await, bed.installed("meter").await);
