@@ -1,7 +1,7 @@
 //! How plugins and the supervisor do.
 
 use super::*;
-use crate::engine::{EngineErrorKind, FakeOperation, LogSource};
+use crate::engine::{EngineErrorKind, FakeOperation, LogSource, SimulatedHealth};
 
 #[tokio::test]
 async fn usage_is_measured_while_it_runs() {
@@ -111,20 +111,28 @@ async fn an_engine_that_hangs_is_told_of_in_seconds() {
 
 #[tokio::test]
 async fn what_a_plugin_says_of_itself_is_shown_without_its_secrets() {
-    let bed = Bed::new().await;
-    let light = bed
-        .supervisor
-        .install(manifest("light", r#","secrets":["password"]"#))
-        .await
-        .unwrap();
+    let health = crate::HealthPolicy {
+        startup_deadline: Duration::from_millis(200),
+        ..crate::HealthPolicy::default()
+    };
+    let bed = Bed::with(|builder| builder.health_policy(health)).await;
+    let light = manifest("light", r#","secrets":["password"]"#);
+    let light = bed.supervisor.install(light).await.unwrap();
     light.configure(json!({"password": "hunter2"})).await.unwrap_err();
-    bed.engine.set_health(
-        light.id(),
-        crate::engine::SimulatedHealth::Failing("hunter2 does not fit".to_owned()),
-    );
-    light.set_desired(crate::Desired::Running).await.unwrap();
-    let failed = light.wait_for(|state| state.failure.is_some() || state.health_message.is_some());
-    let _ = tokio::time::timeout(Duration::from_secs(2), failed).await;
-    let answer = bed.get("/v1/plugins/light").await;
-    assert!(!answer.text.contains("hunter2"), "{}", answer.text);
+    let says = SimulatedHealth::Failing("hunter2 does not fit".to_owned());
+    bed.engine.set_health(light.id(), says);
+    let mut events = bed.follow("/v1/events", &[]).await;
+    let answer = bed.act("/v1/plugins/light/start").await;
+    assert_eq!(answer.refused(502), "failed");
+    let told = loop {
+        let item = events.expect("event").await;
+        if item.data["kind"] == "failed" {
+            break item.data.to_string();
+        }
+    };
+    let shown = bed.get("/v1/plugins/light").await.text;
+    for text in [answer.text, told, shown] {
+        assert!(text.contains("[REDACTED] does not fit"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
 }
