@@ -2,7 +2,8 @@
 //!
 //! `cargo run --example host_api` from the root of the repository. It needs a Docker engine; `HAP_TOKEN` and `HAP_PORT` choose the
 //! token and the port. It packs the light, so that there is something to install, prints what to try, and keeps its state in a
-//! folder of its own until Ctrl-C. Then it leaves nothing behind but the images that were built.
+//! folder of its own until Ctrl-C. Then it leaves nothing behind but the images that were built, and the data of plugins that
+//! were removed without it before.
 #![expect(clippy::print_stdout, reason = "it tells what to try")]
 
 use std::{
@@ -124,7 +125,7 @@ fn tell(address: &str, token: &str, package: &Path) {
   curl -H "$AUTH" $API/plugins/light
   curl -H "$AUTH" -N $API/plugins/light/logs/stream
   curl -H "$AUTH" -N "$API/plugin-events?after=0"
-  curl -H "$AUTH" -X DELETE $API/plugins/light
+  curl -H "$AUTH" -X DELETE "$API/plugins/light?remove_data=true"
 
 docs/management-api.md has the rest. Ctrl-C removes every plugin of this host with its data, and ends."#
     );

@@ -28,7 +28,7 @@ async fn a_package_is_uploaded_and_installed_and_nothing_of_it_is_left() {
         .await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     assert_eq!(answer.headers[header::LOCATION], "plugins/light");
-    assert_eq!(answer.json["state"]["phase"], "stopped");
+    assert_eq!(answer.json["state"]["desired"], "stopped");
     assert_eq!(answer.json["settings"], Value::Null);
     assert_eq!(staged(&bed), 0);
 
@@ -246,11 +246,8 @@ async fn no_more_than_two_packages_are_uploaded_at_a_time() {
 async fn data_stays_unless_it_is_asked_for_and_others_that_need_a_plugin_keep_it() {
     let bed = Bed::new().await;
     let volumes = r#","volumes":["/data"]"#;
-    let light = bed.supervisor.install(manifest("light", volumes)).await.unwrap();
-    bed.supervisor
-        .install(manifest("scene", r#","depends_on":["light"]"#))
-        .await
-        .unwrap();
+    let light = bed.installed_with("light", volumes).await;
+    bed.installed_with("scene", r#","depends_on":["light"]"#).await;
     light.start().await.unwrap();
 
     let answer = bed.delete("/v1/plugins/light").await;
@@ -263,7 +260,7 @@ async fn data_stays_unless_it_is_asked_for_and_others_that_need_a_plugin_keep_it
     assert_eq!(bed.engine.volumes().len(), 1);
     assert_eq!(bed.get("/v1/plugins/light").await.refused(404), "not_installed");
 
-    bed.supervisor.install(manifest("light", volumes)).await.unwrap();
+    bed.installed_with("light", volumes).await;
     let answer = bed
         .delete("/v1/plugins/light?even_if_needed=true&remove_data=true")
         .await;

@@ -1,7 +1,7 @@
 //! What is wanted of plugins.
 
 use super::*;
-use crate::{Desired, Phase, engine::Exit};
+use crate::{Desired, engine::Exit};
 
 #[tokio::test]
 async fn a_plugin_is_started_restarted_and_stopped() {

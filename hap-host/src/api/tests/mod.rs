@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use super::{Api, router, sse::Streams};
-use crate::{PluginHandle, Supervisor, engine::FakeEngine};
+use crate::{Phase, PluginHandle, Supervisor, engine::FakeEngine};
 
 /// Longest wait for anything here. Generous, because the machine may be busy.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -65,7 +65,23 @@ impl Bed {
     }
 
     async fn installed(&self, id: &str) -> PluginHandle {
-        self.supervisor.install(manifest(id, "")).await.unwrap()
+        self.installed_with(id, "").await
+    }
+
+    /// With more fields of the manifest. It is known to be stopped.
+    async fn installed_with(&self, id: &str, extra: &str) -> PluginHandle {
+        let plugin = self.supervisor.install(manifest(id, extra)).await.unwrap();
+        let stopped = plugin.wait_for(|state| state.phase == Phase::Stopped);
+        tokio::time::timeout(DEADLINE, stopped).await.unwrap().unwrap();
+        plugin
+    }
+
+    /// A light whose password is `hunter2`.
+    async fn secretive(&self) -> PluginHandle {
+        let light = self.installed_with("light", SECRETIVE).await;
+        // It does not run yet: they are kept.
+        light.configure(json!({"password": "hunter2"})).await.unwrap_err();
+        light
     }
 
     /// Serves a plugin's API for real, from its next start on.
@@ -119,6 +135,8 @@ impl Bed {
         tokio::time::timeout(DEADLINE, call).await.unwrap().unwrap()
     }
 }
+
+const SECRETIVE: &str = r#","secrets":["password"]"#;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 const ZIP: (&str, &str) = ("content-type", "application/zip");

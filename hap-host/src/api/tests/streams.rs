@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::*;
-use crate::{Phase, Shutdown, engine::LogSource};
+use crate::{Shutdown, engine::LogSource};
 
 /// Puts an event of a plugin on the disk, as the listener does.
 pub(super) async fn store(bed: &Bed, plugin: &PluginId, kind: &str, data: &Value) {
@@ -75,12 +75,7 @@ async fn a_slow_reader_is_told_how_much_it_missed() {
 #[tokio::test]
 async fn output_is_followed_and_gone_on_with_where_the_reader_was() {
     let bed = Bed::new().await;
-    let light = bed
-        .supervisor
-        .install(manifest("light", r#","secrets":["password"]"#))
-        .await
-        .unwrap();
-    light.configure(json!({"password": "hunter2"})).await.unwrap_err();
+    let light = bed.secretive().await;
     let path = "/v1/plugins/light/logs/stream";
     let mut nothing = bed.follow(path, &[]).await;
     assert_eq!(nothing.expect("end").await.data["reason"], "no_more");

@@ -149,7 +149,7 @@ async fn what_a_caller_says_about_a_command_reaches_the_plugin() {
 async fn settings_are_kept_given_and_shown_without_their_secrets() {
     let bed = Bed::new().await;
     let extra = r#","secrets":["password"],"config_schema":{"type":"object","properties":{"level":{"type":"integer"},"password":{"type":"string"}}}"#;
-    let light = bed.supervisor.install(manifest("light", extra)).await.unwrap();
+    let light = bed.installed_with("light", extra).await;
     let path = "/v1/plugins/light/config";
     assert_eq!(
         *bed.get(path).await.good(),
@@ -193,11 +193,7 @@ async fn settings_are_kept_given_and_shown_without_their_secrets() {
 #[tokio::test]
 async fn settings_that_the_plugin_refuses_are_its_refusal_without_its_secrets() {
     let bed = Bed::new().await;
-    let light = bed
-        .supervisor
-        .install(manifest("light", r#","secrets":["password"]"#))
-        .await
-        .unwrap();
+    let light = bed.installed_with("light", SECRETIVE).await;
     let refuse = post(async || {
         (
             StatusCode::BAD_REQUEST,

@@ -24,17 +24,12 @@ async fn usage_is_measured_while_it_runs() {
 #[tokio::test]
 async fn the_newest_lines_of_output_are_answered_without_secrets() {
     let bed = Bed::new().await;
-    let light = bed
-        .supervisor
-        .install(manifest("light", r#","secrets":["password"]"#))
-        .await
-        .unwrap();
+    let light = bed.secretive().await;
     let path = "/v1/plugins/light/logs";
     assert_eq!(
         *bed.get(path).await.good(),
         json!({"lines": [], "truncated": false})
     );
-    light.configure(json!({"password": "hunter2"})).await.unwrap_err();
     light.start().await.unwrap();
     for number in 0..300 {
         bed.engine
@@ -116,9 +111,7 @@ async fn what_a_plugin_says_of_itself_is_shown_without_its_secrets() {
         ..crate::HealthPolicy::default()
     };
     let bed = Bed::with(|builder| builder.health_policy(health)).await;
-    let light = manifest("light", r#","secrets":["password"]"#);
-    let light = bed.supervisor.install(light).await.unwrap();
-    light.configure(json!({"password": "hunter2"})).await.unwrap_err();
+    let light = bed.secretive().await;
     let says = SimulatedHealth::Failing("hunter2 does not fit".to_owned());
     bed.engine.set_health(light.id(), says);
     let mut events = bed.follow("/v1/events", &[]).await;
