@@ -10,6 +10,7 @@ use futures_util::StreamExt;
 use hap_manifest::PluginId;
 use time::OffsetDateTime;
 use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     reconcile::Unmet,
@@ -81,17 +82,24 @@ impl EventStream {
     /// Events that wait for a slow reader.
     pub const CAPACITY: usize = 1024;
 
-    pub(crate) fn new(receiver: broadcast::Receiver<Event>) -> Self {
+    /// Ends when the supervisor does: the channel itself lives on in whoever still holds a clone of it.
+    pub(crate) fn new(receiver: broadcast::Receiver<Event>, cancel: CancellationToken) -> Self {
         Self(Box::pin(futures_util::stream::unfold(
-            receiver,
-            |mut receiver| async move {
-                match receiver.recv().await {
-                    Ok(event) => Some((Notice::Event(event), receiver)),
-                    Err(broadcast::error::RecvError::Lagged(missed)) => {
-                        Some((Notice::Missed(missed), receiver))
-                    }
-                    Err(broadcast::error::RecvError::Closed) => None,
-                }
+            (receiver, cancel),
+            |(mut receiver, cancel)| async move {
+                let received = tokio::select! {
+                    // What happened before the end is still told.
+                    biased;
+                    // Both are cancel safe.
+                    received = receiver.recv() => received,
+                    () = cancel.cancelled() => return None,
+                };
+                let notice = match received {
+                    Ok(event) => Notice::Event(event),
+                    Err(broadcast::error::RecvError::Lagged(missed)) => Notice::Missed(missed),
+                    Err(broadcast::error::RecvError::Closed) => return None,
+                };
+                Some((notice, (receiver, cancel)))
             },
         )))
     }
@@ -116,5 +124,22 @@ impl Stream for EventStream {
 impl std::fmt::Debug for EventStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("EventStream")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stream_ends_with_the_supervisor_also_where_somebody_keeps_a_clone_of_it() {
+        let (sender, cancel) = (broadcast::Sender::new(4), CancellationToken::new());
+        let mut stream = EventStream::new(sender.subscribe(), cancel.clone());
+        let event = Event::now(PluginId::new("light").unwrap(), EventKind::Installed);
+        sender.send(event.clone()).unwrap();
+        cancel.cancel();
+        assert_eq!(stream.next().await, Some(Notice::Event(event)));
+        assert_eq!(stream.next().await, None);
+        drop(sender);
     }
 }

@@ -3,6 +3,8 @@
 mod activity;
 mod actor;
 mod admission;
+#[cfg(feature = "management")]
+mod api;
 mod builder;
 mod choices;
 mod client;

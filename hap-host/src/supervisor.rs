@@ -126,7 +126,7 @@ impl Supervisor {
     /// What happens to plugins from now on.
     #[must_use]
     pub fn events(&self) -> EventStream {
-        EventStream::new(self.0.shared.events.subscribe())
+        EventStream::new(self.0.shared.events.subscribe(), self.0.shared.cancel.clone())
     }
 
     /// What plugins send: their events and status reports, durable before they were acknowledged.

@@ -17,3 +17,9 @@ pub struct ReadmeExamples;
 #[doc = include_str!("../../docs/guide-plugin.md")]
 #[derive(Debug)]
 pub struct GuideExamples;
+
+/// The management API's program, compiled as it stands there.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/management-api.md")]
+#[derive(Debug)]
+pub struct ManagementApiExamples;

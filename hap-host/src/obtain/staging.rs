@@ -32,6 +32,17 @@ impl Staging {
         Ok(Self(path))
     }
 
+    /// A file without a name for a package that is still on its way: it goes when it is closed, whatever happens.
+    ///
+    /// It blocks on the file system.
+    #[cfg(feature = "management")]
+    pub(crate) fn unnamed_file(&self) -> Result<File, Error> {
+        tempfile::tempfile_in(&self.0).map_err(|error| {
+            let message = format!("a file cannot be made in {}", self.0.display());
+            Error::new(ErrorKind::Store, message).with_source(error)
+        })
+    }
+
     /// Unpacks a package. It blocks on the file system.
     pub(super) fn unpack(&self, package: &mut Package<Box<dyn PackageReader>>) -> Result<Staged, Error> {
         let staged = Staged(Some(self.0.join(Uuid::now_v7().simple().to_string())));

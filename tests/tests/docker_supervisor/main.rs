@@ -14,6 +14,7 @@ mod instances;
 mod isolation;
 mod life;
 mod light;
+mod management;
 mod orphans;
 mod outliving;
 mod permissions;

@@ -1,0 +1,127 @@
+//! What the table says of a route.
+
+use std::time::Duration;
+
+use axum::{http::Method, routing::MethodRouter};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use super::Api;
+use crate::error::ErrorKind;
+
+/// One method of one path: how it is served, checked and described.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub verb: Verb,
+    pub path: &'static str,
+    /// Its name in the OpenAPI document.
+    pub operation: &'static str,
+    pub summary: &'static str,
+    /// All that it takes in its query and, for its description only, in headers.
+    pub parameters: &'static [Parameter],
+    pub input: Input,
+    pub output: Output,
+    /// How it may fail beyond what its shape tells.
+    pub errors: &'static [ErrorKind],
+    /// A plugin may answer it with a refusal of its own.
+    pub asks_plugin: bool,
+    pub limit: Limit,
+    pub serve: fn() -> MethodRouter<Api>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Get,
+    Post,
+    Put,
+    Delete,
+}
+
+impl Verb {
+    pub(super) const fn method(self) -> Method {
+        match self {
+            Self::Get => Method::GET,
+            Self::Post => Method::POST,
+            Self::Put => Method::PUT,
+            Self::Delete => Method::DELETE,
+        }
+    }
+}
+
+/// A parameter of the query, or a header.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parameter {
+    pub name: &'static str,
+    pub header: bool,
+    pub kind: Kind,
+    pub about: &'static str,
+}
+
+/// The form of a parameter.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Text,
+    /// May be given more than once.
+    Texts,
+    Flag,
+    Number(u32, u32),
+    Time,
+}
+
+/// A schema, made by a generator that collects the named ones.
+pub(super) type Shape = fn(&mut SchemaGenerator) -> Schema;
+
+/// The schema of a type.
+pub(super) fn shape<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+/// What the body of a request has to be.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Input {
+    /// It is not looked at.
+    None,
+    /// Nothing, or `{}`; JSON by its content type all the same, which no page elsewhere can send.
+    Empty,
+    Json(Shape),
+    Manifest(Shape),
+    /// A package, or the manifest of an image.
+    Package(Shape),
+}
+
+/// What a good answer is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Output {
+    /// JSON, with one of these statuses.
+    Json(&'static [u16], Shape),
+    /// JSON, or for those who accept it a stream of events that ends in the same.
+    JsonOrEvents(&'static [u16], Shape, &'static [(&'static str, Shape)]),
+    /// Events by their names.
+    Events(&'static [(&'static str, Shape)]),
+    /// Text of this content type.
+    Text(&'static str),
+    /// The OpenAPI document itself.
+    Document,
+}
+
+/// How long a call may take in all. What it waits for has deadlines of its own; this one holds where those would add up.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Limit {
+    Quick,
+    Config,
+    Command,
+    Life,
+    Install,
+}
+
+impl Limit {
+    pub(super) fn of(self, api: &Api) -> Duration {
+        let seconds = match self {
+            Self::Quick => 60,
+            Self::Config => 150,
+            Self::Command => 11 * 60,
+            Self::Life => return Duration::from_secs(15 * 60) + api.supervisor.0.shared.dependency_wait,
+            Self::Install => 45 * 60,
+        };
+        Duration::from_secs(seconds)
+    }
+}

@@ -1,0 +1,466 @@
+//! Every route, once.
+
+use axum::routing::{delete, get, post, put};
+use hap_manifest::{
+    Manifest,
+    wire::{CommandRequest, CommandResponse, Map, StatusReport, WireError},
+};
+
+use super::{
+    access, follow, lifecycle, plugins,
+    route::{Input, Kind, Limit, Output, Parameter, Route, Shape, Verb, shape},
+    talk,
+    view::{
+        ConfigAnswer, Counted, Ended, Health, KeptConfig, LastStatus, LogLineView, LogLines, Permissions,
+        PluginDetails, PluginEventView, PluginList, PluginStateView, ProgressView, Removed, Review,
+        SupervisorEvent, UsageView, WantedGrants, WantedState,
+    },
+    watch,
+};
+use crate::{ErrorKind, Supervisor};
+
+/// A read with the usual bounds; what a route has of its own stands at the route.
+const READ: Route = Route {
+    verb: Verb::Get,
+    path: "",
+    operation: "",
+    summary: "",
+    parameters: &[],
+    input: Input::None,
+    output: Output::Document,
+    errors: &[],
+    asks_plugin: false,
+    limit: Limit::Quick,
+    serve: || get(watch::document),
+};
+
+/// A change of one plugin that takes nothing in its body and answers where the plugin is.
+const ACT: Route = Route {
+    verb: Verb::Post,
+    input: Input::Empty,
+    output: Output::Json(&[200], shape::<PluginStateView>),
+    errors: RECORDED,
+    limit: Limit::Life,
+    ..READ
+};
+
+/// How recording what is wanted may fail.
+const RECORDED: &[ErrorKind] = &[ErrorKind::Store, ErrorKind::Gone, ErrorKind::Busy];
+/// How a start may.
+const STARTED: &[ErrorKind] = &[
+    ErrorKind::Failed,
+    ErrorKind::Dependency,
+    ErrorKind::NotPermitted,
+    ErrorKind::Timeout,
+    ErrorKind::Store,
+    ErrorKind::Gone,
+    ErrorKind::Busy,
+];
+/// How asking a plugin may.
+const ASKED: &[ErrorKind] = &[
+    ErrorKind::NotRunning,
+    ErrorKind::Unreachable,
+    ErrorKind::Interrupted,
+    ErrorKind::InvalidReply,
+    ErrorKind::Timeout,
+    ErrorKind::Busy,
+];
+/// How a command may.
+const COMMANDED: &[ErrorKind] = &[
+    ErrorKind::InvalidInput,
+    ErrorKind::NotRunning,
+    ErrorKind::Unreachable,
+    ErrorKind::Interrupted,
+    ErrorKind::InvalidReply,
+    ErrorKind::Timeout,
+    ErrorKind::Busy,
+];
+const INSTALLED: &[ErrorKind] = &[
+    ErrorKind::InvalidInput,
+    ErrorKind::NotPermitted,
+    ErrorKind::Dependency,
+    ErrorKind::AlreadyInstalled,
+    ErrorKind::Busy,
+    ErrorKind::Image,
+    ErrorKind::Timeout,
+    ErrorKind::Engine,
+    ErrorKind::Store,
+];
+
+const fn query(name: &'static str, kind: Kind, about: &'static str) -> Parameter {
+    Parameter {
+        name,
+        header: false,
+        kind,
+        about,
+    }
+}
+
+const fn in_header(name: &'static str, about: &'static str) -> Parameter {
+    Parameter {
+        name,
+        header: true,
+        kind: Kind::Text,
+        about,
+    }
+}
+
+const GRANT: Parameter = query(
+    "grant",
+    Kind::Texts,
+    "Grants a permission by its short name, such as `network` or `device:/dev/ttyUSB0`. What the manifest does not ask for is left out.",
+);
+const SINCE: Parameter = query(
+    "since",
+    Kind::Time,
+    "Only lines written at or after this time, by RFC 3339.",
+);
+const LAST_EVENT_ID: Parameter = in_header(
+    "last-event-id",
+    "Where a reader that comes again goes on: the id of the last item that it has. Browsers send it by themselves. It overrides the query.",
+);
+
+const LINE: (&str, Shape) = ("line", shape::<LogLineView>);
+const MISSED: (&str, Shape) = ("missed", shape::<Counted>);
+const FAILED: (&str, Shape) = ("failed", shape::<WireError>);
+const END: (&str, Shape) = ("end", shape::<Ended>);
+
+pub(super) static ROUTES: [Route; 25] = [
+    Route {
+        path: "/v1/plugins",
+        operation: "list_plugins",
+        summary: "All installed plugins, by id.",
+        output: Output::Json(&[200], shape::<PluginList>),
+        serve: || get(plugins::list),
+        ..READ
+    },
+    Route {
+        verb: Verb::Post,
+        path: "/v1/plugins",
+        operation: "install_plugin",
+        summary: "Installs a plugin without starting it, from an uploaded package or by the manifest of an image. Whoever accepts `text/event-stream` is told what is done meanwhile; the last event is `installed` or `refused`. When the caller goes away it is given up, and the plugin is installed as a whole or not at all.",
+        parameters: &[
+            GRANT,
+            query(
+                "grant_all",
+                Kind::Flag,
+                "Grants everything that the manifest asks for. Show it to the owner first: `POST /v1/policy/review`.",
+            ),
+        ],
+        input: Input::Package(shape::<Manifest>),
+        output: Output::JsonOrEvents(
+            &[201],
+            shape::<PluginDetails>,
+            &[
+                ("progress", shape::<ProgressView>),
+                ("installed", shape::<PluginDetails>),
+                ("refused", shape::<WireError>),
+                END,
+            ],
+        ),
+        errors: INSTALLED,
+        limit: Limit::Install,
+        serve: || post(plugins::install),
+        ..READ
+    },
+    Route {
+        path: "/v1/plugins/{id}",
+        operation: "get_plugin",
+        summary: "Everything that is known of one plugin.",
+        output: Output::Json(&[200], shape::<PluginDetails>),
+        serve: || get(plugins::get),
+        ..READ
+    },
+    Route {
+        verb: Verb::Delete,
+        path: "/v1/plugins/{id}",
+        operation: "uninstall_plugin",
+        summary: "Stops the plugin and removes it. Its data stays unless told otherwise.",
+        parameters: &[
+            query(
+                "remove_data",
+                Kind::Flag,
+                "Removes its volumes too. There is no way back.",
+            ),
+            query(
+                "even_if_needed",
+                Kind::Flag,
+                "Removes it also when others depend on it.",
+            ),
+        ],
+        output: Output::Json(&[200], shape::<Removed>),
+        errors: &[
+            ErrorKind::Dependency,
+            ErrorKind::Timeout,
+            ErrorKind::Store,
+            ErrorKind::Gone,
+            ErrorKind::Busy,
+        ],
+        limit: Limit::Life,
+        serve: || delete(plugins::uninstall),
+        ..READ
+    },
+    Route {
+        path: "/v1/plugins/{id}/start",
+        operation: "start_plugin",
+        summary: "Makes the plugin run, and answers when it is healthy, or with the diagnosis in `details.failure`. Fine when it is already.",
+        errors: STARTED,
+        serve: || post(lifecycle::start),
+        ..ACT
+    },
+    Route {
+        path: "/v1/plugins/{id}/stop",
+        operation: "stop_plugin",
+        summary: "Stops the plugin, and answers when it is down. Fine when it is already.",
+        errors: &[
+            ErrorKind::Timeout,
+            ErrorKind::Store,
+            ErrorKind::Gone,
+            ErrorKind::Busy,
+        ],
+        serve: || post(lifecycle::stop),
+        ..ACT
+    },
+    Route {
+        path: "/v1/plugins/{id}/restart",
+        operation: "restart_plugin",
+        summary: "Stops the plugin, starts it again and answers when it is healthy.",
+        errors: &[
+            ErrorKind::NotRunning,
+            ErrorKind::Failed,
+            ErrorKind::Dependency,
+            ErrorKind::NotPermitted,
+            ErrorKind::Timeout,
+            ErrorKind::Store,
+            ErrorKind::Gone,
+            ErrorKind::Busy,
+        ],
+        serve: || post(lifecycle::restart),
+        ..ACT
+    },
+    Route {
+        verb: Verb::Put,
+        path: "/v1/plugins/{id}/desired",
+        operation: "set_desired",
+        summary: "Records what is wanted of the plugin and answers at once; what follows happens in the background.",
+        input: Input::Json(shape::<WantedState>),
+        output: Output::Json(&[202], shape::<PluginStateView>),
+        limit: Limit::Quick,
+        serve: || put(lifecycle::set_desired),
+        ..ACT
+    },
+    Route {
+        path: "/v1/plugins/{id}/rotate-secrets",
+        operation: "rotate_secrets",
+        summary: "Gives the plugin a new token and a new webhook secret, and answers when it runs with them. It is started again for that. The keys are never shown.",
+        errors: STARTED,
+        serve: || post(lifecycle::rotate_secrets),
+        ..ACT
+    },
+    Route {
+        path: "/v1/plugins/{id}/permissions",
+        operation: "get_permissions",
+        summary: "What the plugin asks for beyond what every plugin gets, and what became of it.",
+        output: Output::Json(&[200], shape::<Permissions>),
+        serve: || get(access::permissions),
+        ..READ
+    },
+    Route {
+        verb: Verb::Put,
+        path: "/v1/plugins/{id}/grants",
+        operation: "set_grants",
+        summary: "Replaces what the plugin was granted. A plugin that may no longer run is stopped; one that was held back by the lack of a grant and is wanted running starts.",
+        input: Input::Json(shape::<WantedGrants>),
+        output: Output::Json(&[200], shape::<Permissions>),
+        limit: Limit::Quick,
+        serve: || put(access::set_grants),
+        ..ACT
+    },
+    Route {
+        verb: Verb::Post,
+        path: "/v1/plugins/{id}/command",
+        operation: "send_command",
+        summary: "Sends a command and answers what the plugin answers. It is sent once, unless an idempotency key says that the plugin knows repetitions. Of the failures, `not_running`, `unreachable` and `busy` mean that it was not delivered; after `interrupted`, `timeout` and `invalid_reply` it may have been carried out.",
+        parameters: &[
+            query(
+                "timeout_ms",
+                Kind::Number(talk::TIMEOUT_MS.0, talk::TIMEOUT_MS.1),
+                "How long the plugin may take, repetitions included. Default 30000.",
+            ),
+            in_header(
+                "idempotency-key",
+                "Allows the command to be sent up to three times when the connection to the plugin fails, each time with this key: 1 to 128 visible ASCII characters.",
+            ),
+            in_header(
+                "x-request-id",
+                "The name of this call in logs on both sides: 1 to 128 visible ASCII characters.",
+            ),
+            in_header(
+                "traceparent",
+                "The caller's place in a trace, by W3C Trace Context.",
+            ),
+        ],
+        input: Input::Json(shape::<CommandRequest>),
+        output: Output::Json(&[200], shape::<CommandResponse>),
+        errors: COMMANDED,
+        asks_plugin: true,
+        limit: Limit::Command,
+        serve: || post(talk::command),
+    },
+    Route {
+        path: "/v1/plugins/{id}/config",
+        operation: "get_config",
+        summary: "The settings that are kept for the plugin, without their secrets.",
+        output: Output::Json(&[200], shape::<KeptConfig>),
+        errors: &[ErrorKind::Busy],
+        serve: || get(talk::config),
+        ..READ
+    },
+    Route {
+        verb: Verb::Put,
+        path: "/v1/plugins/{id}/config",
+        operation: "set_config",
+        summary: "Replaces the plugin's settings: the body is the settings object itself. Checked against the manifest's `config_schema`, kept, and given to the plugin: 200 when it has them, 202 when it gets them once it is healthy. What the plugin refuses is forgotten. A secret that says `[REDACTED]`, as it is read, stays as it is.",
+        input: Input::Json(shape::<Map>),
+        output: Output::Json(&[200, 202], shape::<ConfigAnswer>),
+        errors: &[
+            ErrorKind::InvalidInput,
+            ErrorKind::InvalidReply,
+            ErrorKind::Timeout,
+            ErrorKind::Busy,
+            ErrorKind::Store,
+        ],
+        asks_plugin: true,
+        limit: Limit::Config,
+        serve: || put(talk::configure),
+        ..READ
+    },
+    Route {
+        path: "/v1/plugins/{id}/status",
+        operation: "get_status",
+        summary: "Asks the plugin for its status.",
+        output: Output::Json(&[200], shape::<StatusReport>),
+        errors: ASKED,
+        asks_plugin: true,
+        serve: || get(talk::status),
+        ..READ
+    },
+    Route {
+        path: "/v1/plugins/{id}/last-status",
+        operation: "get_last_status",
+        summary: "The last status that the plugin sent on its own, without asking it.",
+        output: Output::Json(&[200], shape::<LastStatus>),
+        errors: &[ErrorKind::Store],
+        serve: || get(talk::last_status),
+        ..READ
+    },
+    Route {
+        path: "/v1/plugins/{id}/usage",
+        operation: "get_usage",
+        summary: "What the plugin uses now, and its CPU use since the sample before.",
+        output: Output::Json(&[200], shape::<UsageView>),
+        errors: &[ErrorKind::NotRunning, ErrorKind::Engine, ErrorKind::Timeout],
+        serve: || get(watch::usage),
+        ..READ
+    },
+    Route {
+        path: "/v1/plugins/{id}/logs",
+        operation: "get_logs",
+        summary: "The newest lines of the plugin's output, oldest first; without a container none.",
+        parameters: &[
+            query(
+                "tail",
+                Kind::Number(watch::TAIL.0, watch::TAIL.1),
+                "At most so many lines. Default 200.",
+            ),
+            SINCE,
+        ],
+        output: Output::Json(&[200], shape::<LogLines>),
+        errors: &[ErrorKind::Engine, ErrorKind::Timeout],
+        serve: || get(watch::logs),
+        ..READ
+    },
+    Route {
+        path: "/v1/plugins/{id}/logs/stream",
+        operation: "follow_logs",
+        summary: "The plugin's output as it comes. It ends when the plugin's container does; come again for the next run.",
+        parameters: &[
+            query(
+                "tail",
+                Kind::Number(0, watch::TAIL.1),
+                "Earlier lines to begin with. Default 100, and with `since` all.",
+            ),
+            SINCE,
+            LAST_EVENT_ID,
+        ],
+        output: Output::Events(&[LINE, FAILED, END]),
+        serve: || get(follow::logs),
+        ..READ
+    },
+    Route {
+        path: "/v1/events",
+        operation: "follow_events",
+        summary: "What happens to plugins from now on. A reader that is too slow is told how many events it missed; the state of every plugin is exact all the same.",
+        parameters: &[query("plugin", Kind::Text, "Only what happens to this plugin.")],
+        output: Output::Events(&[("event", shape::<SupervisorEvent>), MISSED, END]),
+        serve: || get(follow::events),
+        ..READ
+    },
+    Route {
+        path: "/v1/plugin-events",
+        operation: "follow_plugin_events",
+        summary: "What plugins send: their events and status reports, from the disk. The id of each is its cursor. Without one to go on after, from now on.",
+        parameters: &[
+            query("plugin", Kind::Text, "Only events of this plugin."),
+            query(
+                "type_prefix",
+                Kind::Text,
+                "Only events whose type starts so, such as `device.`.",
+            ),
+            query(
+                "after",
+                Kind::Text,
+                "Starts after this cursor: `0` for everything that is kept.",
+            ),
+            LAST_EVENT_ID,
+        ],
+        output: Output::Events(&[("event", shape::<PluginEventView>), MISSED, FAILED, END]),
+        errors: &[ErrorKind::InvalidInput],
+        serve: || get(follow::plugin_events),
+        ..READ
+    },
+    Route {
+        verb: Verb::Post,
+        path: "/v1/policy/review",
+        operation: "review_manifest",
+        summary: "What a plugin with this manifest would ask for, and what stands against it. Nothing is installed. Whether it may be built here is judged when it is.",
+        parameters: &[GRANT],
+        input: Input::Manifest(shape::<Manifest>),
+        output: Output::Json(&[200], shape::<Review>),
+        serve: || post(access::review),
+        ..READ
+    },
+    Route {
+        path: "/v1/metrics",
+        operation: "get_metrics",
+        summary: "Everything that is counted, in the OpenMetrics format.",
+        output: Output::Text(Supervisor::METRICS_CONTENT_TYPE),
+        serve: || get(watch::metrics),
+        ..READ
+    },
+    Route {
+        path: "/v1/health",
+        operation: "get_health",
+        summary: "Whether the supervisor works and its engine answers.",
+        output: Output::Json(&[200], shape::<Health>),
+        errors: &[ErrorKind::Engine],
+        serve: || get(watch::health),
+        ..READ
+    },
+    Route {
+        path: "/openapi.json",
+        operation: "get_openapi",
+        summary: "This document.",
+        ..READ
+    },
+];
