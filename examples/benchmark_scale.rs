@@ -69,7 +69,7 @@ async fn measure(story: &Story, plugins: usize) -> Result<(), Failure> {
     let docker = Docker::connect_with_local_defaults()?;
     let twin = Twin::of(&docker, &first).await?;
     for index in 1..plugins {
-        supervisor.install(another(first.manifest(), index)?).await?;
+        supervisor.install(another(&first.manifest(), index)?).await?;
     }
     stop_all(&supervisor).await?;
 
