@@ -77,6 +77,7 @@
 //! |---|---|---|
 //! | `config-schema` | yes | `ConfigSchema`: settings checked against a plugin's `config_schema` |
 //! | `package` | yes | the module `package`: plugins as zip files |
+//! | `signing` | no | `PackageKey` and `Package::open_signed`: who signed a package |
 //!
 //! # What it refuses to do
 //!
