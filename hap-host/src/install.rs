@@ -62,7 +62,7 @@ impl Supervisor {
         source: impl Into<PluginSource>,
         options: InstallOptions,
     ) -> Result<PluginHandle, Error> {
-        let mut candidate = Candidate::open(source.into(), &options.sink()).await?;
+        let mut candidate = Candidate::open(source.into(), &options.sink(), &self.0.shared.policy).await?;
         let admission = options.admission(candidate.origin(), &candidate.manifest);
         admit(&candidate.manifest, &admission, &self.0.shared)?;
         let reserved = self.reserve(candidate.manifest.id())?;

@@ -13,6 +13,7 @@ mod order;
 mod permissions;
 mod restarts;
 mod secrets;
+mod signatures;
 mod talking;
 mod watching;
 
