@@ -38,7 +38,7 @@ fn quoted(cell: &str) -> Option<&str> {
 fn rows(page: &str) -> Vec<Row> {
     let cells = |line: &str| {
         let inner = line.strip_prefix('|')?.strip_suffix('|')?;
-        let cells: Vec<_> = inner.split(" | ").map(|cell| cell.trim().to_owned()).collect();
+        let cells: Vec<_> = inner.split('|').map(|cell| cell.trim().to_owned()).collect();
         <[String; 6]>::try_from(cells).ok()
     };
     let rows = page.lines().filter_map(cells).filter_map(|cells| {
