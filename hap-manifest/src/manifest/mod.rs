@@ -260,7 +260,7 @@ impl Manifest {
         read::from_bytes(bytes)
     }
 
-    /// Reads a manifest and refuses it for warnings too, as its author wants it. With the feature `config-schema` it
+    /// Reads a manifest and refuses it for what a host only warns of, as its author wants it. With the feature `config-schema` it
     /// also compiles `config_schema` and checks the defaults in it, which takes longer than all the rest.
     ///
     /// # Errors

@@ -44,7 +44,7 @@ pub(super) fn from_text(text: &str, reader: Reader) -> Result<Parsed, ManifestEr
     finish(manifest, collector, |issues| {
         let mut issues: Vec<_> = issues
             .into_iter()
-            .map(|issue| issue.located(text, &document))
+            .map(|issue| issue.located(text, &document).for_reader(reader))
             .collect();
         // What is not listed comes last.
         issues.sort_by_key(|issue| (issue.code() == IssueCode::MoreIssues, issue.place()));
@@ -60,7 +60,9 @@ pub(super) fn from_value(value: &Value, reader: Reader) -> Result<Parsed, Manife
     let document = Document::read(&text).map_err(|mistake| ManifestError::new(vec![not_json(mistake)]))?;
     let mut collector = Collector::default();
     let manifest = judge(&text, &document, reader, &mut collector);
-    finish(manifest, collector, |issues| issues)
+    finish(manifest, collector, |issues| {
+        issues.into_iter().map(|issue| issue.for_reader(reader)).collect()
+    })
 }
 
 fn check_size(length: usize) -> Result<(), ManifestError> {

@@ -21,7 +21,7 @@ use crate::{ParseError, PluginId};
 /// minisign -S -m porch-light-1.0.0.zip -t "id:porch-light version:1.0.0"
 /// ```
 ///
-/// The result lies beside the package, with `.minisig` behind its name. [`Package::open_signed`](super::Package::open_signed)
+/// The result lies beside the package, with `.minisig` behind its name. [`Package::open_signed`](crate::package::Package::open_signed)
 /// verifies it.
 pub struct PackageSignature {
     pub(super) inner: Signature,
