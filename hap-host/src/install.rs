@@ -49,7 +49,7 @@ impl Supervisor {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] with every problem of the manifest or of the package, or when the manifest is for
     /// another platform, [`ErrorKind::NotPermitted`] when it asks for what the policy does not give and the options do not
-    /// grant, with all reasons in [`Error::refusals`], [`ErrorKind::Dependency`] when it would depend on itself over
+    /// grant, or when its package is not signed as the policy wants it, with all reasons in [`Error::refusals`], [`ErrorKind::Dependency`] when it would depend on itself over
     /// others, [`ErrorKind::AlreadyInstalled`], [`ErrorKind::Busy`] while another call installs it or when
     /// the registry asks to wait for longer than that, [`ErrorKind::Image`] when the image can neither be found, nor
     /// pulled, nor built, [`ErrorKind::Timeout`], [`ErrorKind::Engine`], [`ErrorKind::Store`], [`ErrorKind::ShuttingDown`].
@@ -87,7 +87,7 @@ impl Supervisor {
     }
 
     async fn obtain(&self, source: PluginSource, options: &InstallOptions) -> Result<Obtained, Error> {
-        let mut candidate = Candidate::open(source, &options.sink()).await?;
+        let mut candidate = Candidate::open(source, &options.sink(), &self.0.shared.policy).await?;
         let span = tracing::info_span!("installation", plugin = %candidate.manifest.id());
         async {
             let admission = options.admission(candidate.origin(), &candidate.manifest);

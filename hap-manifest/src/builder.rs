@@ -47,6 +47,34 @@ impl ManifestBuilder {
             .author("")
     }
 
+    pub(crate) fn like(manifest: &Manifest) -> Self {
+        match serialized(manifest) {
+            Value::Object(object) => Self { object },
+            // A manifest is always an object.
+            _ => Self { object: Map::new() },
+        }
+    }
+
+    /// Unique name of the plugin, in the place of the one that the builder began with.
+    pub fn id(self, id: impl Display) -> Self {
+        self.text("id", &id)
+    }
+
+    /// Name for people, in the place of the one that the builder began with.
+    pub fn name(self, name: impl Display) -> Self {
+        self.text("name", &name)
+    }
+
+    /// Version of the plugin, in the place of the one that the builder began with.
+    pub fn version(self, version: impl Display) -> Self {
+        self.text("version", &version)
+    }
+
+    /// Container image, in the place of the one that the builder began with.
+    pub fn image(self, image: impl Display) -> Self {
+        self.text("image", &image)
+    }
+
     /// What the plugin does, for people; empty by default.
     pub fn description(self, text: impl Display) -> Self {
         self.text("description", &text)
@@ -139,7 +167,7 @@ impl ManifestBuilder {
         self.set("config_schema", schema)
     }
 
-    /// Adds a key of the configuration whose value is redacted everywhere.
+    /// Adds a key of the configuration, or a JSON pointer into it, whose value is redacted everywhere.
     pub fn secret(self, key: impl Display) -> Self {
         self.add("secrets", &key.to_string())
     }

@@ -7,7 +7,7 @@ use crate::error::{bare, quoted};
 use crate::json::{Members, Node};
 use crate::number::whole;
 use crate::report::{Issue, Severity};
-use crate::suggest::nearest;
+use crate::suggest::meant;
 
 /// Most entries of any list or map in a manifest.
 pub(crate) const MAX_ENTRIES: usize = 256;
@@ -40,7 +40,11 @@ impl<'d, 'c> Fields<'d, 'c> {
     pub(crate) fn of(value: Node<'d>, collector: &'c mut Collector) -> Option<Self> {
         let Some(members) = Members::of(value) else {
             let issue = Issue::new(value, IssueCode::WrongType, mismatch("an object", value));
-            collector.push(issue.with_help("write {\"key\": value}"));
+            collector.push(if value.is_list() && value.len() == 1 {
+                issue.with_help("remove the [ and ] around it")
+            } else {
+                issue.with_help("write {\"key\": value}")
+            });
             return None;
         };
         Some(Self {
@@ -60,6 +64,12 @@ impl<'d, 'c> Fields<'d, 'c> {
         let value = value.filter(|value| !value.is_null());
         self.lacking = value.is_none();
         value
+    }
+
+    /// Lets a key pass that is for other programs.
+    pub(crate) fn pass(&mut self, key: &'static str) {
+        self.known.push(key);
+        self.present += usize::from(self.members.get(key).is_some());
     }
 
     /// A field with a default, read as [`required`](Self::required) does. `None` only if it was refused, so that no rule is applied to what nobody wrote.
@@ -161,7 +171,7 @@ impl<'d, 'c> Fields<'d, 'c> {
         if !list.is_list() {
             let issue = Issue::new(list, IssueCode::WrongType, mismatch("a list", list));
             self.collector.push(match list.text() {
-                Some(text) => issue.with_help(format!("write [{}]", quoted(&text))),
+                Some(text) => issue.with_help(format!("write [{}]", listed(&text))),
                 None => issue.with_help("write [ ... ]"),
             });
             return Vec::new();
@@ -218,11 +228,10 @@ impl<'d, 'c> Fields<'d, 'c> {
             let message = format!("unknown field `{}`", bare(&key));
             let issue = Issue::new(pointer, IssueCode::UnknownField, message);
             let issue = issue.at_key().with_severity(Severity::Warning);
-            self.collector
-                .push(match nearest(&key, self.known.iter().copied()) {
-                    Some(name) => issue.with_help(format!("did you mean `{name}`?")),
-                    None => issue,
-                });
+            self.collector.push(match meant(&key, &self.known) {
+                Some(name) => issue.with_help(format!("did you mean `{name}`?")),
+                None => issue,
+            });
         }
     }
 
@@ -240,7 +249,7 @@ impl<'d, 'c> Fields<'d, 'c> {
         self.collector.push(match unquoted {
             Some(number) => issue.with_help(format!("write {number} without quotes")),
             None if found.is_number() => issue.with_help("write it without a fraction"),
-            None => issue,
+            None => issue.with_help(format!("write {expected}, without quotes and unit")),
         });
     }
 
@@ -275,13 +284,23 @@ pub(crate) fn text<T>(
         } else if value.is_null() {
             issue.with_help("write a text in quotes, or leave it out")
         } else {
-            issue
+            issue.with_help("write one text in quotes")
         });
         return None;
     };
     parse(&found)
         .map_err(|error| collector.push(Issue::refused(value, &error)))
         .ok()
+}
+
+/// A text as the list that was meant by it, if it names several things.
+fn listed(text: &str) -> String {
+    let parts: Vec<_> = text.split(',').map(|part| quoted(part.trim())).collect();
+    if text.contains('\n') || parts.len() > 8 {
+        quoted(text)
+    } else {
+        parts.join(", ")
+    }
 }
 
 /// "expected ..., found ...", naming the found value as far as it is short.

@@ -70,6 +70,8 @@ issue_codes! {
     WrongDefault = "wrong_default",
     /// Devices without the access to them.
     DevicesWithoutAccess = "devices_without_access",
+    /// A capability that is not known; a warning, since kernels may learn more.
+    UnknownCapability = "unknown_capability",
     /// More problems than are listed.
     MoreIssues = "more_issues",
 }

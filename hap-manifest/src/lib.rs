@@ -48,10 +48,12 @@
 //! | part | what it is for |
 //! |---|---|
 //! | [`Manifest`], [`Parsed`], [`ManifestBuilder`] | reading, writing and building manifests; a value in hand is valid |
+//! | [`ManifestFile`] | changing a manifest without losing what this version does not know |
 //! | [`ManifestError`], [`Issue`], [`IssueCode`], [`Severity`] | everything that is wrong with one |
 //! | [`PluginId`], [`ImageRef`], [`Dependency`], [`EnvName`] | who is who |
 //! | [`MemoryLimit`], [`CpuLimit`], [`PidsLimit`] | limits |
 //! | [`ApiPort`], [`EndpointPath`], [`HealthCheck`], [`HumanDuration`] | how a plugin is reached and watched |
+//! | [`DockerfilePath`] | what its image is built from |
 //! | [`VolumePath`], [`DevicePath`], [`Capability`], [`ContainerUser`] | what it asks of its container |
 //! | [`permission`] | everything it asks for beyond the default, in words to consent to |
 //! | [`RestartPolicy`], [`RestartMode`] | what happens when it fails |
@@ -75,6 +77,7 @@
 //! |---|---|---|
 //! | `config-schema` | yes | `ConfigSchema`: settings checked against a plugin's `config_schema` |
 //! | `package` | yes | the module `package`: plugins as zip files |
+//! | `signing` | no | `PackageKey` and `Package::open_signed`: who signed a package |
 //!
 //! # What it refuses to do
 //!
@@ -120,6 +123,7 @@ mod restart;
 mod schema;
 mod secret;
 mod suggest;
+mod text;
 mod trace;
 mod version_range;
 pub mod webhook;
@@ -138,10 +142,10 @@ pub use id::PluginId;
 pub use image::ImageRef;
 pub use issue_code::IssueCode;
 pub use listing::{Listing, Price};
-pub use manifest::{Manifest, Parsed};
+pub use manifest::{Manifest, ManifestFile, Parsed};
 pub use memory::MemoryLimit;
 pub use number::{ApiPort, PidsLimit};
-pub use path::{EndpointPath, VolumePath};
+pub use path::{DockerfilePath, EndpointPath, VolumePath};
 pub use permission::{Capability, ContainerUser, DevicePath};
 pub use report::{Issue, ManifestError, Severity};
 pub use restart::{RestartMode, RestartPolicy};

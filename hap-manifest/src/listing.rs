@@ -10,9 +10,9 @@ use crate::collect::Collector;
 use crate::error::quoted;
 use crate::fields::{Entry, Fields, mismatch};
 use crate::json::Node;
-use crate::place::turns_direction;
 use crate::report::Issue;
 use crate::schema;
+use crate::text::{in_line, line, one_line};
 
 /// The marketplace part of a manifest: `price`, `category`, `tags`, `homepage`, `license` and `icon`.
 ///
@@ -31,9 +31,9 @@ pub struct Listing {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<schema::Line>", transform = schema::bounded, example = schema::words("light garden"))]
     tags: Vec<String>,
-    /// Address of its page.
+    /// Address of its page, by http or https.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<schema::Line>", example = &"https://light.example.com")]
+    #[schemars(with = "Option<schema::Homepage>", example = &"https://light.example.com")]
     homepage: Option<String>,
     /// Its license, best as an SPDX expression.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,7 +41,7 @@ pub struct Listing {
     license: Option<String>,
     /// Name, path or address of its icon.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(example = &"icon.svg")]
+    #[schemars(transform = schema::in_line, example = &"icon.svg")]
     icon: Option<String>,
 }
 
@@ -54,7 +54,7 @@ pub enum Price {
     /// A number, in the marketplace's currency.
     Amount(#[schemars(range(min = 0))] Number),
     /// Words.
-    Text(String),
+    Text(#[schemars(length(max = schema::MAX_LINE), transform = schema::in_line)] String),
 }
 
 impl Listing {
@@ -76,7 +76,7 @@ impl Listing {
         &self.tags
     }
 
-    /// Address of its page. Show it as a link only after looking at its scheme.
+    /// Address of its page. Where it has a scheme, that is http or https.
     #[must_use]
     pub fn homepage(&self) -> Option<&str> {
         self.homepage.as_deref()
@@ -101,7 +101,7 @@ impl Listing {
                 .and_then(|value| price(value, fields.collector())),
             category: fields.text("category", |text| line("category", text)),
             tags: Entry::values(fields.texts("tags", |text| line("tag", text))),
-            homepage: fields.text("homepage", |text| line("homepage", text)),
+            homepage: fields.text("homepage", homepage),
             license: fields.text("license", |text| line("license", text)),
             icon: fields.text("icon", icon),
         }
@@ -139,40 +139,21 @@ fn price(value: Node<'_>, collector: &mut Collector) -> Option<Price> {
 
 /// A name, path or address, or the picture itself as a `data:` address, which may be long.
 fn icon(text: &str) -> Result<String, ParseError> {
-    if text.chars().any(char::is_control) {
-        let rule = "it has a line break or another control character";
-        return Err(ParseError::new("icon", quoted(text), rule).with_help("write it in one line"));
-    }
+    in_line("icon", text)?;
     Ok(text.to_owned())
 }
 
-/// A text that is shown in one line.
-pub(crate) fn line(what: &'static str, text: &str) -> Result<String, ParseError> {
-    if text.trim().is_empty() {
-        return Err(ParseError::new(what, quoted(text), "it is empty")
-            .with_help("write something that can be seen, or remove it if it is optional"));
+/// An address that does nothing but lead to a page: a listing shows it as a link, and `javascript:` is an address too.
+fn homepage(text: &str) -> Result<String, ParseError> {
+    let text = line("homepage", text)?;
+    let scheme = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let web = ["http:", "https:"].into_iter().any(|web| {
+        scheme.eq_ignore_ascii_case(web) && text.get(web.len()..).is_some_and(|rest| rest.starts_with("//"))
+    });
+    if scheme.contains(':') && !web {
+        let rule = "it is no address of a page: it begins with something else than http:// or https://";
+        return Err(ParseError::new("homepage", quoted(&text), rule)
+            .with_help("write for example \"https://light.example.com\""));
     }
-    one_line(what, text)
-}
-
-/// A text that is shown in one line, and may be empty.
-fn one_line(what: &'static str, text: &str) -> Result<String, ParseError> {
-    if text.chars().any(char::is_control) {
-        let rule = "it has a line break or another control character";
-        return Err(ParseError::new(what, quoted(text), rule).with_help("write it in one line"));
-    }
-    // Shown beside other texts, these would make a line read as something else than it says.
-    if text.chars().any(turns_direction) {
-        let rule = "it has a character that turns the direction of writing";
-        return Err(ParseError::new(what, quoted(text), rule).with_help("remove that character"));
-    }
-    let length = text.chars().count();
-    if length > schema::MAX_LINE {
-        let rule = format!(
-            "it has {length} characters, at most {} are allowed",
-            schema::MAX_LINE
-        );
-        return Err(ParseError::new(what, quoted(text), rule));
-    }
-    Ok(text.to_owned())
+    Ok(text)
 }

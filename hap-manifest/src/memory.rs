@@ -94,6 +94,7 @@ impl MemoryLimit {
         if digits.is_empty() {
             return refuse("it must begin with a digit", example);
         }
+        let has_no_unit = unit.is_empty();
         let unit = match unit {
             "" | "b" | "B" => 1,
             "k" | "K" => KIB,
@@ -113,9 +114,14 @@ impl MemoryLimit {
                 };
             }
         };
-        let bytes = digits
-            .parse::<u64>()
-            .ok()
+        let number = digits.parse::<u64>().ok();
+        if let Some(mebibytes) = number.filter(|number| has_no_unit && (6..MIB).contains(number)) {
+            return refuse(
+                "without a unit it counts bytes, and 6 MiB is the least a container can run with",
+                &format!("write \"{mebibytes}m\""),
+            );
+        }
+        let bytes = number
             .and_then(|number| number.checked_mul(unit))
             .unwrap_or(u64::MAX);
         Self::checked(bytes, &quoted(text))
@@ -125,10 +131,10 @@ impl MemoryLimit {
 impl MemoryLimit {
     /// The unit that is meant by what others write.
     fn usual_unit(unit: &str) -> Option<char> {
-        match unit.to_ascii_lowercase().as_str() {
-            "kb" | "ki" | "kib" => Some('k'),
-            "mb" | "mi" | "mib" => Some('m'),
-            "gb" | "gi" | "gib" => Some('g'),
+        match unit.trim().to_ascii_lowercase().as_str() {
+            "k" | "kb" | "ki" | "kib" => Some('k'),
+            "m" | "mb" | "mi" | "mib" => Some('m'),
+            "g" | "gb" | "gi" | "gib" => Some('g'),
             _ => None,
         }
     }

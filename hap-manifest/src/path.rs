@@ -1,8 +1,9 @@
-//! [`EndpointPath`] and [`VolumePath`]: absolute, normal paths.
+//! [`EndpointPath`] and [`VolumePath`], absolute normal paths, and [`DockerfilePath`], a relative one.
 
 use crate::ParseError;
 use crate::error::{first_refused, quoted};
 use crate::newtype::text_newtype;
+use crate::place::turns_direction;
 
 /// Longest path of either kind, in bytes.
 const MAX_LEN: usize = 255;
@@ -32,7 +33,7 @@ impl EndpointPath {
 
     fn parse(text: &str) -> Result<Self, ParseError> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "/-._~!$&'()*+,;=:@".contains(c);
-        absolute(Self::WHAT, text)?;
+        absolute(Self::WHAT, text, |meant| Self::parse(meant).is_ok())?;
         if let Some((position, found)) = first_refused(text, allowed) {
             let rule = format!("{found:?} at position {position} is not allowed in a path");
             return Err(ParseError::new(Self::WHAT, quoted(text), rule)
@@ -75,17 +76,22 @@ impl VolumePath {
     const WHAT: &str = "container path";
 
     fn parse(text: &str) -> Result<Self, ParseError> {
-        absolute(Self::WHAT, text)?;
-        if let Some((position, found)) = first_refused(text, |c| !c.is_control() && c != ':' && c != '\\') {
-            let rule = format!("{found:?} at position {position} is not allowed");
-            let error = ParseError::new(Self::WHAT, quoted(text), rule);
-            return Err(if found == ':' {
-                error.with_help(
-                    "name only the path inside the container; the host chooses where the data lives",
-                )
-            } else {
-                error
+        if let Some((_, inside)) = text.split_once(':') {
+            let inside = inside.split(':').next().unwrap_or_default();
+            let error = ParseError::new(Self::WHAT, quoted(text), "it has a ':'");
+            let only = "name only the path inside the container; the host chooses where the data lives";
+            return Err(match Self::parse(inside) {
+                Ok(path) => error.with_help(format!(
+                    "write {:?}; the host chooses where the data lives",
+                    path.as_str()
+                )),
+                Err(_) => error.with_help(only),
             });
+        }
+        absolute(Self::WHAT, text, |meant| Self::parse(meant).is_ok())?;
+        if let Some((position, found)) = first_refused(text, |c| !c.is_control() && c != '\\') {
+            let rule = format!("{found:?} at position {position} is not allowed");
+            return Err(ParseError::new(Self::WHAT, quoted(text), rule));
         }
         if text == "/" {
             return Err(
@@ -115,6 +121,84 @@ text_newtype!(
     examples: ["/data"],
 );
 
+/// The path of the file that a plugin's image is built from, within its folder or package, such as `docker/Dockerfile`.
+///
+/// Relative and normal: no empty segment, `.` or `..`, so it never leads outside; no `:`, `\` or control character,
+/// which lead elsewhere on some systems. At most 255 characters. A `./` in front is dropped.
+///
+/// ```
+/// use hap_manifest::DockerfilePath;
+///
+/// let path: DockerfilePath = "./docker/Dockerfile".parse()?;
+/// assert_eq!(path.as_str(), "docker/Dockerfile");
+/// assert!("../Dockerfile".parse::<DockerfilePath>().is_err());
+/// # Ok::<(), hap_manifest::ParseError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DockerfilePath(Box<str>);
+
+impl DockerfilePath {
+    const WHAT: &str = "dockerfile";
+
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        let refuse = |rule: String| ParseError::new(Self::WHAT, quoted(text), rule);
+        let example = "name a file in the plugin's folder, such as \"docker/Dockerfile\"";
+        if text.is_empty() {
+            return Err(refuse("it is empty".to_owned()).with_help(example));
+        }
+        let length = text.chars().count();
+        if length > MAX_LEN {
+            return Err(refuse(format!(
+                "it has {length} characters, at most {MAX_LEN} are allowed"
+            )));
+        }
+        if text.contains('\\') {
+            let meant = text.replace('\\', "/");
+            let error = refuse("it has a backslash".to_owned());
+            return Err(match Self::parse(&meant) {
+                Ok(_) => error.with_help(format!("write {}", quoted(&meant))),
+                Err(_) => error.with_help(example),
+            });
+        }
+        let allowed = |c: char| !c.is_control() && c != ':' && !turns_direction(c);
+        if let Some((position, found)) = first_refused(text, allowed) {
+            return Err(refuse(format!("{found:?} at position {position} is not allowed")).with_help(example));
+        }
+        if text.starts_with('/') {
+            let rule = "it is absolute, and is looked for within the plugin's folder";
+            return Err(refuse(rule.to_owned()).with_help(example));
+        }
+        let path = text.strip_prefix("./").unwrap_or(text);
+        for segment in path.split('/') {
+            let rule = match segment {
+                ".." => "it leads out of the plugin's folder",
+                "" | "." => "it has an empty segment or a '.'",
+                _ => continue,
+            };
+            return Err(refuse(rule.to_owned()).with_help(example));
+        }
+        Ok(Self(path.into()))
+    }
+}
+
+impl Default for DockerfilePath {
+    fn default() -> Self {
+        Self("Dockerfile".into())
+    }
+}
+
+text_newtype!(
+    DockerfilePath,
+    max: 255,
+    pattern: {
+        let other = r"^/:\\\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069";
+        let segment = format!(r"(\.{{0,2}}[{other}.][{other}]*|\.{{3}}[{other}]*)");
+        format!(r"^(\./)?{segment}(/{segment})*$")
+    },
+    about: "Relative path of a file in the plugin's folder, without '..'.",
+    examples: ["docker/Dockerfile"],
+);
+
 /// Pattern of a segment of these characters and dots, which is neither `.` nor `..`.
 pub(crate) fn segment(allowed: &str) -> String {
     format!(r"(\.{{0,2}}[{allowed}][.{allowed}]*|\.{{3}}[.{allowed}]*)")
@@ -127,17 +211,21 @@ pub(crate) fn covers(outer: &str, inner: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn absolute(what: &str, text: &str) -> Result<(), ParseError> {
+fn absolute(what: &str, text: &str, is_good: impl Fn(&str) -> bool) -> Result<(), ParseError> {
     if text.is_empty() {
         return Err(ParseError::new(what, quoted(text), "it is empty"));
     }
     if !text.starts_with('/') {
         let error = ParseError::new(what, quoted(text), "it must begin with '/'");
         // A host name or address was meant; a slash before it would only hide the mistake.
-        let proposal = (!text.contains("://")).then(|| format!("write {}", quoted(&format!("/{text}"))));
-        return Err(match proposal {
-            Some(proposal) => error.with_help(proposal),
-            None => error.with_help("write only the path, without scheme and host"),
+        if text.contains("://") {
+            return Err(error.with_help("write only the path, without scheme and host"));
+        }
+        let meant = format!("/{}", text.strip_prefix("./").unwrap_or(text));
+        return Err(if is_good(&meant) && !text.starts_with('~') {
+            error.with_help(format!("write {}", quoted(&meant)))
+        } else {
+            error
         });
     }
     if text.len() > MAX_LEN {
@@ -155,7 +243,17 @@ fn normal(what: &str, text: &str, path: &str) -> Result<(), ParseError> {
             "." | ".." => "it has a '.' or '..' segment",
             _ => continue,
         };
-        return Err(ParseError::new(what, quoted(text), rule).with_help("write the path in its normal form"));
+        let error = ParseError::new(what, quoted(text), rule);
+        let parts: Vec<_> = text
+            .split('/')
+            .filter(|part| !matches!(*part, "" | "."))
+            .collect();
+        // Where `..` leads is for the author to say.
+        return Err(if parts.is_empty() || parts.contains(&"..") {
+            error.with_help("write the path in its normal form")
+        } else {
+            error.with_help(format!("write {}", quoted(&format!("/{}", parts.join("/")))))
+        });
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::json::{Document, Found};
+use crate::manifest::Reader;
 use crate::place::Place;
 use crate::{IssueCode, ParseError};
 
@@ -78,6 +79,14 @@ impl Issue {
 
     pub(crate) fn with_severity(self, severity: Severity) -> Self {
         Self { severity, ..self }
+    }
+
+    /// What a host lets pass with a warning, an author has to mend.
+    pub(crate) fn for_reader(self, reader: Reader) -> Self {
+        match reader {
+            Reader::Host => self,
+            Reader::Author => self.with_severity(Severity::Error),
+        }
     }
 
     pub(crate) fn at_place(self, place: Place) -> Self {
@@ -222,7 +231,7 @@ impl fmt::Display for Issue {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestError {
-    // Never empty, and never warnings alone unless these were asked to count.
+    // Never empty, and never warnings alone: where these count they are errors.
     issues: Vec<Issue>,
 }
 

@@ -8,11 +8,12 @@ use serde::Serialize;
 
 use crate::collect::Collector;
 use crate::error::quoted;
-use crate::fields::{Fields, text};
+use crate::fields::{Fields, mismatch, text};
 use crate::json::Node;
 use crate::report::Issue;
 use crate::schema;
-use crate::{HumanDuration, ParseError};
+use crate::suggest::nearest;
+use crate::{HumanDuration, IssueCode, ParseError};
 
 /// When a plugin is started again after it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
@@ -29,17 +30,22 @@ pub enum RestartMode {
 }
 
 impl RestartMode {
+    /// Everything that a mode may be written as.
+    const WORDS: [&str; 5] = ["always", "unless-stopped", "on-failure", "no", "never"];
+
     fn parse(text: &str) -> Result<Self, ParseError> {
         match text {
             "always" | "unless-stopped" => Ok(Self::Always),
             "on-failure" => Ok(Self::OnFailure),
             "no" | "never" => Ok(Self::No),
-            _ => Err(ParseError::new(
-                "restart mode",
-                quoted(text),
-                "it must be one of \"always\", \"on-failure\" and \"no\"",
-            )
-            .with_help("\"always\" is the default")),
+            _ => {
+                let rule = "it must be one of \"always\", \"on-failure\" and \"no\"";
+                let error = ParseError::new("restart mode", quoted(text), rule);
+                Err(match nearest(text, Self::WORDS) {
+                    Some(word) => error.with_help(format!("did you mean \"{word}\"?")),
+                    None => error.with_help("\"always\" is the default"),
+                })
+            }
         }
     }
 }
@@ -129,6 +135,18 @@ impl RestartPolicy {
                 mode,
                 ..Self::default()
             });
+        }
+        if !value.is_object() {
+            let message = mismatch("a mode or an object", value);
+            let issue = Issue::new(value, IssueCode::WrongType, message);
+            collector.push(if value.flag() == Some(false) {
+                issue.with_help("write \"no\" for a plugin that is never started again")
+            } else {
+                issue.with_help(
+                    "write for example \"on-failure\", or {\"mode\": \"always\", \"max\": \"60s\"}",
+                )
+            });
+            return None;
         }
         let mut fields = Fields::of(value, collector)?;
         let policy = Self {

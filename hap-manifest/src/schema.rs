@@ -16,10 +16,14 @@ use crate::manifest::MAX_ENV_VALUE;
 /// Longest text that is shown in one line, in characters.
 pub(crate) const MAX_LINE: usize = 255;
 
-/// Characters that may stand in one line, as a class of a pattern.
-const IN_LINE: &str = r"[^\u0000-\u001f\u007f-\u009f]";
+/// Characters that may stand in one line, as a class of a pattern: no control characters, and none that turn the
+/// direction of writing.
+const IN_LINE: &str = r"[^\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]";
 /// Those of them that are not white space.
-const VISIBLE: &str = r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]";
+const VISIBLE: &str =
+    r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028-\u202f\u205f\u2066-\u2069\u3000]";
+/// Characters that may stand in a text of several lines.
+const IN_TEXT: &str = r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]";
 
 /// The schema of a type that is there for its schema alone.
 macro_rules! schema_of {
@@ -57,9 +61,10 @@ schema_of!(
 schema_of!(
     SemVer,
     json_schema!({
-        "description": "Version by Semantic Versioning.",
+        "description": "Version by Semantic Versioning, at most 255 characters.",
         "examples": ["1.0.0", "2.1.0-rc.1"],
         "type": "string",
+        "maxLength": MAX_LINE,
         "pattern": format!(
             r"^{NUMBER}\.{NUMBER}\.{NUMBER}(-{IDENTIFIER}(\.{IDENTIFIER})*)?(\+{BUILD}(\.{BUILD})*)?$"
         ),
@@ -73,6 +78,20 @@ schema_of!(
         "examples": ["^1.2", ">=1.2, <3"],
         "type": "string",
         "pattern": format!("^ *([*xX] *|{0}(, *{0}){{0,31}})$", comparator()),
+    })
+);
+
+schema_of!(
+    Homepage,
+    json_schema!({
+        "description": "Address of a page, by http or https, at most 255 characters.",
+        "examples": ["https://light.example.com"],
+        "type": "string",
+        "minLength": 1,
+        "maxLength": MAX_LINE,
+        "pattern": format!("^{IN_LINE}*{VISIBLE}{IN_LINE}*$"),
+        // No scheme, or one of these two.
+        "allOf": [{ "pattern": format!("^([Hh][Tt][Tt][Pp][Ss]?://{IN_LINE}*|[^:/?#]*([/?#]{IN_LINE}*)?)$") }],
     })
 );
 
@@ -97,6 +116,16 @@ pub(crate) fn line_or_empty(schema: &mut Schema) {
         "pattern".to_owned(),
         format!("^({IN_LINE}*{VISIBLE}{IN_LINE}*)?$").into(),
     );
+}
+
+/// A text without a line break.
+pub(crate) fn in_line(schema: &mut Schema) {
+    schema.insert("pattern".to_owned(), format!("^{IN_LINE}*$").into());
+}
+
+/// A text of several lines.
+pub(crate) fn lines(schema: &mut Schema) {
+    schema.insert("pattern".to_owned(), format!("^{IN_TEXT}*$").into());
 }
 
 /// Environment variables: a map whose keys have a rule, without the names of the host.

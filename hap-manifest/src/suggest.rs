@@ -18,6 +18,38 @@ pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>)
         .or_else(|| by_word(found, &known))
 }
 
+/// What other tools call the fields of a manifest.
+const ELSEWHERE: [(&str, &str); 19] = [
+    ("cap_add", "capabilities"),
+    ("container", "image"),
+    ("dependencies", "depends_on"),
+    ("env", "env_vars"),
+    ("environment", "env_vars"),
+    ("internet", "network_access"),
+    ("keywords", "tags"),
+    ("maintainer", "author"),
+    ("mounts", "volumes"),
+    ("name", "id"),
+    ("options", "config_schema"),
+    ("policy", "mode"),
+    ("requires", "depends_on"),
+    ("restart_policy", "restart"),
+    ("settings", "config_schema"),
+    ("summary", "description"),
+    ("title", "name"),
+    ("url", "homepage"),
+    ("website", "homepage"),
+];
+
+/// The field that is meant by a name that none has: misspelt, or the name that other tools have for it.
+pub(crate) fn meant<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
+    let elsewhere = || {
+        let (_, name) = ELSEWHERE.iter().find(|(other, _)| *other == found)?;
+        known.iter().copied().find(|known| known == name)
+    };
+    nearest(found, known.iter().copied()).or_else(elsewhere)
+}
+
 /// The one name of which `found` is a word: `memory` and `ports` are short for `memory_limit` and `api_port`.
 fn by_word<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
     let found = found.to_ascii_lowercase();
@@ -87,5 +119,21 @@ mod tests {
         for (found, expected) in rows {
             assert_eq!(nearest(found, known), expected, "{found}");
         }
+    }
+
+    #[test]
+    fn other_tools_have_other_names() {
+        let known = ["id", "env_vars", "restart", "homepage", "image"];
+        for (found, expected) in [
+            ("environment", Some("env_vars")),
+            ("restart_policy", Some("restart")),
+            ("url", Some("homepage")),
+            ("imgae", Some("image")),
+            // Of fields that are not there nothing is said.
+            ("maintainer", None),
+        ] {
+            assert_eq!(meant(found, &known), expected, "{found}");
+        }
+        assert!(ELSEWHERE.is_sorted());
     }
 }

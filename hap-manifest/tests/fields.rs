@@ -49,7 +49,6 @@ fn texts_of_one_line() {
         ("category", "category"),
         ("homepage", "homepage"),
         ("license", "license"),
-        ("dockerfile", "dockerfile"),
     ] {
         let longest = "ä".repeat(255);
         accepts(
@@ -80,10 +79,100 @@ fn texts_of_one_line() {
                     &format!("invalid {what} \"{start}\"...: {long}"),
                 ),
                 (json!(5), "expected a string, found 5; write \"5\" in quotes"),
-                (json!({}), "expected a string, found an object"),
+                (
+                    json!({}),
+                    "expected a string, found an object; write one text in quotes",
+                ),
             ],
         );
     }
+}
+
+#[test]
+fn homepage_leads_to_a_page() {
+    accepts(
+        "homepage",
+        &[
+            json!("https://light.example.com/a:b"),
+            json!("HTTP://light.example.com"),
+            json!("light.example.com"),
+            json!("/light?a:b"),
+            json!("#a:b"),
+        ],
+    );
+    let rule = "it is no address of a page: it begins with something else than http:// or https://; write for example \"https://light.example.com\"";
+    for refused in [
+        "javascript:alert(1)",
+        " javascript://x",
+        "data:text/html,x",
+        "https:light",
+        "light:80/x",
+        "mailto:a@b",
+    ] {
+        refuses(
+            "homepage",
+            &[(json!(refused), &format!("invalid homepage {refused:?}: {rule}"))],
+        );
+    }
+}
+
+#[test]
+fn dockerfile_is_in_the_folder() {
+    accepts(
+        "dockerfile",
+        &[
+            json!("Dockerfile"),
+            json!("./Dockerfile"),
+            json!("docker/Dockerfile.plugin"),
+            json!("a b/..c/...".to_owned()),
+            json!("\u{e4}".repeat(255)),
+        ],
+    );
+    let example = "name a file in the plugin's folder, such as \"docker/Dockerfile\"";
+    let normal = "it has an empty segment or a '.'";
+    for (refused, rule) in [
+        ("", "it is empty"),
+        (
+            "/Dockerfile",
+            "it is absolute, and is looked for within the plugin's folder",
+        ),
+        ("../Dockerfile", "it leads out of the plugin's folder"),
+        ("a/../../b", "it leads out of the plugin's folder"),
+        ("a//b", normal),
+        ("a/", normal),
+        ("a/./b", normal),
+        ("././a", normal),
+        (".", normal),
+        ("C:/Dockerfile", "':' at position 2 is not allowed"),
+        ("a\nb", "'\\n' at position 2 is not allowed"),
+        ("a\u{202e}b", "'\\u{202e}' at position 2 is not allowed"),
+        ("..\\Dockerfile", "it has a backslash"),
+    ] {
+        refuses(
+            "dockerfile",
+            &[(
+                json!(refused),
+                &format!("invalid dockerfile {refused:?}: {rule}; {example}"),
+            )],
+        );
+    }
+    refuses(
+        "dockerfile",
+        &[
+            (
+                json!("docker\\Dockerfile"),
+                "invalid dockerfile \"docker\\\\Dockerfile\": it has a backslash; write \"docker/Dockerfile\"",
+            ),
+            (
+                json!("a".repeat(256)),
+                &format!(
+                    "invalid dockerfile \"{}\"...: it has 256 characters, at most 255 are allowed",
+                    "a".repeat(60)
+                ),
+            ),
+            (json!(5), "expected a string, found 5; write \"5\" in quotes"),
+        ],
+    );
 }
 
 #[test]
@@ -128,7 +217,11 @@ fn lists_of_texts_of_one_line() {
 fn description_and_author() {
     accepts(
         "description",
-        &[json!(""), json!("two\nlines"), json!("ä".repeat(10_000))],
+        &[
+            json!(""),
+            json!("two\r\nlines\tand more"),
+            json!("ä".repeat(10_000)),
+        ],
     );
     let start = "ä".repeat(60);
     refuses(
@@ -139,6 +232,14 @@ fn description_and_author() {
                 &format!(
                     "invalid description \"{start}\"...: it has 10001 characters, at most 10000 are allowed"
                 ),
+            ),
+            (
+                json!("a\u{1b}[2J"),
+                "invalid description \"a\\u{1b}[2J\": it has the control character '\\u{1b}'; remove it; only tabs and line breaks are allowed",
+            ),
+            (
+                json!("a\u{2067}b"),
+                "invalid description \"a\\u{2067}b\": it has a character that turns the direction of writing; remove that character",
             ),
             (
                 json!(null),
@@ -271,7 +372,10 @@ fn dependencies() {
                 json!(["broker@latest"]),
                 &format!("{}; try \"broker-latest\"", id("broker@latest")),
             ),
-            (json!([[]]), "expected a string, found a list"),
+            (
+                json!([[]]),
+                "expected a string, found a list; write one text in quotes",
+            ),
             (json!([{}]), "`id` is required; add \"id\" to the object"),
         ],
     );
@@ -365,7 +469,15 @@ fn restart() {
         &[
             (
                 json!("Always"),
-                "invalid restart mode \"Always\": it must be one of \"always\", \"on-failure\" and \"no\"; \"always\" is the default",
+                "invalid restart mode \"Always\": it must be one of \"always\", \"on-failure\" and \"no\"; did you mean \"always\"?",
+            ),
+            (
+                json!("sometimes"),
+                "invalid restart mode \"sometimes\": it must be one of \"always\", \"on-failure\" and \"no\"; \"always\" is the default",
+            ),
+            (
+                json!({"mode": "onfailure"}),
+                "invalid restart mode \"onfailure\": it must be one of \"always\", \"on-failure\" and \"no\"; did you mean \"on-failure\"?",
             ),
             (
                 json!({"initial": "2s", "max": "1s"}),
@@ -373,7 +485,11 @@ fn restart() {
             ),
             (
                 json!(false),
-                "expected an object, found false; write {\"key\": value}",
+                "expected a mode or an object, found false; write \"no\" for a plugin that is never started again",
+            ),
+            (
+                json!(3),
+                "expected a mode or an object, found 3; write for example \"on-failure\", or {\"mode\": \"always\", \"max\": \"60s\"}",
             ),
         ],
     );

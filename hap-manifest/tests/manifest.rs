@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use hap_manifest::{
-    Dependency, HealthCheck, IssueCode, Manifest, MemoryLimit, PluginId, Price, RestartMode, RestartPolicy,
+    Dependency, HealthCheck, IssueCode, Manifest, ManifestFile, MemoryLimit, PluginId, Price, RestartMode,
+    RestartPolicy,
 };
 use serde_json::{Value, json};
 
@@ -75,6 +76,57 @@ fn every_field_is_read_and_written_back() {
     let written: Value = serde_json::from_str(&manifest.to_json()).unwrap();
     let read: Value = serde_json::from_str(FULL).unwrap();
     assert_eq!(written, read);
+}
+
+/// What a tool does not know it does not lose, to the letter.
+#[test]
+fn a_rewritten_manifest_keeps_what_is_unknown() {
+    let unknown = [
+        ("$schema", r#""../manifest.schema.json""#),
+        (
+            "x-build",
+            "{ \"b\": 1.10, \"a\": [\n      1e2,12345678901234567890123\n    ] }",
+        ),
+        ("x-none", "null"),
+        ("x-\\u00e4", r#""\u0041""#),
+    ];
+    let mut text = FULL.trim_end().trim_end_matches('}').trim_end().to_owned();
+    for (key, value) in unknown {
+        text += &format!(",\n  \"{key}\": {value}");
+    }
+    text += "\n}\n";
+    let mut file = ManifestFile::from_json(&text).unwrap();
+    // Editors are told of a schema in this way, and nobody is warned of it.
+    assert_eq!(file.warnings().len(), unknown.len() - 1);
+    let mut kept: Vec<_> = file.unknown().collect();
+    let mut expected = unknown.map(|(key, value)| (if key.ends_with('4') { "x-\u{e4}" } else { key }, value));
+    kept.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(kept, expected);
+
+    let next = file
+        .manifest()
+        .to_builder()
+        .version("3.0.0")
+        .tag("new")
+        .build()
+        .unwrap();
+    file.set_manifest(next);
+    let again = ManifestFile::from_json(&file.to_json()).unwrap();
+    assert_eq!(
+        again.unknown().collect::<Vec<_>>(),
+        file.unknown().collect::<Vec<_>>()
+    );
+    assert_eq!(again.manifest(), file.manifest());
+    assert_eq!(again.manifest().version().to_string(), "3.0.0");
+    assert_eq!(again.manifest().listing().tags(), ["light", "garden", "new"]);
+    assert_eq!(again.to_json(), file.to_json());
+
+    // Without anything unknown it is what the manifest writes itself.
+    let file = ManifestFile::from_json(FULL).unwrap();
+    assert_eq!(file.to_json(), file.manifest().to_json());
+    assert_eq!(file.manifest().to_builder().build().unwrap(), *file.manifest());
+    assert!(ManifestFile::from_json("{}").is_err());
 }
 
 #[test]

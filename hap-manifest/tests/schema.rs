@@ -81,6 +81,9 @@ fn every_field_of_a_manifest_is_in_its_schema() {
         properties.keys().collect::<Vec<_>>(),
         full.keys().collect::<Vec<_>>()
     );
+    let mut known = Manifest::FIELDS.to_vec();
+    known.sort_unstable();
+    assert_eq!(properties.keys().collect::<Vec<_>>(), known);
     let mut required: Vec<_> = schema["required"]
         .as_array()
         .unwrap()

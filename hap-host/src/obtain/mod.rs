@@ -5,6 +5,7 @@
 
 mod pulls;
 mod retry;
+mod signed;
 mod staging;
 
 use std::{
@@ -16,9 +17,10 @@ use std::{
 
 use hap_manifest::{
     ImageRef, Manifest,
-    package::{Digest, Package},
+    package::{Digest, Package, PackageKey},
 };
 
+use self::signed::Signed;
 pub(crate) use self::{pulls::Pulls, staging::Staging};
 use crate::{
     engine::{BuildContext, EngineError, EngineErrorKind, ImageId, Progress, ProgressSink, Stage, labels},
@@ -26,7 +28,7 @@ use crate::{
     folder,
     operate::within,
     options::deadline,
-    policy,
+    policy::{self, Policy},
     shared::Shared,
     source::{Origin, PackageReader, PluginSource},
 };
@@ -46,13 +48,29 @@ pub(crate) struct Candidate {
 enum Build {
     Nothing,
     Folder(PathBuf),
-    Package(Box<Package<Box<dyn PackageReader>>>),
+    Package {
+        package: Box<Package<Box<dyn PackageReader>>>,
+        signed_by: Option<PackageKey>,
+    },
 }
 
 impl Candidate {
-    /// Reads the manifest of a source.
-    pub(crate) async fn open(source: PluginSource, progress: &ProgressSink) -> Result<Self, Error> {
-        match source.0 {
+    /// Reads the manifest of a source. Of a package the policy says whose signature is good.
+    pub(crate) async fn open(
+        source: PluginSource,
+        progress: &ProgressSink,
+        policy: &Policy,
+    ) -> Result<Self, Error> {
+        let mut signed = Signed {
+            trust: policy.trust(),
+            given: source.signature,
+            beside: None,
+        };
+        match source.origin {
+            Origin::Manifest(_) | Origin::Folder(_) if signed.given.is_some() => {
+                let message = "a signature is for a package: sign that, and name it as the source";
+                Err(Error::new(ErrorKind::InvalidInput, message))
+            }
             Origin::Manifest(manifest) => Ok(Self {
                 manifest: *manifest,
                 package: None,
@@ -65,10 +83,11 @@ impl Candidate {
             }),
             Origin::PackageFile(path) => {
                 let named = path.display().to_string();
-                Self::read_package(progress, named, move || open_file(&path)).await
+                signed.beside = Some(path.clone());
+                Self::read_package(progress, named, signed, move || open_file(&path)).await
             }
             Origin::PackageReader(reader) => {
-                Self::read_package(progress, "the package".to_owned(), || Ok(reader)).await
+                Self::read_package(progress, "the package".to_owned(), signed, || Ok(reader)).await
             }
         }
     }
@@ -76,22 +95,22 @@ impl Candidate {
     async fn read_package(
         progress: &ProgressSink,
         named: String,
+        signed: Signed,
         open: impl FnOnce() -> Result<Box<dyn PackageReader>, Error> + Send + 'static,
     ) -> Result<Self, Error> {
         progress.report(Progress::Stage(Stage::Unpacking));
-        let read = move || {
-            Package::open(open()?).map_err(|error| {
-                Error::new(ErrorKind::InvalidInput, format!("{named}: {error}")).with_source(error)
-            })
-        };
-        let package = blocking("reading the package", read).await?;
+        let read = move || signed.open(&named, open()?);
+        let (package, signed_by) = blocking("reading the package", read).await?;
         for warning in package.warnings() {
             tracing::warn!(plugin = %package.manifest().id(), pointer = warning.pointer(), "{}", warning.message());
         }
         Ok(Self {
             manifest: package.manifest().clone(),
             package: Some(package.digest()),
-            build: Build::Package(Box::new(package)),
+            build: Build::Package {
+                package: Box::new(package),
+                signed_by,
+            },
         })
     }
 
@@ -99,7 +118,10 @@ impl Candidate {
     pub(crate) const fn origin(&self) -> policy::Origin {
         match self.build {
             Build::Nothing => policy::Origin::Image,
-            Build::Folder(_) | Build::Package(_) => policy::Origin::Build,
+            Build::Package {
+                signed_by: Some(key), ..
+            } => policy::Origin::Signed(key),
+            Build::Folder(_) | Build::Package { .. } => policy::Origin::Build,
         }
     }
 
@@ -111,7 +133,7 @@ impl Candidate {
             _ if !shared.engine.capabilities().isolation => find_or_pull(shared, manifest, progress).await,
             Build::Nothing => find_or_pull(shared, manifest, progress).await,
             Build::Folder(path) => build(shared, manifest, &path, progress).await,
-            Build::Package(mut package) => {
+            Build::Package { mut package, .. } => {
                 let staging = shared.staging.clone();
                 let staged = blocking("unpacking the package", move || staging.unpack(&mut package)).await?;
                 let built = build(shared, manifest, staged.path(), progress).await;

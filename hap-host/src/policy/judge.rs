@@ -38,8 +38,9 @@ impl Policy {
         }
         refusals.extend(match admission.origin() {
             Origin::Image => self.refuses_image(manifest.image()),
-            Origin::Build => (!self.local_builds).then_some(Refusal::LocalBuild),
+            Origin::Build | Origin::Signed(_) => (!self.local_builds).then_some(Refusal::LocalBuild),
         });
+        refusals.extend(self.refuses_signer(admission.origin()));
         refusals
     }
 
@@ -95,6 +96,17 @@ impl Policy {
         let cpu = cpu.map(|(asked, most)| Refusal::Cpu { asked, most });
         let processes = processes.map(|(asked, most)| Refusal::Processes { asked, most });
         memory.into_iter().chain(cpu).chain(processes)
+    }
+
+    fn refuses_signer(&self, origin: Origin) -> Option<Refusal> {
+        match origin {
+            _ if self.unsigned_packages => None,
+            Origin::Image => None,
+            Origin::Build => Some(Refusal::Unsigned),
+            Origin::Signed(key) if self.trusted_keys.contains(&key) => None,
+            // It was when the package was installed.
+            Origin::Signed(key) => Some(Refusal::UnknownKey { key: key.id() }),
+        }
     }
 
     fn refuses_image(&self, image: &ImageRef) -> Option<Refusal> {

@@ -8,11 +8,13 @@ mod pattern;
 mod refusal;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use std::collections::BTreeSet;
 
 use hap_manifest::{
     CpuLimit, MemoryLimit, PidsLimit,
+    package::PackageKey,
     permission::{Capability, DevicePath},
 };
 
@@ -21,7 +23,7 @@ pub use self::{
     pattern::{DevicePattern, ImageSource},
     refusal::Refusal,
 };
-pub(crate) use self::{grants::Admission, origin::Origin, refusal::words};
+pub(crate) use self::{grants::Admission, origin::Origin, refusal::words, trust::Trust};
 
 /// What plugins may have on this host: at most, without asking, and only when it was granted.
 ///
@@ -72,6 +74,8 @@ pub struct Policy {
     denied_capabilities: BTreeSet<Capability>,
     images: Option<BTreeSet<ImageSource>>,
     local_builds: bool,
+    trusted_keys: BTreeSet<PackageKey>,
+    unsigned_packages: bool,
 }
 
 /// Devices behind which are the disks, the memory or the open files of the machine.
@@ -146,6 +150,8 @@ impl Default for Policy {
             denied_capabilities: parsed(DENIED_CAPABILITIES),
             images: None,
             local_builds: true,
+            trusted_keys: BTreeSet::new(),
+            unsigned_packages: true,
         }
     }
 }
@@ -296,6 +302,37 @@ impl Policy {
     pub const fn local_builds(mut self, allowed: bool) -> Self {
         self.local_builds = allowed;
         self
+    }
+
+    /// Trusts whoever holds the secret half of this key: packages that are signed with it are taken as signed, and one
+    /// that was changed since is refused. Default: nobody is trusted, and no signature is looked at.
+    ///
+    /// ```
+    /// use hap_host::Policy;
+    ///
+    /// let policy = Policy::default()
+    ///     .trust_key("RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3".parse()?)
+    ///     .unsigned_packages(false);
+    /// # Ok::<(), hap_manifest::ParseError>(())
+    /// ```
+    pub fn trust_key(mut self, key: PackageKey) -> Self {
+        self.trusted_keys.insert(key);
+        self
+    }
+
+    /// Whether what is built on this machine may come from elsewhere than from a package that is signed with a
+    /// [trusted key](Self::trust_key): from a package that is not, or from a folder, which cannot be. Default: yes. A
+    /// package that is signed with a key nobody trusts counts as unsigned.
+    pub const fn unsigned_packages(mut self, allowed: bool) -> Self {
+        self.unsigned_packages = allowed;
+        self
+    }
+
+    pub(crate) fn trust(&self) -> Trust {
+        Trust {
+            keys: self.trusted_keys.iter().copied().collect(),
+            takes_unsigned: self.unsigned_packages,
+        }
     }
 
     /// The devices that the host keeps for plugins.

@@ -1,3 +1,4 @@
+use hap_manifest::package::PackageKey;
 use serde::{Deserialize, Serialize};
 
 /// How a plugin came to this host. A policy of a later start judges it by that again.
@@ -9,4 +10,6 @@ pub(crate) enum Origin {
     Image,
     /// By a folder or a package, from which its image was built.
     Build,
+    /// By a package that was signed with a key that was trusted then, from which its image was built.
+    Signed(PackageKey),
 }

@@ -58,6 +58,32 @@ pub enum Refusal {
     },
     /// It is built on this machine.
     LocalBuild,
+    /// It is built from a package without a signature, or from a folder.
+    Unsigned,
+    /// Its package is signed with a key that is not trusted.
+    UnknownKey {
+        /// The number of the key, as minisign shows it.
+        key: String,
+    },
+    /// Its package, or the signature of that, is not as it was signed.
+    Modified {
+        /// The number of the key, as minisign shows it.
+        key: String,
+    },
+    /// The signature of its package does not say for which plugin and version it was made.
+    UnboundSignature,
+    /// The signature of its package was made for another plugin or version.
+    SignedAsOther {
+        /// What was signed: id and version.
+        signed: String,
+        /// What is in the package: id and version.
+        found: String,
+    },
+    /// The signature of its package cannot be read.
+    MalformedSignature {
+        /// Why.
+        problem: String,
+    },
 }
 
 impl Refusal {
@@ -108,6 +134,29 @@ impl fmt::Display for Refusal {
                 write!(f, "has the image {image}, and here {from}")
             }
             Self::LocalBuild => f.write_str("is built on this machine, which this host does not allow"),
+            Self::Unsigned => f.write_str(
+                "is not built from a signed package, and this host takes no other; put the signature of its author beside the package, \
+                 with .minisig behind the name",
+            ),
+            Self::UnknownKey { key } => write!(
+                f,
+                "is signed with the key {key}, which this host does not trust; trust that key if you trust its author"
+            ),
+            Self::Modified { key } => write!(
+                f,
+                "is not what was signed with the key {key}: the package or its signature was changed; get both again from its author"
+            ),
+            Self::UnboundSignature => f.write_str(
+                "has a signature that names no plugin and version; its author signs with \
+                 minisign -S -t \"id:<id> version:<version>\"",
+            ),
+            Self::SignedAsOther { signed, found } => write!(
+                f,
+                "is {found}, and its signature is for {signed}; get the signature of this package from its author"
+            ),
+            Self::MalformedSignature { problem } => {
+                write!(f, "has a signature that cannot be read: {problem}")
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 use hap_manifest::{
     Manifest,
+    package::PackageKey,
     permission::{Permission, requested},
 };
 use proptest::prelude::*;
@@ -158,6 +159,25 @@ fn an_image_is_judged_by_where_it_comes_from_and_a_build_by_whether_it_may_be() 
     assert!(told[0].to_string().contains("ghcr.io/acme"), "{}", told[0]);
     assert_eq!(policy.judge(&manifest, &built), [Refusal::LocalBuild]);
     assert_eq!(policy.local_builds(true).judge(&manifest, &built), []);
+}
+
+#[test]
+fn where_packages_have_to_be_signed_what_is_pulled_need_not_be() {
+    let key: PackageKey = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
+        .parse()
+        .unwrap();
+    let manifest = manifest("");
+    let told = |policy: &Policy, origin| policy.judge(&manifest, &Admission::new(origin, [], &manifest));
+    let policy = Policy::default().unsigned_packages(false);
+    assert_eq!(told(&policy, Origin::Image), []);
+    assert_eq!(told(&policy, Origin::Build), [Refusal::Unsigned]);
+    let unknown = Refusal::UnknownKey { key: key.id() };
+    assert_eq!(told(&policy, Origin::Signed(key)), std::slice::from_ref(&unknown));
+    assert_eq!(told(&policy.clone().trust_key(key), Origin::Signed(key)), []);
+    assert_eq!(told(&Policy::default(), Origin::Signed(key)), []);
+    // A signature makes up for nothing else.
+    let both = told(&policy.local_builds(false), Origin::Signed(key));
+    assert_eq!(both, [Refusal::LocalBuild, unknown]);
 }
 
 #[test]

@@ -86,7 +86,7 @@ impl PluginHandle {
     async fn go_to(&self, source: PluginSource, options: UpdateOptions) -> Result<UpdateOutcome, Error> {
         let _turn = self.turn()?;
         let shared = Arc::clone(&self.cell().shared);
-        let mut candidate = Candidate::open(source, &options.sink()).await?;
+        let mut candidate = Candidate::open(source, &options.sink(), &shared.policy).await?;
         let (old, new) = (self.manifest(), candidate.manifest.clone());
         self.check_versions(&old, &new, &options)?;
         let before = self.snapshot();

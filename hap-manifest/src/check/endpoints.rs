@@ -5,7 +5,7 @@ use crate::report::{Issue, Severity};
 use crate::{EndpointPath, IssueCode};
 
 /// Paths of optional calls that a host may make whatever the manifest says.
-const RESERVED: [&str; 2] = ["/describe", "/metrics"];
+const RESERVED: [&str; 3] = ["/describe", "/metrics", "/openapi.json"];
 
 /// The four paths of a plugin's API; `None` where one was refused.
 #[derive(Debug)]

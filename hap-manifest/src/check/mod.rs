@@ -14,8 +14,8 @@ use semver::VersionReq;
 
 use crate::fields::Entry;
 use crate::json::Node;
-use crate::report::Issue;
-use crate::{Dependency, DevicePath, EnvName, HealthCheck, IssueCode, PluginId, version_range};
+use crate::report::{Issue, Severity};
+use crate::{Capability, Dependency, DevicePath, EnvName, HealthCheck, IssueCode, PluginId, version_range};
 
 /// A manifest cannot set what the host sets.
 pub(crate) fn reserved_env(at: Node<'_>, name: &EnvName) -> Option<Issue> {
@@ -84,6 +84,22 @@ pub(crate) fn devices(devices: &[Entry<'_, DevicePath>], access: Option<bool>) -
         }
     }
     issues
+}
+
+/// A capability that no kernel has is a misspelt one, and the engine would refuse the container for it.
+pub(crate) fn capabilities(capabilities: &[Entry<'_, Capability>]) -> Vec<Issue> {
+    let unknown = capabilities.iter().filter(|entry| !entry.value.is_known());
+    unknown
+        .map(|entry| {
+            let message = format!("unknown capability \"{}\"", entry.value);
+            let issue =
+                Issue::new(entry.at, IssueCode::UnknownCapability, message).with_severity(Severity::Warning);
+            match entry.value.meant() {
+                Some(name) => issue.with_help(format!("did you mean \"{name}\"?")),
+                None => issue.with_help("use a capability of Linux, such as \"NET_RAW\""),
+            }
+        })
+        .collect()
 }
 
 fn twice(at: Node<'_>, found: &str, first: Node<'_>) -> Issue {

@@ -18,7 +18,8 @@ const TMP: &str = "/tmp";
 /// Nothing twice, no volume inside another, nothing over what the container needs.
 pub(crate) fn mounts(volumes: &[Entry<'_, VolumePath>], tmpfs: &[Entry<'_, VolumePath>]) -> Vec<Issue> {
     let mut issues = Vec::new();
-    for (index, volume) in volumes.iter().enumerate() {
+    let mut distinct: Vec<&Entry<'_, VolumePath>> = Vec::with_capacity(volumes.len());
+    for volume in volumes {
         let path = volume.value.as_str();
         // A volume above one of these would hold what is mounted there, and outlive it.
         if let Some(kept) = KEPT.into_iter().find(|kept| clash(kept, path)) {
@@ -32,15 +33,19 @@ pub(crate) fn mounts(volumes: &[Entry<'_, VolumePath>], tmpfs: &[Entry<'_, Volum
             let old = "a volume would keep those of the first version";
             issues.extend(of_the_image(volume, old));
         }
-        for earlier in volumes.iter().take(index) {
-            if earlier.value == volume.value {
-                issues.push(twice(volume.at, path, earlier.at));
-            } else if clash(earlier.value.as_str(), path) {
+        let same = distinct.iter().find(|earlier| earlier.value == volume.value);
+        if let Some(earlier) = same {
+            issues.push(twice(volume.at, path, earlier.at));
+            continue;
+        }
+        for earlier in &distinct {
+            if clash(earlier.value.as_str(), path) {
                 let message = format!("the volume {path} overlaps {} at {}", earlier.value, earlier.at);
                 let issue = Issue::new(volume.at, IssueCode::OverlappingPaths, message);
                 issues.push(issue.with_help("keep the outer one only: it holds what is below it"));
             }
         }
+        distinct.push(volume);
     }
     for (index, mount) in tmpfs.iter().enumerate() {
         let path = mount.value.as_str();

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::twice;
 use crate::IssueCode;
 use crate::error::bare;
-use crate::fields::Entry;
+use crate::fields::{Entry, escaped};
 use crate::report::Issue;
 use crate::suggest::nearest;
 
@@ -21,6 +21,9 @@ const OPEN: [&str; 9] = [
     "dependentSchemas",
     "unevaluatedProperties",
 ];
+
+/// What a secret may be.
+const EXAMPLE: &str = "name a top-level key of the configuration, or what is deeper in it by a JSON pointer, such as \"/mqtt/password\"";
 
 /// A secret that the configuration lacks is a misspelt one, and the real one would be shown.
 pub(crate) fn secrets(secrets: &[Entry<'_, String>], schema: Option<&Value>) -> Vec<Issue> {
@@ -38,23 +41,52 @@ pub(crate) fn secrets(secrets: &[Entry<'_, String>], schema: Option<&Value>) -> 
             ));
         }
     }
-    let Some(properties) = schema.and_then(closed_properties) else {
-        return issues;
-    };
-    for secret in secrets
-        .iter()
-        .filter(|secret| !properties.contains_key(&secret.value))
-    {
+    let unknown = |secret: &Entry<'_, String>| {
+        let help = missing(schema?, &secret.value)?;
         let message = format!("`{}` is not a property of `config_schema`", bare(&secret.value));
-        let issue = Issue::new(secret.at, IssueCode::UnknownSecret, message);
-        issues.push(
-            match nearest(&secret.value, properties.keys().map(String::as_str)) {
-                Some(name) => issue.with_help(format!("did you mean `{}`?", bare(name))),
-                None => issue.with_help("name a top-level key of the configuration"),
-            },
-        );
-    }
+        Some(Issue::new(secret.at, IssueCode::UnknownSecret, message).with_help(help))
+    };
+    issues.extend(secrets.iter().filter_map(unknown));
     issues
+}
+
+/// What to write instead of a secret that the schema does not have; `None` where it has it, or may have.
+fn missing(schema: &Value, secret: &str) -> Option<String> {
+    let properties = closed_properties(schema)?;
+    if properties.contains_key(secret) {
+        return None;
+    }
+    let Some(pointer) = secret.strip_prefix('/') else {
+        let with_slash = format!("/{secret}");
+        if secret.contains('/') && missing(schema, &with_slash).is_none() {
+            return Some(did_you_mean("", &with_slash));
+        }
+        let meant = nearest(secret, properties.keys().map(String::as_str));
+        return Some(meant.map_or_else(|| EXAMPLE.to_owned(), |name| did_you_mean("", name)));
+    };
+    let (mut at, mut outer) = (schema, String::new());
+    for token in pointer.split('/') {
+        let inner = match closed_properties(at) {
+            Some(properties) => {
+                let name = token.replace("~1", "/").replace("~0", "~");
+                let Some(inner) = properties.get(&name) else {
+                    let meant = nearest(&name, properties.keys().map(String::as_str));
+                    let meant = meant.map(|name| did_you_mean(&format!("{outer}/"), &escaped(name)));
+                    return Some(meant.unwrap_or_else(|| EXAMPLE.to_owned()));
+                };
+                Some(inner)
+            }
+            // All entries of a list are alike.
+            None => at.get("items"),
+        };
+        at = inner?;
+        outer = format!("{outer}/{token}");
+    }
+    None
+}
+
+fn did_you_mean(outer: &str, name: &str) -> String {
+    format!("did you mean `{}`?", bare(&format!("{outer}{name}")))
 }
 
 /// What an author has to mend about the schema itself.

@@ -18,6 +18,19 @@ const TYPES: [&str; 7] = [
     "string", "integer", "number", "boolean", "object", "array", "null",
 ];
 
+/// What programming languages call them.
+const ELSEWHERE: [(&str, &str); 9] = [
+    ("bool", "boolean"),
+    ("dict", "object"),
+    ("double", "number"),
+    ("float", "number"),
+    ("int", "integer"),
+    ("list", "array"),
+    ("map", "object"),
+    ("str", "string"),
+    ("text", "string"),
+];
+
 #[derive(Debug)]
 pub(super) struct Fault {
     /// Where in the schema.
@@ -72,10 +85,19 @@ impl Fault {
             }
             ValidationErrorKind::AnyOf { .. } if pointer.ends_with("/type") && found.is_string() => {
                 let fault = Self::new(format!("{} is not a type", quoted(text)));
-                match nearest(text, TYPES) {
+                let elsewhere = ELSEWHERE.iter().find(|(other, _)| *other == text);
+                match nearest(text, TYPES).or(elsewhere.map(|(_, name)| *name)) {
                     Some(name) => fault.with_help(format!("did you mean \"{name}\"?")),
                     None => fault.with_help(format!("the types are {}", TYPES.join(", "))),
                 }
+            }
+            ValidationErrorKind::Type { .. } if pointer.ends_with("/required") && found.is_string() => {
+                let fault = Self::new(shortened(error.to_string(), EXPLANATION));
+                fault.with_help(format!("write [{}]", quoted(text)))
+            }
+            ValidationErrorKind::Type { .. } if pointer.ends_with("/required") && found.is_boolean() => {
+                let fault = Self::new("`required` stands in the object, not in its property");
+                fault.with_help("list the names of required properties beside \"properties\": \"required\": [\"host\"]")
             }
             _ => Self::new(shortened(error.to_string(), EXPLANATION)),
         };

@@ -13,7 +13,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use jsonschema::{Draft, PatternOptions, ValidationOptions, Validator};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::fault::Fault;
 pub use self::problem::{ConfigProblem, ConfigProblems};
@@ -73,7 +73,8 @@ struct Inner {
 }
 
 impl ConfigSchema {
-    /// Compiles a schema. `secrets` are top-level keys of the settings whose values no problem may repeat; properties
+    /// Compiles a schema. `secrets` are top-level keys of the settings, or JSON pointers into them that begin with a
+    /// slash, whose values no problem may repeat; properties
     /// that the schema marks `writeOnly` or `"format": "password"`, themselves or in a part without a name of its own
     /// (`items`, `additionalProperties`, `anyOf` ...), are secret as well.
     ///
@@ -189,11 +190,28 @@ fn compile(schema: &Value) -> Result<Validator, Vec<Fault>> {
             .take(MOST_FAULTS)
             .map(|error| Fault::of(&error))
             .collect();
+        faults.extend(broken_patterns(schema, draft, patterns));
         if faults.is_empty() {
             faults.push(Fault::of(&first));
         }
+        faults.truncate(MOST_FAULTS);
         faults
     })
+}
+
+/// The patterns that cannot be used, of which the compiler tells the first.
+fn broken_patterns(schema: &Value, draft: Draft, patterns: usize) -> Vec<Fault> {
+    let mut broken = Vec::new();
+    let mut left = vec![schema];
+    while let Some(part) = left.pop() {
+        if let Some(pattern) = part.get("pattern").filter(|pattern| pattern.is_string()) {
+            let alone = json!({ "pattern": pattern });
+            let error = options(draft, patterns).build(&alone).err();
+            broken.extend(error.map(|error| Fault::of(&error).inside(schema, part, "pattern")));
+        }
+        left.extend(bounds::parts(part));
+    }
+    broken
 }
 
 fn options(draft: Draft, patterns: usize) -> ValidationOptions<'static> {

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::bounds::{nameless, parts, target};
+use crate::path::covers;
 
 /// What stands in the place of a secret value.
 const REDACTED: &str = "***";
@@ -10,7 +11,7 @@ const REDACTED: &str = "***";
 /// Which values of the settings are secret.
 #[derive(Debug, Default)]
 pub(super) struct Secrets {
-    /// Top-level keys that the manifest names.
+    /// Top-level keys that the manifest names. One that begins with a slash is a JSON pointer as well.
     keys: BTreeSet<String>,
     /// Properties that the schema marks somewhere. Secret wherever they occur: one too many hidden does no harm.
     names: BTreeSet<String>,
@@ -38,18 +39,32 @@ impl Secrets {
             return self.all;
         };
         self.all
+            || self.pointers().any(|outer| covers(outer, pointer))
             || self.keys.contains(&first)
             || self.names.contains(&first)
             || tokens.any(|token| self.names.contains(&token))
     }
 
     pub(super) fn redact(&self, config: &Value) -> Value {
-        match config {
+        let mut shown = match config {
             Value::Object(map) => {
                 Value::Object(self.redact_map(map, |key| self.all || self.keys.contains(key)))
             }
             other => self.redact_below(other),
+        };
+        for pointer in self.pointers() {
+            if let Some(value) = shown.pointer_mut(pointer).filter(|value| !value.is_null()) {
+                *value = REDACTED.into();
+            }
         }
+        shown
+    }
+
+    fn pointers(&self) -> impl Iterator<Item = &str> {
+        self.keys
+            .iter()
+            .map(String::as_str)
+            .filter(|key| key.starts_with('/'))
     }
 
     fn redact_below(&self, value: &Value) -> Value {

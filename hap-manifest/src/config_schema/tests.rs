@@ -130,6 +130,31 @@ fn what_is_no_schema_is_refused_with_its_place() {
         "invalid config_schema: at \"/properties/a/pattern\": the pattern \"^(?!x)\" cannot be used; check its brackets; \
          look-around such as (?=x), back-references and giant repetitions are not supported",
     );
+    let all = json!({"properties": {
+        "a": {"type": "int"}, "b": {"pattern": "("}, "c": {"items": {"pattern": "[a-z"}}, "d": {"required": true}
+    }, "required": "a"});
+    let faults = ConfigSchema::compiled(&all, std::iter::empty()).unwrap_err();
+    let mut faults: Vec<_> = faults
+        .into_iter()
+        .map(|fault| fault.into_issue().to_string())
+        .collect();
+    faults.sort_unstable();
+    let no_pattern = "cannot be used; check its brackets; look-around such as (?=x), back-references and giant repetitions are not supported";
+    let start = "error[invalid_schema] /config_schema";
+    let usable = "not a usable JSON Schema";
+    assert_eq!(
+        faults,
+        [
+            format!("{start}/properties/a/type: {usable}: \"int\" is not a type; did you mean \"integer\"?"),
+            format!("{start}/properties/b/pattern: {usable}: the pattern \"(\" {no_pattern}"),
+            format!("{start}/properties/c/items/pattern: {usable}: the pattern \"[a-z\" {no_pattern}"),
+            format!(
+                "{start}/properties/d/required: {usable}: `required` stands in the object, not in its property; list the names of \
+                 required properties beside \"properties\": \"required\": [\"host\"]"
+            ),
+            format!("{start}/required: {usable}: \"a\" is not of type \"array\"; write [\"a\"]"),
+        ]
+    );
     refused(
         &json!({"$schema": "https://example.com/mine"}),
         "invalid config_schema: at \"/$schema\": the version \"https://example.com/mine\" of JSON Schema is not known; \
@@ -305,4 +330,28 @@ fn settings_that_are_no_object_are_not_repeated() {
         problems(&schema, &json!("hunter2")),
         ["the value is not of type \"object\""]
     );
+}
+
+#[test]
+fn a_pointer_names_a_secret_within() {
+    let source = json!({
+        "properties": {
+            "mqtt": {"properties": {"users": {"items": {"properties": {"pin": {"maxLength": 3}, "name": {"maxLength": 3}}}}}}
+        }
+    });
+    let schema = ConfigSchema::new(&source, ["/mqtt/users/0/pin", "/gone"]).unwrap();
+    let config = json!({"mqtt": {"users": [{"pin": "hunter2", "name": "example"}, {"pin": "4711"}]}});
+    assert_eq!(
+        problems(&schema, &config),
+        [
+            "/mqtt/users/0/name: \"example\" is longer than 3 characters",
+            "/mqtt/users/0/pin: the secret value is longer than 3 characters",
+            "/mqtt/users/1/pin: \"4711\" is longer than 3 characters",
+        ]
+    );
+    assert_eq!(
+        schema.redacted(&config),
+        json!({"mqtt": {"users": [{"pin": "***", "name": "example"}, {"pin": "4711"}]}})
+    );
+    assert!(schema.is_secret("/mqtt/users/0/pin/x") && !schema.is_secret("/mqtt/users/0/pins"));
 }

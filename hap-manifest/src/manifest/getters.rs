@@ -79,10 +79,10 @@ impl Manifest {
         self.device_access
     }
 
-    /// File the image is built from; `Dockerfile` by default.
+    /// File the image is built from, by its path in the plugin's folder or package; `Dockerfile` by default.
     #[must_use]
     pub fn dockerfile(&self) -> &str {
-        &self.dockerfile
+        self.dockerfile.as_str()
     }
 
     /// Path of the health endpoint; `/health` by default.
@@ -139,7 +139,8 @@ impl Manifest {
         self.config_schema.as_ref()
     }
 
-    /// Keys of the configuration whose values are to be redacted.
+    /// What of the configuration is to be redacted: top-level keys, or JSON pointers that begin with a slash. A key that
+    /// begins with one itself is taken for both.
     #[must_use]
     pub fn secrets(&self) -> &[String] {
         &self.secrets

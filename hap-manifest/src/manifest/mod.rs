@@ -1,10 +1,12 @@
-//! [`Manifest`] and [`Parsed`].
+//! [`Manifest`], [`Parsed`] and [`ManifestFile`].
 
 mod encoding;
+mod file;
 mod getters;
 mod parts;
 mod read;
 
+pub use self::file::ManifestFile;
 pub(crate) use self::read::Reader;
 
 use std::collections::BTreeMap;
@@ -18,8 +20,8 @@ use crate::permission::{Capability, ContainerUser, DevicePath};
 use crate::report::{Issue, ManifestError};
 use crate::schema;
 use crate::{
-    ApiPort, CpuLimit, Dependency, EndpointPath, EnvName, HealthCheck, HumanDuration, ImageRef, Listing,
-    ManifestBuilder, MemoryLimit, PidsLimit, PluginId, RestartPolicy, VolumePath,
+    ApiPort, CpuLimit, Dependency, DockerfilePath, EndpointPath, EnvName, HealthCheck, HumanDuration,
+    ImageRef, Listing, ManifestBuilder, MemoryLimit, PidsLimit, PluginId, RestartPolicy, VolumePath,
 };
 
 /// What a plugin is: its identity, its image, what it needs and what it may do.
@@ -64,7 +66,7 @@ pub struct Manifest {
     #[schemars(with = "schema::SemVer", example = &"1.0.0", example = &"2.1.0-rc.1")]
     version: Version,
     /// What the plugin does, for people; may have several lines, and may be empty.
-    #[schemars(length(max = parts::MAX_DESCRIPTION), example = &"Switches the lamp at the door")]
+    #[schemars(length(max = parts::MAX_DESCRIPTION), transform = schema::lines, example = &"Switches the lamp at the door")]
     description: String,
     /// Who wrote it, one line; may be empty.
     #[schemars(transform = schema::line_or_empty, example = &"Example Home")]
@@ -92,10 +94,10 @@ pub struct Manifest {
     #[serde(default)]
     #[schemars(example = true)]
     device_access: bool,
-    /// File the image is built from, within the package.
-    #[serde(default = "dockerfile")]
-    #[schemars(with = "schema::Line", example = &"docker/Dockerfile")]
-    dockerfile: String,
+    /// File the image is built from, by its path in the plugin's folder or package.
+    #[serde(default)]
+    #[schemars(example = &"docker/Dockerfile")]
+    dockerfile: DockerfilePath,
     /// Path that answers GET while the plugin is well.
     #[serde(default = "health_check_path")]
     #[schemars(example = &"/health")]
@@ -130,9 +132,9 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any_schema", example = schema::configuration())]
     config_schema: Option<Value>,
-    /// Keys of the configuration whose values are redacted everywhere.
+    /// What of the configuration is redacted everywhere: top-level keys, or JSON pointers that begin with a slash.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "Vec<schema::Line>", transform = schema::distinct, example = schema::words("password"))]
+    #[schemars(with = "Vec<schema::Line>", transform = schema::distinct, example = schema::words("password /mqtt/password"))]
     secrets: Vec<String>,
     /// Devices of the host that the plugin asks for, below /dev/; needs `device_access`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -191,6 +193,47 @@ impl Manifest {
     /// Largest text that is read, in bytes: 256 KiB. Nesting is bounded at 127 levels.
     pub const MAX_BYTES: usize = 256 * 1024;
 
+    /// The names of all fields that this version knows; the required ones first.
+    pub const FIELDS: &[&str] = &[
+        "id",
+        "name",
+        "version",
+        "description",
+        "author",
+        "image",
+        "api_port",
+        "cpu_limit",
+        "memory_limit",
+        "network_access",
+        "device_access",
+        "dockerfile",
+        "health_check_path",
+        "command_endpoint",
+        "status_endpoint",
+        "config_endpoint",
+        "env_vars",
+        "volumes",
+        "depends_on",
+        "price",
+        "category",
+        "tags",
+        "homepage",
+        "license",
+        "icon",
+        "config_schema",
+        "secrets",
+        "devices",
+        "capabilities",
+        "user",
+        "writable_rootfs",
+        "tmpfs",
+        "pids_limit",
+        "health_check",
+        "stop_timeout",
+        "restart",
+        "platform",
+    ];
+
     /// Reads a manifest, letting unknown fields pass with a warning.
     ///
     /// # Errors
@@ -217,7 +260,7 @@ impl Manifest {
         read::from_bytes(bytes)
     }
 
-    /// Reads a manifest and refuses it for warnings too, as its author wants it. With the feature `config-schema` it
+    /// Reads a manifest and refuses it for what a host only warns of, as its author wants it. With the feature `config-schema` it
     /// also compiles `config_schema` and checks the defaults in it, which takes longer than all the rest.
     ///
     /// # Errors
@@ -250,6 +293,25 @@ impl Manifest {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// Begins another manifest that is like this one, to change some of its fields.
+    ///
+    /// What the builder adds to lists is added to those of this manifest; [`ManifestBuilder::field`] replaces a list, or
+    /// with `null` removes it.
+    ///
+    /// ```
+    /// use hap_manifest::Manifest;
+    /// use serde_json::Value;
+    ///
+    /// let old = Manifest::builder("lamp", "Lamp", "1.0.0", "example/lamp:1").volume("/data").build()?;
+    /// let new = old.to_builder().version("1.1.0").volume("/cache").build()?;
+    /// assert_eq!(new.volumes().len(), 2);
+    /// assert!(new.to_builder().field("volumes", Value::Null).build()?.volumes().is_empty());
+    /// # Ok::<(), hap_manifest::ManifestError>(())
+    /// ```
+    pub fn to_builder(&self) -> ManifestBuilder {
+        ManifestBuilder::like(self)
+    }
+
     /// Begins a manifest in code. Each argument is the typed value or its text; `build` checks them.
     pub fn builder(
         id: impl std::fmt::Display,
@@ -278,10 +340,6 @@ impl<'de> Deserialize<'de> for Manifest {
 
 const fn yes() -> bool {
     true
-}
-
-fn dockerfile() -> String {
-    "Dockerfile".to_owned()
 }
 
 fn health_check_path() -> EndpointPath {

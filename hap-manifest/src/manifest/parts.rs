@@ -10,8 +10,9 @@ use crate::collect::Collector;
 use crate::error::quoted;
 use crate::fields::{Fields, mismatch, text};
 use crate::json::Node;
-use crate::listing::line;
 use crate::report::Issue;
+use crate::schema::MAX_LINE;
+use crate::text::{line, lines};
 use crate::{Dependency, EnvName, HealthCheck, IssueCode, ParseError, PluginId, version_range};
 
 /// Longest value of an environment variable, in bytes.
@@ -20,6 +21,16 @@ pub(crate) const MAX_ENV_VALUE: usize = 32 * 1024;
 pub(super) const MAX_DESCRIPTION: usize = 10_000;
 
 pub(super) fn version(text: &str) -> Result<Version, ParseError> {
+    // It goes into the plugin's environment, and into names of files.
+    if text.len() > MAX_LINE {
+        let rule = format!(
+            "it has {} characters, at most {MAX_LINE} are allowed",
+            text.chars().count()
+        );
+        return Err(
+            ParseError::new("version", quoted(text), rule).with_help("shorten what follows the numbers")
+        );
+    }
     text.parse().map_err(|error: semver::Error| {
         ParseError::new("version", quoted(text), error).with_help("write for example \"1.0.0\"")
     })
@@ -39,6 +50,7 @@ pub(super) fn description(text: &str) -> Result<String, ParseError> {
         let rule = format!("it has {length} characters, at most {MAX_DESCRIPTION} are allowed");
         return Err(ParseError::new("description", quoted(text), rule));
     }
+    lines("description", text)?;
     Ok(text.to_owned())
 }
 
@@ -116,9 +128,9 @@ pub(super) fn config_schema(fields: &mut Fields<'_, '_>) -> Option<Value> {
     let value = fields.take("config_schema")?;
     if !(value.is_object() || value.flag().is_some()) {
         let message = mismatch("a JSON Schema, an object", value);
-        fields
-            .collector()
-            .push(Issue::new(value, IssueCode::WrongType, message));
+        let issue = Issue::new(value, IssueCode::WrongType, message);
+        let help = "write the schema itself here, for example {\"type\": \"object\", \"properties\": {}}";
+        fields.collector().push(issue.with_help(help));
         return None;
     }
     Some(value.to_value())

@@ -7,9 +7,9 @@ use crate::check::{self, Endpoints};
 use crate::collect::Collector;
 use crate::fields::{Entry, Fields};
 use crate::json::{Document, Mistake, Node};
-use crate::listing::line;
 use crate::place::Place;
 use crate::report::{Issue, ManifestError};
+use crate::text::line;
 use crate::{ApiPort, CpuLimit, IssueCode, Listing, PidsLimit, RestartPolicy, version_range};
 
 /// Most keys given twice that are told; each comes with its whole pointer.
@@ -44,7 +44,7 @@ pub(super) fn from_text(text: &str, reader: Reader) -> Result<Parsed, ManifestEr
     finish(manifest, collector, |issues| {
         let mut issues: Vec<_> = issues
             .into_iter()
-            .map(|issue| issue.located(text, &document))
+            .map(|issue| issue.located(text, &document).for_reader(reader))
             .collect();
         // What is not listed comes last.
         issues.sort_by_key(|issue| (issue.code() == IssueCode::MoreIssues, issue.place()));
@@ -60,7 +60,9 @@ pub(super) fn from_value(value: &Value, reader: Reader) -> Result<Parsed, Manife
     let document = Document::read(&text).map_err(|mistake| ManifestError::new(vec![not_json(mistake)]))?;
     let mut collector = Collector::default();
     let manifest = judge(&text, &document, reader, &mut collector);
-    finish(manifest, collector, |issues| issues)
+    finish(manifest, collector, |issues| {
+        issues.into_iter().map(|issue| issue.for_reader(reader)).collect()
+    })
 }
 
 fn check_size(length: usize) -> Result<(), ManifestError> {
@@ -147,9 +149,7 @@ fn read(value: Node<'_>, reader: Reader, collector: &mut Collector) -> Option<Ma
     let memory_limit = f.text("memory_limit", str::parse);
     let network_access = f.flag("network_access").unwrap_or(true);
     let device_access = f.or_default("device_access", || false, Fields::flag);
-    let dockerfile = f
-        .text("dockerfile", |text| line("dockerfile", text))
-        .unwrap_or_else(super::dockerfile);
+    let dockerfile = f.text("dockerfile", str::parse).unwrap_or_default();
     let path = |f: &mut Fields<'_, '_>, key| f.text(key, str::parse);
     let endpoints = Endpoints {
         health: f.or_default("health_check_path", super::health_check_path, path),
@@ -184,11 +184,14 @@ fn read(value: Node<'_>, reader: Reader, collector: &mut Collector) -> Option<Ma
         f.report(check::config_schema(&secrets, config_schema.as_ref()));
     }
     f.report(check::devices(&devices, device_access));
+    f.report(check::capabilities(&capabilities));
     f.report(
         platform
             .as_ref()
             .and_then(|range| check::range("/platform", range)),
     );
+    // Where editors look for the schema of a file.
+    fields.pass("$schema");
     fields.finish();
     Some(Manifest {
         id: id?,

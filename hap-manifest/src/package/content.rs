@@ -36,7 +36,7 @@ pub(super) fn check_content(entries: &[PackageEntry], manifest: &[u8]) -> Result
     })?;
     let dockerfile = parsed.manifest.dockerfile();
     if !has(dockerfile) {
-        let help = "add the file that the manifest names as `dockerfile`, without \"./\" in front";
+        let help = "add the file that the manifest names as `dockerfile`";
         return Err(missing(dockerfile, help.to_owned()));
     }
     if !has(README) {

@@ -54,6 +54,8 @@ mod pack;
 mod pack_error;
 mod reader;
 mod secrets;
+#[cfg(feature = "signing")]
+mod signing;
 mod tree;
 mod unpack;
 mod walk;
@@ -69,6 +71,8 @@ pub use options::PackOptions;
 pub use pack::pack;
 pub use pack_error::PackError;
 pub use reader::Package;
+#[cfg(feature = "signing")]
+pub use signing::{PackageKey, PackageSignature, SignatureError};
 
 /// Name of the manifest in every package.
 pub const MANIFEST: &str = "manifest.json";

@@ -47,7 +47,7 @@ impl<R: Read + Seek> Package<R> {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_within(mut reader: R, limits: &Limits) -> Result<Self, PackageError> {
-        let (size, digest) = weigh(&mut reader, limits)?;
+        let (size, digest) = weigh(&mut reader, limits, &mut |_| {})?;
         let members = layout::read(&mut reader, size, limits)?;
         check_told_sizes(&members, size, limits)?;
         let mut archive = archive(reader, &members)?;

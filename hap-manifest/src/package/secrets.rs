@@ -103,6 +103,9 @@ fn has_key_on_lines(content: &[u8]) -> bool {
         {
             return true;
         }
+        if is_minisign_key(line) {
+            return true;
+        }
         let Some(kind) = kind_of_block(line) else {
             continue;
         };
@@ -116,6 +119,13 @@ fn has_key_on_lines(content: &[u8]) -> bool {
         }
     }
     false
+}
+
+/// The secret half of what packages are signed with: the marks of its algorithms in base64, with a password or without.
+fn is_minisign_key(line: &[u8]) -> bool {
+    /// 158 bytes in base64.
+    const LENGTH: usize = 212;
+    line.len() == LENGTH && (line.starts_with(b"RWRTY0Iy") || line.starts_with(b"RWQAAEIy"))
 }
 
 /// A key as JSON holds it: `"-----BEGIN PRIVATE KEY-----\nMIIE..."`.
@@ -232,7 +242,12 @@ mod tests {
         ] {
             assert!(by_content(text.as_bytes()).is_some(), "{text}");
         }
+        for mark in ["RWRTY0Iy", "RWQAAEIy"] {
+            let key = format!("untrusted comment: mine\n{mark}{}\n", "A".repeat(204));
+            assert!(by_content(key.as_bytes()).is_some(), "{mark}");
+        }
         for text in [
+            "untrusted comment: minisign public key E7620F1842B4E81F\nRWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\n",
             "-----BEGIN CERTIFICATE-----\nMIIE\n",
             "-----BEGIN PUBLIC KEY-----\nMIIE\n",
             "if line == \"-----BEGIN PRIVATE KEY-----\" {\n",

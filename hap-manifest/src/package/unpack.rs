@@ -14,8 +14,13 @@ use super::{Digest, Limits, PackageError};
 /// Bytes in memory at a time, whatever a package unpacks to.
 const BUFFER: usize = 64 * 1024;
 
-/// Reads the file once, to know its size and digest. The size that a reader tells is not enough: it may be a lie.
-pub(super) fn weigh<R: Read + Seek>(reader: &mut R, limits: &Limits) -> Result<(u64, Digest), PackageError> {
+/// Reads the file once, to know its size and digest, and shows it to `sink`. The size that a reader tells is not
+/// enough: it may be a lie.
+pub(super) fn weigh<R: Read + Seek>(
+    reader: &mut R,
+    limits: &Limits,
+    sink: &mut dyn FnMut(&[u8]),
+) -> Result<(u64, Digest), PackageError> {
     reader
         .seek(SeekFrom::Start(0))
         .map_err(io_error("seek in the package"))?;
@@ -34,6 +39,7 @@ pub(super) fn weigh<R: Read + Seek>(reader: &mut R, limits: &Limits) -> Result<(
             return Err(PackageError::TooLarge { limit });
         }
         hasher.update(bytes);
+        sink(bytes);
     }
 }
 

@@ -43,7 +43,17 @@ impl DevicePath {
         if let Some((position, found)) =
             first_refused(text, |c| c.is_ascii_alphanumeric() || "/._-+".contains(c))
         {
-            return Err(refuse(format!("{found:?} at position {position} is not allowed")).with_help(example));
+            let error = refuse(format!("{found:?} at position {position} is not allowed"));
+            // The form of other tools: the host's device, the container's, and what may be done with it.
+            let device = text
+                .split_once(':')
+                .and_then(|(device, _)| Self::parse(device).ok());
+            return Err(match device {
+                Some(device) => {
+                    error.with_help(format!("write \"{device}\"; the plugin sees it by the same name"))
+                }
+                None => error.with_help(example),
+            });
         }
         if below.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
             return Err(refuse("it has an empty, '.' or '..' segment".to_owned()).with_help(example));

@@ -18,7 +18,7 @@ pub(crate) const FIELDS: &[(&str, Kind)] = &[
     ("memory_limit", Kind::Memory),
     ("network_access", Kind::Flag),
     ("device_access", Kind::Flag),
-    ("dockerfile", Kind::Line),
+    ("dockerfile", Kind::File),
     ("health_check_path", Kind::Endpoint),
     ("command_endpoint", Kind::Endpoint),
     ("status_endpoint", Kind::Endpoint),
@@ -29,7 +29,7 @@ pub(crate) const FIELDS: &[(&str, Kind)] = &[
     ("price", Kind::Price),
     ("category", Kind::Line),
     ("tags", Kind::Lines),
-    ("homepage", Kind::Line),
+    ("homepage", Kind::Homepage),
     ("license", Kind::Line),
     ("icon", Kind::Text),
     ("config_schema", Kind::Schema),
@@ -54,6 +54,8 @@ pub(crate) enum Kind {
     Text,
     Description,
     Author,
+    Homepage,
+    File,
     Version,
     Range,
     Image,
@@ -109,6 +111,58 @@ impl Kind {
             ]
             .boxed(),
             Self::Author => texts(LINES, "\\PC{0,12}"),
+            Self::Homepage => prop_oneof![
+                texts(
+                    &[
+                        "https://a.example",
+                        "HTTP://a",
+                        "http://",
+                        "http:/a",
+                        "https:a",
+                        " https://a",
+                        "javascript:alert(1)",
+                        " javascript://a",
+                        "data:text/html,x",
+                        "a.example/b:c",
+                        "a:80/b",
+                        "/a:b",
+                        "?a:b",
+                        "#a:b",
+                        ":",
+                        "mailto:a@b",
+                        "h\u{17f}ttps://a",
+                    ],
+                    "(https?)?[:/?#a]{1,6}",
+                ),
+                texts(LINES, ".{0,9}"),
+            ]
+            .boxed(),
+            Self::File => texts(
+                &[
+                    "Dockerfile",
+                    "docker/Dockerfile.plugin",
+                    "./Dockerfile",
+                    "././Dockerfile",
+                    "./",
+                    ".",
+                    "..",
+                    "...",
+                    "../Dockerfile",
+                    "a/../b",
+                    "a/./b",
+                    "a//b",
+                    "a/",
+                    "/Dockerfile",
+                    "C:\\Dockerfile",
+                    "C:Dockerfile",
+                    "a b/\u{e4}",
+                    " ",
+                    "a\u{202e}b",
+                    "a\nb",
+                    "",
+                ],
+                "(./)?[a.]{0,3}(/[a.]{0,4}){0,2}",
+            ),
             Self::Version => texts(
                 VERSIONS,
                 "(0|[0-9]{1,2})\\.[0-9]{1,2}\\.[0-9]{1,2}(-[0-9a-z.-]{0,4})?(\\+[0-9a-z.-]{0,4})?",
@@ -304,8 +358,27 @@ const LINES: &[&str] = &[
     "\u{200b}",
     "\u{180e}",
     "\u{1f4a1}",
+    "\u{202d}",
+    "a\u{202e}b",
+    "\u{2066}a",
+    "\u{2069}",
+    "\u{200f}a",
+    "a\u{1b}[2J",
+    "a\r\nb",
     "\0",
 ];
+
+/// 248 characters.
+macro_rules! pad {
+    () => {
+        concat!(
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        )
+    };
+}
 
 const VERSIONS: &[&str] = &[
     "1.0.0",
@@ -325,6 +398,9 @@ const VERSIONS: &[&str] = &[
     "1.0.0 ",
     "v1.0.0",
     "1.0.0\n",
+    // 255 characters, and one more.
+    concat!("1.0.0-", pad!(), "a"),
+    concat!("1.0.0-", pad!(), "ab"),
     "18446744073709551615.0.0",
     "18446744073709551616.0.0",
 ];

@@ -35,6 +35,7 @@ macro_rules! rules {
 pub(crate) const RULES_A_SCHEMA_CANNOT_SAY: &[Rule] = rules![
     // Sizes and times are texts, and patterns do not count.
     InvalidValue "/memory_limit" "it is less than 6 MiB" {"memory_limit": "5m"}
+    InvalidValue "/memory_limit" "without a unit it counts bytes" {"memory_limit": "512"}
     InvalidValue "/memory_limit" "it is more than 9223372036854775807 bytes" {"memory_limit": "9999999999g"}
     InvalidValue "/stop_timeout" "it is more than 24h" {"stop_timeout": "25h"}
     InvalidValue "/health_check/*" "it is more than 24h" {"health_check": {"interval": "25h"}}

@@ -510,7 +510,7 @@ fn what_every_package_has_is_missed_by_name() {
     refused!(
         without("Dockerfile"),
         PackageError::Missing { .. },
-        "the package has no \"Dockerfile\"; add the file that the manifest names as `dockerfile`, without \"./\" in front"
+        "the package has no \"Dockerfile\"; add the file that the manifest names as `dockerfile`"
     );
     refused!(
         archive(&[]),

@@ -7,3 +7,5 @@ mod extracting;
 mod hostile;
 mod packing;
 mod raw;
+#[cfg(feature = "signing")]
+mod signing;

@@ -156,7 +156,7 @@ fn memory_limit() {
         ),
         (
             "64 m",
-            "invalid memory limit \"64 m\": the unit must be one of b, k, m and g; write for example \"512m\" or \"1g\"",
+            "invalid memory limit \"64 m\": the unit must be one of b, k, m and g; write \"64m\"",
         ),
         (
             "1t",
@@ -165,6 +165,14 @@ fn memory_limit() {
         (
             "1e3",
             "invalid memory limit \"1e3\": the unit must be one of b, k, m and g; write for example \"512m\" or \"1g\"",
+        ),
+        (
+            "512 MB",
+            "invalid memory limit \"512 MB\": the unit must be one of b, k, m and g; write \"512m\"",
+        ),
+        (
+            "512",
+            "invalid memory limit \"512\": without a unit it counts bytes, and 6 MiB is the least a container can run with; write \"512m\"",
         ),
         (
             "0",
@@ -346,7 +354,7 @@ fn endpoint_path() {
         ),
         (
             "/a//b",
-            "invalid endpoint path \"/a//b\": it has an empty segment ('//' or a '/' at the end); write the path in its normal form",
+            "invalid endpoint path \"/a//b\": it has an empty segment ('//' or a '/' at the end); write \"/a/b\"",
         ),
         (
             "/../etc",
@@ -354,7 +362,7 @@ fn endpoint_path() {
         ),
         (
             "/a/.",
-            "invalid endpoint path \"/a/.\": it has a '.' or '..' segment; write the path in its normal form",
+            "invalid endpoint path \"/a/.\": it has a '.' or '..' segment; write \"/a\"",
         ),
         (
             "/a?b",
@@ -397,11 +405,11 @@ fn volume_path() {
         ),
         (
             "/host:/data",
-            "invalid container path \"/host:/data\": ':' at position 6 is not allowed; name only the path inside the container; the host chooses where the data lives",
+            "invalid container path \"/host:/data\": it has a ':'; write \"/data\"; the host chooses where the data lives",
         ),
         (
             "/data/",
-            "invalid container path \"/data/\": it has an empty segment ('//' or a '/' at the end); write the path in its normal form",
+            "invalid container path \"/data/\": it has an empty segment ('//' or a '/' at the end); write \"/data\"",
         ),
         (
             "/a/../b",
@@ -425,7 +433,15 @@ fn volume_path() {
         ),
         (
             "~/data",
-            "invalid container path \"~/data\": it must begin with '/'; write \"/~/data\"",
+            "invalid container path \"~/data\": it must begin with '/'",
+        ),
+        (
+            "./data",
+            "invalid container path \"./data\": it must begin with '/'; write \"/data\"",
+        ),
+        (
+            "./data:/data/:ro",
+            "invalid container path \"./data:/data/:ro\": it has a ':'; name only the path inside the container; the host chooses where the data lives",
         ),
     ]);
     let long = format!("/{}", "a".repeat(255));

@@ -29,7 +29,12 @@ fn device_path() {
         ("/dev/../etc", "it has an empty, '.' or '..' segment", example),
         ("/dev/./a", "it has an empty, '.' or '..' segment", example),
         ("/dev/a/", "it has an empty, '.' or '..' segment", example),
-        ("/dev/a:/dev/b", "':' at position 7 is not allowed", example),
+        (
+            "/dev/a:/dev/b",
+            "':' at position 7 is not allowed",
+            "write \"/dev/a\"; the plugin sees it by the same name",
+        ),
+        ("/dev/a*:b", "'*' at position 7 is not allowed", example),
         ("/dev/a b", "' ' at position 7 is not allowed", example),
         ("/dev/*", "'*' at position 6 is not allowed", example),
         ("/dev/a\n", "'\\n' at position 7 is not allowed", example),
@@ -55,8 +60,15 @@ fn capability() {
     let long = "A".repeat(33);
     for (text, rule) in [
         ("net_raw", "'n' at position 1 is not one of A-Z, 0-9 and '_'"),
+        ("cap-net-raw", "'c' at position 1 is not one of A-Z, 0-9 and '_'"),
         ("NET-RAW", "'-' at position 4 is not one of A-Z, 0-9 and '_'"),
         ("NET RAW", "' ' at position 4 is not one of A-Z, 0-9 and '_'"),
+    ] {
+        let expected = format!("invalid capability {text:?}: {rule}; write \"NET_RAW\"");
+        refuses::<Capability>(&[(text, &expected)]);
+    }
+    for (text, rule) in [
+        ("net_r\u{e4}w", "'n' at position 1 is not one of A-Z, 0-9 and '_'"),
         ("", shape),
         ("CAP_", shape),
         ("1A", shape),

@@ -9,7 +9,7 @@ use hap_manifest::package::{PackOptions, pack};
 use crate::{DEADLINE, count, manifest, supervisor};
 
 /// The bytes of a package with a manifest, a Dockerfile and a README.
-fn package(id: &str) -> Vec<u8> {
+pub(crate) fn package(id: &str) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("manifest.json"), manifest(id).to_json()).unwrap();
     fs::write(folder.path().join("Dockerfile"), "FROM scratch\n").unwrap();

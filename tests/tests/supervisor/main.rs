@@ -20,6 +20,7 @@ mod permissions;
 mod platform;
 mod restarts;
 mod secrets;
+mod signatures;
 mod spans;
 mod talking;
 mod update;

@@ -1,0 +1,99 @@
+//! [`ManifestFile`].
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::Manifest;
+use crate::report::{Issue, ManifestError};
+
+/// A manifest together with the top-level fields that this version does not know, for tools that write it again.
+///
+/// A [`Manifest`] holds what it understands. A tool that changes a version number must not drop what a later version, or
+/// somebody else's tool, has put beside it: here it stays, to the letter.
+///
+/// ```
+/// use hap_manifest::ManifestFile;
+///
+/// let mut file = ManifestFile::from_json(r#"{
+///     "id": "porch-light", "name": "Porch light", "version": "1.0.0", "description": "", "author": "",
+///     "image": "example/porch-light:1.0.0", "x-serial": 12345678901234567890123
+/// }"#)?;
+/// let next = file.manifest().to_builder().version("1.1.0").build()?;
+/// file.set_manifest(next);
+///
+/// let written = file.to_json();
+/// assert!(written.contains(r#""version": "1.1.0""#));
+/// assert!(written.contains(r#""x-serial": 12345678901234567890123"#));
+/// assert_eq!(ManifestFile::from_json(&written)?.unknown().count(), 1);
+/// # Ok::<(), hap_manifest::ManifestError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct ManifestFile {
+    manifest: Manifest,
+    unknown: BTreeMap<String, Box<RawValue>>,
+    warnings: Vec<Issue>,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(flatten)]
+    manifest: &'a Manifest,
+    #[serde(flatten)]
+    unknown: &'a BTreeMap<String, Box<RawValue>>,
+}
+
+impl ManifestFile {
+    /// Reads a manifest as [`Manifest::from_json`] does, and keeps what that warns of as unknown. Fields within a field,
+    /// such as in `health_check`, are not kept; those have a warning as well.
+    ///
+    /// # Errors
+    /// As [`Manifest::from_json`].
+    pub fn from_json(text: &str) -> Result<Self, ManifestError> {
+        let parsed = Manifest::from_json(text)?;
+        // It is JSON and an object, or it would not have been read.
+        let mut unknown: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).unwrap_or_default();
+        unknown.retain(|key, _| !Manifest::FIELDS.contains(&key.as_str()));
+        Ok(Self {
+            manifest: parsed.manifest,
+            unknown,
+            warnings: parsed.warnings,
+        })
+    }
+
+    /// What the plugin is.
+    #[must_use]
+    pub const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// What its author should look at, such as the unknown fields.
+    #[must_use]
+    pub fn warnings(&self) -> &[Issue] {
+        &self.warnings
+    }
+
+    /// The unknown fields, each a key and a value as it stands in the text.
+    pub fn unknown(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.unknown
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.get()))
+    }
+
+    /// Puts another manifest in the place of the one that was read, and leaves the unknown fields as they are.
+    pub fn set_manifest(&mut self, manifest: Manifest) {
+        self.manifest = manifest;
+    }
+
+    /// The manifest as indented JSON, with the unknown fields behind those that are known.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let written = Written {
+            manifest: &self.manifest,
+            unknown: &self.unknown,
+        };
+        // Keys are strings and no part fails to serialize, so there is nothing to report.
+        serde_json::to_string_pretty(&written).unwrap_or_default()
+    }
+}
