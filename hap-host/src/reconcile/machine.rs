@@ -752,6 +752,9 @@ impl Machine {
             .is_some_and(|exit| exit.code == 0 && !exit.oom_killed);
         if ended_well && self.backoff.mode() != RestartMode::Always {
             self.finished = true;
+            if let Some(probation) = &mut self.probation {
+                probation.finished();
+            }
             return;
         }
         self.fail(failure_of(exit.as_ref()), healthy_run, now, events);
@@ -760,6 +763,9 @@ impl Machine {
     fn fail(&mut self, failure: Failure, healthy_run: Duration, now: Instant, events: &mut Vec<EventKind>) {
         self.tell(failure, events);
         self.given_up = self.backoff.mode() == RestartMode::No;
+        if let Some(probation) = self.probation.as_mut().filter(|_| self.given_up) {
+            probation.given_up();
+        }
         let (delay, change) = self.backoff.failed(healthy_run, now);
         self.note(|_| change, events);
         self.start_gate = Some(now + delay);

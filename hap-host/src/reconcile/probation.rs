@@ -90,6 +90,8 @@ pub(super) struct Probation {
     last: Option<Failure>,
     /// Nothing that happens from now on would change it.
     lost: bool,
+    /// It ended well, and is not one that is started again for that.
+    finished: bool,
 }
 
 /// What became of a version on probation.
@@ -107,7 +109,18 @@ impl Probation {
             failed_runs: 0,
             last: None,
             lost: false,
+            finished: false,
         }
+    }
+
+    /// A run ended well, and there will be no other.
+    pub(super) const fn finished(&mut self) {
+        self.finished = true;
+    }
+
+    /// A run failed, and there will be no other.
+    pub(super) const fn given_up(&mut self) {
+        self.lost = true;
     }
 
     /// A run of the new version began.
@@ -133,7 +146,7 @@ impl Probation {
 
     /// `healthy` is how long the run of the new version has been healthy without a break.
     pub(super) fn judge(&self, healthy: Option<Duration>, now: Instant) -> Option<ProbationVerdict> {
-        if healthy.is_some_and(|healthy| healthy >= self.policy.healthy_for) {
+        if self.finished || healthy.is_some_and(|healthy| healthy >= self.policy.healthy_for) {
             return Some(ProbationVerdict::Passed);
         }
         let late = self.until.is_some_and(|until| until <= now);

@@ -82,6 +82,23 @@ fn a_version_that_is_never_healthy_is_lost_when_its_time_is_over() {
 }
 
 #[test]
+fn a_version_that_does_its_work_and_ends_passes_and_one_that_is_started_once_has_one_try() {
+    for (mode, code, passes) in [(RestartMode::OnFailure, 0, true), (RestartMode::No, 1, false)] {
+        let mut bench = Bench::with_mode(Desired::Running, mode).healthy();
+        bench.crash_with = Some(Exit::code(code));
+        bench.digest = "d2";
+        let terms = Box::new(terms("d2", mode));
+        bench.feed(Input::Version(terms, Some(ProbationPolicy::default())));
+        let passed = bench.verdicts == [ProbationVerdict::Passed];
+        assert!(
+            passed == passes && bench.verdicts.len() == 1,
+            "{:?}",
+            bench.verdicts
+        );
+    }
+}
+
+#[test]
 fn the_watch_waits_while_the_plugin_shall_not_run() {
     let mut bench = Bench::new(Desired::Running).healthy();
     version(&mut bench, "d2", Some(ProbationPolicy::default()));

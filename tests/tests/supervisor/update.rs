@@ -362,6 +362,20 @@ async fn a_probation_goes_on_under_the_next_host_and_still_leads_back() {
 }
 
 #[tokio::test]
+async fn a_plugin_in_a_crash_loop_or_given_up_can_be_moved_to_a_version_that_works() {
+    for (code, stuck) in [(1, Phase::CrashLoop), (78, Phase::Failed)] {
+        let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+        let supervisor = supervisor(&engine, state.path()).await;
+        broken(&engine, "1.0.0", code);
+        let light = supervisor.install(version("1.0.0", VOLUME)).await.unwrap();
+        light.start().await.unwrap_err();
+        until(&light, |state| state.phase == stuck).await;
+        light.update(version("1.1.0", VOLUME)).await.unwrap();
+        assert_eq!(light.state().phase, Phase::Healthy);
+    }
+}
+
+#[tokio::test]
 async fn a_plugin_that_is_uninstalled_during_an_update_leaves_no_copy() {
     let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
     let (_supervisor, light) = running(&engine, state.path(), VOLUME).await;
