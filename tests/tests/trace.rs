@@ -1,5 +1,4 @@
 //! One trace through all of the platform, with a plugin that is a real process.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 
