@@ -242,6 +242,8 @@ impl PluginClient {
             .request(call.method.clone(), to)
             .header(header::AUTHORIZATION, self.0.authorization.clone())
             .header("x-request-id", id_header("request id", id)?)
+            // A plugin that knows it gives up work whose answer nobody waits for any more.
+            .header("x-request-timeout-ms", call.options.timeout_millis())
             .header(TraceParent::HEADER, trace.to_string());
         if let Some(key) = &call.options.idempotency_key {
             request = request.header("idempotency-key", id_header("idempotency key", key)?);

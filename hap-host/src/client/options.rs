@@ -61,6 +61,10 @@ impl CallOptions {
         self
     }
 
+    pub(super) fn timeout_millis(&self) -> u64 {
+        u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// The caller's place in a trace: the plugin is told a child of it. Default: a trace of its own.
     pub const fn traceparent(mut self, parent: Option<TraceParent>) -> Self {
         self.trace = parent;

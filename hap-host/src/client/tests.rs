@@ -280,6 +280,7 @@ async fn the_callers_trace_goes_on_and_its_request_id_is_used() {
     turn_on(address, &options).await.unwrap();
     let request = received(&mut requests).remove(0);
     assert!(request.contains("x-request-id: call-1\r\n"), "{request}");
+    assert!(request.contains("x-request-timeout-ms: 30000\r\n"), "{request}");
     let (_, rest) = request.split_once("traceparent: ").unwrap();
     let told = TraceParent::parse(&rest[..55]).unwrap();
     assert_eq!(told.trace_id(), parent.trace_id());

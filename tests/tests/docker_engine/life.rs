@@ -52,6 +52,23 @@ async fn every_step_of_a_life_may_be_repeated() {
 }
 
 #[tokio::test]
+async fn of_many_that_remove_one_container_at_once_all_succeed() {
+    let Some(instance) = Instance::new().await else {
+        return;
+    };
+    let engine = instance.engine();
+    engine.prepare(instance.name()).await.unwrap();
+    let (id, _) = run(&instance, &instance.spec("light", &probe_image().await)).await;
+    // All but the first are told that a removal is under way, and wait for its end.
+    let removals = (0..4).map(|_| engine.remove(&id));
+    for removed in futures_util::future::join_all(removals).await {
+        removed.unwrap();
+    }
+    let gone = engine.inspect(&id).await.unwrap_err();
+    assert_eq!(gone.kind(), EngineErrorKind::NotFound);
+}
+
+#[tokio::test]
 async fn a_running_container_is_removed_at_once_and_a_killed_one_says_so() {
     let Some(instance) = Instance::new().await else {
         return;
