@@ -297,7 +297,7 @@ impl SupervisorBuilder {
             dependency_wait: self.dependency_wait,
             metrics,
             forwarding: self.forwarding,
-            probes: probe_client()?,
+            probes: probe_client(),
             orphan_age: self.orphan_age,
             listed: listed_reader,
             tasks,

@@ -5,6 +5,7 @@ use tokio::sync::{Semaphore, broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    client::Http,
     engine::{Engine, InstanceName, Observed, Platform},
     event::Event,
     forward::LogForwarding,
@@ -48,7 +49,7 @@ pub(crate) struct Shared {
     pub parallel_calls: NonZeroUsize,
     pub pulls: Pulls,
     pub staging: Staging,
-    pub probes: reqwest::Client,
+    pub probes: Http,
     /// Age from which orphans are swept; `None` where they never are by themselves.
     pub orphan_age: Option<Duration>,
     /// The newest list of all containers.

@@ -2,6 +2,7 @@
 //! failure of the transport never looks like an answer.
 
 mod gate;
+mod http;
 mod ids;
 mod options;
 mod probe;
@@ -11,15 +12,16 @@ mod tests;
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
+use axum::body::Body;
 use bytes::Bytes;
 use hap_manifest::{
     ApiToken, PluginId, TraceParent,
     wire::{CommandRequest, CommandResponse, ConfigAck, StatusReport},
 };
-use reqwest::{
-    Client, Method, RequestBuilder, Url,
+use hyper::{
+    Method, Request, Uri,
     header::{self, HeaderValue},
-    redirect, retry,
+    http::uri::{Authority, Scheme},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -29,12 +31,14 @@ use tracing::Instrument as _;
 pub use self::options::CallOptions;
 pub(crate) use self::{
     gate::CallGate,
+    http::Http,
     probe::{probe, probe_client},
 };
 use self::{
+    http::{Broken, Cut, read_body},
     ids::Ids,
     options::id_header,
-    reply::{Cut, answer, describe, invalid, read_body},
+    reply::{answer, describe, invalid},
 };
 use crate::error::{Error, ErrorKind};
 
@@ -42,13 +46,8 @@ use crate::error::{Error, ErrorKind};
 const MAX_REQUEST_BYTES: usize = 1 << 20;
 /// Largest body of a plugin's reply.
 const MAX_REPLY_BYTES: usize = 4 << 20;
-/// A plugin on this machine accepts a connection in well under a millisecond.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Connections that are kept open to one plugin.
 const IDLE_CONNECTIONS: usize = 16;
-/// Shorter than the 5 s after which common servers close an idle connection: whoever closes first avoids that a
-/// request meets the other's goodbye, after which nobody knows whether it was read.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Pauses before a command with an idempotency key is sent again.
 const REPEAT_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 
@@ -58,26 +57,13 @@ pub(crate) struct PluginClient(Arc<Run>);
 
 /// What all calls to one run share, made once: every call would pay for it otherwise.
 struct Run {
-    http: Client,
+    http: Http,
     address: SocketAddr,
-    /// The root of the plugin's API.
-    root: Url,
+    authority: Authority,
     plugin: PluginId,
     /// The token that this run of the plugin was given, as a header.
     authorization: HeaderValue,
     ids: Ids,
-}
-
-fn http_client(idle_connections: usize) -> Result<Client, Error> {
-    Client::builder()
-        .no_proxy()
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_max_idle_per_host(idle_connections)
-        .pool_idle_timeout(IDLE_TIMEOUT)
-        .build()
-        .map_err(|error| Error::new(ErrorKind::Engine, "the HTTP client cannot be made").with_source(error))
 }
 
 /// What is sent, as often as it may be sent.
@@ -92,16 +78,15 @@ impl PluginClient {
     pub(crate) fn new(plugin: PluginId, token: &ApiToken, address: SocketAddr) -> Result<Self, Error> {
         let unusable =
             |what: &str| Error::new(ErrorKind::Engine, format!("{what} cannot be part of a request"));
-        let root = url(address, "/")
-            .parse()
+        let authority = Authority::try_from(address.to_string())
             .map_err(|error| unusable("its address").with_source(error))?;
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
             .map_err(|_| unusable("its token"))?;
         authorization.set_sensitive(true);
         Ok(Self(Arc::new(Run {
-            http: http_client(IDLE_CONNECTIONS)?,
+            http: Http::new(IDLE_CONNECTIONS),
             address,
-            root,
+            authority,
             plugin,
             authorization,
             ids: Ids::new(),
@@ -165,8 +150,7 @@ impl PluginClient {
         };
         let started = Instant::now();
         let done = async {
-            let request = self.request(&call, &id, trace)?;
-            let sent = self.send(&call, request, started);
+            let sent = self.send(&call, &id, trace, started);
             let result = tokio::time::timeout(options.timeout, sent)
                 .await
                 .unwrap_or_else(|_| {
@@ -193,19 +177,16 @@ impl PluginClient {
     async fn send<R: DeserializeOwned>(
         &self,
         call: &Call<'_>,
-        request: RequestBuilder,
+        id: &str,
+        trace: TraceParent,
         started: Instant,
     ) -> Result<R, Error> {
-        if call.options.idempotency_key.is_none() {
-            return self.send_once(call.path, request).await;
-        }
-        let mut pauses = REPEAT_PAUSES.iter();
+        let mut pauses = REPEAT_PAUSES
+            .iter()
+            .filter(|_| call.options.idempotency_key.is_some());
         loop {
-            // A body of bytes can always be cloned.
-            let again = request
-                .try_clone()
-                .ok_or_else(|| Error::new(ErrorKind::InvalidInput, "the request cannot be sent"))?;
-            let error = match self.send_once(call.path, again).await {
+            let request = self.request(call, id, trace)?;
+            let error = match self.send_once(call.path, request).await {
                 Err(error) if matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::Interrupted) => {
                     error
                 }
@@ -221,25 +202,32 @@ impl PluginClient {
         }
     }
 
-    async fn send_once<R: DeserializeOwned>(&self, path: &str, request: RequestBuilder) -> Result<R, Error> {
-        let response = request.send().await.map_err(|error| self.transport(&error))?;
+    async fn send_once<R: DeserializeOwned>(&self, path: &str, request: Request<Body>) -> Result<R, Error> {
+        let sent = self.0.http.send(request).await;
+        let response = sent.map_err(|broken| self.transport(&broken))?;
         let status = response.status();
-        let body = read_body(response, MAX_REPLY_BYTES)
+        let body = read_body(response.into_body(), MAX_REPLY_BYTES)
             .await
             .map_err(|cut| match cut {
                 Cut::TooLarge => invalid(path, &format!("its reply is larger than {MAX_REPLY_BYTES} bytes")),
-                Cut::Broken(error) => self.transport(&error),
+                Cut::Broken(broken) => self.transport(&broken),
             })?;
         answer(path, status, &body)
     }
 
-    fn request(&self, call: &Call<'_>, id: &str, trace: TraceParent) -> Result<RequestBuilder, Error> {
-        let mut to = self.0.root.clone();
-        to.set_path(call.path);
-        let mut request = self
-            .0
-            .http
-            .request(call.method.clone(), to)
+    fn request(&self, call: &Call<'_>, id: &str, trace: TraceParent) -> Result<Request<Body>, Error> {
+        let unusable =
+            |error| Error::new(ErrorKind::InvalidInput, "the request cannot be sent").with_source(error);
+        let to = Uri::builder()
+            .scheme(Scheme::HTTP)
+            .authority(self.0.authority.clone())
+            .path_and_query(call.path)
+            .build()
+            .map_err(unusable)?;
+        let mut request = Request::builder()
+            .method(call.method.clone())
+            .uri(to)
+            .header(header::ACCEPT, "*/*")
             .header(header::AUTHORIZATION, self.0.authorization.clone())
             .header("x-request-id", id_header("request id", id)?)
             // A plugin that knows it gives up work whose answer nobody waits for any more.
@@ -248,21 +236,23 @@ impl PluginClient {
         if let Some(key) = &call.options.idempotency_key {
             request = request.header("idempotency-key", id_header("idempotency key", key)?);
         }
-        if let Some(body) = &call.body {
-            request = request
-                .header(header::CONTENT_TYPE, "application/json")
-                .body(body.clone());
-        }
-        Ok(request)
+        let body = match &call.body {
+            Some(body) => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                Body::from(body.clone())
+            }
+            None => Body::empty(),
+        };
+        request.body(body).map_err(unusable)
     }
 
-    fn transport(&self, error: &reqwest::Error) -> Error {
-        let kind = if error.is_connect() {
+    fn transport(&self, broken: &Broken) -> Error {
+        let kind = if broken.connecting {
             ErrorKind::Unreachable
         } else {
             ErrorKind::Interrupted
         };
-        Error::new(kind, describe(error, self.0.address))
+        Error::new(kind, describe(broken, self.0.address))
     }
 }
 
@@ -279,10 +269,6 @@ pub(crate) fn request_body(body: &(impl Serialize + ?Sized)) -> Result<Bytes, Er
         return Err(Error::new(ErrorKind::InvalidInput, message));
     }
     Ok(bytes.into())
-}
-
-fn url(address: SocketAddr, path: &str) -> String {
-    format!("http://{address}{path}")
 }
 
 impl fmt::Debug for PluginClient {

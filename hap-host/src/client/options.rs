@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use hap_manifest::TraceParent;
-use reqwest::header::HeaderValue;
+use hyper::header::HeaderValue;
 
 use crate::{
     error::{Error, ErrorKind},

@@ -2,37 +2,41 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use axum::body::Body;
 use hap_manifest::wire::{HealthReport, HealthStatus};
-use reqwest::Client;
+use hyper::{Request, header};
 
 use super::{
-    http_client,
-    reply::{describe, quote, read_body},
-    url,
+    http::{Http, read_body},
+    reply::{describe, quote},
 };
-use crate::{error::Error, reconcile::ProbeResult};
+use crate::reconcile::ProbeResult;
 
 /// Largest body of a health report; more is not read.
 const MAX_HEALTH_BYTES: usize = 64 << 10;
 
 /// A client for health probes: each on a connection of its own, because a pooled one may lead to a process that
 /// is gone and would make a plugin look dead that has just come back.
-pub(crate) fn probe_client() -> Result<Client, Error> {
-    http_client(0)
+pub(crate) fn probe_client() -> Http {
+    Http::new(0)
 }
 
 /// Asks for the plugin's health once.
-pub(crate) async fn probe(http: &Client, address: SocketAddr, path: &str, timeout: Duration) -> ProbeResult {
+pub(crate) async fn probe(http: &Http, address: SocketAddr, path: &str, timeout: Duration) -> ProbeResult {
     let deadline = tokio::time::Instant::now() + timeout;
     let asked = async {
-        let sent = http.get(url(address, path)).send();
+        let request = Request::get(format!("http://{address}{path}"))
+            .header(header::ACCEPT, "*/*")
+            .body(Body::empty())
+            .map_err(|error| format!("{path} cannot be asked: {error}"))?;
+        let sent = http.send(request);
         let response = match tokio::time::timeout_at(deadline, sent).await {
-            Ok(sent) => sent.map_err(|error| describe(&error, address))?,
+            Ok(sent) => sent.map_err(|broken| describe(&broken, address))?,
             Err(_) => return Err(format!("no answer from {path} within {timeout:?}")),
         };
         let status = response.status();
         // The status alone decides; a body that is cut, late or no JSON takes nothing away from it.
-        let body = tokio::time::timeout_at(deadline, read_body(response, MAX_HEALTH_BYTES)).await;
+        let body = tokio::time::timeout_at(deadline, read_body(response.into_body(), MAX_HEALTH_BYTES)).await;
         let body = body.ok().and_then(Result::ok).unwrap_or_default();
         let report = serde_json::from_slice::<HealthReport>(&body).ok();
         let message = report

@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 
-use bytes::{Bytes, BytesMut};
 use hap_manifest::wire::WireError;
-use reqwest::{Response, StatusCode};
+use hyper::StatusCode;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::http::Broken;
 use crate::error::{Error, ErrorKind, report};
 
 /// Longest text of a plugin that enters an error message.
@@ -64,29 +64,13 @@ pub(super) fn invalid(path: &str, message: &str) -> Error {
     )
 }
 
-pub(super) enum Cut {
-    TooLarge,
-    Broken(reqwest::Error),
-}
-
-pub(super) async fn read_body(mut response: Response, limit: usize) -> Result<Bytes, Cut> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(Cut::Broken)? {
-        if body.len() + chunk.len() > limit {
-            return Err(Cut::TooLarge);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
-}
-
 /// Says what went wrong on the way in the words of the innermost cause.
-pub(super) fn describe(error: &reqwest::Error, address: SocketAddr) -> String {
-    let mut innermost: &dyn std::error::Error = error;
+pub(super) fn describe(broken: &Broken, address: SocketAddr) -> String {
+    let mut innermost: &dyn std::error::Error = &*broken.cause;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    if error.is_connect() {
+    if broken.connecting {
         return format!("cannot connect to {address}: {innermost}");
     }
     format!("the connection to {address} broke: {}", report(innermost))

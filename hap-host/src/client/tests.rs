@@ -157,7 +157,7 @@ async fn any_2xx_is_healthy_even_without_a_body_that_can_be_read() {
         (r#"{"status":"degraded"}"#, true),
     ] {
         let address = serve(Router::new().route("/health", get(move || async move { body }))).await;
-        let result = probe(&probe_client().unwrap(), address, "/health", SECOND).await;
+        let result = probe(&probe_client(), address, "/health", SECOND).await;
         assert_eq!(
             result,
             ProbeResult::Answered {
@@ -172,7 +172,7 @@ async fn any_2xx_is_healthy_even_without_a_body_that_can_be_read() {
 async fn a_body_that_does_not_come_in_time_takes_nothing_away_from_a_good_status() {
     let body = || async { Body::from_stream(futures_util::stream::pending::<Result<String, Infallible>>()) };
     let address = serve(Router::new().route("/health", get(body))).await;
-    let result = probe(&probe_client().unwrap(), address, "/health", SECOND / 10).await;
+    let result = probe(&probe_client(), address, "/health", SECOND / 10).await;
     let degraded = false;
     assert_eq!(
         result,
@@ -195,7 +195,7 @@ async fn a_health_check_that_fails_says_why() {
         }),
     );
     let address = serve(down).await;
-    let result = probe(&probe_client().unwrap(), address, "/health", SECOND).await;
+    let result = probe(&probe_client(), address, "/health", SECOND).await;
     assert_eq!(
         result,
         ProbeResult::Missed("/health answered HTTP 503: no broker forged line".to_owned())
