@@ -11,8 +11,9 @@ use std::str::FromStr;
 use hap_manifest::webhook;
 use hap_manifest::wire::{CommandRequest, CommandResponse, EventBody, HealthReport, StatusReport, WireError};
 use hap_manifest::{
-    Capability, ContainerUser, CpuLimit, Dependency, DevicePath, EndpointPath, EnvName, HumanDuration,
-    ImageRef, Manifest, MemoryLimit, ParseError, PluginId, TraceParent, VolumePath, WebhookSecret,
+    Capability, ContainerUser, CpuLimit, Dependency, DevicePath, DockerfilePath, EndpointPath, EnvName,
+    HumanDuration, ImageRef, Manifest, MemoryLimit, ParseError, PluginId, TraceParent, VolumePath,
+    WebhookSecret,
 };
 use proptest::prelude::*;
 use serde::Serialize;
@@ -111,6 +112,7 @@ proptest! {
         survives::<HumanDuration>(&text);
         survives::<EndpointPath>(&text);
         survives::<VolumePath>(&text);
+        survives::<DockerfilePath>(&text);
         survives::<EnvName>(&text);
         survives::<DevicePath>(&text);
         survives::<Capability>(&text);

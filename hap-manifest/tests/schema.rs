@@ -8,8 +8,8 @@
 mod golden;
 
 use hap_manifest::{
-    ApiPort, Capability, ContainerUser, CpuLimit, DevicePath, EndpointPath, EnvName, HumanDuration, ImageRef,
-    Manifest, MemoryLimit, PidsLimit, PluginId, VolumePath, wire,
+    ApiPort, Capability, ContainerUser, CpuLimit, DevicePath, DockerfilePath, EndpointPath, EnvName,
+    HumanDuration, ImageRef, Manifest, MemoryLimit, PidsLimit, PluginId, VolumePath, wire,
 };
 use schemars::{JsonSchema, SchemaGenerator, schema_for};
 use serde_json::{Map, Value, json};
@@ -305,6 +305,21 @@ fn texts_are_judged_alike_by_schema_and_code() {
     texts::<VolumePath>(
         &["/a", "/a/b c", "/ä"],
         &["", "/", "a", "/a/", "//a", "/a:b", "/a\\b", "/a\n", "/a\u{7f}"],
+    );
+    texts::<DockerfilePath>(
+        &["Dockerfile", "./a", "a/b c", "..a", ".../ä"],
+        &[
+            "",
+            ".",
+            "./",
+            "../a",
+            "a/",
+            "/a",
+            "a//b",
+            "a\\b",
+            "C:a",
+            "a\u{202e}",
+        ],
     );
     texts::<EnvName>(&["A", "_a1"], &["", "1A", "A-B", "A B", "Ä", "A=B"]);
     texts::<DevicePath>(

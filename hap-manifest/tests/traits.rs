@@ -15,6 +15,8 @@ fn everything_can_be_shared_and_sent() {
     shared::<Manifest>();
     shared::<ManifestBuilder>();
     shared::<Parsed>();
+    shared::<hap_manifest::ManifestFile>();
+    shared::<hap_manifest::DockerfilePath>();
     shared::<Issue>();
     shared::<PluginId>();
     shared::<ImageRef>();
@@ -42,6 +44,17 @@ fn schemas_of_settings_can_be_shared_and_sent() {
     shared::<hap_manifest::ConfigSchema>();
     shared::<hap_manifest::ConfigProblem>();
     error::<hap_manifest::ConfigProblems>();
+}
+
+#[cfg(feature = "signing")]
+#[test]
+fn signatures_can_be_sent() {
+    use hap_manifest::package::{PackageKey, PackageSignature, SignatureError};
+
+    fn sent<T: Send + Sync + Debug + Unpin + 'static>() {}
+    shared::<PackageKey>();
+    sent::<PackageSignature>();
+    error::<SignatureError>();
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub(crate) use self::{grants::Admission, origin::Origin, refusal::words, trust::
 ///     .max_memory("512m".parse()?)
 ///     .network(Access::ByGrant)
 ///     .allow_device("/dev/ttyUSB*".parse()?);
-/// let manifest = Manifest::builder("meter", "Meter", "1.0.0", "meter:1").memory_limit("1g".parse()?).build()?;
+/// let manifest = Manifest::builder("meter", "Meter", "1.0.0", "meter:1").memory_limit("1g").build()?;
 /// let words: Vec<_> = policy.review(&manifest, &[]).iter().map(ToString::to_string).collect();
 /// assert_eq!(words, [
 ///     "wants to reach the internet and the home network, which was not granted",
