@@ -249,6 +249,7 @@ pub(super) fn update_body(limits: &ResourceLimits) -> ContainerUpdateBody {
         memory: Some(memory),
         memory_swap: Some(memory),
         nano_cpus: Some(signed(limits.nano_cpus)),
+        cpu_shares: Some(cpu_shares(limits.nano_cpus)),
         pids_limit: Some(i64::from(limits.pids)),
         ..Default::default()
     }
