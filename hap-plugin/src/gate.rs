@@ -12,6 +12,8 @@ use tracing::Instrument as _;
 use crate::Fault;
 use crate::guard::caught;
 use crate::origin::{Origin, REQUEST_ID};
+#[cfg(feature = "otel")]
+use crate::otel::request_span;
 
 /// Checks the token.
 #[derive(Debug, Clone)]
@@ -21,21 +23,29 @@ pub(crate) struct Gate {
 
 /// Gives a request its id, which comes back in the answer, and its span; what panics on the way is answered.
 pub(crate) async fn pass(mut request: Request, next: Next) -> Response {
-    let origin = Arc::new(Origin::of(request.headers()));
-    // Of the highest level, so that errors keep their request id when little is logged.
-    let span =
-        tracing::error_span!("request", request_id = %origin.request_id, trace_id = origin.trace.trace_id());
+    let mut origin = Origin::of(request.headers());
+    let span = request_span(&mut origin, &request);
+    let origin = Arc::new(origin);
     let id = HeaderValue::from_str(&origin.request_id);
     request.extensions_mut().insert(origin);
     let answer = async {
         let answered = caught(async { Ok(next.run(request).await) }).await;
-        answered.unwrap_or_else(Fault::into_response)
+        let response = answered.unwrap_or_else(Fault::into_response);
+        #[cfg(feature = "otel")]
+        crate::otel::answered(&response);
+        response
     };
     let mut response = answer.instrument(span).await;
     if let Ok(id) = id {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+#[cfg(not(feature = "otel"))]
+fn request_span(origin: &mut Origin, _: &Request) -> tracing::Span {
+    // Of the highest level, so that errors keep their request id when little is logged.
+    tracing::error_span!("request", request_id = %origin.request_id, trace_id = origin.trace.trace_id())
 }
 
 /// Lets through who shows the token.

@@ -24,6 +24,8 @@ mod log;
 mod metrics;
 mod openapi;
 mod origin;
+#[cfg(feature = "otel")]
+mod otel;
 mod plugin;
 mod redact;
 mod refusal;

@@ -25,6 +25,12 @@ pub(super) const ENDPOINTS: [(&str, &str); 7] = [
     ("GET", "/openapi.json"),
 ];
 
+/// Whether a path is one of the API's.
+#[cfg(feature = "otel")]
+pub(crate) fn is_endpoint(path: &str) -> bool {
+    ENDPOINTS.iter().any(|(_, known)| *known == path)
+}
+
 /// From the outside in: every request gets its id and its span; `/health` and the author's open routes answer
 /// everybody; then comes the token, then the author's layers, then the plugin's API, then the author's other routes.
 pub(crate) fn router<P: Plugin>(
