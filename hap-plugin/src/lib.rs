@@ -36,6 +36,7 @@ mod secret;
 mod serve;
 mod service;
 mod settings;
+mod shapes;
 mod signals;
 mod start_error;
 mod state_folder;
@@ -55,6 +56,7 @@ pub use run::run;
 pub use secret::Secret;
 pub use serve::{Serve, into_router, serve};
 pub use settings::Settings;
+pub use shapes::{CommandType, ConfigType, StatusType};
 pub use start_error::StartError;
 
 pub use hap_manifest::{ApiToken, PluginId, TraceParent, WebhookSecret, wire};
