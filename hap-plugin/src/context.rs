@@ -297,6 +297,8 @@ impl Context {
 
     /// Runs a task in the background, under a name, with this context's request in its log lines.
     ///
+    /// It outlives the call, so it cannot borrow: give an `async move` block a clone of the context, which is cheap.
+    ///
     /// A task that panics turns the plugin unhealthy: `/health` says which one, and the log says why. It is not
     /// started again; the host restarts a plugin that stays unhealthy.
     ///

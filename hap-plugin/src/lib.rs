@@ -27,6 +27,7 @@ mod origin;
 #[cfg(feature = "otel")]
 mod otel;
 mod plugin;
+mod random;
 mod redact;
 mod refusal;
 mod reply;
@@ -48,7 +49,7 @@ pub use absent::{NoCommand, NoConfig, NoStatus};
 pub use config::ConfigChanges;
 pub use context::Context;
 pub use events::{EmitError, EventClient};
-pub use fault::{Fault, Result};
+pub use fault::{Fault, FaultCause, Result};
 pub use health::Health;
 pub use plugin::Plugin;
 pub use reply::Reply;

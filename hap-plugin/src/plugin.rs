@@ -51,16 +51,16 @@ pub trait Plugin: Send + Sync + 'static {
     /// The one in force is at hand as [`Context::config`]. Give fields defaults (`#[serde(default)]`) where there are
     /// sensible ones, so that the plugin works before anybody has configured it, and hide what is secret in a
     /// [`Secret`](crate::Secret). A plugin whose settings are not known in advance takes a [`serde_json::Value`].
-    type Config: ConfigType;
+    type Config: ConfigType + Send + Sync + 'static;
 
     /// The commands that `POST /command` takes; [`NoCommand`](crate::NoCommand) when there are none.
     ///
     /// An enum with `#[serde(tag = "command", content = "params", rename_all = "snake_case")]`. A plugin whose
     /// commands are not known in advance takes [`CommandRequest`](crate::wire::CommandRequest).
-    type Command: CommandType;
+    type Command: CommandType + Send + 'static;
 
     /// What `GET /status` shows as `data`; [`NoStatus`] when there is nothing to show.
-    type Status: StatusType;
+    type Status: StatusType + Send + 'static;
 
     /// Prepares the plugin: opens connections, spawns background work with [`Context::spawn`].
     ///

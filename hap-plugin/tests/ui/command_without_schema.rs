@@ -1,3 +1,7 @@
+//~ `Command` cannot be the commands of a plugin
+//~ #[derive(serde::Deserialize, schemars::JsonSchema)]
+//~ #[serde(tag = "command", content = "params", rename_all = "snake_case")]
+
 use hap_plugin::{Context, NoConfig, NoStatus, Plugin, Reply, Result};
 
 #[derive(serde::Deserialize)]

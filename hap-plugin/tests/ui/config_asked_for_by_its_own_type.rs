@@ -1,3 +1,6 @@
+//~ `Config` is not a plugin
+//~ in `cx.config::<...>()` and `cx.config_changes::<...>()` stands the plugin, within its own methods as `Self`
+
 use hap_plugin::{Context, NoStatus, Plugin, Reply, Result, wire::CommandRequest};
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]

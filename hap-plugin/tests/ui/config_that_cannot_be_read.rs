@@ -1,3 +1,6 @@
+//~ `Config` cannot be the configuration of a plugin
+//~ derive both on the struct: #[derive(serde::Deserialize, schemars::JsonSchema)]
+
 use hap_plugin::{Context, NoCommand, NoStatus, Plugin, Reply, Result};
 
 #[derive(Default, schemars::JsonSchema)]

@@ -1,3 +1,7 @@
+//~ future returned by `command` is not `Send`
+//~ has type `std::sync::MutexGuard<'_, u64>` which is not `Send`
+//~ await occurs here, with `mut rung` maybe used later
+
 use std::sync::Mutex;
 
 use hap_plugin::{Context, NoConfig, NoStatus, Plugin, Reply, Result, wire::CommandRequest};

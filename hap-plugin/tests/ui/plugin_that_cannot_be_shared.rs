@@ -1,3 +1,5 @@
+//~ use `std::sync::RwLock` or `std::sync::atomic::AtomicU64` instead
+
 use std::cell::Cell;
 
 use hap_plugin::{Context, NoConfig, NoStatus, Plugin, Reply, Result, wire::CommandRequest};

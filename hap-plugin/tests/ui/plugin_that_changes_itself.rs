@@ -1,3 +1,5 @@
+//~ change the self-receiver type to match the trait
+
 use hap_plugin::{Context, NoConfig, NoStatus, Plugin, Reply, Result, wire::CommandRequest};
 
 struct Bell {

@@ -1,3 +1,6 @@
+//~ `Bell` is not a plugin
+//~ write `impl hap_plugin::Plugin for Bell` with the types `Config`, `Command` and `Status`
+
 struct Bell;
 
 #[tokio::main]

@@ -1,3 +1,6 @@
+//~ `&str: FaultCause` is not satisfied
+//~ make what the caller is to read by `Fault::rejected("code", "text")`
+
 use hap_plugin::{Context, NoConfig, NoStatus, Plugin, Reply, Result, wire::CommandRequest};
 
 struct Bell;

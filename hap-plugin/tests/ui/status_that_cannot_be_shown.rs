@@ -1,3 +1,6 @@
+//~ `Status` cannot be the status of a plugin
+//~ derive both on the struct: #[derive(serde::Serialize, schemars::JsonSchema)]
+
 use hap_plugin::{Context, NoCommand, NoConfig, Plugin, Reply, Result};
 
 struct Status {
