@@ -24,7 +24,7 @@ use crate::origin::{Origin, REQUEST_ID};
 #[cfg(feature = "otel")]
 use crate::otel::request_span;
 
-/// Gives a request its id, which comes back in the answer, and its span; what panics on the way is answered.
+/// Gives a request other than for the health its id, which comes back in the answer, and its span; what panics on the way is answered.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pass;
 
@@ -53,6 +53,10 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
+        if request.uri().path() == "/health" {
+            // Asked every few seconds for ever, and answered without anything that an id or a trace would lead to.
+            return Box::pin(self.0.call(request));
+        }
         let mut origin = Origin::of(request.headers());
         let span = request_span(&mut origin, &request);
         let origin = Arc::new(origin);

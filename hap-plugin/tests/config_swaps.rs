@@ -3,8 +3,9 @@
 //! In a program of its own, whose heap is counted.
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "helpers of tests fail as the tests do, and the figures are worth a line"
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail as the tests do"
 )]
 
 use std::alloc::System;

@@ -13,22 +13,12 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use crate::origin::Origin;
 use crate::service::is_endpoint;
 
-/// Spans that a collector does not see: checks of the health, one every few seconds for ever, and background tasks,
-/// which last as long as the process.
-pub(super) const UNSEEN: [&str; 2] = [HEALTH, "hap_plugin::tasks"];
-const HEALTH: &str = "hap_plugin::health";
+/// Spans that a collector does not see: background tasks, which last as long as the process.
+pub(super) const UNSEEN: [&str; 1] = ["hap_plugin::tasks"];
 
 /// Begins the span of a request below that of its caller. What the plugin calls while it answers is told of this one.
 pub(crate) fn request_span(origin: &mut Origin, request: &Request) -> Span {
     let path = request.uri().path();
-    if path == "/health" {
-        return tracing::error_span!(
-            target: HEALTH,
-            "request",
-            request_id = %origin.request_id,
-            trace_id = origin.trace.trace_id()
-        );
-    }
     let name = if is_endpoint(path) {
         format!("{} {path}", request.method())
     } else {
