@@ -99,9 +99,14 @@ async fn round(slow: &Arc<Slow>, router: &Router) -> usize {
     slow.begun.store(0, Ordering::SeqCst);
     let changes = Arc::new(AtomicUsize::new(0));
     let changing = tokio::spawn({
-        let (router, changes) = (router.clone(), Arc::clone(&changes));
+        let (slow, router, changes) = (Arc::clone(slow), router.clone(), Arc::clone(&changes));
         async move {
             for number in 1..=CHANGES {
+                // Not ahead of the commands by more than three changes, however busy the machine is.
+                while slow.begun.load(Ordering::SeqCst) + 3 * COMMANDS / CHANGES < number * COMMANDS / CHANGES
+                {
+                    tokio::task::yield_now().await;
+                }
                 let (status, answer) = ask(&router, "/config", &Config::json(number)).await;
                 assert_eq!(status, 200, "{answer}");
                 changes.store(number, Ordering::SeqCst);
