@@ -161,7 +161,7 @@ async fn a_thousand_commands_amid_a_hundred_changes_see_no_mixture_and_leave_not
     let mut heap = Vec::new();
     for number in 0..ROUNDS {
         let seen = timeout(DEADLINE, round(&slow, &router)).await.unwrap();
-        assert!(seen > CHANGES / 2, "the changes and the commands did not overlap");
+        assert!(seen > CHANGES / 5, "the changes and the commands did not overlap");
         heap.push(HEAP.allocated());
         eprintln!(
             "round {number}: {seen} configurations seen, {} bytes on the heap",
