@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{ConfigChanges, Current, Held, typed};
+use crate::events::EventDraft;
 use crate::origin::Origin;
 use crate::state_folder::StateFolder;
 use crate::tasks::Tasks;
@@ -233,10 +234,54 @@ impl Context {
     /// # Cancel safety
     /// An event whose `emit` was dropped half way may be delivered or not.
     pub async fn emit<T: Serialize + ?Sized>(&self, r#type: &str, data: &T) -> Result<String, EmitError> {
-        self.shared
-            .events
-            .emit_traced(r#type, data, self.trace_parent())
-            .await
+        let draft = EventDraft::named(r#type, data)?;
+        self.shared.events.accept(draft, self.trace_parent()).await
+    }
+
+    /// Emits an event of the author's own enum, as [`emit`](Self::emit) does.
+    ///
+    /// ```
+    /// # use hap_plugin::{Context, Result};
+    /// #[derive(serde::Serialize)]
+    /// #[serde(tag = "type", content = "data")]
+    /// enum Happened {
+    ///     #[serde(rename = "bell.rung")]
+    ///     Rung { times: u8 },
+    /// }
+    ///
+    /// # async fn example(cx: &Context) -> Result<()> {
+    /// cx.emit_event(&Happened::Rung { times: 3 }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`EventClient::emit_event`].
+    ///
+    /// # Cancel safety
+    /// As [`emit`](Self::emit).
+    pub async fn emit_event<E: Serialize + ?Sized>(&self, event: &E) -> Result<String, EmitError> {
+        let draft = EventDraft::of(event)?;
+        self.shared.events.accept(draft, self.trace_parent()).await
+    }
+
+    /// Emits an event of this type without waiting until it is stored; see [`EventClient::try_emit`].
+    ///
+    /// # Errors
+    /// As [`EventClient::try_emit`].
+    pub fn try_emit<T: Serialize + ?Sized>(&self, r#type: &str, data: &T) -> Result<String, EmitError> {
+        let draft = EventDraft::named(r#type, data)?;
+        self.shared.events.try_accept(draft, self.trace_parent())
+    }
+
+    /// Emits an event of the author's own enum without waiting until it is stored; see
+    /// [`EventClient::try_emit_event`].
+    ///
+    /// # Errors
+    /// As [`EventClient::try_emit_event`].
+    pub fn try_emit_event<E: Serialize + ?Sized>(&self, event: &E) -> Result<String, EmitError> {
+        let draft = EventDraft::of(event)?;
+        self.shared.events.try_accept(draft, self.trace_parent())
     }
 
     /// Tells the platform the plugin's state without being asked: an event of type `status`.
@@ -251,6 +296,8 @@ impl Context {
     }
 
     /// Runs a task in the background, under a name, with this context's request in its log lines.
+    ///
+    /// It outlives the call, so it cannot borrow: give an `async move` block a clone of the context, which is cheap.
     ///
     /// A task that panics turns the plugin unhealthy: `/health` says which one, and the log says why. It is not
     /// started again; the host restarts a plugin that stays unhealthy.

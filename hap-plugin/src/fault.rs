@@ -209,9 +209,28 @@ fn clean(value: &mut Value, redactor: &Redactor) {
     }
 }
 
-impl<E: Error + Send + Sync + 'static> From<E> for Fault {
+/// What `?` makes an internal [`Fault`] of: every error that threads can hand to each other. Nobody has to implement it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an error that a plugin can fail with",
+    // What `?` leaves out of the rest, it shows of this.
+    label = "no error: make what the caller is to read by `Fault::rejected(\"code\", \"text\")`, and what is for the log by `Fault::internal(\"text\")`",
+    note = "`.map_err(...)` or `.ok_or_else(...)` before the `?` makes a `Fault` of anything"
+)]
+pub trait FaultCause: Sized {
+    #[doc(hidden)]
+    fn into_cause(self) -> Box<dyn Error + Send + Sync>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Error + Send + Sync + 'static> FaultCause for E {
+    fn into_cause(self) -> Box<dyn Error + Send + Sync> {
+        Box::new(self)
+    }
+}
+
+impl<E: FaultCause> From<E> for Fault {
     fn from(error: E) -> Self {
-        Self::internal(error)
+        Self::internal(error.into_cause())
     }
 }
 

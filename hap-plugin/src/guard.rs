@@ -52,8 +52,17 @@ pub(crate) async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T
     // As in `bounded`.
     match AssertUnwindSafe(work).catch_unwind().await {
         Ok(result) => result,
-        Err(payload) => Ended::Panicked(panic_message(payload.as_ref())).into_result(),
+        Err(payload) => Err(panicked(payload.as_ref())),
     }
+}
+
+/// The refusal where a panic was caught.
+pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Fault {
+    panic_fault(panic_message(payload))
+}
+
+fn panic_fault(message: String) -> Fault {
+    Fault::new(500, "panicked", "the plugin panicked").with_cause(message)
 }
 
 impl<T> Ended<T> {
@@ -73,9 +82,7 @@ impl<T> Ended<T> {
             Self::Done(value) => Ok(value),
             Self::Faulted(fault) => Err(fault),
             Self::TimedOut(allowed) => Err(timed_out(allowed)),
-            Self::Panicked(message) => {
-                Err(Fault::new(500, "panicked", "the plugin panicked").with_cause(message))
-            }
+            Self::Panicked(message) => Err(panic_fault(message)),
             Self::CutOff => Err(Fault::new(
                 503,
                 "stopping",

@@ -71,7 +71,9 @@ pub(crate) struct Metrics {
     in_flight: AtomicU64,
     emitted: AtomicU64,
     delivered: AtomicU64,
-    pending: AtomicU64,
+    // Those that the outbox holds, and those on their way to it that nobody waits for.
+    stored: AtomicU64,
+    handed_over: AtomicU64,
     attempts_failed: AtomicU64,
     lost: [AtomicU64; 5],
 }
@@ -109,12 +111,26 @@ impl Metrics {
         }
     }
 
+    /// The outbox holds this many events.
     pub(crate) fn set_pending(&self, events: usize) {
-        self.pending.store(events as u64, Ordering::Relaxed);
+        // Orders it before `taken_over`, so that no event is missing in between.
+        self.stored.store(events as u64, Ordering::Release);
     }
 
+    /// An event is on its way to the outbox.
+    pub(crate) fn handed_over(&self) {
+        self.handed_over.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It has arrived there, or has been refused.
+    pub(crate) fn taken_over(&self) {
+        self.handed_over.fetch_sub(1, Ordering::Release);
+    }
+
+    /// Events that wait for the platform.
     pub(crate) fn pending(&self) -> u64 {
-        self.pending.load(Ordering::Relaxed)
+        let handed_over = self.handed_over.load(Ordering::Acquire);
+        handed_over + self.stored.load(Ordering::Acquire)
     }
 
     /// The Prometheus text format, version 0.0.4.
@@ -140,36 +156,36 @@ impl Metrics {
                 "hap_commands_in_flight",
                 "gauge",
                 "Commands that run now.",
-                &self.in_flight,
+                read(&self.in_flight),
             ),
             (
                 "hap_events_emitted_total",
                 "counter",
                 "Events accepted for delivery.",
-                &self.emitted,
+                read(&self.emitted),
             ),
             (
                 "hap_events_delivered_total",
                 "counter",
                 "Events the platform acknowledged.",
-                &self.delivered,
+                read(&self.delivered),
             ),
             (
                 "hap_events_pending",
                 "gauge",
                 "Events that wait for the platform.",
-                &self.pending,
+                self.pending(),
             ),
             (
                 "hap_event_attempts_failed_total",
                 "counter",
                 "Failed requests to the platform.",
-                &self.attempts_failed,
+                read(&self.attempts_failed),
             ),
         ];
         for (name, kind, help, value) in single {
             family(&mut text, name, kind, help);
-            let _ = writeln!(text, "{name} {}", read(value));
+            let _ = writeln!(text, "{name} {value}");
         }
         family(
             &mut text,

@@ -5,7 +5,8 @@ use std::time::Duration;
 use hap_manifest::TraceParent;
 use http::HeaderMap;
 use tokio::time::Instant;
-use uuid::Uuid;
+
+use crate::random;
 
 /// Name of the header, in requests and in their answers.
 pub(crate) const REQUEST_ID: &str = "x-request-id";
@@ -19,6 +20,9 @@ const MAX_ID: usize = 128;
 pub(crate) struct Origin {
     pub(crate) request_id: String,
     pub(crate) trace: TraceParent,
+    /// Whether the trace is the caller's and not one that began here.
+    #[cfg(feature = "otel")]
+    pub(crate) is_traced: bool,
     // `None`: the caller does not say.
     gives_up: Option<Instant>,
 }
@@ -32,13 +36,14 @@ impl Origin {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let fit =
             |id: &&str| !id.is_empty() && id.len() <= MAX_ID && id.bytes().all(|b| b.is_ascii_graphic());
+        let trace = text(TraceParent::HEADER).and_then(TraceParent::parse);
         Self {
             request_id: text(REQUEST_ID)
                 .filter(fit)
-                .map_or_else(|| Uuid::now_v7().simple().to_string(), str::to_owned),
-            trace: text(TraceParent::HEADER)
-                .and_then(TraceParent::parse)
-                .unwrap_or_else(new_trace),
+                .map_or_else(random::request_id, str::to_owned),
+            #[cfg(feature = "otel")]
+            is_traced: trace.is_some(),
+            trace: trace.unwrap_or_else(random::trace),
             // 32 bits are 49 days, which no clock overflows by.
             gives_up: text(TIMEOUT)
                 .and_then(|value| value.trim().parse::<u32>().ok())
@@ -51,11 +56,6 @@ impl Origin {
         let ours = Instant::now() + allowed;
         self.gives_up.map_or(ours, |theirs| ours.min(theirs))
     }
-}
-
-fn new_trace() -> TraceParent {
-    let [a, b, c, d, e, f, g, h, ..] = *Uuid::new_v4().as_bytes();
-    TraceParent::new(Uuid::new_v4().into_bytes(), [a, b, c, d, e, f, g, h], false)
 }
 
 #[cfg(test)]

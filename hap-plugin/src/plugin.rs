@@ -4,11 +4,8 @@ use std::any::Any;
 use std::future::{Future, ready};
 use std::sync::Arc;
 
-use schemars::JsonSchema;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use crate::absent::{NoConfig, NoStatus};
+use crate::shapes::{CommandType, ConfigType, StatusType};
 use crate::{Context, Fault, Health, Reply, Result};
 
 /// Says what a plugin does; everything around it is done by [`run`](crate::run).
@@ -45,7 +42,8 @@ use crate::{Context, Fault, Health, Reply, Result};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a plugin",
     label = "`Plugin` is not implemented for this type",
-    note = "write `impl hap_plugin::Plugin for {Self}` with the types `Config`, `Command` and `Status`; `NoConfig`, `NoCommand` and `NoStatus` stand for what the plugin does not have"
+    note = "write `impl hap_plugin::Plugin for {Self}` with the types `Config`, `Command` and `Status`; `NoConfig`, `NoCommand` and `NoStatus` stand for what the plugin does not have",
+    note = "in `cx.config::<...>()` and `cx.config_changes::<...>()` stands the plugin, within its own methods as `Self`, and not the type of its configuration"
 )]
 pub trait Plugin: Send + Sync + 'static {
     /// The settings that `POST /config` takes; [`NoConfig`] when there are none.
@@ -53,16 +51,16 @@ pub trait Plugin: Send + Sync + 'static {
     /// The one in force is at hand as [`Context::config`]. Give fields defaults (`#[serde(default)]`) where there are
     /// sensible ones, so that the plugin works before anybody has configured it, and hide what is secret in a
     /// [`Secret`](crate::Secret). A plugin whose settings are not known in advance takes a [`serde_json::Value`].
-    type Config: DeserializeOwned + JsonSchema + Send + Sync + 'static;
+    type Config: ConfigType + Send + Sync + 'static;
 
     /// The commands that `POST /command` takes; [`NoCommand`](crate::NoCommand) when there are none.
     ///
     /// An enum with `#[serde(tag = "command", content = "params", rename_all = "snake_case")]`. A plugin whose
     /// commands are not known in advance takes [`CommandRequest`](crate::wire::CommandRequest).
-    type Command: DeserializeOwned + JsonSchema + Send + 'static;
+    type Command: CommandType + Send + 'static;
 
     /// What `GET /status` shows as `data`; [`NoStatus`] when there is nothing to show.
-    type Status: Serialize + JsonSchema + Send + 'static;
+    type Status: StatusType + Send + 'static;
 
     /// Prepares the plugin: opens connections, spawns background work with [`Context::spawn`].
     ///

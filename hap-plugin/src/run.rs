@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{self, Task};
+use crate::log::Log;
 use crate::settings::Limits;
 use crate::signals::Signals;
-use crate::{Plugin, Serve, Settings, StartError, log, serve};
+use crate::{Plugin, Serve, Settings, StartError, serve};
 
 /// Time for the runtime to end after the plugin has stopped.
 const EPILOGUE: Duration = Duration::from_secs(1);
@@ -73,13 +74,7 @@ impl<P: Plugin> Serve<P> {
 
     async fn serve_until_signal(mut self) -> ExitCode {
         let settings = self.settings.take().map_or_else(Settings::from_env, Ok);
-        let known = settings.as_ref().ok();
-        log::install(
-            known.map(Settings::plugin_id),
-            known
-                .map(|settings| settings.redactor.clone())
-                .unwrap_or_default(),
-        );
+        let log = Log::install(settings.as_ref().ok());
         let budget = match &settings {
             Ok(settings) => settings.limits.shutdown,
             Err(_) => Limits::default().shutdown,
@@ -103,6 +98,7 @@ impl<P: Plugin> Serve<P> {
                 error.exit_code()
             }
         };
+        log.end().await;
         // What blocks a thread, such as a write to a dead disk, would keep the runtime from ending.
         end_after(EPILOGUE, code);
         ExitCode::from(code)

@@ -3,11 +3,12 @@
 use std::any::TypeId;
 
 use hap_manifest::wire::{CommandSet, Describe};
-use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use crate::{NoConfig, NoStatus, Plugin, Settings, StartError};
+use crate::{
+    CommandType as _, ConfigType as _, NoConfig, NoStatus, Plugin, Settings, StartError, StatusType as _,
+};
 
 /// The commands, and the JSON Schemas of the three types.
 pub(crate) struct Schemas {
@@ -19,14 +20,13 @@ pub(crate) struct Schemas {
 impl Schemas {
     /// Reads the schemas; fails where the command type lacks the attribute that names its commands.
     pub(crate) fn of<P: Plugin>() -> Result<Self, StartError> {
-        let commands =
-            CommandSet::of::<P::Command>().map_err(|error| StartError::lasting(error.to_string()))?;
+        let commands = P::Command::set().map_err(|error| StartError::lasting(error.to_string()))?;
         let reading = SchemaSettings::draft2020_12();
         let writing = SchemaSettings::draft2020_12().for_serialize();
         Ok(Self {
             commands,
-            config: schema::<P::Config, NoConfig>(reading),
-            status: schema::<P::Status, NoStatus>(writing),
+            config: unless_none::<P::Config, NoConfig>(|| P::Config::schema(reading)),
+            status: unless_none::<P::Status, NoStatus>(|| P::Status::schema(writing)),
         })
     }
 
@@ -67,15 +67,17 @@ impl Schemas {
 }
 
 /// The schema of a type; null where it stands for nothing.
-fn schema<T: JsonSchema + 'static, Nothing: 'static>(settings: SchemaSettings) -> Value {
+fn unless_none<T: 'static, Nothing: 'static>(schema: impl FnOnce() -> Value) -> Value {
     if TypeId::of::<T>() == TypeId::of::<Nothing>() {
         return Value::Null;
     }
-    settings.into_generator().into_root_schema_for::<T>().to_value()
+    schema()
 }
 
 #[cfg(test)]
 mod tests {
+    use schemars::JsonSchema;
+
     use super::*;
     use crate::{Context, Reply, Result};
 

@@ -341,6 +341,15 @@ async fn prepare<P: Plugin>(
             problems.of(check_data_dir(dir).await);
         }
         listener = problems.of(bind(place, settings).await).flatten();
+    } else if let (Some(schemas), Some(alone)) = (&schemas, Settings::of_config_alone()) {
+        // Told together with what is wrong with the rest of the environment.
+        let mut wrong = Vec::new();
+        drop(Configuration::<P::Config>::read(
+            &alone,
+            schemas.config(),
+            &mut wrong,
+        ));
+        problems.of(StartError::unless_empty(wrong, ()));
     }
     problems.into_result()?;
     let (Some(schemas), Some(settings), Some(config)) = (schemas, settings, config) else {

@@ -259,12 +259,19 @@ async fn a_wrong_environment_is_told_at_once_and_whole() {
         ("PLUGIN_ID", "My Light"),
         ("HAP_API_TOKEN", "hunter2"),
         ("HAP_DATA_DIR", "data"),
+        ("HAP_CONFIG_DEFAULT_BRIGHTNESS", "bright"),
     ];
     let output = output(&[], &environment).await;
     assert_eq!(output.status.code(), Some(78));
     let log = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(log.lines().count(), 4, "{log}");
-    for name in ["PORT", "PLUGIN_ID", "HAP_API_TOKEN", "HAP_DATA_DIR"] {
+    assert_eq!(log.lines().count(), 5, "{log}");
+    for name in [
+        "PORT",
+        "PLUGIN_ID",
+        "HAP_API_TOKEN",
+        "HAP_DATA_DIR",
+        "HAP_CONFIG_DEFAULT_BRIGHTNESS",
+    ] {
         assert!(log.contains(name), "{name} in {log}");
     }
     assert!(!log.contains("hunter2"), "{log}");

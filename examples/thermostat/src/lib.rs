@@ -5,6 +5,7 @@
 
 mod command;
 mod config;
+mod event;
 mod room;
 mod status;
 mod thermostat;

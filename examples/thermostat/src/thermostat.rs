@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hap_plugin::{Context, Fault, Health, Plugin, Reply, Result};
-use serde::Serialize;
 use tokio::time::{sleep, timeout};
 
+use crate::event::Event;
 use crate::{Celsius, Command, Config, Room, Status};
 
 /// The file that keeps the target over a restart.
@@ -35,14 +35,6 @@ struct State {
     temperature: Option<f64>,
     heating: bool,
     lost: bool,
-}
-
-/// The data of the event `thermostat.heating`.
-#[derive(Debug, Serialize)]
-struct Heating {
-    on: bool,
-    temperature: f64,
-    target: Celsius,
 }
 
 impl<R: Room> Thermostat<R> {
@@ -100,7 +92,7 @@ impl<R: Room> Shared<R> {
             (std::mem::take(&mut state.lost), state.heating, state.target)
         };
         if was_lost {
-            cx.emit("sensor.back", &()).await?;
+            cx.emit_event(&Event::SensorBack).await?;
         }
         let on = if before {
             temperature < target.get() + config.hysteresis
@@ -111,12 +103,12 @@ impl<R: Room> Shared<R> {
             return Ok(());
         }
         self.heat(on).await?;
-        let heating = Heating {
+        cx.emit_event(&Event::Heating {
             on,
             temperature,
             target,
-        };
-        cx.emit("thermostat.heating", &heating).await?;
+        })
+        .await?;
         Ok(())
     }
 
@@ -129,7 +121,7 @@ impl<R: Room> Shared<R> {
         };
         self.heat(false).await?;
         if !was_lost {
-            cx.emit("sensor.lost", &()).await?;
+            cx.emit_event(&Event::SensorLost).await?;
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use std::any::TypeId;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 pub use current::ConfigChanges;
@@ -26,6 +26,7 @@ pub(crate) use variables::ConfigVariables;
 
 use crate::body::{Mismatch, from_json, from_object};
 use crate::log::Redactor;
+use crate::shapes::{ConfigType, Readable};
 use crate::wire::Map;
 use crate::{Fault, NoConfig, Result, Settings};
 
@@ -50,14 +51,14 @@ pub(crate) struct Candidate<C> {
     secrets: Vec<String>,
 }
 
-impl<C: DeserializeOwned + Send + Sync + 'static> Configuration<C> {
+impl<C: ConfigType + Send + Sync + 'static> Configuration<C> {
     /// Reads the settings of the environment by the schema and by the type; every problem goes into the list, under
     /// the name of its variable.
     pub(crate) fn read(settings: &Settings, schema: &Value, problems: &mut Vec<String>) -> Self {
         let environment = Layer::read(&settings.config, schema, problems);
         let mut rest = environment.clone();
         while !rest.is_empty()
-            && let Err(mismatch) = from_object::<C>(rest.values())
+            && let Err(mismatch) = from_object::<Readable<C>>(rest.values())
         {
             match mismatch.key.as_deref().and_then(|key| rest.remove(key)) {
                 // What is left may have problems of its own.
@@ -155,10 +156,10 @@ pub(crate) struct Accepted {
 }
 
 impl<C: Send + Sync + 'static> Candidate<C> {
-    fn twice<E>(secrets: Vec<String>, read: impl Fn() -> Result<C, E>) -> Result<Self, E> {
+    fn twice<E>(secrets: Vec<String>, read: impl Fn() -> Result<Readable<C>, E>) -> Result<Self, E> {
         Ok(Self {
-            given: read()?,
-            held: Arc::new(read()?),
+            given: read()?.0,
+            held: Arc::new(read()?.0),
             secrets,
         })
     }

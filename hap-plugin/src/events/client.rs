@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::EmitError;
+use super::draft::EventDraft;
 use super::outbox::Outbox;
 
 /// Longest event, as JSON.
@@ -52,32 +53,101 @@ impl EventClient {
     /// # Cancel safety
     /// An event whose `emit` was dropped half way may be delivered or not.
     pub async fn emit<T: Serialize + ?Sized>(&self, r#type: &str, data: &T) -> Result<String, EmitError> {
-        self.emit_traced(r#type, data, None).await
+        self.accept(EventDraft::named(r#type, data)?, None).await
     }
 
-    pub(crate) async fn emit_traced<T: Serialize + ?Sized>(
-        &self,
-        r#type: &str,
-        data: &T,
-        trace: Option<TraceParent>,
-    ) -> Result<String, EmitError> {
-        let data = serde_json::to_value(data).map_err(|error| EmitError::Data(Arc::new(error)))?;
-        self.accept(r#type, data, trace).await
+    /// Emits an event of the author's own type, an enum that names its variants on the wire, as
+    /// [`emit`](Self::emit) does.
+    ///
+    /// The enum has `#[serde(tag = "type", content = "data")]`, and a `rename` where a type is not a variant's name:
+    ///
+    /// ```
+    /// # use hap_plugin::{EmitError, EventClient};
+    /// #[derive(serde::Serialize)]
+    /// #[serde(tag = "type", content = "data")]
+    /// enum Happened {
+    ///     #[serde(rename = "bell.rung")]
+    ///     Rung { times: u8 },
+    ///     #[serde(rename = "bell.stuck")]
+    ///     Stuck,
+    /// }
+    ///
+    /// # async fn example(events: &EventClient) -> Result<(), EmitError> {
+    /// events.emit_event(&Happened::Rung { times: 3 }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`emit`](Self::emit); [`EmitError::Unnamed`] says which attribute the enum lacks.
+    ///
+    /// # Cancel safety
+    /// As [`emit`](Self::emit).
+    pub async fn emit_event<E: Serialize + ?Sized>(&self, event: &E) -> Result<String, EmitError> {
+        self.accept(EventDraft::of(event)?, None).await
     }
 
-    async fn accept(
+    /// Emits an event of this type without waiting: for code that is not `async` or must not wait for the disk.
+    ///
+    /// The event takes its place in the order at once and is stored soon after. A process that is killed within
+    /// these milliseconds loses it, and so does an outbox that turns out to be full: that is counted in
+    /// `hap_events_dropped_total` and logged.
+    ///
+    /// # Errors
+    /// See [`EmitError`]; [`EmitError::Full`] also when 256 events wait to be stored.
+    pub fn try_emit<T: Serialize + ?Sized>(&self, r#type: &str, data: &T) -> Result<String, EmitError> {
+        self.try_accept(EventDraft::named(r#type, data)?, None)
+    }
+
+    /// Emits an event of the author's own type, as [`emit_event`](Self::emit_event) has it, without waiting, as
+    /// [`try_emit`](Self::try_emit) does.
+    ///
+    /// # Errors
+    /// As both.
+    pub fn try_emit_event<E: Serialize + ?Sized>(&self, event: &E) -> Result<String, EmitError> {
+        self.try_accept(EventDraft::of(event)?, None)
+    }
+
+    pub(crate) async fn accept(
         &self,
-        r#type: &str,
-        data: serde_json::Value,
+        draft: EventDraft,
         trace: Option<TraceParent>,
     ) -> Result<String, EmitError> {
+        let accepted = self.record(draft, trace)?;
+        if let Some(outbox) = &self.outbox {
+            outbox.append(accepted.record).await?;
+        }
+        Ok(accepted.id)
+    }
+
+    pub(crate) fn try_accept(
+        &self,
+        draft: EventDraft,
+        trace: Option<TraceParent>,
+    ) -> Result<String, EmitError> {
+        let accepted = self.record(draft, trace)?;
+        if let Some(outbox) = &self.outbox {
+            outbox.try_append(accepted.record)?;
+        }
+        Ok(accepted.id)
+    }
+
+    /// The event as it is stored and sent. Without a platform it is logged here, which is all that becomes of it.
+    fn record(&self, draft: EventDraft, trace: Option<TraceParent>) -> Result<Accepted, EmitError> {
+        let EventDraft { r#type, data } = draft;
         let unfit = |c: char| c.is_whitespace() || c.is_control();
         if r#type.is_empty() || r#type.len() > MAX_TYPE || r#type.contains(unfit) {
             let found = r#type.chars().take(MAX_TYPE).collect();
             return Err(EmitError::InvalidType { found });
         }
         let id = Uuid::now_v7().to_string();
-        let mut event = Event::new(&self.plugin, id.clone(), r#type, OffsetDateTime::now_utc(), data);
+        let mut event = Event::new(
+            &self.plugin,
+            id.clone(),
+            r#type.as_str(),
+            OffsetDateTime::now_utc(),
+            data,
+        );
         if let Some(trace) = trace {
             // The distributed tracing extension of CloudEvents.
             event
@@ -91,14 +161,20 @@ impl EventClient {
                 limit: MAX_EVENT,
             });
         }
-        match &self.outbox {
-            Some(outbox) => outbox.append(Bytes::from(record)).await?,
-            None => {
-                tracing::info!(event.r#type = r#type, event.id = %id, "event without a platform to send it to")
-            }
+        if self.outbox.is_none() {
+            tracing::info!(event.r#type = r#type, event.id = %id, "event without a platform to send it to");
         }
-        Ok(id)
+        Ok(Accepted {
+            id,
+            record: record.into(),
+        })
     }
+}
+
+/// An event ready to be stored.
+struct Accepted {
+    id: String,
+    record: Bytes,
 }
 
 #[cfg(test)]

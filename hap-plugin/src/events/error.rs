@@ -14,6 +14,18 @@ pub enum EmitError {
         /// The type given.
         found: String,
     },
+    /// The event of [`emit_event`](crate::EventClient::emit_event) does not name its type on the wire.
+    #[error(
+        "the event type `{type_name}` does not name its events on the wire: it lacks `{lacks}`; \
+         add #[serde(tag = \"type\", content = \"data\")] to the enum"
+    )]
+    #[non_exhaustive]
+    Unnamed {
+        /// The type of the event, as Rust calls it.
+        type_name: &'static str,
+        /// What its attribute lacks.
+        lacks: &'static str,
+    },
     /// The data cannot be written as JSON.
     #[error("the event's data cannot be written as JSON")]
     Data(#[source] Arc<serde_json::Error>),

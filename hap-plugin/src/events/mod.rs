@@ -5,6 +5,7 @@
 //! the platform acknowledged. Neither task shares a lock with the other: they talk through one bounded channel.
 
 mod client;
+mod draft;
 mod error;
 mod outbox;
 mod queue;
@@ -17,6 +18,7 @@ mod tests;
 mod transport;
 
 pub use client::EventClient;
+pub(crate) use draft::EventDraft;
 pub use error::EmitError;
 
 use std::path::Path;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +15,8 @@ use super::EmitError;
 use super::store::{BatchLimit, Store};
 use crate::metrics::{Loss, Metrics};
 
-/// Requests that may wait for the task; beyond it `emit` waits, which slows the plugin to the disk's pace.
+/// Requests that may wait for the task; beyond it `emit` waits, which slows the plugin to the disk's pace, and `try_emit`
+/// fails.
 const MAILBOX: usize = 256;
 /// Time between two log lines about refused events; the metrics count each of them.
 const QUIET: Duration = Duration::from_secs(10);
@@ -22,7 +24,7 @@ const QUIET: Duration = Duration::from_secs(10);
 enum Request {
     Append {
         record: Bytes,
-        reply: oneshot::Sender<Result<(), EmitError>>,
+        reply: Reply,
     },
     Next {
         limit: BatchLimit,
@@ -33,11 +35,17 @@ enum Request {
     },
 }
 
+/// Who wants to know what became of a record; `None`: nobody waits.
+type Reply = Option<oneshot::Sender<Result<(), EmitError>>>;
+
 /// Handle of the task. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub(super) struct Outbox {
     requests: mpsc::Sender<Request>,
     appended: Arc<Notify>,
+    metrics: Arc<Metrics>,
+    // Records that found the mailbox full; counted already, and to be logged by the task.
+    overflown: Arc<AtomicUsize>,
 }
 
 impl Outbox {
@@ -49,25 +57,55 @@ impl Outbox {
     ) -> (Self, JoinHandle<()>) {
         let (requests, inbox) = mpsc::channel(MAILBOX);
         let appended = Arc::new(Notify::new());
+        let overflown = Arc::new(AtomicUsize::new(0));
         metrics.set_pending(store.pending());
         let keeper = Keeper {
             store,
-            metrics,
+            metrics: Arc::clone(&metrics),
             appended: Arc::clone(&appended),
+            overflown: Arc::clone(&overflown),
             spoke: None,
         };
         let task = tokio::spawn(serve(keeper, inbox, close));
-        (Self { requests, appended }, task)
+        let outbox = Self {
+            requests,
+            appended,
+            metrics,
+            overflown,
+        };
+        (outbox, task)
     }
 
     /// Stores a record; when this returns `Ok` it is as durable as the store is.
     pub(super) async fn append(&self, record: Bytes) -> Result<(), EmitError> {
         let (reply, answer) = oneshot::channel();
+        let reply = Some(reply);
         self.requests
             .send(Request::Append { record, reply })
             .await
             .map_err(|_| EmitError::Closed)?;
         answer.await.unwrap_or(Err(EmitError::Closed))
+    }
+
+    /// Hands a record over without waiting until it is stored; the task counts and logs it if it cannot be.
+    pub(super) fn try_append(&self, record: Bytes) -> Result<(), EmitError> {
+        // Before the task can count it off.
+        self.metrics.handed_over();
+        let reply = None;
+        self.requests
+            .try_send(Request::Append { record, reply })
+            .map_err(|error| {
+                self.metrics.taken_over();
+                match error {
+                    mpsc::error::TrySendError::Closed(_) => EmitError::Closed,
+                    mpsc::error::TrySendError::Full(_) => {
+                        self.metrics.lost(Loss::Full, 1);
+                        self.overflown.fetch_add(1, Ordering::Relaxed);
+                        let pending = usize::try_from(self.metrics.pending()).unwrap_or(usize::MAX);
+                        EmitError::Full { pending }
+                    }
+                }
+            })
     }
 
     /// The oldest records; `None` when the task has ended.
@@ -122,6 +160,7 @@ struct Keeper {
     store: Store,
     metrics: Arc<Metrics>,
     appended: Arc<Notify>,
+    overflown: Arc<AtomicUsize>,
     spoke: Option<Instant>,
 }
 
@@ -146,6 +185,10 @@ impl Keeper {
             }
         }
         self.append(&mut records, &mut replies);
+        let overflown = self.overflown.swap(0, Ordering::Relaxed);
+        if overflown > 0 {
+            self.complain(overflown, "they come faster than they are stored");
+        }
         let damaged = self.store.take_damaged();
         if damaged > 0 {
             self.metrics.lost(Loss::Damaged, damaged);
@@ -158,11 +201,7 @@ impl Keeper {
         self
     }
 
-    fn append(
-        &mut self,
-        records: &mut Vec<Bytes>,
-        replies: &mut Vec<oneshot::Sender<Result<(), EmitError>>>,
-    ) {
+    fn append(&mut self, records: &mut Vec<Bytes>, replies: &mut Vec<Reply>) {
         if records.is_empty() {
             return;
         }
@@ -180,14 +219,17 @@ impl Keeper {
                 }
             }
         };
-        if refused > 0 && self.spoke.is_none_or(|spoke| spoke.elapsed() >= QUIET) {
-            self.spoke = Some(Instant::now());
-            tracing::error!(refused, error = %crate::log::chain(&error), "events are refused");
+        if refused > 0 {
+            self.complain(refused, &crate::log::chain(&error));
         }
         self.metrics.emitted(result.accepted);
         // Before the replies: whoever waits for them then sees the count.
         self.metrics.set_pending(self.store.pending());
         for (index, reply) in replies.drain(..).enumerate() {
+            let Some(reply) = reply else {
+                self.metrics.taken_over();
+                continue;
+            };
             // A caller that went away does not need to know.
             let _ = reply.send(if index < result.accepted {
                 Ok(())
@@ -197,5 +239,12 @@ impl Keeper {
         }
         records.clear();
         self.appended.notify_one();
+    }
+
+    fn complain(&mut self, refused: usize, error: &str) {
+        if self.spoke.is_none_or(|spoke| spoke.elapsed() >= QUIET) {
+            self.spoke = Some(Instant::now());
+            tracing::error!(refused, error, "events are refused");
+        }
     }
 }

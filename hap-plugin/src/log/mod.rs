@@ -21,7 +21,7 @@ use line::JsonLine;
 use output::Output;
 pub(crate) use redactor::Redactor;
 
-use crate::PluginId;
+use crate::Settings;
 
 /// The message of an error and of all its causes.
 pub(crate) fn chain(error: &dyn Error) -> String {
@@ -35,39 +35,74 @@ pub(crate) fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// Logs to standard output, unless the author has installed a subscriber: one JSON object a line, and text for
-/// people on a terminal.
-///
-/// `RUST_LOG` chooses levels (`info`, `my_plugin=debug,hyper=off`); `info` without it.
-pub(crate) fn install(plugin_id: Option<&PluginId>, redactor: Redactor) {
-    if tracing::dispatcher::has_been_set() {
-        return;
+/// What is installed, to be ended with the process.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    #[cfg(feature = "otel")]
+    telemetry: Option<crate::otel::Telemetry>,
+}
+
+impl Log {
+    /// Logs to standard output, unless the author has installed a subscriber: one JSON object a line, and text for
+    /// people on a terminal.
+    ///
+    /// `RUST_LOG` chooses levels (`info`, `my_plugin=debug,hyper=off`); `info` without it. `settings` are absent where
+    /// they cannot be used.
+    pub(crate) fn install(settings: Option<&Settings>) -> Self {
+        if tracing::dispatcher::has_been_set() {
+            return Self::default();
+        }
+        let wanted = std::env::var("RUST_LOG")
+            .ok()
+            .filter(|text| !text.trim().is_empty());
+        let (filter, wrong) = match wanted.as_deref().map(Targets::from_str) {
+            None => (default_filter(), None),
+            Some(Ok(filter)) => (filter, None),
+            Some(Err(error)) => (default_filter(), Some(error)),
+        };
+        let redactor = settings
+            .map(|settings| settings.redactor.clone())
+            .unwrap_or_default();
+        let layer = tracing_subscriber::fmt::layer().with_writer(Output::new(stdout(), redactor));
+        let layer = if stdout().is_terminal() {
+            layer.boxed()
+        } else {
+            let plugin_id = settings.map(|settings| settings.id.to_string());
+            let line = JsonLine { plugin_id };
+            layer.fmt_fields(JsonFields::new()).event_format(line).boxed()
+        };
+        let installed = tracing_subscriber::registry().with(layer.with_filter(filter));
+        #[cfg(feature = "otel")]
+        let telemetry = settings.map_or(Ok(None), crate::otel::Telemetry::from_env);
+        #[cfg(feature = "otel")]
+        let installed = installed.with(
+            telemetry
+                .as_ref()
+                .ok()
+                .and_then(|telemetry| telemetry.as_ref().map(crate::otel::Telemetry::layer)),
+        );
+        if installed.try_init().is_err() {
+            return Self::default();
+        }
+        log_panics();
+        if let Some(error) = wrong {
+            tracing::warn!(%error, "RUST_LOG={:?} is not understood; info is logged", wanted.unwrap_or_default());
+        }
+        Self {
+            #[cfg(feature = "otel")]
+            telemetry: telemetry.unwrap_or_else(|problem| {
+                tracing::warn!("spans are not exported: {problem}");
+                None
+            }),
+        }
     }
-    let wanted = std::env::var("RUST_LOG")
-        .ok()
-        .filter(|text| !text.trim().is_empty());
-    let (filter, wrong) = match wanted.as_deref().map(Targets::from_str) {
-        None => (default_filter(), None),
-        Some(Ok(filter)) => (filter, None),
-        Some(Err(error)) => (default_filter(), Some(error)),
-    };
-    let layer = tracing_subscriber::fmt::layer().with_writer(Output::new(stdout(), redactor));
-    let layer = if stdout().is_terminal() {
-        layer.boxed()
-    } else {
-        let plugin_id = plugin_id.map(ToString::to_string);
-        let line = JsonLine { plugin_id };
-        layer.fmt_fields(JsonFields::new()).event_format(line).boxed()
-    };
-    let installed = tracing_subscriber::registry()
-        .with(layer.with_filter(filter))
-        .try_init();
-    if installed.is_err() {
-        return;
-    }
-    log_panics();
-    if let Some(error) = wrong {
-        tracing::warn!(%error, "RUST_LOG={:?} is not understood; info is logged", wanted.unwrap_or_default());
+
+    /// Sends what is to be sent before the process ends.
+    pub(crate) async fn end(self) {
+        #[cfg(feature = "otel")]
+        if let Some(telemetry) = self.telemetry {
+            telemetry.end().await;
+        }
     }
 }
 

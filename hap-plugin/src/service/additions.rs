@@ -107,15 +107,14 @@ pub(super) fn adopt<P: Plugin>(service: &Arc<Service<P>>, routes: Router) -> Rou
         .layer(DefaultBodyLimit::max(service.limits.body_bytes))
 }
 
-/// The same for routes that have others behind them.
-pub(super) fn adopt_before<P: Plugin>(service: &Arc<Service<P>>, routes: Router) -> Router {
-    if !routes.has_routes() {
-        return Router::new();
-    }
-    routes
-        .method_not_allowed_fallback(wrong_method)
-        .route_layer(from_fn_with_state(Arc::clone(service), pass::<P>))
-        .route_layer(DefaultBodyLimit::max(service.limits.body_bytes))
+/// The same for routes that have others behind them; `None` where there are none.
+pub(super) fn adopt_before<P: Plugin>(service: &Arc<Service<P>>, routes: Router) -> Option<Router> {
+    routes.has_routes().then(|| {
+        routes
+            .method_not_allowed_fallback(wrong_method)
+            .route_layer(from_fn_with_state(Arc::clone(service), pass::<P>))
+            .route_layer(DefaultBodyLimit::max(service.limits.body_bytes))
+    })
 }
 
 async fn pass<P: Plugin>(

@@ -1,6 +1,9 @@
 //! `POST /command`.
 
+use std::future::{Future as _, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Extension, Request, State};
@@ -16,7 +19,7 @@ use crate::body::{from_json, read_json_body};
 use crate::guard::{bounded, timed_out};
 use crate::metrics::Outcome;
 use crate::origin::Origin;
-use crate::{Fault, Plugin, Reply, Result, redact};
+use crate::{CommandType as _, Fault, Plugin, Reply, Result, redact};
 
 pub(super) async fn answer<P: Plugin>(
     State(service): State<Arc<Service<P>>>,
@@ -55,7 +58,7 @@ impl<P: Plugin> Service<P> {
         let body = read_json_body(request, self.limits.body_bytes).await?;
         let request: CommandRequest = from_json(&body, "invalid_command")?;
         let name = request.command.clone();
-        let command = self.commands.decode(request).map_err(undecodable)?;
+        let command = P::Command::decode(&self.commands, request).map_err(undecodable)?;
         // Again: reading the body took its time.
         self.lifecycle.check_ready()?;
         let slot = Self::slot(&self.command_slots, "commands")?;
@@ -79,12 +82,7 @@ impl<P: Plugin> Service<P> {
             let ended = bounded(deadline, &service.kill, service.plugin.command(&cx, command)).await;
             let outcome = ended.outcome();
             service.metrics.command(outcome);
-            tracing::info!(
-                command = name,
-                outcome = outcome.word(),
-                duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-                "command ended"
-            );
+            log_end(&name, outcome, begun.elapsed());
             drop((slot, in_flight));
             // Here, since the caller may have gone and nobody else then looks at it.
             ended
@@ -92,7 +90,13 @@ impl<P: Plugin> Service<P> {
                 .map(Reply::into_response)
                 .map_err(|fault| fault.into_logged().cleaned(service.redactor()))
         };
-        let running = self.tasks.spawn(run.in_current_span());
+        let mut run = Box::pin(run.in_current_span());
+        // Many a command ends without ever having waited, and then it needs no task: handing it over to another thread
+        // would cost more than all the rest.
+        if let Poll::Ready(result) = poll_fn(|cx| Poll::Ready(run.as_mut().poll(cx))).await {
+            return result;
+        }
+        let running = self.tasks.spawn(run);
         // The task is tracked from here on.
         drop(token);
         match timeout_at(deadline + GRACE, running).await {
@@ -100,6 +104,17 @@ impl<P: Plugin> Service<P> {
             Ok(Err(error)) => Err(Fault::internal(error)),
             Err(_) => Err(timed_out(deadline - begun)),
         }
+    }
+}
+
+/// What went well is seldom of interest, and a line for each would cost more than most commands do.
+fn log_end(command: &str, outcome: Outcome, duration: Duration) {
+    let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let outcome_word = outcome.word();
+    if outcome == Outcome::Ok {
+        tracing::debug!(command, outcome = outcome_word, duration_ms, "command ended");
+    } else {
+        tracing::info!(command, outcome = outcome_word, duration_ms, "command ended");
     }
 }
 

@@ -33,6 +33,8 @@ use crate::settings::Limits;
 use crate::{Context, Fault, Plugin, Settings, StartError};
 
 pub(crate) use additions::Additions;
+#[cfg(feature = "otel")]
+pub(crate) use routes::is_endpoint;
 pub(crate) use routes::router;
 
 /// How much longer than the deadline a caller waits for work that blocks its thread and cannot be dropped.

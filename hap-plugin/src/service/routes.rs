@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use hap_manifest::ApiToken;
 use serde_json::json;
 
 use super::additions::{Additions, adopt, adopt_before};
 use super::{Service, about, command, config, health, status};
-use crate::gate::{self, Gate};
+use crate::gate::{Gate, Pass};
 use crate::{Fault, Plugin};
 
 /// Path and method of each endpoint.
@@ -24,6 +23,12 @@ pub(super) const ENDPOINTS: [(&str, &str); 7] = [
     ("GET", "/metrics"),
     ("GET", "/openapi.json"),
 ];
+
+/// Whether a path is one of the API's.
+#[cfg(feature = "otel")]
+pub(crate) fn is_endpoint(path: &str) -> bool {
+    ENDPOINTS.iter().any(|(_, known)| *known == path)
+}
 
 /// From the outside in: every request gets its id and its span; `/health` and the author's open routes answer
 /// everybody; then comes the token, then the author's layers, then the plugin's API, then the author's other routes.
@@ -53,13 +58,16 @@ pub(crate) fn router<P: Plugin>(
     let guarded = layers
         .into_iter()
         .fold(api, |api, layer| layer(api))
-        .layer(from_fn_with_state(Gate { token }, gate::admit));
+        .layer(Gate { token });
     Router::new()
         .route("/health", get(health::answer::<P>))
         .method_not_allowed_fallback(wrong_method)
         .with_state(Arc::clone(service))
-        .fallback_service(adopt_before(service, open_routes).fallback_service(guarded))
-        .layer(from_fn(gate::pass))
+        .fallback_service(match adopt_before(service, open_routes) {
+            Some(open_routes) => open_routes.fallback_service(guarded),
+            None => guarded,
+        })
+        .layer(Pass)
 }
 
 pub(super) async fn wrong_method(request: Request) -> Fault {

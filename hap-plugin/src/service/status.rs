@@ -13,7 +13,7 @@ use super::{GRACE, Service};
 use crate::Plugin;
 use crate::guard::{bounded, timed_out};
 use crate::origin::Origin;
-use crate::{Fault, Result};
+use crate::{Fault, Result, StatusType as _};
 
 pub(super) async fn answer<P: Plugin>(
     State(service): State<Arc<Service<P>>>,
@@ -36,7 +36,7 @@ impl<P: Plugin> Service<P> {
             let shown = ended
                 .into_result()
                 .map_err(|fault| fault.cleaned(service.redactor()))?;
-            let data = serde_json::to_value(shown)?;
+            let data = shown.written()?;
             Ok(StatusReport::new(cx.plugin_id(), "running", data))
         };
         // A task of its own, so that a status that blocks its thread still meets the deadline here; a caller that

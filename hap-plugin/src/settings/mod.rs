@@ -137,6 +137,14 @@ impl Settings {
         reader::read(&variables.collect())
     }
 
+    /// Nothing but the configuration in the environment of the process, where the rest of that cannot be used.
+    pub(crate) fn of_config_alone() -> Option<Self> {
+        let variables: Vec<_> = std::env::vars_os().collect();
+        let mut alone = Self::new(PluginId::new("plugin").ok()?);
+        alone.config = ConfigVariables::of(variables.iter().map(|(name, value)| (name, value)));
+        Some(alone)
+    }
+
     /// The plugin's id.
     #[must_use]
     pub fn plugin_id(&self) -> &PluginId {

@@ -14,6 +14,8 @@ use crate::events::queue::Queue;
 use crate::events::sender::Sender;
 use crate::events::store::Store;
 use crate::events::transport::{Answer, Message, Transport};
+use crate::log::Redactor;
+use crate::log::capture::Capture;
 use crate::metrics::Metrics;
 
 /// Answers by script, then accepts; remembers when it was asked and what it accepted.
@@ -215,4 +217,35 @@ async fn a_flush_does_not_wait_for_the_next_attempt() {
     running.sender.await.unwrap();
     assert_eq!(script.accepted(), [1]);
     assert!(begun.elapsed() <= Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_come_faster_than_they_are_stored_are_refused_counted_and_logged() {
+    let capture = Capture::default();
+    let _log = tracing::subscriber::set_default(capture.subscriber(&Redactor::default()));
+    let script = Script::new([]);
+    let running = start(&script, 1000);
+    let hand_over = |n: usize| {
+        let record = Bytes::from(format!("{{\"id\":\"{n}\"}}"));
+        running.outbox.try_append(record)
+    };
+    // Nothing else runs meanwhile.
+    let refused = (0..300).filter(|n| hand_over(*n).is_err()).count();
+    assert_eq!(refused, 300 - 256);
+    assert!(matches!(hand_over(300), Err(EmitError::Full { pending: 256 })));
+    let text = running.metrics.text();
+    for line in [
+        "hap_events_pending 256",
+        "hap_events_dropped_total{reason=\"full\"} 45",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+    }
+
+    running.flush.cancel();
+    running.sender.await.unwrap();
+    assert_eq!(script.accepted().iter().sum::<usize>(), 256);
+    assert_eq!(running.metrics.pending(), 0);
+    let lines = capture.lines();
+    let logged = lines.iter().find(|line| line["message"] == "events are refused");
+    assert_eq!(logged.unwrap()["refused"], 45, "{lines:?}");
 }

@@ -235,6 +235,27 @@ async fn concurrent_emitters_lose_nothing() {
 }
 
 #[tokio::test]
+async fn an_event_that_nobody_waits_for_takes_its_place_among_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let (platform, url) = Platform::start().await;
+    let (events, delivery) = start(&settings(&url).with_data_dir(dir.path())).await;
+    let mut ids = Vec::new();
+    for n in 0..50 {
+        ids.push(events.try_emit("a", &n).unwrap());
+        if n % 7 == 0 {
+            ids.push(events.emit("b", &n).await.unwrap());
+        }
+    }
+    // At once: what is still on its way to the disk belongs to the flush.
+    delivery.close(Instant::now() + Duration::from_secs(5)).await;
+    assert_eq!(platform.ids(), ids);
+    assert!(matches!(
+        events.try_emit("late", &()),
+        Err(crate::EmitError::Closed)
+    ));
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let (platform, url) = Platform::start().await;
     platform.answer(StatusCode::TEMPORARY_REDIRECT);

@@ -242,36 +242,6 @@ async fn a_command_that_needs_a_configuration_asks_for_it() {
     assert_eq!(ask(&router, post("/command", r#"{"command":"x"}"#)).await.0, 200);
 }
 
-#[tokio::test]
-async fn a_thousand_commands_amid_a_hundred_changes_see_no_mixture() {
-    let settings = settings().with_max_concurrent_commands(1000);
-    let settings = settings.with_config(&json!({"left": 0, "right": 0}));
-    let router = into_router(Needy, settings).await.unwrap();
-    let commands: Vec<_> = (0..1000)
-        .map(|number| {
-            let router = router.clone();
-            tokio::spawn(async move {
-                // Spread over the time of the changes.
-                tokio::time::sleep(Duration::from_millis(number % 50)).await;
-                ask(&router, post("/command", r#"{"command":"x"}"#)).await
-            })
-        })
-        .collect();
-    for number in 1..=100 {
-        let pair = json!({"left": number, "right": number}).to_string();
-        assert_eq!(ask(&router, post("/config", &pair)).await.0, 200);
-        tokio::time::sleep(Duration::from_micros(400)).await;
-    }
-    let mut seen = std::collections::BTreeSet::new();
-    for command in commands {
-        let (status, answer) = command.await.unwrap();
-        assert_eq!(status, 200, "{answer}");
-        assert_eq!(answer["result"][0], answer["result"][1], "{answer}");
-        seen.insert(answer["result"][0].as_u64().unwrap());
-    }
-    assert!(seen.len() > 1, "the changes and the commands did not overlap");
-}
-
 /// A plugin whose settings are not known in advance.
 struct Anything;
 

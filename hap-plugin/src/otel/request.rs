@@ -1,0 +1,87 @@
+//! The span of a request, as part of its caller's trace.
+
+use axum::extract::Request;
+use axum::response::Response;
+use hap_manifest::TraceParent;
+use opentelemetry::Context;
+use opentelemetry::trace::{
+    SpanContext, SpanId, Status, TraceContextExt as _, TraceFlags, TraceId, TraceState,
+};
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use crate::origin::Origin;
+use crate::service::is_endpoint;
+
+/// Spans that a collector does not see: background tasks, which last as long as the process.
+pub(super) const UNSEEN: [&str; 1] = ["hap_plugin::tasks"];
+
+/// Begins the span of a request below that of its caller. What the plugin calls while it answers is told of this one.
+pub(crate) fn request_span(origin: &mut Origin, request: &Request) -> Span {
+    let path = request.uri().path();
+    let name = if is_endpoint(path) {
+        format!("{} {path}", request.method())
+    } else {
+        // The paths of an author's routes may hold ids; a name that differs each time is no name.
+        request.method().to_string()
+    };
+    // Of the highest level, so that errors keep their request id when little is logged.
+    let span = tracing::error_span!(
+        "request",
+        otel.name = name,
+        otel.kind = "server",
+        request_id = %origin.request_id,
+        trace_id = tracing::field::Empty
+    );
+    if let Some(parent) = origin.is_traced.then(|| remote(&origin.trace)).flatten() {
+        // Fails where nothing is exported.
+        let _ = span.set_parent(Context::new().with_remote_span_context(parent));
+    }
+    if let Some(trace) = local(&span) {
+        origin.trace = trace;
+    }
+    span.record("trace_id", origin.trace.trace_id());
+    span.set_attribute("http.request.method", request.method().to_string());
+    span.set_attribute("url.path", path.to_owned());
+    span
+}
+
+/// Records how the request of the current span was answered.
+pub(crate) fn answered(response: &Response) {
+    let status = response.status();
+    let span = Span::current();
+    span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
+    if status.is_server_error() {
+        span.set_status(Status::error(status.to_string()));
+    }
+}
+
+/// The caller's span.
+fn remote(trace: &TraceParent) -> Option<SpanContext> {
+    let flags = if trace.is_sampled() {
+        TraceFlags::SAMPLED
+    } else {
+        TraceFlags::NOT_SAMPLED
+    };
+    Some(SpanContext::new(
+        TraceId::from_hex(&trace.trace_id()).ok()?,
+        SpanId::from_hex(&trace.span_id()).ok()?,
+        flags,
+        true,
+        TraceState::NONE,
+    ))
+}
+
+/// The span itself, as others are told of it; `None` where nothing is exported.
+fn local(span: &Span) -> Option<TraceParent> {
+    let context = span.context();
+    let span = context.span();
+    let seen = span.span_context();
+    seen.is_valid().then(|| {
+        TraceParent::new(
+            seen.trace_id().to_bytes(),
+            seen.span_id().to_bytes(),
+            seen.is_sampled(),
+        )
+    })
+}

@@ -1,0 +1,108 @@
+//! [`CommandType`], [`ConfigType`] and [`StatusType`]: what the three types of a plugin have to be.
+//!
+//! They are there for what the compiler says: the traits of other crates cannot be given our advice, and ours is shown only
+//! where nothing else asks for those traits. So what is needed of them is a method here.
+
+use hap_manifest::wire::{CommandRequest, CommandSchemaError, CommandSet, DecodeError};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+/// What commands are read into: every type that `serde` reads, `schemars` describes, and threads hand to each other.
+///
+/// Nobody has to implement it. An enum with `#[derive(serde::Deserialize, schemars::JsonSchema)]` and
+/// `#[serde(tag = "command", content = "params", rename_all = "snake_case")]` is one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the commands of a plugin",
+    label = "it cannot be read from JSON, has no schema, or is not `Send`",
+    note = "derive both on the enum, and let it name its commands on the wire:\n\
+            #[derive(serde::Deserialize, schemars::JsonSchema)]\n\
+            #[serde(tag = \"command\", content = \"params\", rename_all = \"snake_case\")]",
+    note = "a plugin without commands has `hap_plugin::NoCommand`, one that takes any has `hap_plugin::wire::CommandRequest`"
+)]
+pub trait CommandType: Sized {
+    #[doc(hidden)]
+    fn set() -> Result<CommandSet, CommandSchemaError>;
+    #[doc(hidden)]
+    fn decode(set: &CommandSet, request: CommandRequest) -> Result<Self, DecodeError>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> CommandType for T {
+    fn set() -> Result<CommandSet, CommandSchemaError> {
+        CommandSet::of::<T>()
+    }
+
+    fn decode(set: &CommandSet, request: CommandRequest) -> Result<Self, DecodeError> {
+        set.decode(request)
+    }
+}
+
+/// What settings are read into: every type that `serde` reads, `schemars` describes, and threads share.
+///
+/// Nobody has to implement it. A struct with `#[derive(serde::Deserialize, schemars::JsonSchema)]` is one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the configuration of a plugin",
+    label = "it cannot be read from JSON, has no schema, or cannot be shared between threads",
+    note = "derive both on the struct: #[derive(serde::Deserialize, schemars::JsonSchema)]",
+    note = "a plugin without settings has `hap_plugin::NoConfig`, one that takes any has `serde_json::Value`"
+)]
+pub trait ConfigType: Sized {
+    #[doc(hidden)]
+    fn schema(settings: SchemaSettings) -> Value;
+    #[doc(hidden)]
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned + JsonSchema + Send + Sync + 'static> ConfigType for T {
+    fn schema(settings: SchemaSettings) -> Value {
+        schema::<T>(settings)
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer)
+    }
+}
+
+/// A configuration, for functions that read whatever `serde` reads.
+pub(crate) struct Readable<C>(pub(crate) C);
+
+impl<'de, C: ConfigType> Deserialize<'de> for Readable<C> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        C::read(deserializer).map(Self)
+    }
+}
+
+/// What the status is shown from: every type that `serde` writes, `schemars` describes, and threads hand to each other.
+///
+/// Nobody has to implement it. A struct with `#[derive(serde::Serialize, schemars::JsonSchema)]` is one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the status of a plugin",
+    label = "it cannot be written as JSON, has no schema, or is not `Send`",
+    note = "derive both on the struct: #[derive(serde::Serialize, schemars::JsonSchema)]",
+    note = "a plugin without a status has `hap_plugin::NoStatus`"
+)]
+pub trait StatusType: Sized {
+    #[doc(hidden)]
+    fn schema(settings: SchemaSettings) -> Value;
+    #[doc(hidden)]
+    fn written(&self) -> serde_json::Result<Value>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + JsonSchema + Send + 'static> StatusType for T {
+    fn schema(settings: SchemaSettings) -> Value {
+        schema::<T>(settings)
+    }
+
+    fn written(&self) -> serde_json::Result<Value> {
+        serde_json::to_value(self)
+    }
+}
+
+fn schema<T: JsonSchema>(settings: SchemaSettings) -> Value {
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
