@@ -13,7 +13,7 @@ use crate::{
     operate::within,
     options::deadline,
     reconcile::{Hold, Input, ProbationPolicy, ProbationVerdict, volume_names},
-    state::Desired,
+    state::{Desired, Failure, FailureCause},
     update::{
         PluginVersion, SettingsChange, UpdateOrder, UpdateOutcome, UpdateRecord, UpdateResult, UpdateStage,
         UpdateState, UpdateStep, snapshot_names,
@@ -41,8 +41,12 @@ pub(super) struct Updating {
     not_before: Option<Instant>,
     pause: Duration,
     since: OffsetDateTime,
+    /// Somebody asked to go back from the version that is watched.
+    recalled: bool,
     /// Counts updates that ended.
     pub(super) ended: u64,
+    /// How the new version failed, where the last of them came back for that.
+    pub(super) failure: Option<Arc<Failure>>,
 }
 
 impl Updating {
@@ -58,7 +62,9 @@ impl Updating {
             not_before: None,
             pause: PAUSE_FIRST,
             since: OffsetDateTime::now_utc(),
+            recalled: false,
             ended: 0,
+            failure: None,
         }
     }
 
@@ -140,6 +146,8 @@ impl Actor {
         }
         self.updating.order = Some(order);
         self.updating.copied = false;
+        self.updating.recalled = false;
+        self.updating.failure = None;
         self.updating.since = OffsetDateTime::now_utc();
         self.updating.succeeded();
         if self.wants_snapshot() {
@@ -154,8 +162,9 @@ impl Actor {
             let message = "no version of it is on probation any more";
             return Err(Error::new(ErrorKind::Busy, message).with_plugin(&self.id));
         }
-        let failure = crate::Failure::new(crate::FailureCause::Exited, "it was asked to go back");
+        let failure = Failure::new(FailureCause::Exited, "it was asked to go back");
         self.feed(Input::Probation(None));
+        self.updating.recalled = true;
         self.updating.judged(ProbationVerdict::Failed(failure));
         Ok(())
     }
@@ -372,7 +381,10 @@ impl Actor {
                 // By now its traces have been read, if there were any.
                 let explained = self.machine.state(now()).last_failure;
                 let explained = explained.filter(|explained| explained.message == failure.message);
-                self.revert(explained.unwrap_or(failure).to_string()).await
+                let failure = explained.unwrap_or(failure);
+                let reason = failure.to_string();
+                self.updating.failure = (!self.updating.recalled).then(|| Arc::new(failure));
+                self.revert(reason).await
             }
         };
         match done {

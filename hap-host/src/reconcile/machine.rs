@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     choices::Boot,
-    config::ConfigState,
+    config::{ConfigState, Redactor},
     engine::{ContainerStatus, Exit, Observed},
     event::EventKind,
     state::{Desired, Failure, FailureCause, Phase, PluginState},
@@ -94,6 +94,16 @@ impl Seen {
     /// Whether a process of the plugin exists.
     fn is_running(&self) -> bool {
         matches!(self, Self::Present(observed) if observed.is_running())
+    }
+
+    /// The same without the plugin's secrets in the engine's words.
+    pub(crate) fn redacted(mut self, redactor: &Redactor) -> Self {
+        if let Self::Present(observed) = &mut self
+            && let Some(exit) = &mut observed.exit
+        {
+            exit.error = redactor.owned(std::mem::take(&mut exit.error));
+        }
+        self
     }
 
     /// Whether the engine is about to start it again by itself.
@@ -234,6 +244,16 @@ impl Outcome {
             Self::Retry(_) => "retry",
             Self::Failed(_) => "failed",
             Self::Permanent(_) => "permanent",
+        }
+    }
+
+    /// The same without the plugin's secrets in its words.
+    pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
+        match self {
+            Self::Done(seen) => Self::Done(seen.redacted(redactor)),
+            Self::Retry(reason) => Self::Retry(redactor.owned(reason)),
+            Self::Failed(failure) => Self::Failed(redactor.failure(failure)),
+            Self::Permanent(failure) => Self::Permanent(redactor.failure(failure)),
         }
     }
 }

@@ -39,7 +39,8 @@ impl PluginHandle {
     /// that too. An update to what the plugin is already changes nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::Failed`]: the new version did not prove itself, or the data could not be copied; the old one is back.
+    /// [`ErrorKind::Failed`]: the new version did not prove itself ([`Error::failure`] says how), or the data could not be
+    /// copied; the old one is back.
     /// [`ErrorKind::InvalidInput`]: the source is another plugin, a lower version or no valid plugin, or the settings do not
     /// fit. [`ErrorKind::NotPermitted`]: it asks for what was not granted, see [`Error::refusals`].
     /// [`ErrorKind::Dependency`]: it would depend on itself over others, or others do not accept this version.
@@ -315,7 +316,9 @@ impl PluginHandle {
             "could not be updated from {} to {}, and {back}: {reason}",
             outcome.from, outcome.to
         );
-        Err(Error::new(ErrorKind::Failed, message).with_plugin(self.id()))
+        let failure = done.update_failure.as_deref().cloned();
+        let error = Error::new(ErrorKind::Failed, message).with_plugin(self.id());
+        Err(error.with_failure(failure))
     }
 
     /// Says what has become of the old version, after a moment for it to come up.

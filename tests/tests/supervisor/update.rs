@@ -145,6 +145,9 @@ async fn a_version_that_fails_is_replaced_by_the_old_one_with_its_data_and_setti
         assert!(words.contains("from 1.0.0 to 2.0.0"), "{words}");
         assert!(words.contains(&format!("exit code {code}")), "{words}");
         assert!(words.contains("the old version runs again"), "{words}");
+        let failure = error.failure().unwrap();
+        assert_eq!(failure.exit.as_ref().unwrap().code, code);
+        assert!(words.contains(&failure.to_string()), "{words}");
 
         assert_eq!(light.manifest().version().to_string(), "1.0.0");
         assert_eq!(image_of(&engine, &light), "sha256:plugin:1.0.0");
