@@ -115,8 +115,10 @@ fn parameter(parameter: &Parameter) -> Value {
         "description": parameter.about,
         "schema": schema,
     });
-    if parameter.required {
-        described["required"] = true.into();
+    if parameter.required
+        && let Some(members) = described.as_object_mut()
+    {
+        members.insert("required".to_owned(), true.into());
     }
     described
 }

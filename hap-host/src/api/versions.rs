@@ -17,6 +17,19 @@ use super::{
 };
 use crate::{PluginHandle, Result, RollBackOptions, UpdateOptions, UpdateOutcome, engine::ProgressSink};
 
+/// Sets an option of an update.
+type Set = fn(UpdateOptions) -> UpdateOptions;
+
+const FLAGS: [(&str, Set); 4] = [
+    ("grant_all", UpdateOptions::grant_all_requested),
+    ("allow_downgrade", UpdateOptions::allow_downgrade),
+    ("without_snapshot", UpdateOptions::without_snapshot),
+    (
+        "even_if_dependants_break",
+        UpdateOptions::even_if_dependants_break,
+    ),
+];
+
 pub(super) async fn update(
     State(api): State<Api>,
     Named(plugin): Named,
@@ -56,16 +69,7 @@ fn options(params: &Params) -> Result<UpdateOptions, Refusal> {
     let mut options = grants
         .into_iter()
         .fold(UpdateOptions::default(), UpdateOptions::grant);
-    let flags: [(&str, fn(UpdateOptions) -> UpdateOptions); 4] = [
-        ("grant_all", UpdateOptions::grant_all_requested),
-        ("allow_downgrade", UpdateOptions::allow_downgrade),
-        ("without_snapshot", UpdateOptions::without_snapshot),
-        (
-            "even_if_dependants_break",
-            UpdateOptions::even_if_dependants_break,
-        ),
-    ];
-    for (name, set) in flags {
+    for (name, set) in FLAGS {
         if params.flag(name)? {
             options = set(options);
         }
