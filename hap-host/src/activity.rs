@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use crate::{engine::Stage, reconcile::Op};
 
 /// What is going on with a plugin at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Activity {
     /// The operation on the engine that is under way. There is at most one; what is wanted meanwhile is done after it.
@@ -23,13 +23,14 @@ pub struct Activity {
 }
 
 /// An operation on the engine that is under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Operation {
     /// What it does.
     pub kind: OperationKind,
     /// Since when, by the host's clock. An engine that hangs shows here: it is given up after its deadline, 30 s and for
     /// a stop the plugin's grace on top, and tried again.
+    #[serde(with = "time::serde::rfc3339")]
     pub since: OffsetDateTime,
 }
 
@@ -96,12 +97,13 @@ impl Operation {
 }
 
 /// A call that waits for a plugin.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Call {
     /// The method's name, such as `start`.
     pub name: &'static str,
     /// Since when, by the host's clock.
+    #[serde(with = "time::serde::rfc3339")]
     pub since: OffsetDateTime,
 }
 

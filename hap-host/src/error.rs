@@ -6,6 +6,7 @@ use crate::{
     config::Redactor,
     engine::{EngineError, EngineErrorKind},
     policy::{Refusal, words},
+    state::Failure,
 };
 
 /// Why a call of this crate failed.
@@ -25,6 +26,7 @@ struct Inner {
     wire: Option<WireError>,
     http_status: Option<u16>,
     refusals: Vec<Refusal>,
+    failure: Option<Failure>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -44,7 +46,7 @@ pub enum ErrorKind {
     AlreadyInstalled,
     /// The plugin does not run now, so it cannot be asked anything.
     NotRunning,
-    /// The plugin failed: the message holds the diagnosis.
+    /// The plugin failed: the message holds the diagnosis, and [`Error::failure`] has it for programs.
     Failed,
     /// The plugin was uninstalled while the call ran.
     Gone,
@@ -106,6 +108,7 @@ impl Error {
             wire: None,
             http_status: None,
             refusals: Vec::new(),
+            failure: None,
             source: None,
         }))
     }
@@ -130,16 +133,23 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_failure(mut self, failure: Option<Failure>) -> Self {
+        self.0.failure = failure;
+        self
+    }
+
     /// Takes a plugin's secrets out of everything that the plugin may have written.
     pub(crate) fn redacted(mut self, redactor: &Redactor) -> Self {
         let Inner {
             message,
             wire,
+            failure,
             source,
             ..
         } = &mut *self.0;
         *message = redactor.owned(std::mem::take(message));
         *wire = wire.take().map(|wire| redactor.wire(wire));
+        *failure = failure.take().map(|failure| redactor.failure(failure));
         if let Some(cause) = source.take() {
             let text = report(&*cause);
             let clean = redactor.text(&text);
@@ -200,6 +210,15 @@ impl Error {
         &self.0.refusals
     }
 
+    /// The diagnosis that the message holds, for programs: when the kind is [`ErrorKind::Failed`], and when it is
+    /// [`ErrorKind::NotPermitted`], [`ErrorKind::Dependency`] or [`ErrorKind::Timeout`] of a call that waits for a plugin
+    /// which has failed. `None` where no run of the plugin and nothing on its way to one failed, such as an update that
+    /// somebody took back.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        self.0.failure.as_ref()
+    }
+
     /// Whether the same call may succeed later without anybody changing anything.
     ///
     /// A command after [`ErrorKind::Timeout`] may have been carried out, so it is not counted here.
@@ -211,7 +230,7 @@ impl Error {
         )
     }
 
-    /// The message and those of its sources, joined by `: `; a source that repeats the text before it is left out.
+    /// The message and those of its sources, joined by `: `, without what was said already.
     #[must_use]
     pub fn report(&self) -> String {
         report(self)
@@ -223,14 +242,47 @@ pub(crate) fn report(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
-        let part = source.to_string();
-        if !text.contains(&part) {
-            text.push_str(": ");
-            text.push_str(&part);
+        let said = source.to_string();
+        let added = news(&text, &said);
+        if !added.is_empty() {
+            text.push_str(JOINT);
+            text.push_str(&added);
         }
         next = source.source();
     }
     text
+}
+
+/// Between the parts of a message.
+const JOINT: &str = ": ";
+
+/// What a source adds to what was said: many a library puts its own source's words, or its caller's, into its message.
+fn news(told: &str, said: &str) -> String {
+    let said = said.trim();
+    if told.contains(said) {
+        return String::new();
+    }
+    let (told, parts) = (
+        Vec::from_iter(told.split(JOINT)),
+        Vec::from_iter(said.split(JOINT)),
+    );
+    let is_told = |run: &[&str]| told.windows(run.len()).any(|window| window == run);
+    let mut rest = parts.as_slice();
+    // The longest run first.
+    if let Some((_, new)) = (1..rest.len())
+        .rev()
+        .filter_map(|at| rest.split_at_checked(at))
+        .find(|(known, _)| is_told(known))
+    {
+        rest = new;
+    }
+    if let Some((new, _)) = (1..rest.len())
+        .filter_map(|at| rest.split_at_checked(at))
+        .find(|(_, known)| is_told(known))
+    {
+        rest = new;
+    }
+    rest.join(JOINT)
 }
 
 impl fmt::Display for Error {
@@ -254,5 +306,58 @@ impl StdError for Error {
             .source
             .as_deref()
             .map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::FailureCause;
+
+    #[test]
+    fn a_report_says_everything_once() {
+        let rows = [
+            ("could not be read", "could not be read", ""),
+            (
+                "could not be read",
+                "could not be read: no such file",
+                "no such file",
+            ),
+            (
+                "inspect light: no such container",
+                "the engine answered 404: no such container\n",
+                "the engine answered 404",
+            ),
+            (
+                "its image a:1 cannot be had: pull a:1: denied",
+                "pull a:1: the registry says: denied",
+                "the registry says",
+            ),
+            ("denied by policy", "registry: denied", "registry: denied"),
+        ];
+        for (told, said, added) in rows {
+            let error = Error::new(ErrorKind::Engine, told).with_source(said);
+            let expected = match added {
+                "" => told.to_owned(),
+                added => format!("{told}: {added}"),
+            };
+            assert_eq!(error.report(), expected);
+        }
+        let failed = EngineError::new(EngineErrorKind::NotFound, "inspect", "light", "no such container")
+            .with_source("the engine answered 404: no such container");
+        let report = Error::engine(failed).report();
+        assert_eq!(
+            report,
+            "inspect light: no such container: the engine answered 404"
+        );
+        assert_eq!(report.matches("no such container").count(), 1);
+    }
+
+    #[test]
+    fn an_error_carries_the_diagnosis_beside_its_words() {
+        let failure = Failure::new(FailureCause::Exited, "it ended");
+        let error = Error::new(ErrorKind::Failed, failure.to_string()).with_failure(Some(failure.clone()));
+        assert_eq!(error.failure(), Some(&failure));
+        assert_eq!(Error::new(ErrorKind::Failed, "x").failure(), None);
     }
 }

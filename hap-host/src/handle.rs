@@ -128,20 +128,36 @@ impl PluginHandle {
     /// Records what is wanted and returns; what follows happens in the background.
     ///
     /// # Errors
-    /// [`ErrorKind::Store`] when it could not be recorded (nothing has changed then), [`ErrorKind::Gone`],
+    /// [`ErrorKind::Dependency`] when it shall be removed and others depend on it:
+    /// [`uninstall`](Self::uninstall) removes it all the same where its options say so. [`ErrorKind::Store`] when it could not be recorded (nothing has changed then), [`ErrorKind::Gone`],
     /// [`ErrorKind::ShuttingDown`], or [`ErrorKind::Busy`] when too many calls wait for this plugin.
     ///
     /// # Cancel safety
     /// When the future is dropped, it may or may not have been recorded.
     pub async fn set_desired(&self, desired: Desired) -> Result<(), Error> {
+        if let Desired::Removed { .. } = desired {
+            self.refuse_if_needed()?;
+        }
+        self.desire(desired).await
+    }
+
+    async fn desire(&self, desired: Desired) -> Result<(), Error> {
         self.request(|reply| Request::Desire(desired, reply)).await
+    }
+
+    /// A plugin that is gone is needed by nobody any more.
+    fn refuse_if_needed(&self) -> Result<(), Error> {
+        if self.0.snapshot.borrow().state.phase == Phase::Removed {
+            return Ok(());
+        }
+        standing::refuse_if_needed(&self.0.shared, self.id())
     }
 
     /// Makes the plugin run, and waits until it is healthy. Fine when it is already, and when it ended well and is not one
     /// that is started again for that ([`Phase::Finished`]).
     ///
     /// # Errors
-    /// [`ErrorKind::Failed`] with the diagnosis when a run of it fails first; unless the cause is permanent the
+    /// [`ErrorKind::Failed`] with the diagnosis ([`Error::failure`]) when a run of it fails first; unless the cause is permanent the
     /// supervisor goes on trying in the background. [`ErrorKind::Dependency`] when what it depends on was not healthy for as
     /// long as [`dependency_wait`](crate::SupervisorBuilder::dependency_wait) says: it starts as soon as that is.
     /// [`ErrorKind::NotPermitted`]. [`ErrorKind::Timeout`] when neither happens within 5 minutes, and the wait for what it
@@ -241,12 +257,11 @@ impl PluginHandle {
     }
 
     async fn remove(&self, options: UninstallOptions) -> Result<(), Error> {
-        let removed = self.0.snapshot.borrow().state.phase == Phase::Removed;
-        if !options.even_if_needed && !removed {
-            standing::refuse_if_needed(&self.0.shared, self.id())?;
+        if !options.even_if_needed {
+            self.refuse_if_needed()?;
         }
         let with_data = options.remove_data;
-        match self.set_desired(Desired::Removed { with_data }).await {
+        match self.desire(Desired::Removed { with_data }).await {
             // Somebody else's removal came first.
             Err(error) if error.kind() == ErrorKind::Gone => {}
             recorded => recorded?,
@@ -441,14 +456,16 @@ impl PluginHandle {
         if snapshot.state.phase.is_reachable() || snapshot.state.phase == Phase::Finished {
             return Ok(());
         }
-        let (kind, message) = match self.new_failure(&snapshot, failures) {
+        let failure = self.new_failure(&snapshot, failures).cloned();
+        let (kind, message) = match &failure {
             Some(failure) => (kind_of(failure.cause), failure.to_string()),
             None => (
                 ErrorKind::Failed,
                 "it was stopped before it was healthy".to_owned(),
             ),
         };
-        Err(Error::new(kind, message).with_plugin(self.id()))
+        let error = Error::new(kind, message).with_plugin(self.id());
+        Err(error.with_failure(failure))
     }
 
     /// The failure of a run, or one that holds the plugin; an engine that does not answer is waited for.
@@ -468,12 +485,11 @@ impl PluginHandle {
         let limit = self.1.unwrap_or(limit);
         tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
             let state = self.state();
-            let why = state
-                .failure
-                .map(|failure| format!("; {failure}"))
-                .unwrap_or_default();
+            let failure = state.failure.as_ref();
+            let why = failure.map(|failure| format!("; {failure}")).unwrap_or_default();
             let message = format!("{what} within {limit:?}: its phase is {}{why}", state.phase);
-            Err(Error::new(ErrorKind::Timeout, message).with_plugin(self.id()))
+            let error = Error::new(ErrorKind::Timeout, message).with_plugin(self.id());
+            Err(error.with_failure(state.failure))
         })
     }
 
@@ -484,10 +500,11 @@ impl PluginHandle {
     }
 
     /// A stop, a copy of the data, a start, and the watch; and all of it again for the way back.
-    pub(crate) fn update_deadline(&self) -> Duration {
-        let start_period = self.manifest().health_check().start_period();
+    pub(crate) fn update_deadline(&self, to: &Manifest) -> Duration {
+        let start_period = to.health_check().start_period();
         let watch = self.0.shared.probation.for_start_period(start_period).longest();
-        (self.stop_deadline() + deadline::DATA + self.start_deadline()) * 2 + watch
+        let waits = self.0.shared.dependency_wait;
+        (self.stop_deadline() + deadline::DATA + self.start_deadline() + waits) * 2 + watch
     }
 
     fn stop_deadline(&self) -> Duration {

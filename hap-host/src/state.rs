@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
     activity::Operation,
@@ -136,8 +136,8 @@ impl fmt::Display for Phase {
     }
 }
 
-/// A snapshot of one plugin.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A snapshot of one plugin. Serialised, durations are in milliseconds, and say so in their names: `retry_in_ms`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PluginState {
     /// What is wanted.
@@ -158,6 +158,7 @@ pub struct PluginState {
     pub last_failure: Option<Failure>,
     /// The pause before the next start, while the phase is [`Phase::Backoff`] or [`Phase::CrashLoop`],
     /// counted from the moment when the phase was entered.
+    #[serde(rename = "retry_in_ms", serialize_with = "as_millis")]
     pub retry_in: Option<Duration>,
     /// What the plugin says of itself in its last health report, where it says something.
     pub health_message: Option<String>,
@@ -165,6 +166,7 @@ pub struct PluginState {
     /// that; while it runs, it is [`Phase::Degraded`] by it.
     pub waiting_for: Vec<Unmet>,
     /// From its last end, or from the request to start it, until its first healthy answer.
+    #[serde(rename = "time_to_healthy_ms", serialize_with = "as_millis")]
     pub time_to_healthy: Option<Duration>,
     /// Whether it has the settings that are kept for it.
     pub config: ConfigState,
@@ -178,8 +180,14 @@ pub struct PluginState {
     pub operation: Option<Operation>,
 }
 
+#[expect(clippy::ref_option, reason = "the form that serde calls")]
+fn as_millis<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    let millis = duration.map(|duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+    millis.serialize(serializer)
+}
+
 /// Why a plugin does not do what is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Failure {
     /// The class.
@@ -297,5 +305,97 @@ impl FailureCause {
             Self::Dependency => "dependency",
             Self::NotPermitted => "not_permitted",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::{
+        activity::OperationKind,
+        update::{UpdateResult, UpdateStage},
+    };
+
+    #[test]
+    fn a_snapshot_is_serialised_under_names_that_stay() {
+        let at = OffsetDateTime::from_unix_timestamp(1_769_846_400).unwrap();
+        let exit = Exit::code(137);
+        let failure = Failure::new(FailureCause::OutOfMemory, "too much").with_exit(&exit);
+        let version = |text: &str| text.parse().unwrap();
+        let state = PluginState {
+            desired: Desired::Removed { with_data: true },
+            phase: Phase::CrashLoop,
+            container: Some(ContainerId::new("c1")),
+            restarts: 2,
+            crash_loop: true,
+            last_exit: Some(exit),
+            failure: Some(failure),
+            last_failure: None,
+            retry_in: Some(Duration::from_millis(1_500)),
+            health_message: Some("dim".to_owned()),
+            waiting_for: Vec::new(),
+            time_to_healthy: None,
+            config: ConfigState::Refused("too bright".to_owned()),
+            update: Some(UpdateState {
+                from: version("1.0.0"),
+                to: version("2.0.0"),
+                stage: UpdateStage::Probation,
+                since: at,
+            }),
+            last_update: Some(UpdateOutcome {
+                from: version("0.9.0"),
+                to: version("1.0.0"),
+                at,
+                result: UpdateResult::Committed,
+            }),
+            boot: Boot::AsWanted,
+            operation: Some(Operation {
+                kind: OperationKind::SetLimits,
+                since: at,
+            }),
+        };
+        let exit = json!({"code": 137, "oom_killed": false, "memory_limit_bytes": null, "error": ""});
+        assert_eq!(
+            serde_json::to_value(&state).unwrap(),
+            json!({
+                "desired": {"removed": {"with_data": true}},
+                "phase": "crash_loop",
+                "container": "c1",
+                "restarts": 2,
+                "crash_loop": true,
+                "last_exit": exit,
+                "failure": {
+                    "cause": "out_of_memory",
+                    "phase": "unknown",
+                    "exit": exit,
+                    "message": "too much",
+                    "hint": null,
+                    "last_lines": [],
+                },
+                "last_failure": null,
+                "retry_in_ms": 1500,
+                "health_message": "dim",
+                "waiting_for": [],
+                "time_to_healthy_ms": null,
+                "config": {"state": "refused", "reason": "too bright"},
+                "update": {
+                    "from": "1.0.0",
+                    "to": "2.0.0",
+                    "stage": "probation",
+                    "since": "2026-01-31T08:00:00Z",
+                },
+                "last_update": {
+                    "from": "0.9.0",
+                    "to": "1.0.0",
+                    "at": "2026-01-31T08:00:00Z",
+                    "result": {"result": "committed"},
+                },
+                "boot": "as_wanted",
+                "operation": {"kind": "set_limits", "since": "2026-01-31T08:00:00Z"},
+            })
+        );
     }
 }

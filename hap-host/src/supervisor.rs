@@ -73,6 +73,9 @@ const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(30);
 /// Time for requests of plugins that are under way at a shutdown.
 const LISTENER_GRACE: Duration = Duration::from_secs(2);
 
+/// Time for the engine to say its version. Shorter than for others: whoever asks whether it answers wants to know it now.
+const VERSION_DEADLINE: Duration = Duration::from_secs(5);
+
 impl Supervisor {
     /// Starts to describe a supervisor over an engine, with its state in a folder of its own.
     #[must_use = "nothing happens until `start`"]
@@ -97,6 +100,39 @@ impl Supervisor {
     #[must_use]
     pub fn capabilities(&self) -> EngineCapabilities {
         self.0.shared.engine.capabilities()
+    }
+
+    /// Asks the engine for its version: whether it answers now.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Engine`] when it does not, [`ErrorKind::Timeout`] when it has not within 5 s. Plugins are neither started
+    /// nor stopped then; those that run go on.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")]
+    /// # async fn run(state: &std::path::Path) -> Result<(), hap_host::Error> {
+    /// use hap_host::{Supervisor, engine::FakeEngine};
+    ///
+    /// let supervisor = Supervisor::builder(FakeEngine::new(), state).start().await?;
+    /// println!("{} {}", supervisor.capabilities().name, supervisor.engine_version().await?);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(feature = "testing")]
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(tempfile::tempdir().unwrap().path())).unwrap();
+    /// ```
+    pub async fn engine_version(&self) -> Result<String, Error> {
+        let engine = &self.0.shared.engine;
+        within(
+            VERSION_DEADLINE,
+            "version",
+            engine.capabilities().name,
+            engine.version(),
+        )
+        .await
+        .map_err(Error::engine)
     }
 
     /// What plugins may have here. [`Policy::review`] tells before an installation what it would take.

@@ -106,6 +106,8 @@ pub(crate) struct Snapshot {
     pub told: Told,
     /// Counts updates that ended.
     pub updates: u64,
+    /// How the new version failed, where the last of them came back for that.
+    pub update_failure: Option<Arc<Failure>>,
     /// What the container shall have, and whether it has it.
     pub limits_in_force: (ResourceLimits, bool),
 }
@@ -210,6 +212,7 @@ impl Actor {
             rotating: false,
             told: Told::of(&parts.record),
             updates: 0,
+            update_failure: None,
             limits_in_force: (spec.limits, false),
         };
         standing::post(&shared.board, &parts.record, &snapshot.state);
@@ -293,6 +296,7 @@ impl Actor {
                 biased;
                 () = cancel.cancelled() => return,
                 Some(outcome) = &mut self.operation => {
+                    let outcome = outcome.redacted(&self.config.redactor());
                     self.operation = None.into();
                     self.under_way = None;
                     // It may have found that the host is elsewhere; what it asks for next is for there.
@@ -338,9 +342,8 @@ impl Actor {
 
     fn listed_input(&mut self) -> Option<Input> {
         let listing = self.listed.borrow_and_update().clone()?;
-        Some(Input::Listed(
-            listing.get(&self.id).cloned().map_or(Seen::Absent, Seen::Present),
-        ))
+        let seen = listing.get(&self.id).cloned().map_or(Seen::Absent, Seen::Present);
+        Some(Input::Listed(seen.redacted(&self.config.redactor())))
     }
 
     async fn handle(&mut self, request: Request) {
@@ -410,6 +413,9 @@ impl Actor {
     async fn grant(&mut self, grants: Vec<Permission>) -> Result<(), Error> {
         let origin = self.record.admission.origin();
         let admission = Admission::new(origin, grants, &self.record.manifest);
+        let had = self.record.admission.granted().iter();
+        let revoked: Vec<_> = had.filter(|had| !admission.has(had)).cloned().collect();
+        self.revoke_of_previous(&revoked).await?;
         self.shared.store.set_admission(&self.id, &admission).await?;
         self.record.admission = admission;
         self.told = Told::of(&self.record);
@@ -630,6 +636,7 @@ impl Actor {
     }
 
     fn launch_probe(&mut self, generation: u64) {
+        let redactor = self.config.redactor();
         if let Some(health) = self.shared.engine.simulated_health(&self.id) {
             let result = match health {
                 SimulatedHealth::Healthy => ProbeResult::Answered {
@@ -640,7 +647,7 @@ impl Actor {
                     degraded: true,
                     message: None,
                 },
-                SimulatedHealth::Failing(reason) => ProbeResult::Missed(reason),
+                SimulatedHealth::Failing(reason) => ProbeResult::Missed(redactor.owned(reason)),
             };
             self.probing = Some(std::future::ready((generation, result)).boxed()).into();
             return;
@@ -655,7 +662,7 @@ impl Actor {
         let metrics = Arc::clone(&self.shared.metrics);
         let asked = async move {
             let started = tokio::time::Instant::now();
-            let result = probe(&http, address, &path, timeout).await;
+            let result = probe(&http, address, &path, timeout, &redactor).await;
             let answered = matches!(result, ProbeResult::Answered { .. });
             metrics.probed(answered, started.elapsed());
             (generation, result)
@@ -717,7 +724,7 @@ impl Actor {
                 listening,
                 program: diagnose::program_fault(&*engine, &container, &failure, &lines).await,
             };
-            diagnose::explain(failure, lines, &traces)
+            redactor.failure(diagnose::explain(failure, lines, &traces))
         };
         self.diagnosing = Some(explain.boxed()).into();
     }
@@ -734,6 +741,9 @@ impl Actor {
         state.config = self.config.state();
         state.update = self.update_state();
         state.last_update.clone_from(&self.record.updates.last);
+        if let Some(trouble) = self.update_trouble() {
+            state.failure = Some(trouble.clone());
+        }
         state.boot = self.record.choices.boot;
         state.operation = self.under_way;
         let next = Snapshot {
@@ -745,6 +755,7 @@ impl Actor {
             rotating: self.record.keys.previous.is_some(),
             told: self.told.clone(),
             updates: self.updating.ended,
+            update_failure: self.updating.failure.clone(),
             limits_in_force: (self.operator.spec.limits, self.machine.has_its_limits()),
             state,
         };

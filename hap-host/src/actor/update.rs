@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::{BoxFuture, FutureExt, OptionFuture};
+use hap_manifest::permission::Permission;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
@@ -12,8 +13,9 @@ use crate::{
     error::{Error, ErrorKind},
     operate::within,
     options::deadline,
+    policy::words,
     reconcile::{Hold, Input, ProbationPolicy, ProbationVerdict, volume_names},
-    state::Desired,
+    state::{Desired, Failure, FailureCause},
     update::{
         PluginVersion, SettingsChange, UpdateOrder, UpdateOutcome, UpdateRecord, UpdateResult, UpdateStage,
         UpdateState, UpdateStep, snapshot_names,
@@ -30,8 +32,16 @@ pub(super) struct Updating {
     order: Option<Box<UpdateOrder>>,
     copying: OptionFuture<BoxFuture<'static, Result<Copied, EngineError>>>,
     is_copying: bool,
-    /// The data was copied for the order.
-    copied: bool,
+    /// What the order needs is done, so that it only has to be recorded. Whether the data was copied for it.
+    ready: Option<bool>,
+    /// The data of the snapshot is back, and that only has to be recorded.
+    restored: bool,
+    /// Why the data is not back yet.
+    trouble: Option<Failure>,
+    /// The image of the version that was left last, which will do for a copy.
+    other_image: Option<String>,
+    /// Whoever asked for this update is told when the data is back.
+    ends_when_restored: bool,
     /// Removing what is no longer needed.
     tidying: OptionFuture<BoxFuture<'static, Tidied>>,
     is_tidying: bool,
@@ -41,8 +51,12 @@ pub(super) struct Updating {
     not_before: Option<Instant>,
     pause: Duration,
     since: OffsetDateTime,
+    /// Somebody asked to go back from the version that is watched.
+    recalled: bool,
     /// Counts updates that ended.
     pub(super) ended: u64,
+    /// How the new version failed, where the last of them came back for that.
+    pub(super) failure: Option<Arc<Failure>>,
 }
 
 impl Updating {
@@ -51,14 +65,20 @@ impl Updating {
             order: None,
             copying: None.into(),
             is_copying: false,
-            copied: false,
+            ready: None,
+            restored: false,
+            trouble: None,
+            other_image: None,
+            ends_when_restored: false,
             tidying: None.into(),
             is_tidying: false,
             verdict: None,
             not_before: None,
             pause: PAUSE_FIRST,
             since: OffsetDateTime::now_utc(),
+            recalled: false,
             ended: 0,
+            failure: None,
         }
     }
 
@@ -122,6 +142,7 @@ pub(super) enum Progress {
 impl Actor {
     /// Goes on with an update that the last host left under way.
     pub(super) fn resume_update(&mut self) {
+        self.close_desk();
         match self.record.updates.step {
             UpdateStep::Idle => {}
             UpdateStep::Probation => self.watch_version(),
@@ -139,7 +160,10 @@ impl Actor {
             return Err(Error::new(ErrorKind::Gone, "it is being uninstalled").with_plugin(&self.id));
         }
         self.updating.order = Some(order);
-        self.updating.copied = false;
+        self.updating.ready = None;
+        self.close_desk();
+        self.updating.recalled = false;
+        self.updating.failure = None;
         self.updating.since = OffsetDateTime::now_utc();
         self.updating.succeeded();
         if self.wants_snapshot() {
@@ -154,8 +178,9 @@ impl Actor {
             let message = "no version of it is on probation any more";
             return Err(Error::new(ErrorKind::Busy, message).with_plugin(&self.id));
         }
-        let failure = crate::Failure::new(crate::FailureCause::Exited, "it was asked to go back");
+        let failure = Failure::new(FailureCause::Exited, "it was asked to go back");
         self.feed(Input::Probation(None));
+        self.updating.recalled = true;
         self.updating.judged(ProbationVerdict::Failed(failure));
         Ok(())
     }
@@ -172,6 +197,19 @@ impl Actor {
             self.publish();
         }
         Ok(())
+    }
+
+    /// What is taken from a plugin is not given back to it with the version before.
+    pub(super) async fn revoke_of_previous(&mut self, revoked: &[Permission]) -> Result<(), Error> {
+        let mut updates = self.record.updates.clone();
+        let Some(previous) = &mut updates.previous else {
+            return Ok(());
+        };
+        previous.admission = previous.admission.without(revoked);
+        if updates == self.record.updates {
+            return Ok(());
+        }
+        self.store_updates(updates).await
     }
 
     /// The update that is under way, for readers.
@@ -198,20 +236,29 @@ impl Actor {
 
     /// Does what is due for an update. Called after everything that may have changed what that is.
     pub(super) async fn drive_update(&mut self) {
-        if let Desired::Removed { .. } = self.machine.state(now()).desired {
-            return;
+        if let Desired::Removed { with_data } = self.machine.state(now()).desired {
+            if self.updating.order.is_some() {
+                self.stop_copying();
+                self.give_up("it is being uninstalled".to_owned()).await;
+            }
+            if with_data {
+                // Nothing is put back any more that is about to be removed.
+                return self.stop_copying();
+            }
         }
         if self.updating.is_copying || !self.updating.may_try() {
             return;
         }
         if self.updating.order.is_some() {
-            if !self.wants_snapshot() {
+            if self.updating.ready.is_some() || !self.wants_snapshot() {
                 self.switch().await;
-            } else if self.machine.is_held_down() {
+            } else if self.may_copy() {
                 self.begin_snapshot().await;
             }
         } else if let UpdateStep::Restoring { snapshot, .. } = self.record.updates.step {
-            if self.machine.is_held_down() {
+            if self.updating.restored {
+                self.restored(None).await;
+            } else if self.may_copy() {
                 self.begin_restore(snapshot);
             }
         } else if !self.reading_lines && self.updating.verdict.is_some() {
@@ -221,11 +268,21 @@ impl Actor {
         self.tidy();
     }
 
+    /// What removes copies would take away what a copy is made by.
+    fn may_copy(&self) -> bool {
+        self.machine.is_held_down() && !self.updating.is_tidying
+    }
+
+    fn stop_copying(&mut self) {
+        self.updating.copying = None.into();
+        self.updating.is_copying = false;
+    }
+
     pub(super) async fn update_progressed(&mut self, progress: Progress) {
         match progress {
             Progress::Copied(copied) if self.updating.order.is_some() => match copied {
                 Ok(copied) => {
-                    self.updating.copied = matches!(copied, Copied::Done);
+                    self.updating.ready = Some(matches!(copied, Copied::Done));
                     self.switch().await;
                 }
                 Err(error) => {
@@ -236,14 +293,39 @@ impl Actor {
                     self.give_up(reason).await;
                 }
             },
-            Progress::Copied(Ok(_)) => self.restored().await,
+            Progress::Copied(Ok(_)) => {
+                self.updating.restored = true;
+                self.restored(None).await;
+            }
+            Progress::Copied(Err(error)) if error.kind() == EngineErrorKind::NotFound => {
+                let lost = format!("the copy of its data is gone, so its data is as it was left: {error}");
+                tracing::error!(plugin = %self.id, "{lost}");
+                self.updating.restored = true;
+                self.restored(Some(lost)).await;
+            }
             Progress::Copied(Err(error)) => {
+                let message = format!("its data could not be put back yet: {error}");
                 tracing::error!(plugin = %self.id, error = %crate::error::report(&error), "its data could not be put back yet");
+                self.updating.trouble = Some(Failure::new(FailureCause::Engine, message));
                 self.updating.failed();
+                self.publish();
             }
             Progress::Tidied(names, removed) => self.tidied(&names, removed).await,
             Progress::Again => {}
         }
+    }
+
+    /// Why the plugin is held for longer than a copy takes.
+    pub(super) const fn update_trouble(&self) -> Option<&Failure> {
+        self.updating.trouble.as_ref()
+    }
+
+    /// No settings are taken while it is not decided which version they are for.
+    fn close_desk(&self) {
+        let restoring = matches!(self.record.updates.step, UpdateStep::Restoring { .. });
+        let closed = self.updating.order.is_some() || restoring;
+        self.config
+            .close(closed.then_some("it is being updated: configure it when that is over"));
     }
 
     /// Whether the order that was taken on begins with a copy of the data.
@@ -264,30 +346,30 @@ impl Actor {
                 .await;
         }
         let volumes = self.live_volumes().into_iter().zip(names).collect();
-        self.copy(volumes);
+        self.copy(self.volume_copy(volumes), deadline::DATA);
         self.publish();
     }
 
     fn begin_restore(&mut self, snapshot: u32) {
         // The snapshot was made of the volumes that this version has.
         let volumes = self.names_of(snapshot).into_iter().zip(self.live_volumes());
-        self.copy(volumes.collect());
+        let copy = self.volume_copy(volumes.collect()).requiring_sources();
+        self.copy(
+            copy.or_image(self.updating.other_image.clone()),
+            deadline::RESTORE,
+        );
     }
 
-    fn copy(&mut self, volumes: Vec<(String, String)>) {
+    fn volume_copy(&self, volumes: Vec<(String, String)>) -> VolumeCopy {
         let image = self.operator.spec.image.clone();
-        let copy = VolumeCopy::new(self.shared.instance.clone(), self.id.clone(), image, volumes);
+        VolumeCopy::new(self.shared.instance.clone(), self.id.clone(), image, volumes)
+    }
+
+    fn copy(&mut self, copy: VolumeCopy, limit: Duration) {
         let engine = Arc::clone(&self.shared.engine);
         let copying = async move {
             let subject = copy.plugin.as_str();
-            match within(
-                deadline::DATA,
-                "copy volumes",
-                subject,
-                engine.copy_volumes(&copy),
-            )
-            .await
-            {
+            match within(limit, "copy volumes", subject, engine.copy_volumes(&copy)).await {
                 Err(error) if error.kind() == EngineErrorKind::Unsupported => {
                     tracing::warn!(
                         plugin = subject,
@@ -304,11 +386,22 @@ impl Actor {
 
     /// Puts the new version in the place of the old one: all at once, on disk first.
     async fn switch(&mut self) {
-        let Some(order) = self.updating.order.take() else {
+        let Some(mut order) = self.updating.order.take() else {
             return;
         };
-        let (instance, copied) = (self.shared.instance.clone(), self.updating.copied);
+        // By what is granted now: some of it may have been revoked since the order was made.
+        let admission = order.admission(&self.record.admission);
+        let refusals = self.shared.policy.judge(&order.version.manifest, &admission);
+        if !refusals.is_empty() {
+            self.updating.order = Some(order);
+            let reason = format!("it is no longer permitted: it {}", words(&refusals));
+            return self.give_up(reason).await;
+        }
+        order.version.admission = admission;
+        let instance = self.shared.instance.clone();
+        let copied = self.updating.ready.unwrap_or(false);
         let mut updates = self.record.updates.clone();
+        updates.switches += 1;
         let snapshot = copied.then_some(updates.snapshots);
         let old = PluginVersion {
             snapshot,
@@ -336,7 +429,9 @@ impl Actor {
             at: OffsetDateTime::now_utc(),
             result: UpdateResult::Committed,
         };
-        if !wanted {
+        // Nobody watches it; but who wants the data of then waits for that.
+        let is_over = !wanted && order.restore.is_none();
+        if is_over {
             updates.last = Some(outcome);
         }
         let stored = self
@@ -346,12 +441,19 @@ impl Actor {
             .await;
         match stored {
             Ok(settings) => {
-                let changed = order.settings != SettingsChange::Keep;
-                self.adopt_version(order.version, updates, changed.then_some(settings));
-                if !wanted {
+                self.updating.ends_when_restored = !wanted && !is_over;
+                self.adopt_version(order.version, updates, settings);
+                if is_over {
                     self.updating.ended += 1;
                 }
                 self.publish();
+            }
+            // It may be on the disk: asked again, the store says so, or does it.
+            Err(error) if error.kind() == ErrorKind::Timeout => {
+                tracing::error!(plugin = %self.id, error = %error.report(), "the new version could not be recorded yet");
+                self.updating.ready = Some(copied);
+                self.updating.order = Some(order);
+                self.updating.failed();
             }
             Err(error) => {
                 self.updating.order = Some(order);
@@ -372,7 +474,10 @@ impl Actor {
                 // By now its traces have been read, if there were any.
                 let explained = self.machine.state(now()).last_failure;
                 let explained = explained.filter(|explained| explained.message == failure.message);
-                self.revert(explained.unwrap_or(failure).to_string()).await
+                let failure = explained.unwrap_or(failure);
+                let reason = failure.to_string();
+                self.updating.failure = (!self.updating.recalled).then(|| Arc::new(failure));
+                self.revert(reason).await
             }
         };
         match done {
@@ -404,6 +509,7 @@ impl Actor {
             updates.step = UpdateStep::Idle;
             return self.store_updates(updates).await;
         };
+        updates.switches += 1;
         updates.last = self.outcome(UpdateResult::RolledBack { reason });
         updates.step = match old.snapshot {
             Some(snapshot) => UpdateStep::Restoring {
@@ -422,7 +528,7 @@ impl Actor {
             .switch_version(&old, &updates, &SettingsChange::Previous)
             .await?;
         tracing::warn!(plugin = %self.id, version = %self.record.manifest.version(), back = %old.manifest.version(), "the version did not prove itself, and the one before comes back");
-        self.adopt_version(old, updates, Some(settings));
+        self.adopt_version(old, updates, settings);
         Ok(())
     }
 
@@ -458,12 +564,13 @@ impl Actor {
         }
         self.updating.ended += 1;
         self.updating.succeeded();
+        self.close_desk();
         self.feed(Input::Hold(Hold::None));
         self.publish();
     }
 
-    /// The data of a snapshot is back.
-    async fn restored(&mut self) {
+    /// The data of a snapshot is back, or, for the reason that is told, will not come back.
+    async fn restored(&mut self, lost: Option<String>) {
         let UpdateStep::Restoring { snapshot, probation } = self.record.updates.step else {
             return;
         };
@@ -474,11 +581,24 @@ impl Actor {
             UpdateStep::Idle
         };
         updates.discard(self.names_of(snapshot));
+        if self.updating.ends_when_restored {
+            updates.last = self.outcome(UpdateResult::Committed);
+        }
+        if let (Some(lost), Some(last)) = (lost, &mut updates.last) {
+            let reason = match &last.result {
+                UpdateResult::RolledBack { reason } => format!("{reason}; {lost}"),
+                UpdateResult::Committed => lost,
+            };
+            last.result = UpdateResult::RolledBack { reason };
+        }
         if let Err(error) = self.store_updates(updates).await {
             tracing::error!(plugin = %self.id, error = %error.report(), "that its data is back could not be recorded yet");
-            // It is put back once more then, which does no harm before the plugin has run.
             return self.updating.failed();
         }
+        self.updating.restored = false;
+        self.updating.trouble = None;
+        self.updating.ended += u64::from(std::mem::take(&mut self.updating.ends_when_restored));
+        self.close_desk();
         self.updating.succeeded();
         if probation {
             self.watch_version();
@@ -491,8 +611,11 @@ impl Actor {
         &mut self,
         version: PluginVersion,
         updates: UpdateRecord,
-        settings: Option<Option<serde_json::Value>>,
+        settings: Option<serde_json::Value>,
     ) {
+        self.updating.other_image = self.record.image_id.take();
+        self.updating.ready = None;
+        self.updating.restored = false;
         self.record.manifest = version.manifest;
         self.record.admission = version.admission;
         self.record.image_id = version.image_id;
@@ -500,13 +623,12 @@ impl Actor {
         self.record.updates = updates;
         self.updating.since = OffsetDateTime::now_utc();
         self.config.follow(&self.record.manifest);
-        if let Some(settings) = settings {
-            let (desk, store) = (Arc::clone(&self.config), self.shared.store.clone());
-            // Beside the actor, because a call that configures the plugin may hold the desk for a while.
-            self.shared
-                .tasks
-                .spawn(async move { desk.replace(&store, settings).await });
-        }
+        self.close_desk();
+        let (desk, store) = (Arc::clone(&self.config), self.shared.store.clone());
+        // Beside the actor, because a call that configures the plugin may hold the desk for a while.
+        self.shared
+            .tasks
+            .spawn(async move { desk.replace(&store, settings).await });
         self.follow_record();
         let depends = !self.record.manifest.depends_on().is_empty();
         self.board = depends.then(|| self.shared.board.subscribe());
@@ -588,6 +710,8 @@ impl Actor {
             }
             tokio::select! {
                 () = cancel.cancelled() => return false,
+                // Nothing can be asked of it any more; the caller learns that by the answer that never comes.
+                Some(_) = self.mailbox.recv() => {}
                 () = super::sleep_until(self.updating.not_before) => {}
             }
         }

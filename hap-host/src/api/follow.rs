@@ -12,10 +12,7 @@ use super::{
     view::{Counted, LogLineView, PluginEventView, SupervisorEvent},
     watch::{TAIL, since, time_of},
 };
-use crate::{
-    Cursor, Delivery, Error, ErrorKind, Notice, Result, SubscribeOptions, config::Redactor,
-    engine::LogOptions,
-};
+use crate::{Cursor, Delivery, Error, ErrorKind, Notice, Result, SubscribeOptions, engine::LogOptions};
 
 /// Where a reader that comes again goes on.
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -73,16 +70,11 @@ pub(super) async fn logs(
 
 pub(super) async fn events(State(api): State<Api>, params: Params) -> Result<Response, Refusal> {
     let only: Option<PluginId> = params.one("plugin")?;
-    let supervisor = api.supervisor.clone();
     let notices = api.supervisor.events().filter_map(move |notice| {
         let message = match notice {
             Notice::Missed(count) => Some(Message::new("missed", &Counted { count })),
             Notice::Event(event) if only.as_ref().is_none_or(|only| *only == event.plugin) => {
-                let plugin = supervisor.plugin(&event.plugin);
-                let redactor = plugin.map(|plugin| plugin.cell().config.redactor());
-                let none = Redactor::default();
-                let event = SupervisorEvent::clean(event, redactor.as_deref().unwrap_or(&none));
-                Some(Message::new("event", &event))
+                Some(Message::new("event", &SupervisorEvent::from(event)))
             }
             Notice::Event(_) => None,
         };

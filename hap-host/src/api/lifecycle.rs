@@ -1,14 +1,13 @@
 //! What is wanted of a plugin.
 
 use axum::{Json, http::StatusCode};
-use serde_json::json;
 
 use super::{
     Named, Refusal,
     body::JsonBody,
-    view::{FailureView, PluginStateView, WantedState},
+    view::{PluginStateView, WantedState},
 };
-use crate::{Error, ErrorKind, PluginHandle, Result};
+use crate::{Error, PluginHandle, Result};
 
 pub(super) async fn set_desired(
     Named(plugin): Named,
@@ -34,19 +33,8 @@ pub(super) async fn rotate_secrets(Named(plugin): Named) -> Result<Json<PluginSt
     settled(&plugin, plugin.rotate_secrets().await)
 }
 
-/// Where the plugin is now, or why it is not where it should be, with the diagnosis for programs.
+/// Where the plugin is now, once it is where it should be.
 fn settled(plugin: &PluginHandle, done: Result<(), Error>) -> Result<Json<PluginStateView>, Refusal> {
-    let Err(error) = done else {
-        return Ok(Json(PluginStateView::of(plugin)));
-    };
-    let redactor = plugin.cell().config.redactor();
-    let diagnosed = matches!(error.kind(), ErrorKind::Failed | ErrorKind::Dependency);
-    let refusal = Refusal::from(error.redacted(&redactor));
-    let state = plugin.state();
-    Err(match state.failure.or(state.last_failure) {
-        Some(failure) if diagnosed => {
-            refusal.with_details(json!({ "failure": FailureView::clean(failure, &redactor) }))
-        }
-        _ => refusal,
-    })
+    done?;
+    Ok(Json(PluginStateView::of(plugin)))
 }

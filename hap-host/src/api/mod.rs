@@ -6,9 +6,11 @@
 
 mod access;
 mod body;
+mod choices;
 mod follow;
 mod lifecycle;
 mod openapi;
+mod orphans;
 mod params;
 mod plugins;
 mod refusal;
@@ -20,6 +22,7 @@ mod talk;
 #[cfg(test)]
 mod tests;
 mod upload;
+mod versions;
 mod view;
 mod watch;
 

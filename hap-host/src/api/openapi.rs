@@ -109,12 +109,18 @@ fn parameter(parameter: &Parameter) -> Value {
         Kind::Number(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Kind::Time => json!({ "type": "string", "format": "date-time" }),
     };
-    json!({
+    let mut described = json!({
         "name": parameter.name,
         "in": if parameter.header { "header" } else { "query" },
         "description": parameter.about,
         "schema": schema,
-    })
+    });
+    if parameter.required
+        && let Some(members) = described.as_object_mut()
+    {
+        members.insert("required".to_owned(), true.into());
+    }
+    described
 }
 
 fn responses(route: &Route, refusal: &Value, schemas: &mut Schemas) -> Value {
@@ -124,14 +130,20 @@ fn responses(route: &Route, refusal: &Value, schemas: &mut Schemas) -> Value {
         Output::Json(codes, shape) => (codes, json!({ JSON: { "schema": schemas.written(shape) } }), None),
         Output::JsonOrEvents(codes, shape, events) => {
             let schema = schemas.written(shape);
-            let content = json!({ JSON: { "schema": schema } });
-            let streamed = json!({
-                "description": "A stream of what is done, to those who accept it.",
-                "content": { EVENTS: stream(events, schemas) },
-            });
-            responses.insert("200".to_owned(), streamed);
-            let location = json!({ "description": "Where it is now, relative to this path.", "schema": { "type": "string" } });
-            (codes, content, Some(json!({ "Location": location })))
+            let streamed = stream(events, schemas);
+            if codes.contains(&200) {
+                let content = json!({ JSON: { "schema": schema }, EVENTS: streamed });
+                (codes, content, None)
+            } else {
+                let streamed = json!({
+                    "description": "A stream of what is done, to those who accept it.",
+                    "content": { EVENTS: streamed },
+                });
+                responses.insert("200".to_owned(), streamed);
+                let content = json!({ JSON: { "schema": schema } });
+                let location = json!({ "description": "Where it is now, relative to this path.", "schema": { "type": "string" } });
+                (codes, content, Some(json!({ "Location": location })))
+            }
         }
         Output::Events(events) => (OK, json!({ EVENTS: stream(events, schemas) }), None),
         Output::Text(media) => (OK, json!({ media: { "schema": { "type": "string" } } }), None),

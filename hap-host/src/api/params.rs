@@ -89,6 +89,11 @@ pub(super) fn invalid(name: &str, rule: &str) -> Refusal {
         .with_details(json!({ "parameter": name }))
 }
 
+/// A parameter without which nothing is done.
+pub(super) fn missing(name: &str) -> Refusal {
+    invalid(name, "it has to be given here")
+}
+
 /// A header as text; what is no text is refused.
 pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refusal> {
     let Some(value) = headers.get(name) else {

@@ -105,7 +105,7 @@ async fn details(plugin: &PluginHandle) -> Result<PluginDetails, Refusal> {
 }
 
 /// A package by its content type, else the manifest of an image.
-async fn source(api: &Api, request: Request) -> Result<PluginSource, Refusal> {
+pub(super) async fn source(api: &Api, request: Request) -> Result<PluginSource, Refusal> {
     if media(request.headers()).as_deref() == Some(ZIP) {
         let (head, body) = request.into_parts();
         return upload::receive(api, &head.headers, body).await;
@@ -127,7 +127,7 @@ pub(super) async fn read_manifest(request: Request) -> Result<(Manifest, Vec<Str
     Ok((parsed.manifest, warnings))
 }
 
-fn accepts_events(headers: &HeaderMap) -> bool {
+pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(header::ACCEPT).iter();
     accepted
         .filter_map(|value| value.to_str().ok())
@@ -136,16 +136,19 @@ fn accepts_events(headers: &HeaderMap) -> bool {
 
 struct Telling {
     progress: ProgressStream,
-    installing: BoxFuture<'static, Message>,
+    work: BoxFuture<'static, Message>,
     outcome: Option<Message>,
     over: bool,
 }
 
-/// What an installation does, and then what came of it. Dropped, it gives the installation up.
-fn told(progress: ProgressStream, installing: BoxFuture<'static, Message>) -> impl Stream<Item = Message> {
+/// What an installation or an update does, and then what came of it. Dropped, it gives the work up.
+pub(super) fn told(
+    progress: ProgressStream,
+    work: BoxFuture<'static, Message>,
+) -> impl Stream<Item = Message> {
     let telling = Telling {
         progress,
-        installing,
+        work,
         outcome: None,
         over: false,
     };
@@ -158,10 +161,10 @@ fn told(progress: ProgressStream, installing: BoxFuture<'static, Message>) -> im
                 biased;
                 // Both are cancel safe. Nothing more to tell: the outcome is near.
                 Some(progress) = telling.progress.next() => return Some((step(progress), telling)),
-                outcome = &mut telling.installing => telling.outcome = Some(outcome),
+                outcome = &mut telling.work => telling.outcome = Some(outcome),
             }
         }
-        // A sink may outlive the installation, in a pull that others share.
+        // A sink may outlive the work, in a pull that others share.
         if let Some(Some(progress)) = telling.progress.next().now_or_never() {
             return Some((step(progress), telling));
         }

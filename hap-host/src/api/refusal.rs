@@ -8,9 +8,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hap_manifest::wire::WireError;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::view::RefusalReason;
+use super::view::{FailureView, RefusalReason};
 use crate::error::{Error, ErrorKind};
 
 /// Who says no: without it a plugin could answer what looks like a failure of the way to it.
@@ -139,9 +139,16 @@ impl From<Error> for Refusal {
             return Self::of_plugin(wire.clone(), error.http_status().unwrap_or_default());
         }
         let mut refusal = Self::new(status(kind), kind.as_str(), error.report());
+        let mut details = Map::new();
         if !error.refusals().is_empty() {
             let reasons: Vec<_> = error.refusals().iter().map(RefusalReason::of).collect();
-            refusal = refusal.with_details(json!({ "refusals": reasons }));
+            details.insert("refusals".to_owned(), json!(reasons));
+        }
+        if let Some(failure) = error.failure() {
+            details.insert("failure".to_owned(), json!(FailureView::from(failure.clone())));
+        }
+        if !details.is_empty() {
+            refusal = refusal.with_details(details.into());
         }
         refusal.retry_after = match kind {
             ErrorKind::Busy => Some(Duration::from_secs(1)),

@@ -52,8 +52,17 @@ impl Verb {
 pub(super) struct Parameter {
     pub name: &'static str,
     pub header: bool,
+    /// Without it the call is refused.
+    pub required: bool,
     pub kind: Kind,
     pub about: &'static str,
+}
+
+impl Parameter {
+    pub(super) const fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
 }
 
 /// The form of a parameter.
@@ -111,16 +120,23 @@ pub(super) enum Limit {
     Command,
     Life,
     Install,
+    Update,
+    Orphans,
 }
 
 impl Limit {
     pub(super) fn of(self, api: &Api) -> Duration {
+        let dependency_wait = api.supervisor.0.shared.dependency_wait;
         let seconds = match self {
             Self::Quick => 60,
             Self::Config => 150,
+            // One question for each kind, then one call for each that goes.
+            Self::Orphans => 15 * 60,
             Self::Command => 11 * 60,
-            Self::Life => return Duration::from_secs(15 * 60) + api.supervisor.0.shared.dependency_wait,
+            Self::Life => return Duration::from_secs(15 * 60) + dependency_wait,
             Self::Install => 45 * 60,
+            // The same, the way to the new version, its watch, and the way back.
+            Self::Update => return Duration::from_secs(2 * 60 * 60) + dependency_wait * 2,
         };
         Duration::from_secs(seconds)
     }

@@ -7,13 +7,14 @@ use hap_manifest::{
 };
 
 use super::{
-    access, follow, lifecycle, plugins,
+    access, choices, follow, lifecycle, orphans, plugins,
     route::{Input, Kind, Limit, Output, Parameter, Route, Shape, Verb, shape},
-    talk,
+    talk, versions,
     view::{
-        ConfigAnswer, Counted, Ended, Health, KeptConfig, LastStatus, LogLineView, LogLines, Permissions,
-        PluginDetails, PluginEventView, PluginList, PluginStateView, ProgressView, Removed, Review,
-        SupervisorEvent, UsageView, WantedGrants, WantedState,
+        ActivityView, ConfigAnswer, Counted, DataRemoved, Ended, Health, InstallingList, KeptConfig,
+        LastStatus, Limits, LogLineView, LogLines, OperatorEnv, OrphanList, Permissions, PluginDetails,
+        PluginEventView, PluginList, PluginStateView, ProgressView, Removed, Review, SupervisorEvent, Swept,
+        Updated, UsageView, WantedBoot, WantedGrants, WantedLimits, WantedState,
     },
     watch,
 };
@@ -87,10 +88,27 @@ const INSTALLED: &[ErrorKind] = &[
     ErrorKind::Store,
 ];
 
+/// How an update, or a way back, may.
+const UPDATED: &[ErrorKind] = &[
+    ErrorKind::Failed,
+    ErrorKind::InvalidInput,
+    ErrorKind::NotPermitted,
+    ErrorKind::Dependency,
+    ErrorKind::Image,
+    ErrorKind::Timeout,
+    ErrorKind::Engine,
+    ErrorKind::Store,
+    ErrorKind::Gone,
+    ErrorKind::Busy,
+];
+/// How asking the engine and the store what belongs to nobody may.
+const SWEPT: &[ErrorKind] = &[ErrorKind::Engine, ErrorKind::Timeout, ErrorKind::Store];
+
 const fn query(name: &'static str, kind: Kind, about: &'static str) -> Parameter {
     Parameter {
         name,
         header: false,
+        required: false,
         kind,
         about,
     }
@@ -100,6 +118,7 @@ const fn in_header(name: &'static str, about: &'static str) -> Parameter {
     Parameter {
         name,
         header: true,
+        required: false,
         kind: Kind::Text,
         about,
     }
@@ -109,6 +128,11 @@ const GRANT: Parameter = query(
     "grant",
     Kind::Texts,
     "Grants a permission by its short name, such as `network` or `device:/dev/ttyUSB0`. What the manifest does not ask for is left out.",
+);
+const GRANT_ALL: Parameter = query(
+    "grant_all",
+    Kind::Flag,
+    "Grants everything that the manifest asks for. Show it to the owner first: `POST /v1/policy/review`.",
 );
 const SINCE: Parameter = query(
     "since",
@@ -125,7 +149,7 @@ const MISSED: (&str, Shape) = ("missed", shape::<Counted>);
 const FAILED: (&str, Shape) = ("failed", shape::<WireError>);
 const END: (&str, Shape) = ("end", shape::<Ended>);
 
-pub(super) static ROUTES: [Route; 25] = [
+pub(super) static ROUTES: [Route; 39] = [
     Route {
         path: "/v1/plugins",
         operation: "list_plugins",
@@ -139,14 +163,7 @@ pub(super) static ROUTES: [Route; 25] = [
         path: "/v1/plugins",
         operation: "install_plugin",
         summary: "Installs a plugin without starting it, from an uploaded package or by the manifest of an image. Whoever accepts `text/event-stream` is told what is done meanwhile; the last event is `installed` or `refused`. When the caller goes away it is given up, and the plugin is installed as a whole or not at all.",
-        parameters: &[
-            GRANT,
-            query(
-                "grant_all",
-                Kind::Flag,
-                "Grants everything that the manifest asks for. Show it to the owner first: `POST /v1/policy/review`.",
-            ),
-        ],
+        parameters: &[GRANT, GRANT_ALL],
         input: Input::Package(shape::<Manifest>),
         output: Output::JsonOrEvents(
             &[201],
@@ -256,6 +273,142 @@ pub(super) static ROUTES: [Route; 25] = [
         errors: STARTED,
         serve: || post(lifecycle::rotate_secrets),
         ..ACT
+    },
+    Route {
+        verb: Verb::Post,
+        path: "/v1/plugins/{id}/update",
+        operation: "update_plugin",
+        summary: "Brings the plugin to another version, from an uploaded package or by the manifest of an image, and answers when that has proven itself. Otherwise the old version, its settings and its data come back, and the refusal says why. Whoever accepts `text/event-stream` is told what is done meanwhile; the last event is `updated` or `refused`. When the caller goes away before the plugin is stopped, nothing has changed; later it goes on.",
+        parameters: &[
+            GRANT,
+            GRANT_ALL,
+            query(
+                "allow_downgrade",
+                Kind::Flag,
+                "Takes also a version that is lower than the one that it has.",
+            ),
+            query(
+                "without_snapshot",
+                Kind::Flag,
+                "Leaves out the copy of its data: a version that fails leaves behind what it wrote.",
+            ),
+            query(
+                "even_if_dependants_break",
+                Kind::Flag,
+                "Takes also a version that plugins which depend on it do not accept.",
+            ),
+        ],
+        input: Input::Package(shape::<Manifest>),
+        output: Output::JsonOrEvents(
+            &[200],
+            shape::<Updated>,
+            &[
+                ("progress", shape::<ProgressView>),
+                ("updated", shape::<Updated>),
+                ("refused", shape::<WireError>),
+                END,
+            ],
+        ),
+        errors: UPDATED,
+        limit: Limit::Update,
+        serve: || post(versions::update),
+        ..READ
+    },
+    Route {
+        path: "/v1/plugins/{id}/roll-back",
+        operation: "roll_back_plugin",
+        summary: "Goes back to the version before the last update, and answers when that has proven itself. While an update is on probation, that is the end of it: its data comes back in any case.",
+        parameters: &[query(
+            "restore_data",
+            Kind::Flag,
+            "Puts back the data as that version left it. What was written since is lost.",
+        )],
+        output: Output::Json(&[200], shape::<Updated>),
+        errors: UPDATED,
+        limit: Limit::Update,
+        serve: || post(versions::roll_back),
+        ..ACT
+    },
+    Route {
+        verb: Verb::Delete,
+        path: "/v1/plugins/{id}/previous-version",
+        operation: "forget_previous_version",
+        summary: "Forgets the version before the last update, and removes the copy of its data. There is no way back. Fine when there is none.",
+        output: Output::Json(&[200], shape::<PluginStateView>),
+        errors: RECORDED,
+        serve: || delete(versions::forget_previous),
+        ..READ
+    },
+    Route {
+        path: "/v1/plugins/{id}/limits",
+        operation: "get_limits",
+        summary: "The limits that hold for the plugin, and which of them the operator gave it.",
+        output: Output::Json(&[200], shape::<Limits>),
+        serve: || get(choices::limits),
+        ..READ
+    },
+    Route {
+        verb: Verb::Put,
+        path: "/v1/plugins/{id}/limits",
+        operation: "set_limits",
+        summary: "Replaces the limits that the operator gives the plugin in place of its manifest's, and answers when its container has them. `{}` takes them back.",
+        input: Input::Json(shape::<WantedLimits>),
+        output: Output::Json(&[200], shape::<Limits>),
+        errors: &[
+            ErrorKind::NotPermitted,
+            ErrorKind::Timeout,
+            ErrorKind::Store,
+            ErrorKind::Gone,
+            ErrorKind::Busy,
+        ],
+        serve: || put(choices::set_limits),
+        ..ACT
+    },
+    Route {
+        verb: Verb::Put,
+        path: "/v1/plugins/{id}/boot",
+        operation: "set_boot",
+        summary: "Says what becomes of the plugin when the host starts. It changes nothing now.",
+        input: Input::Json(shape::<WantedBoot>),
+        limit: Limit::Quick,
+        serve: || put(choices::set_boot),
+        ..ACT
+    },
+    Route {
+        path: "/v1/plugins/{id}/env",
+        operation: "get_env",
+        summary: "The environment variables that the operator sets for the plugin, without the values of secret ones.",
+        output: Output::Json(&[200], shape::<OperatorEnv>),
+        serve: || get(choices::env),
+        ..READ
+    },
+    Route {
+        verb: Verb::Put,
+        path: "/v1/plugins/{id}/env",
+        operation: "set_env",
+        summary: "Replaces the environment variables that the operator sets for the plugin, and answers when it runs with them, or with the diagnosis in `details.failure`. It is started again for that, unless they are the same.",
+        input: Input::Json(shape::<OperatorEnv>),
+        output: Output::Json(&[200], shape::<OperatorEnv>),
+        errors: &[
+            ErrorKind::InvalidInput,
+            ErrorKind::Failed,
+            ErrorKind::Dependency,
+            ErrorKind::NotPermitted,
+            ErrorKind::Timeout,
+            ErrorKind::Store,
+            ErrorKind::Gone,
+            ErrorKind::Busy,
+        ],
+        serve: || put(choices::set_env),
+        ..ACT
+    },
+    Route {
+        path: "/v1/plugins/{id}/activity",
+        operation: "get_activity",
+        summary: "What is going on with the plugin: the operation on the engine that is under way, and the calls that wait for it, each with its beginning.",
+        output: Output::Json(&[200], shape::<ActivityView>),
+        serve: || get(watch::activity),
+        ..READ
     },
     Route {
         path: "/v1/plugins/{id}/permissions",
@@ -438,6 +591,67 @@ pub(super) static ROUTES: [Route; 25] = [
         input: Input::Manifest(shape::<Manifest>),
         output: Output::Json(&[200], shape::<Review>),
         serve: || post(access::review),
+        ..READ
+    },
+    Route {
+        path: "/v1/installing",
+        operation: "list_installing",
+        summary: "The installations that are under way, by id: what they are doing, and since when.",
+        output: Output::Json(&[200], shape::<InstallingList>),
+        serve: || get(watch::installing),
+        ..READ
+    },
+    Route {
+        path: "/v1/orphans",
+        operation: "list_orphans",
+        summary: "What the engine keeps for this supervisor that belongs to no plugin, and what becomes of each: the dry run of a sweep.",
+        output: Output::Json(&[200], shape::<OrphanList>),
+        errors: SWEPT,
+        limit: Limit::Orphans,
+        serve: || get(orphans::list),
+        ..READ
+    },
+    Route {
+        path: "/v1/orphans/sweep",
+        operation: "sweep_orphans",
+        summary: "Removes the containers and networks among the orphans that are old enough. Images and data stay.",
+        parameters: &[query(
+            "minimum_age_s",
+            Kind::Number(orphans::MINIMUM_AGE_S.0, orphans::MINIMUM_AGE_S.1),
+            "How old they have to be, in seconds: 0 takes all.",
+        )
+        .required()],
+        output: Output::Json(&[200], shape::<Swept>),
+        errors: SWEPT,
+        limit: Limit::Orphans,
+        serve: || post(orphans::sweep),
+        ..ACT
+    },
+    Route {
+        path: "/v1/orphans/prune-images",
+        operation: "prune_images",
+        summary: "Removes the images that were built here for plugins and that none runs any more.",
+        output: Output::Json(&[200], shape::<Swept>),
+        errors: SWEPT,
+        limit: Limit::Orphans,
+        serve: || post(orphans::prune_images),
+        ..ACT
+    },
+    Route {
+        verb: Verb::Delete,
+        path: "/v1/orphans/data",
+        operation: "remove_orphaned_data",
+        summary: "Removes the volumes that an uninstalled plugin left. There is no way back. Fine when there are none.",
+        parameters: &[query("plugin", Kind::Text, "The plugin that left them.").required()],
+        output: Output::Json(&[200], shape::<DataRemoved>),
+        errors: &[
+            ErrorKind::AlreadyInstalled,
+            ErrorKind::Engine,
+            ErrorKind::Timeout,
+            ErrorKind::Store,
+            ErrorKind::Busy,
+        ],
+        serve: || delete(orphans::remove_data),
         ..READ
     },
     Route {

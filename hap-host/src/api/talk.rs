@@ -16,7 +16,7 @@ use super::{
     Named, Refusal,
     body::JsonBody,
     params::{Params, header},
-    view::{ConfigAnswer, ConfigStateView, KeptConfig, LastStatus},
+    view::{ConfigAnswer, KeptConfig, LastStatus},
 };
 use crate::{CallOptions, ConfigState, ErrorKind, Result};
 
@@ -61,7 +61,7 @@ pub(super) async fn config(Named(plugin): Named) -> Result<Json<KeptConfig>, Ref
     let settings = plugin.config().await?;
     Ok(Json(KeptConfig {
         settings,
-        config: ConfigStateView::of(&plugin),
+        config: (&plugin.state().config).into(),
     }))
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use axum::{
@@ -18,24 +18,31 @@ use super::{
     Api, Named, Refusal, openapi,
     params::{Params, invalid},
     refusal::{quoted, status},
-    view::{EngineReport, Health, LogLineView, LogLines, UsageView},
+    view::{
+        ActivityView, EngineReport, Health, InstallingList, InstallingView, LogLineView, LogLines, UsageView,
+    },
 };
-use crate::{
-    ErrorKind, Result, Supervisor,
-    engine::{EngineError, LogOptions},
-    operate::within,
-};
+use crate::{ErrorKind, Result, Supervisor, engine::LogOptions};
 
 /// Lines of output that are answered at once, and how many unless the caller says otherwise.
 pub(super) const TAIL: (u32, u32) = (1, 5_000);
 const TAIL_USUAL: u32 = 200;
 /// Bytes of text in one answer.
 const LOG_BYTES: usize = 4 << 20;
-/// Time for the engine to say its version. Shorter than for others: whoever asks for health wants to know it now.
-const ENGINE_DEADLINE: Duration = Duration::from_secs(5);
 
 pub(super) async fn usage(Named(plugin): Named) -> Result<Json<UsageView>, Refusal> {
     Ok(Json(plugin.usage().await?.into()))
+}
+
+pub(super) async fn activity(Named(plugin): Named) -> Json<ActivityView> {
+    Json(plugin.activity().into())
+}
+
+pub(super) async fn installing(State(api): State<Api>) -> Json<InstallingList> {
+    let installing = api.supervisor.installing();
+    Json(InstallingList {
+        installing: installing.into_iter().map(InstallingView::from).collect(),
+    })
 }
 
 pub(super) async fn logs(Named(plugin): Named, params: Params) -> Result<Json<LogLines>, Refusal> {
@@ -89,18 +96,16 @@ pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
 }
 
 pub(super) async fn health(State(api): State<Api>) -> Result<Json<Health>, Refusal> {
-    let shared = &api.supervisor.0.shared;
     let mut phases = BTreeMap::new();
     for plugin in api.supervisor.plugins() {
         *phases.entry(plugin.state().phase.as_str()).or_default() += 1;
     }
     let engine = api.supervisor.capabilities();
-    let asked = within(ENGINE_DEADLINE, "version", engine.name, shared.engine.version()).await;
-    let version = asked.map_err(|error: EngineError| {
+    let version = api.supervisor.engine_version().await.map_err(|error| {
         let message = format!(
             "the engine {} does not answer, so plugins are neither started nor stopped now: {}",
             engine.name,
-            crate::error::report(&error)
+            error.report()
         );
         let kind = ErrorKind::Engine;
         Refusal::new(status(kind), kind.as_str(), message).with_details(json!({ "phases": phases }))

@@ -10,7 +10,7 @@ use super::{
     http::{Http, read_body},
     reply::{describe, quote},
 };
-use crate::reconcile::ProbeResult;
+use crate::{config::Redactor, reconcile::ProbeResult};
 
 /// Largest body of a health report; more is not read.
 const MAX_HEALTH_BYTES: usize = 64 << 10;
@@ -21,8 +21,14 @@ pub(crate) fn probe_client() -> Http {
     Http::new(0)
 }
 
-/// Asks for the plugin's health once.
-pub(crate) async fn probe(http: &Http, address: SocketAddr, path: &str, timeout: Duration) -> ProbeResult {
+/// Asks for the plugin's health once. What it says of itself is told without its secrets.
+pub(crate) async fn probe(
+    http: &Http,
+    address: SocketAddr,
+    path: &str,
+    timeout: Duration,
+    redactor: &Redactor,
+) -> ProbeResult {
     let deadline = tokio::time::Instant::now() + timeout;
     let asked = async {
         let request = Request::get(format!("http://{address}{path}"))
@@ -42,7 +48,8 @@ pub(crate) async fn probe(http: &Http, address: SocketAddr, path: &str, timeout:
         let message = report
             .as_ref()
             .and_then(|report| report.message.as_deref())
-            .map(quote);
+            // Before it is shortened, or what is left of a secret would not be recognised.
+            .map(|message| quote(&redactor.text(message)));
         if status.is_success() {
             let degraded = report.is_some_and(|report| report.status_kind() == HealthStatus::Degraded);
             return Ok(ProbeResult::Answered { degraded, message });

@@ -11,7 +11,7 @@ use super::http::Broken;
 use crate::error::{Error, ErrorKind, report};
 
 /// Longest text of a plugin that enters an error message.
-const MAX_QUOTED_CHARS: usize = 300;
+pub(super) const MAX_QUOTED_CHARS: usize = 300;
 
 /// Turns a complete reply into an answer or a refusal.
 pub(super) fn answer<R: DeserializeOwned>(path: &str, status: StatusCode, body: &[u8]) -> Result<R, Error> {

@@ -10,8 +10,8 @@ use hap_manifest::PluginId;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::*;
-use crate::reconcile::ProbeResult;
+use super::{reply::MAX_QUOTED_CHARS, *};
+use crate::{config::Redactor, reconcile::ProbeResult};
 
 async fn serve(router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -157,7 +157,7 @@ async fn any_2xx_is_healthy_even_without_a_body_that_can_be_read() {
         (r#"{"status":"degraded"}"#, true),
     ] {
         let address = serve(Router::new().route("/health", get(move || async move { body }))).await;
-        let result = probe(&probe_client(), address, "/health", SECOND).await;
+        let result = probe(&probe_client(), address, "/health", SECOND, &Redactor::default()).await;
         assert_eq!(
             result,
             ProbeResult::Answered {
@@ -172,7 +172,14 @@ async fn any_2xx_is_healthy_even_without_a_body_that_can_be_read() {
 async fn a_body_that_does_not_come_in_time_takes_nothing_away_from_a_good_status() {
     let body = || async { Body::from_stream(futures_util::stream::pending::<Result<String, Infallible>>()) };
     let address = serve(Router::new().route("/health", get(body))).await;
-    let result = probe(&probe_client(), address, "/health", SECOND / 10).await;
+    let result = probe(
+        &probe_client(),
+        address,
+        "/health",
+        SECOND / 10,
+        &Redactor::default(),
+    )
+    .await;
     let degraded = false;
     assert_eq!(
         result,
@@ -195,11 +202,31 @@ async fn a_health_check_that_fails_says_why() {
         }),
     );
     let address = serve(down).await;
-    let result = probe(&probe_client(), address, "/health", SECOND).await;
+    let result = probe(&probe_client(), address, "/health", SECOND, &Redactor::default()).await;
     assert_eq!(
         result,
         ProbeResult::Missed("/health answered HTTP 503: no broker forged line".to_owned())
     );
+}
+
+#[tokio::test]
+async fn what_a_plugin_says_of_its_health_is_told_without_its_secrets_also_where_it_is_cut() {
+    let redactor = Redactor::new(["hunter2".to_owned()]);
+    for (status, ahead) in [
+        (StatusCode::OK, 0),
+        (StatusCode::OK, MAX_QUOTED_CHARS - 4),
+        (StatusCode::SERVICE_UNAVAILABLE, 0),
+        (StatusCode::SERVICE_UNAVAILABLE, MAX_QUOTED_CHARS - 4),
+    ] {
+        let message = format!("{}hunter2 does not fit", "x".repeat(ahead));
+        let body = json!({"status": "degraded", "message": message}).to_string();
+        let address = serve(Router::new().route("/health", get(move || async move { (status, body) }))).await;
+        let said = match probe(&probe_client(), address, "/health", SECOND, &redactor).await {
+            ProbeResult::Answered { message, .. } => message.unwrap(),
+            ProbeResult::Missed(reason) => reason,
+        };
+        assert!(said.contains("[RED") && !said.contains("hun"), "{said}");
+    }
 }
 
 /// Hands out what each request was, and breaks the connection instead of answering so many of them.

@@ -39,6 +39,8 @@ const TURN_DEADLINE: Duration = deadline::PLUGIN_CALL;
 pub(crate) struct ConfigDesk {
     plugin: PluginId,
     terms: RwLock<Arc<Terms>>,
+    /// Why no settings are taken now.
+    closed: RwLock<Option<&'static str>>,
     /// What the plugin shall have. Locked while it is being sent, so that two never cross.
     kept: Mutex<Option<Value>>,
     state: watch::Sender<ConfigState>,
@@ -79,6 +81,7 @@ impl ConfigDesk {
         let desk = Self {
             plugin: manifest.id().clone(),
             terms: RwLock::new(Arc::new(Terms::of(manifest))),
+            closed: RwLock::default(),
             kept: Mutex::default(),
             state: watch::Sender::new(state),
             redactor: RwLock::default(),
@@ -94,6 +97,18 @@ impl ConfigDesk {
         Arc::clone(&self.terms.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Takes no settings any more, for this reason; or takes them again.
+    pub(crate) fn close(&self, why: Option<&'static str>) {
+        *self.closed.write().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    fn refuse_if_closed(&self) -> Result<(), Error> {
+        let closed = *self.closed.read().unwrap_or_else(PoisonError::into_inner);
+        closed.map_or(Ok(()), |why| {
+            Err(Error::new(ErrorKind::Busy, why).with_plugin(&self.plugin))
+        })
+    }
+
     /// The plugin has another version, which may say something else of its settings.
     pub(crate) fn follow(&self, manifest: &Manifest) {
         *self.terms.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Terms::of(manifest));
@@ -104,15 +119,14 @@ impl ConfigDesk {
     pub(crate) async fn replace(&self, store: &Store, settings: Option<Value>) {
         let terms = self.terms();
         let mut kept = self.kept.lock().await;
-        if *kept != settings {
-            let stored = store
-                .set_config(&self.plugin, settings.as_ref(), &terms.places)
-                .await;
-            if let Err(error) = stored {
-                tracing::warn!(plugin = %self.plugin, error = %error.report(), "the settings of this version could not be written again");
-            }
-            *kept = settings;
+        // Also where they are the same: this version may call others of them secret.
+        let stored = store
+            .set_config(&self.plugin, settings.as_ref(), &terms.places)
+            .await;
+        if let Err(error) = stored {
+            tracing::warn!(plugin = %self.plugin, error = %error.report(), "the settings of this version could not be written again");
         }
+        *kept = settings;
         self.note_settings(kept.as_ref(), None);
         self.settle(match *kept {
             Some(_) => ConfigState::Pending { reason: None },
@@ -200,6 +214,7 @@ impl ConfigDesk {
             return Err(refuse("settings must be a JSON object".to_owned()));
         }
         let (mut kept, terms) = (self.turn().await?, self.terms());
+        self.refuse_if_closed()?;
         terms
             .places
             .keep_earlier(&mut settings, kept.as_ref())

@@ -3,6 +3,8 @@ use std::{borrow::Cow, collections::BTreeSet, fmt};
 use hap_manifest::wire::WireError;
 use serde_json::Value;
 
+use crate::state::Failure;
+
 /// What stands where a secret was.
 pub(crate) const REDACTED: &str = "[REDACTED]";
 
@@ -64,6 +66,21 @@ impl Redactor {
         }
     }
 
+    pub(crate) fn failure(&self, failure: Failure) -> Failure {
+        let mut clean = failure;
+        clean.message = self.owned(clean.message);
+        clean.hint = clean.hint.map(|hint| self.owned(hint));
+        clean.last_lines = clean
+            .last_lines
+            .into_iter()
+            .map(|line| self.owned(line))
+            .collect();
+        if let Some(exit) = &mut clean.exit {
+            exit.error = self.owned(std::mem::take(&mut exit.error));
+        }
+        clean
+    }
+
     pub(crate) fn wire(&self, wire: WireError) -> WireError {
         let mut clean = wire;
         clean.error = self.owned(clean.error);
@@ -90,6 +107,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::{engine::Exit, state::FailureCause};
 
     fn redactor(secrets: &[&str]) -> Redactor {
         Redactor::new(secrets.iter().map(|&secret| secret.to_owned()))
@@ -115,6 +133,22 @@ mod tests {
         let redactor = redactor(&["on", "4711"]);
         assert_eq!(redactor.text("turned on"), "turned on");
         assert_eq!(redactor.value(json!([4711, 47112])), json!(["[REDACTED]", 47112]));
+    }
+
+    #[test]
+    fn a_failure_is_cleaned_in_all_its_parts() {
+        let exit = Exit {
+            error: "no hunter2".to_owned(),
+            ..Exit::code(1)
+        };
+        let mut failure = Failure::new(FailureCause::Exited, "hunter2 does not fit")
+            .with_exit(&exit)
+            .with_hint("not hunter2");
+        failure.last_lines = vec!["got hunter2".to_owned(), "done".to_owned()];
+        let clean = redactor(&["hunter2"]).failure(failure);
+        assert!(!format!("{clean:?}").contains("hunter2"), "{clean:?}");
+        assert_eq!(clean.message, "[REDACTED] does not fit");
+        assert_eq!(clean.last_lines, ["got [REDACTED]", "done"]);
     }
 
     #[test]

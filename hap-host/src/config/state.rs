@@ -1,5 +1,7 @@
 use std::fmt;
 
+use serde::{Serialize, Serializer, ser::SerializeStruct as _};
+
 /// How far the settings that are kept for a plugin have come.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
@@ -29,14 +31,33 @@ impl ConfigState {
             Self::Refused(_) => "refused",
         }
     }
+
+    /// Why they were not delivered, or are refused.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Pending { reason } => reason.as_deref(),
+            Self::Refused(reason) => Some(reason),
+            Self::None | Self::Delivered => None,
+        }
+    }
+}
+
+impl Serialize for ConfigState {
+    /// As `{"state": ..., "reason": ...}`: the [name](ConfigState::as_str), and the words or null.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("ConfigState", 2)?;
+        fields.serialize_field("state", self.as_str())?;
+        fields.serialize_field("reason", &self.reason())?;
+        fields.end()
+    }
 }
 
 impl fmt::Display for ConfigState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())?;
-        match self {
-            Self::Pending { reason: Some(why) } | Self::Refused(why) => write!(f, ": {why}"),
-            _ => Ok(()),
+        match self.reason() {
+            Some(why) => write!(f, ": {why}"),
+            None => Ok(()),
         }
     }
 }

@@ -1,12 +1,13 @@
 use std::{fmt, net::SocketAddr};
 
 use hap_manifest::{MemoryLimit, PluginId};
+use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::ResourceLimits;
 
 /// The engine's id of one container. A container that is removed and created again has another.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct ContainerId(Box<str>);
 
 impl ContainerId {
@@ -132,7 +133,7 @@ pub enum ContainerStatus {
 }
 
 /// How a container's run ended, as the engine reports it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Exit {
     /// Exit code; 128 + n after signal n.

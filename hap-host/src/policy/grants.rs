@@ -33,6 +33,15 @@ impl Admission {
         Self::new(origin, requested(manifest), manifest)
     }
 
+    /// The same without what was revoked.
+    pub(crate) fn without(&self, revoked: &[Permission]) -> Self {
+        let kept = self.granted.iter().filter(|grant| !revoked.contains(grant));
+        Self {
+            origin: self.origin,
+            granted: kept.cloned().collect(),
+        }
+    }
+
     pub(crate) const fn origin(&self) -> Origin {
         self.origin
     }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     choices::Boot,
-    config::ConfigState,
+    config::{ConfigState, Redactor},
     engine::{ContainerStatus, Exit, Observed},
     event::EventKind,
     state::{Desired, Failure, FailureCause, Phase, PluginState},
@@ -37,6 +37,8 @@ pub(crate) struct Machine {
     mark: SpecMark,
     limit_change: LimitChange,
     probation: Option<Probation>,
+    /// The operation in flight was begun for another version.
+    op_is_stale: bool,
     seen: Seen,
     /// What was seen last before the answer was no longer good. Tells of a run that began or ended meanwhile.
     known: Seen,
@@ -94,6 +96,16 @@ impl Seen {
     /// Whether a process of the plugin exists.
     fn is_running(&self) -> bool {
         matches!(self, Self::Present(observed) if observed.is_running())
+    }
+
+    /// The same without the plugin's secrets in the engine's words.
+    pub(crate) fn redacted(mut self, redactor: &Redactor) -> Self {
+        if let Self::Present(observed) = &mut self
+            && let Some(exit) = &mut observed.exit
+        {
+            exit.error = redactor.owned(std::mem::take(&mut exit.error));
+        }
+        self
     }
 
     /// Whether the engine is about to start it again by itself.
@@ -236,6 +248,16 @@ impl Outcome {
             Self::Permanent(_) => "permanent",
         }
     }
+
+    /// The same without the plugin's secrets in its words.
+    pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
+        match self {
+            Self::Done(seen) => Self::Done(seen.redacted(redactor)),
+            Self::Retry(reason) => Self::Retry(redactor.owned(reason)),
+            Self::Failed(failure) => Self::Failed(redactor.failure(failure)),
+            Self::Permanent(failure) => Self::Permanent(redactor.failure(failure)),
+        }
+    }
 }
 
 /// What to do after an input.
@@ -264,6 +286,7 @@ impl Machine {
             mark: terms.mark,
             limit_change: LimitChange::Live,
             probation: None,
+            op_is_stale: false,
             seen: Seen::Unknown,
             known: Seen::Unknown,
             op: None,
@@ -486,6 +509,11 @@ impl Machine {
             Input::Halt => self.halting = true,
             Input::Spec(mark) => self.take_mark(mark, now),
             Input::Version(terms, probation) => {
+                if terms.mark.digest != self.mark.digest {
+                    // What the old version still does until it is down says nothing of the new one.
+                    self.watchdog.stopped(now);
+                    self.op_is_stale = self.op.is_some();
+                }
                 self.probation = probation.map(Probation::new);
                 self.watchdog.set_policy(terms.health);
                 self.backoff.set_policy(terms.restart);
@@ -554,6 +582,11 @@ impl Machine {
         self.limit_change = LimitChange::Live;
     }
 
+    /// Whether what there is, if anything, was made from the spec that holds now.
+    fn has_marked_container(&self) -> bool {
+        !matches!(&self.seen, Seen::Present(observed) if observed.spec_digest != self.mark.digest)
+    }
+
     /// Whether what runs was made from the spec that holds now.
     fn runs_as_marked(&self) -> bool {
         matches!(&self.seen, Seen::Present(observed)
@@ -613,6 +646,7 @@ impl Machine {
     fn finish(&mut self, outcome: Outcome, now: Instant, events: &mut Vec<EventKind>) {
         let op = self.op.take();
         let cancelled = std::mem::take(&mut self.cancelling);
+        let stale = std::mem::take(&mut self.op_is_stale);
         match outcome {
             Outcome::Done(seen) => {
                 self.engine_gate = None;
@@ -669,6 +703,7 @@ impl Machine {
                     self.failure = Some(failure);
                 }
             }
+            Outcome::Failed(_) | Outcome::Permanent(_) if stale => self.look_again = true,
             Outcome::Failed(failure) => {
                 self.look_again = true;
                 self.fail(failure, Duration::ZERO, now, events);
@@ -763,7 +798,10 @@ impl Machine {
     fn fail(&mut self, failure: Failure, healthy_run: Duration, now: Instant, events: &mut Vec<EventKind>) {
         self.tell(failure, events);
         self.given_up = self.backoff.mode() == RestartMode::No;
-        if let Some(probation) = self.probation.as_mut().filter(|_| self.given_up) {
+        if self.given_up
+            && self.has_marked_container()
+            && let Some(probation) = &mut self.probation
+        {
             probation.given_up();
         }
         let (delay, change) = self.backoff.failed(healthy_run, now);
@@ -777,7 +815,9 @@ impl Machine {
             ..failure
         };
         events.push(EventKind::Failed(failure.clone()));
-        if let Some(probation) = &mut self.probation {
+        if self.has_marked_container()
+            && let Some(probation) = &mut self.probation
+        {
             probation.failed(&failure);
         }
         self.last_failure = Some(failure.clone());
@@ -852,6 +892,8 @@ impl Machine {
             return Some(Op::Stop);
         }
         match (self.wanted(), observed) {
+            // Data that stays is put back first.
+            (Desired::Removed { with_data: false }, None) if self.hold == Hold::Gone => None,
             (Desired::Removed { with_data: false }, None) => {
                 self.removed = true;
                 None

@@ -24,6 +24,7 @@ pub(super) struct SwitchRow {
     image_id: Option<String>,
     program: Option<String>,
     updates: String,
+    switches: u64,
     settings: NewSettings,
 }
 
@@ -46,6 +47,7 @@ impl SwitchRow {
             image_id: version.image_id.clone(),
             program: super::plugin::program_text(version.program.as_deref(), &id)?,
             updates: json("updates", updates)?,
+            switches: updates.switches,
             settings: match settings {
                 SettingsChange::Keep => NewSettings::Keep,
                 SettingsChange::Replace(settings) => {
@@ -66,12 +68,20 @@ pub(super) fn switch(
     row: &SwitchRow,
     keeps_previous: bool,
 ) -> Result<Option<Value>, Error> {
-    let failed = || fail::sql("store the plugin's version");
     let id = &row.id;
-    let with_plugin = |error: Error| error.with_plugin(id);
-    let changed = (|| {
+    let (changed, settings) = (|| {
         let transaction = connection.transaction()?;
-        let changed = transaction.execute(
+        let stored: Option<Option<String>> = transaction
+            .query_row("SELECT updates FROM plugins WHERE id = ?1", [id.as_str()], |row| row.get(0))
+            .optional()?;
+        let Some(stored) = stored else {
+            return Ok((0, Ok(None)));
+        };
+        // Asked for again because the answer was lost: then everything below has been done.
+        if read_updates(stored).is_ok_and(|stored| stored.switches == row.switches) {
+            return Ok((1, settings_of(&transaction, id)?));
+        }
+        transaction.execute(
             "UPDATE plugins SET manifest = ?2, admission = ?3, image_id = ?4, program = ?5, updates = ?6 WHERE id = ?1",
             params![
                 id.as_str(),
@@ -82,46 +92,50 @@ pub(super) fn switch(
                 row.updates
             ],
         )?;
-        if changed > 0 {
-            let current = read_parts(&transaction, id, CURRENT)?;
-            let next = match &row.settings {
-                NewSettings::Keep => None,
-                NewSettings::Replace(settings) => Some((settings.public.clone(), settings.secrets())),
-                NewSettings::Previous => Some(read_parts(&transaction, id, PREVIOUS)?),
-            };
-            forget_previous(&transaction, id)?;
-            if keeps_previous {
-                transaction.execute(
-                    "INSERT INTO previous_config (plugin, config) VALUES (?1, ?2)",
-                    params![id.as_str(), current.0],
-                )?;
-                write_secrets(&transaction, id, "previous_config_secrets", &current.1)?;
-            }
-            if let Some((public, secrets)) = next {
-                transaction.execute(
-                    "UPDATE plugins SET config = ?2 WHERE id = ?1",
-                    params![id.as_str(), public],
-                )?;
-                transaction.execute("DELETE FROM config_secrets WHERE plugin = ?1", [id.as_str()])?;
-                write_secrets(&transaction, id, "config_secrets", &secrets)?;
-            }
+        let current = read_parts(&transaction, id, CURRENT)?.unwrap_or_default();
+        let next = match &row.settings {
+            NewSettings::Keep => None,
+            NewSettings::Replace(settings) => Some((settings.public.clone(), settings.secrets())),
+            NewSettings::Previous => read_parts(&transaction, id, PREVIOUS)?,
+        };
+        forget_previous(&transaction, id)?;
+        if keeps_previous {
+            transaction.execute(
+                "INSERT INTO previous_config (plugin, config) VALUES (?1, ?2)",
+                params![id.as_str(), current.0],
+            )?;
+            write_secrets(&transaction, id, "previous_config_secrets", &current.1)?;
         }
-        transaction.commit()?;
-        Ok(changed)
+        if let Some((public, secrets)) = next {
+            transaction.execute(
+                "UPDATE plugins SET config = ?2 WHERE id = ?1",
+                params![id.as_str(), public],
+            )?;
+            transaction.execute("DELETE FROM config_secrets WHERE plugin = ?1", [id.as_str()])?;
+            write_secrets(&transaction, id, "config_secrets", &secrets)?;
+        }
+        // Read before it is committed, so that an error always means that nothing has changed.
+        let settings = settings_of(&transaction, id)?;
+        if settings.is_ok() {
+            transaction.commit()?;
+        }
+        Ok((1, settings))
     })()
-    .map_err(failed())
-    .map_err(with_plugin)?;
+    .map_err(fail::sql("store the plugin's version"))
+    .map_err(|error| error.with_plugin(id))?;
     installed(id, Ok(changed))?;
-    let public: Option<String> = connection
-        .query_row("SELECT config FROM plugins WHERE id = ?1", [id.as_str()], |row| {
+    settings.map_err(|reason| Error::new(ErrorKind::Store, reason).with_plugin(id))
+}
+
+/// The settings that a plugin has, put together; or what is wrong with them.
+fn settings_of(connection: &Connection, id: &PluginId) -> rusqlite::Result<Result<Option<Value>, String>> {
+    let public: Option<String> =
+        connection.query_row("SELECT config FROM plugins WHERE id = ?1", [id.as_str()], |row| {
             row.get(0)
-        })
-        .map_err(failed())
-        .map_err(with_plugin)?;
-    public
+        })?;
+    Ok(public
         .map(|public| settings::read(connection, id, &public))
-        .transpose()
-        .map_err(|reason| Error::new(ErrorKind::Store, reason).with_plugin(id))
+        .transpose())
 }
 
 type Parts = (Option<String>, Vec<(String, String)>);
@@ -141,14 +155,20 @@ const PREVIOUS: Tables = Tables {
     secrets: "SELECT place, value FROM previous_config_secrets WHERE plugin = ?1",
 };
 
+/// Both parts; `None` where there is no row for them at all, which is something else than no settings.
 #[expect(clippy::needless_pass_by_value, reason = "one of two constants")]
-fn read_parts(transaction: &Transaction<'_>, id: &PluginId, tables: Tables) -> rusqlite::Result<Parts> {
+fn read_parts(
+    transaction: &Transaction<'_>,
+    id: &PluginId,
+    tables: Tables,
+) -> rusqlite::Result<Option<Parts>> {
     let public: Option<Option<String>> = transaction
         .query_row(tables.public, [id.as_str()], |row| row.get(0))
         .optional()?;
+    let Some(public) = public else { return Ok(None) };
     let mut statement = transaction.prepare(tables.secrets)?;
     let secrets = statement.query_map([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok((public.flatten(), secrets.collect::<rusqlite::Result<_>>()?))
+    Ok(Some((public, secrets.collect::<rusqlite::Result<_>>()?)))
 }
 
 fn write_secrets(

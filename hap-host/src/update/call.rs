@@ -7,8 +7,8 @@ use semver::Version;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    PluginVersion, RollBackOptions, SettingsChange, UpdateOptions, UpdateOrder, UpdateOutcome, UpdateResult,
-    UpdateStage,
+    Grants, PluginVersion, RollBackOptions, SettingsChange, UpdateOptions, UpdateOrder, UpdateOutcome,
+    UpdateResult, UpdateStage,
 };
 use crate::{
     actor::{Request, Snapshot},
@@ -39,7 +39,8 @@ impl PluginHandle {
     /// that too. An update to what the plugin is already changes nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::Failed`]: the new version did not prove itself, or the data could not be copied; the old one is back.
+    /// [`ErrorKind::Failed`]: the new version did not prove itself ([`Error::failure`] says how), or the data could not be
+    /// copied; the old one is back.
     /// [`ErrorKind::InvalidInput`]: the source is another plugin, a lower version or no valid plugin, or the settings do not
     /// fit. [`ErrorKind::NotPermitted`]: it asks for what was not granted, see [`Error::refusals`].
     /// [`ErrorKind::Dependency`]: it would depend on itself over others, or others do not accept this version.
@@ -91,25 +92,24 @@ impl PluginHandle {
         self.check_versions(&old, &new, &options)?;
         let before = self.snapshot();
         let origin = candidate.origin();
-        let granted = before
-            .told
-            .version
-            .admission
-            .granted()
-            .iter()
-            .chain(&options.grants)
-            .cloned();
-        let admission = if options.grants_all {
-            Admission::new(origin, requested(&new), &new)
+        let grants = if options.grants_all {
+            Grants::All
         } else {
-            Admission::new(origin, granted, &new)
+            Grants::Added(options.grants.clone())
+        };
+        let granted = before.told.version.admission.granted();
+        let admission = match &grants {
+            Grants::All => Admission::new(origin, requested(&new), &new),
+            _ => Admission::new(origin, granted.iter().chain(&options.grants).cloned(), &new),
         };
         admit(&new, &admission, &shared)?;
         if !options.even_if_dependants_break {
             refuse_if_it_breaks_dependants(&new, &shared)?;
         }
-        let settings = self.settings_for(&old, &new, options.settings.clone()).await?;
+        self.settings_for(&old, &new, options.settings.clone()).await?;
         let image = candidate.image(&shared, options.sink()).await?;
+        // Again, because that may have taken minutes.
+        let settings = self.settings_for(&old, &new, options.settings.clone()).await?;
         let version = PluginVersion {
             manifest: new,
             admission,
@@ -130,6 +130,7 @@ impl PluginHandle {
             snapshot: !options.without_snapshot,
             restore: None,
             version,
+            grants,
             settings,
         })
         .await
@@ -163,7 +164,8 @@ impl PluginHandle {
             .is_some_and(|update| update.stage == UpdateStage::Probation)
         {
             self.request(Request::EndProbation).await?;
-            return self.concluded(before.updates, false).await;
+            let limit = self.update_deadline(&self.manifest());
+            return self.concluded(before.updates, limit, false).await;
         }
         let _turn = self.turn()?;
         let Some(previous) = before.told.previous.as_deref().cloned() else {
@@ -177,11 +179,16 @@ impl PluginHandle {
             ));
         }
         admit(&previous.manifest, &previous.admission, &self.cell().shared)?;
-        refuse_if_it_breaks_dependants(&previous.manifest, &self.cell().shared)?;
+        if !options.even_if_dependants_break {
+            refuse_if_it_breaks_dependants(&previous.manifest, &self.cell().shared)?;
+        }
         let kept = self
             .settings_for(&self.manifest(), &previous.manifest, None)
             .await;
-        let settings = kept.unwrap_or(SettingsChange::Previous);
+        let settings = match kept {
+            Err(error) if error.kind() == ErrorKind::InvalidInput => SettingsChange::Previous,
+            kept => kept?,
+        };
         let version = PluginVersion {
             snapshot: None,
             ..previous
@@ -190,6 +197,7 @@ impl PluginHandle {
             snapshot: true,
             restore,
             version,
+            grants: Grants::Earlier,
             settings,
         })
         .await
@@ -221,7 +229,7 @@ impl PluginHandle {
 
     /// Whether a call prepares an update of the plugin, or waits for one.
     pub(crate) fn prepares_update(&self) -> bool {
-        self.cell().updating.try_lock().is_err()
+        self.cell().updating.try_lock().is_err() || self.state().update.is_some()
     }
 
     fn turn(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, Error> {
@@ -290,17 +298,16 @@ impl PluginHandle {
 
     async fn carry_out(&self, order: UpdateOrder) -> Result<UpdateOutcome, Error> {
         let before = self.snapshot().updates;
+        let limit = self.update_deadline(&order.version.manifest);
         let order = Box::new(order);
         self.request(|reply| Request::Update(order, reply)).await?;
-        self.concluded(before, true).await
+        self.concluded(before, limit, true).await
     }
 
     /// Waits for the end of an update after `before`. `forward`: coming back is a failure.
-    async fn concluded(&self, before: u64, forward: bool) -> Result<UpdateOutcome, Error> {
+    async fn concluded(&self, before: u64, limit: Duration, forward: bool) -> Result<UpdateOutcome, Error> {
         let done = self.wait(|snapshot| snapshot.updates > before);
-        let done = self
-            .bounded(self.update_deadline(), "its update was not decided", done)
-            .await?;
+        let done = self.bounded(limit, "its update was not decided", done).await?;
         let Some(outcome) = done.state.last_update.clone() else {
             return Err(Error::new(ErrorKind::Store, "the update left no outcome").with_plugin(self.id()));
         };
@@ -315,7 +322,9 @@ impl PluginHandle {
             "could not be updated from {} to {}, and {back}: {reason}",
             outcome.from, outcome.to
         );
-        Err(Error::new(ErrorKind::Failed, message).with_plugin(self.id()))
+        let failure = done.update_failure.as_deref().cloned();
+        let error = Error::new(ErrorKind::Failed, message).with_plugin(self.id());
+        Err(error.with_failure(failure))
     }
 
     /// Says what has become of the old version, after a moment for it to come up.

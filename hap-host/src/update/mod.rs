@@ -14,6 +14,6 @@ pub use self::{
     state::{UpdateOutcome, UpdateResult, UpdateStage, UpdateState},
 };
 pub(crate) use self::{
-    order::{SettingsChange, UpdateOrder},
+    order::{Grants, SettingsChange, UpdateOrder},
     record::{PluginVersion, UpdateRecord, UpdateStep, snapshot_names},
 };

@@ -103,6 +103,7 @@ impl std::fmt::Debug for UpdateOptions {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RollBackOptions {
     pub(super) restore_data: bool,
+    pub(super) even_if_dependants_break: bool,
 }
 
 impl RollBackOptions {
@@ -111,6 +112,14 @@ impl RollBackOptions {
     #[must_use]
     pub const fn restore_data(mut self, restore: bool) -> Self {
         self.restore_data = restore;
+        self
+    }
+
+    /// Goes back also to a version that plugins which depend on this one do not accept; they go on without it,
+    /// degraded. Default: that is refused, unless the new version is still watched.
+    #[must_use]
+    pub const fn even_if_dependants_break(mut self) -> Self {
+        self.even_if_dependants_break = true;
         self
     }
 }

@@ -15,6 +15,9 @@ pub(crate) struct UpdateRecord {
     pub step: UpdateStep,
     /// Numbers the snapshots, so that a new one never has the name of one that is still to be removed.
     pub snapshots: u32,
+    /// Numbers the switches from one version to another: one that is asked for again, because the answer was lost, is known
+    /// by it and not done twice.
+    pub switches: u64,
     /// Names of volumes that are to be removed. A snapshot is among them before it is made, and no longer once
     /// somebody needs it.
     pub discarded: Vec<String>,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 /// An update that is under way.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UpdateState {
     /// The version that it goes from.
@@ -15,6 +15,7 @@ pub struct UpdateState {
     /// How far it is.
     pub stage: UpdateStage,
     /// Since when the supervisor has been at this stage; after a restart of the host, since then.
+    #[serde(with = "time::serde::rfc3339")]
     pub since: OffsetDateTime,
 }
 

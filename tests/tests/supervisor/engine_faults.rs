@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use hap_host::{
     ErrorKind, FailureCause, Phase,
     engine::{EngineErrorKind, FakeEngine, FakeOperation},
@@ -70,4 +72,19 @@ async fn somebody_elses_container_of_our_name_is_not_touched() {
     let error = plugin.start().await.unwrap_err();
     assert!(error.to_string().contains("rename or remove it"), "{error}");
     assert_eq!(engine.foreign(), ["hap.default.light"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whether_the_engine_answers_is_said_in_seconds() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let supervisor = supervisor(&engine, state.path()).await;
+    assert_eq!(supervisor.engine_version().await.unwrap(), "fake");
+    engine.hang_next(FakeOperation::Version);
+    let asked = tokio::time::Instant::now();
+    let error = supervisor.engine_version().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    assert!(asked.elapsed() <= Duration::from_secs(5));
+    engine.set_unavailable(true);
+    let error = supervisor.engine_version().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Engine, "{error}");
 }

@@ -287,3 +287,28 @@ async fn one_that_cannot_be_stopped_delays_the_others_only_for_a_while() {
         begun.elapsed()
     );
 }
+
+#[tokio::test]
+async fn a_removal_that_is_wanted_and_not_waited_for_asks_those_that_need_the_plugin_too() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let supervisor = supervisor(&engine, state.path()).await;
+    let broker = supervisor.install(manifest("broker")).await.unwrap();
+    let light = supervisor
+        .install(manifest_with("light", NEEDS_BROKER))
+        .await
+        .unwrap();
+    broker.start().await.unwrap();
+    for with_data in [false, true] {
+        let error = broker
+            .set_desired(Desired::Removed { with_data })
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Dependency);
+        assert!(error.to_string().contains("light"), "{error}");
+    }
+    assert_eq!(broker.state().desired, Desired::Running);
+    light.uninstall(UninstallOptions::default()).await.unwrap();
+    let with_data = false;
+    broker.set_desired(Desired::Removed { with_data }).await.unwrap();
+    until(&broker, |state| state.phase == Phase::Removed).await;
+}

@@ -1,16 +1,16 @@
 //! Keys that are rotated under a running plugin, and settings that are secret.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use axum::{Router, http::HeaderMap, routing::get};
 use hap_host::{
-    ErrorKind, Phase, PluginHandle, Shutdown,
-    engine::{Exit, FakeEngine, FakeOperation},
+    ErrorKind, EventKind, HealthPolicy, Notice, Phase, PluginHandle, Shutdown,
+    engine::{Exit, FakeEngine, FakeOperation, SimulatedHealth},
 };
 use hap_manifest::env;
 use serde_json::json;
 
-use crate::{manifest, supervisor, until};
+use crate::{DEADLINE, manifest, manifest_with, supervisor, until};
 
 /// Serves a plugin whose status is the token that it was called with.
 async fn telling_its_caller() -> SocketAddr {
@@ -193,4 +193,35 @@ async fn secret_settings_show_in_no_answer_and_no_debug_and_outlive_the_host() {
     assert_eq!(shown, json!({"password": "[REDACTED]", "level": 3}));
     let debug = format!("{light:?} {:?} {second:?} {error:?}", light.state());
     assert!(!debug.contains("hunter2"), "{debug}");
+}
+
+#[tokio::test]
+async fn a_secret_that_a_plugin_repeats_is_in_nothing_that_is_told_of_it() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let mut health = HealthPolicy::default();
+    health.startup_deadline = Duration::from_millis(200);
+    let builder = crate::builder(&engine, state.path()).health_policy(health);
+    let supervisor = builder.start().await.unwrap();
+    let secretive = manifest_with("light", r#","secrets":["password"]"#);
+    let light = supervisor.install(secretive).await.unwrap();
+    light.configure(json!({"password": "hunter2"})).await.unwrap_err();
+    let says = SimulatedHealth::Failing("hunter2 does not fit".to_owned());
+    engine.set_health(light.id(), says);
+
+    let mut events = supervisor.events();
+    let error = light.start().await.unwrap_err();
+    let told = loop {
+        let notice = tokio::time::timeout(DEADLINE, events.next()).await.unwrap();
+        if let Some(Notice::Event(event)) = notice
+            && let EventKind::Failed(failure) = event.kind
+        {
+            break failure.message;
+        }
+    };
+    let carried = error.failure().unwrap().message.clone();
+    let shown = light.state().last_failure.unwrap().message;
+    for text in [error.report(), told, carried, shown] {
+        assert!(text.contains("[REDACTED] does not fit"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
 }

@@ -145,6 +145,9 @@ async fn a_version_that_fails_is_replaced_by_the_old_one_with_its_data_and_setti
         assert!(words.contains("from 1.0.0 to 2.0.0"), "{words}");
         assert!(words.contains(&format!("exit code {code}")), "{words}");
         assert!(words.contains("the old version runs again"), "{words}");
+        let failure = error.failure().unwrap();
+        assert_eq!(failure.exit.as_ref().unwrap().code, code);
+        assert!(words.contains(&failure.to_string()), "{words}");
 
         assert_eq!(light.manifest().version().to_string(), "1.0.0");
         assert_eq!(image_of(&engine, &light), "sha256:plugin:1.0.0");
@@ -387,4 +390,100 @@ async fn a_plugin_that_is_uninstalled_during_an_update_leaves_no_copy() {
         .unwrap();
     assert_eq!(snapshots(&engine), [] as [String; 0]);
     assert_eq!(engine.volumes().len(), 1, "its data stays");
+}
+
+#[tokio::test]
+async fn a_plugin_that_is_uninstalled_while_its_data_comes_back_keeps_that_data() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let (_supervisor, light) = running(&engine, state.path(), VOLUME).await;
+    engine.write_volume(&data(&engine), "precious");
+    broken(&engine, "2.0.0", 78);
+    // The first copy makes the snapshot; the second one is to bring it back.
+    let updating = tokio::spawn({
+        let light = light.clone();
+        async move { light.update(version("2.0.0", VOLUME)).await }
+    });
+    until(&light, |state| {
+        state
+            .update
+            .as_ref()
+            .is_some_and(|u| u.stage == UpdateStage::Probation)
+    })
+    .await;
+    engine.set_delay(FakeOperation::CopyVolumes, Duration::from_millis(500));
+    engine.write_volume(&data(&engine), "ruined");
+    until(&light, |state| {
+        state
+            .update
+            .as_ref()
+            .is_some_and(|u| u.stage == UpdateStage::Restore)
+    })
+    .await;
+    light
+        .uninstall(hap_host::UninstallOptions::default())
+        .await
+        .unwrap();
+    updating.await.unwrap().unwrap_err();
+    assert_eq!(engine.read_volume(&data(&engine)).unwrap(), "precious");
+    assert_eq!(snapshots(&engine), [] as [String; 0]);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_somebody_removed_costs_no_data_and_is_told() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let (_supervisor, light) = running(&engine, state.path(), VOLUME).await;
+    light.update(version("1.1.0", VOLUME)).await.unwrap();
+    engine.write_volume(&data(&engine), "of 1.1.0");
+    engine.remove_volume_by_hand(&snapshots(&engine)[0]);
+    let error = light
+        .roll_back(RollBackOptions::default().restore_data(true))
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("the copy of its data is gone"),
+        "{error}"
+    );
+    assert_eq!(engine.read_volume(&data(&engine)).unwrap(), "of 1.1.0");
+    until(&light, |state| state.phase == Phase::Healthy).await;
+}
+
+#[tokio::test]
+async fn what_was_revoked_does_not_come_back_with_the_version_before() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let supervisor = supervisor(&engine, state.path()).await;
+    let asks = r#","writable_rootfs":true"#;
+    let options = hap_host::InstallOptions::default().grant_all_requested();
+    let light = supervisor
+        .install_with(version("1.0.0", asks), options)
+        .await
+        .unwrap();
+    light.start().await.unwrap();
+    light.update(version("1.1.0", asks)).await.unwrap();
+    light.set_grants([]).await.unwrap();
+    let error = light.roll_back(RollBackOptions::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotPermitted, "{error}");
+}
+
+#[tokio::test]
+async fn no_settings_are_taken_while_it_is_open_which_version_they_are_for() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let (_supervisor, light) = running(&engine, state.path(), VOLUME).await;
+    engine.set_delay(FakeOperation::CopyVolumes, Duration::from_millis(300));
+    let updating = tokio::spawn({
+        let light = light.clone();
+        async move { light.update(version("1.1.0", VOLUME)).await }
+    });
+    until(&light, |state| {
+        state
+            .update
+            .as_ref()
+            .is_some_and(|u| u.stage == UpdateStage::Snapshot)
+    })
+    .await;
+    let error = light.configure(json!({"level": 1})).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+    updating.await.unwrap().unwrap();
+    // Nobody answers at its address, so they are kept and pending.
+    let error = light.configure(json!({"level": 1})).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
 }

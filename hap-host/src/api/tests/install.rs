@@ -4,9 +4,13 @@ use hap_manifest::package::{Limits, PackOptions, pack};
 
 use super::*;
 
-fn package(id: &str, extra: &str) -> Vec<u8> {
+pub(super) fn package(id: &str, extra: &str) -> Vec<u8> {
+    package_of(&manifest_text(id, extra))
+}
+
+pub(super) fn package_of(manifest: &str) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("manifest.json"), manifest_text(id, extra)).unwrap();
+    std::fs::write(folder.path().join("manifest.json"), manifest).unwrap();
     std::fs::write(folder.path().join("Dockerfile"), "FROM scratch\n").unwrap();
     std::fs::write(folder.path().join("README.md"), "A plugin.\n").unwrap();
     pack(folder.path(), &PackOptions::new()).unwrap().into_bytes()

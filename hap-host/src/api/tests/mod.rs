@@ -1,13 +1,16 @@
 //! The router as an embedder mounts it, over the fake engine. Every answer is checked against the OpenAPI document.
 #![cfg(feature = "testing")]
 
+mod choices;
 mod hostile;
 mod install;
 mod life;
 mod openapi;
+mod orphans;
 mod routes;
 mod streams;
 mod talk;
+mod versions;
 mod watch;
 
 use std::{sync::LazyLock, time::Duration};

@@ -124,8 +124,61 @@ async fn what_a_plugin_says_of_itself_is_shown_without_its_secrets() {
         }
     };
     let shown = bed.get("/v1/plugins/light").await.text;
-    for text in [answer.text, told, shown] {
+    // All that the embedder itself is told too.
+    let state = serde_json::to_string(&light.state()).unwrap();
+    for text in [answer.text, told, shown, state] {
         assert!(text.contains("[REDACTED] does not fit"), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn what_is_going_on_is_shown_while_it_does() {
+    let bed = Bed::new().await;
+    let light = bed.installed("light").await;
+    let path = "/v1/plugins/light/activity";
+    assert_eq!(
+        *bed.get(path).await.good(),
+        json!({"operation": null, "calls": []})
+    );
+    bed.engine.hang_next(FakeOperation::Create);
+    let starting = tokio::spawn({
+        let light = light.clone();
+        async move { light.start().await }
+    });
+    let creating = light.wait_for(|state| {
+        state
+            .operation
+            .is_some_and(|operation| operation.kind == crate::OperationKind::Create)
+    });
+    tokio::time::timeout(DEADLINE, creating).await.unwrap().unwrap();
+    let answer = bed.get(path).await;
+    assert_eq!(answer.good()["operation"]["kind"], "create");
+    assert_eq!(answer.json["calls"][0]["name"], "start");
+    assert!(answer.json["calls"][0]["since"].as_str().unwrap().ends_with('Z'));
+    let shown = bed.get("/v1/plugins/light").await;
+    assert_eq!(shown.good()["state"]["operation"], answer.json["operation"]);
+    starting.abort();
+}
+
+#[tokio::test]
+async fn installations_that_are_under_way_are_listed() {
+    let bed = Bed::new().await;
+    let path = "/v1/installing";
+    assert_eq!(*bed.get(path).await.good(), json!({"installing": []}));
+    bed.engine.hang_next(FakeOperation::Image);
+    let supervisor = bed.supervisor.clone();
+    let installing = tokio::spawn(async move { supervisor.install(manifest("light", "")).await });
+    let listed = async {
+        loop {
+            let answer = bed.get(path).await;
+            if answer.good()["installing"] != json!([]) {
+                return answer;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let answer = tokio::time::timeout(DEADLINE, listed).await.unwrap();
+    assert_eq!(answer.json["installing"][0]["plugin"], "light");
+    installing.abort();
 }

@@ -7,7 +7,7 @@ use super::{
     plugin::{UnmetView, phase_schema},
     rfc3339,
 };
-use crate::{Event, EventKind, PluginEvent, config::Redactor};
+use crate::{Event, EventKind, PluginEvent};
 
 /// Something that happened to a plugin.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -54,8 +54,8 @@ pub(in crate::api) enum What {
     DependenciesBack,
 }
 
-impl SupervisorEvent {
-    pub(in crate::api) fn clean(event: Event, redactor: &Redactor) -> Self {
+impl From<Event> for SupervisorEvent {
+    fn from(event: Event) -> Self {
         let what = match event.kind {
             EventKind::Installed => What::Installed,
             EventKind::Phase { from, to } => What::Phase {
@@ -63,7 +63,7 @@ impl SupervisorEvent {
                 to: to.as_str(),
             },
             EventKind::Failed(failure) => What::Failed {
-                failure: FailureView::clean(failure, redactor),
+                failure: failure.into(),
             },
             EventKind::CrashLoopEntered => What::CrashLoopEntered,
             EventKind::CrashLoopLeft => What::CrashLoopLeft,

@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::plugin::phase_schema;
-use crate::{Failure, config::Redactor};
+use crate::Failure;
 
 /// Why a plugin does not do what is wanted.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -23,16 +23,15 @@ pub(in crate::api) struct FailureView {
     pub last_lines: Vec<String>,
 }
 
-impl FailureView {
-    pub(in crate::api) fn clean(failure: Failure, redactor: &Redactor) -> Self {
-        let lines = failure.last_lines.into_iter();
+impl From<Failure> for FailureView {
+    fn from(failure: Failure) -> Self {
         Self {
             cause: failure.cause.as_str(),
             permanent: failure.cause.is_permanent(),
             phase: failure.phase.as_str(),
-            message: redactor.owned(failure.message),
-            hint: failure.hint.map(|text| redactor.owned(text)),
-            last_lines: lines.map(|line| redactor.owned(line)).collect(),
+            message: failure.message,
+            hint: failure.hint,
+            last_lines: failure.last_lines,
         }
     }
 }

@@ -1,13 +1,17 @@
 //! What goes over the wire. Names and meanings are kept; fields may be added.
 
 mod access;
+mod activity;
 mod answer;
+mod choice;
 mod event;
 mod failure;
 mod log;
+mod orphan;
 mod plugin;
 mod progress;
 mod request;
+mod update;
 mod usage;
 
 use std::time::Duration;
@@ -16,13 +20,17 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 pub(super) use self::{
     access::{PermissionView, Permissions, RefusalReason, Review},
+    activity::{ActivityView, InstallingList, InstallingView, OperationView},
     answer::{ConfigAnswer, EngineReport, Health, KeptConfig, LastStatus, Removed},
+    choice::{BootState, Limits, OperatorEnv, WantedBoot, WantedLimits},
     event::{PluginEventView, SupervisorEvent},
     failure::FailureView,
     log::{LogLineView, LogLines},
-    plugin::{ConfigStateView, PluginDetails, PluginList, PluginStateView, PluginSummary},
+    orphan::{DataRemoved, NotSwept, OrphanList, OrphanView, Swept},
+    plugin::{PluginDetails, PluginList, PluginStateView, PluginSummary},
     progress::{Counted, Ended, ProgressView},
     request::{WantedGrants, WantedState},
+    update::{UpdateOutcomeView, UpdateStateView, Updated},
     usage::UsageView,
 };
 

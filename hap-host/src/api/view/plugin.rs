@@ -3,8 +3,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{FailureView, Permissions, millis};
-use crate::{ConfigState, Desired, Phase, PluginHandle, PluginState, Unmet, config::Redactor, engine::Exit};
+use super::{BootState, FailureView, OperationView, Permissions, UpdateOutcomeView, UpdateStateView, millis};
+use crate::{ConfigState, Desired, Phase, PluginHandle, Unmet, engine::Exit};
 
 /// All installed plugins, by id.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -109,16 +109,21 @@ pub(in crate::api) struct PluginStateView {
     pub time_to_healthy_ms: Option<u64>,
     /// Whether it has the settings that are kept for it.
     pub config: ConfigStateView,
+    /// The update that is under way.
+    pub update: Option<UpdateStateView>,
+    /// How its last update, or way back, ended.
+    pub last_update: Option<UpdateOutcomeView>,
+    /// The version that `POST /v1/plugins/{id}/roll-back` would go to.
+    pub previous_version: Option<String>,
+    /// What becomes of it when the host starts: `as_wanted`, `never` or `always`.
+    pub boot: BootState,
+    /// What is being done to it on the engine.
+    pub operation: Option<OperationView>,
 }
 
 impl PluginStateView {
     pub(in crate::api) fn of(plugin: &PluginHandle) -> Self {
-        Self::clean(plugin.state(), &plugin.cell().config.redactor())
-    }
-
-    /// What the plugin had a hand in goes through the redactor.
-    fn clean(state: PluginState, redactor: &Redactor) -> Self {
-        let failure = |failure| FailureView::clean(failure, redactor);
+        let state = plugin.state();
         Self {
             desired: desired_name(state.desired),
             phase: state.phase.as_str(),
@@ -126,13 +131,18 @@ impl PluginStateView {
             restarts: state.restarts,
             crash_loop: state.crash_loop,
             last_exit: state.last_exit.map(ExitView::from),
-            failure: state.failure.map(failure),
-            last_failure: state.last_failure.map(failure),
+            failure: state.failure.map(FailureView::from),
+            last_failure: state.last_failure.map(FailureView::from),
             retry_in_ms: state.retry_in.map(millis),
-            health_message: state.health_message.map(|text| redactor.owned(text)),
+            health_message: state.health_message,
             waiting_for: state.waiting_for.iter().map(UnmetView::of).collect(),
             time_to_healthy_ms: state.time_to_healthy.map(millis),
-            config: ConfigStateView::clean(state.config, redactor),
+            config: ConfigStateView::from(&state.config),
+            update: state.update.as_ref().map(UpdateStateView::from),
+            last_update: state.last_update.map(UpdateOutcomeView::from),
+            previous_version: plugin.previous_version().map(|version| version.to_string()),
+            boot: state.boot.into(),
+            operation: state.operation.map(OperationView::from),
         }
     }
 }
@@ -195,21 +205,11 @@ pub(in crate::api) struct ConfigStateView {
     pub reason: Option<String>,
 }
 
-impl ConfigStateView {
-    pub(in crate::api) fn of(plugin: &PluginHandle) -> Self {
-        Self::clean(plugin.state().config, &plugin.cell().config.redactor())
-    }
-
-    fn clean(state: ConfigState, redactor: &Redactor) -> Self {
-        let name = state.as_str();
-        let reason = match state {
-            ConfigState::Pending { reason } => reason,
-            ConfigState::Refused(reason) => Some(reason),
-            ConfigState::None | ConfigState::Delivered => None,
-        };
+impl From<&ConfigState> for ConfigStateView {
+    fn from(state: &ConfigState) -> Self {
         Self {
-            state: name,
-            reason: reason.map(|text| redactor.owned(text)),
+            state: state.as_str(),
+            reason: state.reason().map(str::to_owned),
         }
     }
 }

@@ -78,7 +78,7 @@ fn foreign(operation: &'static str, name: &str, instance: &InstanceName, plugin:
     )
 }
 
-/// Removes these volumes of a plugin.
+/// Removes these volumes of a plugin, all that can be removed. One of that name that is somebody else's is left alone.
 pub(super) async fn remove_some(
     client: &Client,
     instance: &InstanceName,
@@ -86,12 +86,30 @@ pub(super) async fn remove_some(
     names: &[String],
 ) -> Result<(), EngineError> {
     volume_copy::remove_helpers(client, instance, plugin).await?;
+    remove_these(client, instance, plugin, names).await
+}
+
+/// The same while volumes are being copied.
+pub(super) async fn remove_these(
+    client: &Client,
+    instance: &InstanceName,
+    plugin: &PluginId,
+    names: &[String],
+) -> Result<(), EngineError> {
+    let mut failed = None;
     for name in names {
-        if exists(client, instance, plugin, name).await? {
-            remove(client, name).await?;
-        }
+        let removed = match exists(client, instance, plugin, name).await {
+            Ok(true) => remove(client, name).await,
+            Ok(false) => Ok(()),
+            Err(error) if error.kind() == EngineErrorKind::Conflict => {
+                tracing::warn!(volume = name, %plugin, "a volume of that name is somebody else's and left alone");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        failed = failed.or(removed.err());
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 async fn remove(client: &Client, name: &str) -> Result<(), EngineError> {

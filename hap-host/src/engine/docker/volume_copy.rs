@@ -17,7 +17,7 @@ use bollard::{
 use futures_util::{StreamExt, stream};
 use hap_manifest::PluginId;
 
-use super::{client::Client, convert, volume};
+use super::{client::Client, convert, failure::Failure, volume};
 use crate::engine::{EngineError, EngineErrorKind, InstanceName, VolumeCopy, labels};
 
 /// Longest wait for the next piece of a volume's content.
@@ -50,17 +50,25 @@ pub(super) async fn copy(client: &Client, copy: &VolumeCopy) -> Result<(), Engin
     remove_helpers(client, instance, plugin).await?;
     let (mut sources, mut targets) = (Vec::new(), Vec::new());
     for (source, target) in &copy.volumes {
-        volume::remove_some(client, instance, plugin, std::slice::from_ref(target)).await?;
-        volume::make(client, instance, plugin, target).await?;
         if volume::exists(client, instance, plugin, source).await? {
             sources.push(source.as_str());
             targets.push(target.as_str());
+        } else if copy.sources_required {
+            let message = "there is no such volume: was it removed by hand?";
+            let kind = EngineErrorKind::NotFound;
+            return Err(EngineError::new(kind, "copy volumes", source, message));
         }
     }
-    if sources.is_empty() {
-        return Ok(());
+    // Before any target is touched: where the engine cannot read, what is there stays.
+    let from = match &sources[..] {
+        [] => None,
+        some => Some(create_helper(client, copy, Side::From, some).await?),
+    };
+    for (_, target) in &copy.volumes {
+        volume::remove_these(client, instance, plugin, std::slice::from_ref(target)).await?;
+        volume::make(client, instance, plugin, target).await?;
     }
-    let from = create_helper(client, copy, Side::From, &sources).await?;
+    let Some(from) = from else { return Ok(()) };
     let to = create_helper(client, copy, Side::To, &targets).await?;
     for (index, source) in sources.iter().enumerate() {
         copy_one(client, &from, &to, index, source).await?;
@@ -68,13 +76,31 @@ pub(super) async fn copy(client: &Client, copy: &VolumeCopy) -> Result<(), Engin
     remove_helpers(client, instance, plugin).await
 }
 
-/// A container of the plugin's own image, with the volumes of one side and without anything else.
+/// A container of one of the plugin's own images, with the volumes of one side and without anything else.
 async fn create_helper(
     client: &Client,
     copy: &VolumeCopy,
     side: Side,
     volumes: &[&str],
 ) -> Result<String, EngineError> {
+    let created = create_from(client, copy, side, volumes, &copy.image).await;
+    match (created, &copy.other_image) {
+        (Err(failure), Some(other)) if failure.is(404) => {
+            create_from(client, copy, side, volumes, other).await
+        }
+        (created, _) => created,
+    }
+    // What is missing is no volume, which the caller would take it for.
+    .map_err(|failure| failure.with_kind(EngineErrorKind::Failed).into())
+}
+
+async fn create_from(
+    client: &Client,
+    copy: &VolumeCopy,
+    side: Side,
+    volumes: &[&str],
+    image: &str,
+) -> Result<String, Failure> {
     let mount = |(index, name): (usize, &&str)| Mount {
         typ: Some(MountType::VOLUME),
         source: Some((*name).to_owned()),
@@ -83,7 +109,7 @@ async fn create_helper(
         ..Default::default()
     };
     let body = ContainerCreateBody {
-        image: Some(copy.image.clone()),
+        image: Some(image.to_owned()),
         labels: Some(HashMap::from([
             (
                 labels::COPY_INSTANCE.to_owned(),
@@ -196,8 +222,11 @@ async fn remove_helper(client: &Client, instance: &InstanceName, name: &str) -> 
             message,
         ));
     }
-    // Without `v`: the volumes have names, and are what this is all about.
-    let options = RemoveContainerOptionsBuilder::default().force(true).build();
+    // `v` removes the volumes that the image made without a name; those with names stay, and are what this is all about.
+    let options = RemoveContainerOptionsBuilder::default()
+        .force(true)
+        .v(true)
+        .build();
     match client
         .call(
             "copy volumes",

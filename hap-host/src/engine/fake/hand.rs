@@ -81,6 +81,11 @@ impl FakeEngine {
         world.image_crashes.clear();
     }
 
+    /// Removes a volume behind the supervisor's back.
+    pub fn remove_volume_by_hand(&self, name: &str) {
+        self.world().volumes.remove(name);
+    }
+
     /// The newest runs of containers, by their start; at most 10,000.
     #[must_use]
     pub fn runs(&self) -> Vec<FakeRun> {

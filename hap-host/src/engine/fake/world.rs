@@ -182,6 +182,18 @@ impl World {
     }
 
     pub(super) fn copy_volumes(&mut self, copy: &VolumeCopy) -> Result<(), EngineError> {
+        let mut sources = copy.volumes.iter().map(|(source, _)| source);
+        if let Some(missing) =
+            sources.find(|source| copy.sources_required && !self.volumes.contains_key(*source))
+        {
+            let kind = EngineErrorKind::NotFound;
+            return Err(EngineError::new(
+                kind,
+                "copy volumes",
+                missing,
+                "there is no such volume",
+            ));
+        }
         for (source, target) in &copy.volumes {
             self.remove_volume(&copy.instance, &copy.plugin, target)?;
             let mut volume = FakeVolume::empty(copy.instance.clone(), copy.plugin.clone());

@@ -2,6 +2,7 @@ use hap_manifest::permission::Permission;
 use rusqlite::Connection;
 
 use super::*;
+use crate::update::SettingsChange;
 use crate::{Boot, EnvOverrides, ErrorKind};
 
 fn assert_same(left: &PluginRecord, right: &PluginRecord) {
@@ -224,4 +225,34 @@ async fn what_was_installed_before_there_were_grants_was_agreed_to() {
     drop(database);
     let (_store, loaded) = Store::open(folder.path().to_path_buf()).await.unwrap();
     assert_eq!(loaded.plugins[0].admission.granted(), [Permission::Network]);
+}
+
+#[tokio::test]
+async fn a_switch_that_is_asked_for_again_is_done_once_and_answers_the_same() {
+    let folder = folder();
+    let store = open(&folder).await;
+    let old = record("light");
+    store.put_plugin(&old).await.unwrap();
+    let mut updates = old.updates.clone();
+    updates.switches = 1;
+    updates.previous = Some(old.version());
+    let new = SettingsChange::Replace(Some(json!({"level": 1})));
+    for _ in 0..2 {
+        let settings = store
+            .switch_version(&old.version(), &updates, &new)
+            .await
+            .unwrap();
+        assert_eq!(settings, Some(json!({"level": 1})));
+    }
+    updates.switches = 2;
+    updates.previous = None;
+    for _ in 0..2 {
+        let version = old.version();
+        let back = store.switch_version(&version, &updates, &SettingsChange::Previous);
+        assert_eq!(back.await.unwrap(), old.config, "also the second time");
+    }
+    drop(store);
+    let (_, loaded) = Store::open(folder.path().to_path_buf()).await.unwrap();
+    assert_eq!(loaded.plugins[0].config, old.config);
+    assert_eq!(loaded.plugins[0].updates, updates);
 }
