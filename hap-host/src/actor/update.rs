@@ -575,21 +575,22 @@ impl Actor {
             return;
         };
         let mut updates = self.record.updates.clone();
-        updates.step = if probation {
+        // On the way forward, to earlier data that is gone, the version is not what was asked for.
+        let refused = lost.clone().filter(|_| updates.previous.is_some());
+        updates.step = if probation || refused.is_some() {
             UpdateStep::Probation
         } else {
             UpdateStep::Idle
         };
         updates.discard(self.names_of(snapshot));
-        if self.updating.ends_when_restored {
+        let is_over = self.updating.ends_when_restored && refused.is_none();
+        if is_over {
             updates.last = self.outcome(UpdateResult::Committed);
         }
-        if let (Some(lost), Some(last)) = (lost, &mut updates.last) {
-            let reason = match &last.result {
-                UpdateResult::RolledBack { reason } => format!("{reason}; {lost}"),
-                UpdateResult::Committed => lost,
-            };
-            last.result = UpdateResult::RolledBack { reason };
+        if let (Some(lost), None, Some(last)) = (lost, &refused, &mut updates.last)
+            && let UpdateResult::RolledBack { reason } = &mut last.result
+        {
+            *reason = format!("{reason}; {lost}");
         }
         if let Err(error) = self.store_updates(updates).await {
             tracing::error!(plugin = %self.id, error = %error.report(), "that its data is back could not be recorded yet");
@@ -597,13 +598,23 @@ impl Actor {
         }
         self.updating.restored = false;
         self.updating.trouble = None;
-        self.updating.ended += u64::from(std::mem::take(&mut self.updating.ends_when_restored));
+        self.updating.ends_when_restored = false;
+        self.updating.ended += u64::from(is_over);
         self.close_desk();
         self.updating.succeeded();
+        if let Some(lost) = refused {
+            // Held until the version before is back, so that nothing runs in between.
+            self.updating.judged(ProbationVerdict::Failed(Failure::new(
+                FailureCause::Refused,
+                lost,
+            )));
+            return;
+        }
         if probation {
             self.watch_version();
         }
         self.feed(Input::Hold(Hold::None));
+        self.publish();
     }
 
     /// Goes over to a version that is on the disk already. `settings`: those that came with it.
