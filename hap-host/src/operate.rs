@@ -15,6 +15,10 @@ use crate::{
     state::{Failure, FailureCause},
 };
 
+/// Longest time for a container that somebody else makes to show, once its name is taken.
+const BEING_MADE: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 /// What an operation needs; owned, because the actor holds the operation as a future beside itself.
 #[derive(Debug, Clone)]
 pub(crate) struct Operator {
@@ -90,6 +94,19 @@ impl Operator {
         Ok(first.map_or(Seen::Absent, Seen::Present))
     }
 
+    /// Looks for the container until it shows. A host that was killed may have left the engine making it, and then its name is
+    /// taken before it can be seen.
+    async fn find_soon(&self) -> Result<Seen, Trouble> {
+        let until = tokio::time::Instant::now() + BEING_MADE;
+        loop {
+            let seen = self.find().await?;
+            if seen != Seen::Absent || tokio::time::Instant::now() >= until {
+                return Ok(seen);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     async fn create(&self) -> Result<Seen, Trouble> {
         let _permit = self.starts.acquire().await;
         // The networks may have been removed by hand since the supervisor started.
@@ -99,7 +116,7 @@ impl Operator {
         }
         match self.control(self.engine.create(&self.spec)).await {
             Ok(id) => self.look(&id).await,
-            Err(error) if error.kind() == EngineErrorKind::Conflict => match self.find().await? {
+            Err(error) if error.kind() == EngineErrorKind::Conflict => match self.find_soon().await? {
                 Seen::Present(observed) => Ok(Seen::Present(observed)),
                 _ => Err(Trouble::Plugin(
                     Failure::new(FailureCause::Refused, error.to_string()).with_hint(
