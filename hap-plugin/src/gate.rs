@@ -24,7 +24,7 @@ use crate::origin::{Origin, REQUEST_ID};
 #[cfg(feature = "otel")]
 use crate::otel::request_span;
 
-/// Gives a request other than for the health its id, which comes back in the answer, and its span; what panics on the way is answered.
+/// Gives a request its id, which comes back in the answer, and its span; what panics on the way is answered.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pass;
 
@@ -53,10 +53,6 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        if request.uri().path() == "/health" {
-            // Asked every few seconds for ever, and answered without anything that an id or a trace would lead to.
-            return Box::pin(self.0.call(request));
-        }
         let mut origin = Origin::of(request.headers());
         let span = request_span(&mut origin, &request);
         let origin = Arc::new(origin);
@@ -77,7 +73,7 @@ where
             #[cfg(feature = "otel")]
             crate::otel::answered(&response);
             if let Ok(id) = id {
-                response.headers_mut().insert(REQUEST_ID, id);
+                response.headers_mut().insert(&REQUEST_ID, id);
             }
             Ok(response)
         };
@@ -88,7 +84,11 @@ where
 #[cfg(not(feature = "otel"))]
 fn request_span(origin: &mut Origin, _: &Request) -> tracing::Span {
     // Of the highest level, so that errors keep their request id when little is logged.
-    tracing::error_span!("request", request_id = %origin.request_id, trace_id = origin.trace.trace_id())
+    tracing::error_span!(
+        "request",
+        request_id = origin.request_id,
+        trace_id = origin.trace.trace_id()
+    )
 }
 
 /// Lets through who shows the token.

@@ -3,10 +3,12 @@
 //! They are there for what the compiler says: the traits of other crates cannot be given our advice, and ours is shown only
 //! where nothing else asks for those traits. So what is needed of them is a method here.
 
+use std::borrow::Cow;
+
 use hap_manifest::wire::{CommandRequest, CommandSchemaError, CommandSet, DecodeError};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -27,6 +29,8 @@ pub trait CommandType: Sized {
     fn set() -> Result<CommandSet, CommandSchemaError>;
     #[doc(hidden)]
     fn decode(set: &CommandSet, request: CommandRequest) -> Result<Self, DecodeError>;
+    #[doc(hidden)]
+    fn decode_plain(set: &CommandSet, body: &[u8]) -> Option<Self>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -38,6 +42,26 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> CommandType for T {
     fn decode(set: &CommandSet, request: CommandRequest) -> Result<Self, DecodeError> {
         set.decode(request)
     }
+
+    fn decode_plain(set: &CommandSet, body: &[u8]) -> Option<Self> {
+        // What is ignored has to be text too.
+        let text = str::from_utf8(body).ok()?;
+        let head: Head<'_> = serde_json::from_str(text).ok()?;
+        head.params?;
+        let is_known = set.names()?.iter().any(|name| *name == head.command);
+        is_known.then(|| serde_json::from_str(text).ok()).flatten()
+    }
+}
+
+/// What has to be known of a command before its type reads it straight from the text.
+///
+/// Absent and `null` parameters mean an empty object, and a name that the type would take and does not tell is unknown:
+/// both are for [`CommandSet::decode`] alone, and so is everything that the type refuses.
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(borrow)]
+    command: Cow<'a, str>,
+    params: Option<IgnoredAny>,
 }
 
 /// What settings are read into: every type that `serde` reads, `schemars` describes, and threads share.
