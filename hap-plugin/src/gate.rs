@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
+use futures_util::FutureExt as _;
 use futures_util::future::Either;
 use hap_manifest::ApiToken;
 use http::{HeaderMap, HeaderValue, header};
@@ -19,7 +20,7 @@ use tower::{Layer, Service};
 use tracing::Instrument as _;
 
 use crate::Fault;
-use crate::guard::{caught, panicked};
+use crate::guard::panicked;
 use crate::origin::{Origin, REQUEST_ID};
 #[cfg(feature = "otel")]
 use crate::otel::request_span;
@@ -60,15 +61,15 @@ where
         request.extensions_mut().insert(origin);
         // What the request goes through holds nothing of its own that a panic could leave half done.
         let called = span.in_scope(|| catch_unwind(AssertUnwindSafe(|| self.0.call(request))));
-        let answer = async move {
-            let answered = match called {
-                Ok(answer) => caught(async { Ok(answer.await) }).await,
-                Err(payload) => Err(panicked(payload.as_ref())),
-            };
+        let called = match called {
+            Ok(answer) => Either::Left(AssertUnwindSafe(answer).catch_unwind()),
+            Err(payload) => Either::Right(ready(Err(payload))),
+        };
+        let answer = called.map(move |answered| {
             let mut response = match answered {
                 Ok(Ok(response)) => response,
                 Ok(Err(never)) => match never {},
-                Err(fault) => fault.into_response(),
+                Err(payload) => panicked(payload.as_ref()).into_response(),
             };
             #[cfg(feature = "otel")]
             crate::otel::answered(&response);
@@ -76,7 +77,7 @@ where
                 response.headers_mut().insert(&REQUEST_ID, id);
             }
             Ok(response)
-        };
+        });
         Box::pin(answer.instrument(span))
     }
 }

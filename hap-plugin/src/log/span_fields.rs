@@ -1,6 +1,6 @@
 //! [`SpanFields`]: how the fields of a span are kept for the lines within it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
@@ -13,14 +13,14 @@ use tracing_subscriber::fmt::format::{FormatFields, Writer};
 /// recorded later are added at the end.
 pub(super) struct SpanFields;
 
+/// Room for the two ids of a request.
+const USUAL: usize = 128;
+
 impl<'writer> FormatFields<'writer> for SpanFields {
-    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
-        let mut entries = Entries {
-            writer,
-            written: Ok(()),
-        };
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
+        let mut entries = Entries(String::with_capacity(USUAL));
         fields.record(&mut entries);
-        entries.written
+        writer.write_str(&entries.0)
     }
 }
 
@@ -31,51 +31,49 @@ impl SpanFields {
     }
 }
 
-struct Entries<'a> {
-    writer: Writer<'a>,
-    written: fmt::Result,
-}
+struct Entries(String);
 
-impl Entries<'_> {
-    fn add(&mut self, field: &Field, write: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        let writer = &mut self.writer;
-        self.written = self
-            .written
-            .and_then(|()| write_text(writer, field.name()))
-            .and_then(|()| writer.write_char(':'))
-            .and_then(|()| write(writer))
-            .and_then(|()| writer.write_char(','));
+impl Entries {
+    fn add(&mut self, field: &Field, value: impl fmt::Display) {
+        self.add_text(field.name());
+        self.0.push(':');
+        // A text takes whatever it is given.
+        let _ = write!(self.0, "{value},");
+    }
+
+    fn add_text(&mut self, text: &str) {
+        if text.bytes().any(|b| matches!(b, b'"' | b'\\' | ..b' ')) {
+            self.0.push_str(&Value::from(text).to_string());
+            return;
+        }
+        self.0.push('"');
+        self.0.push_str(text);
+        self.0.push('"');
     }
 }
 
-fn write_text(writer: &mut Writer<'_>, text: &str) -> fmt::Result {
-    if text.bytes().any(|b| matches!(b, b'"' | b'\\' | ..b' ')) {
-        return write!(writer, "{}", Value::from(text));
-    }
-    writer.write_char('"')?;
-    writer.write_str(text)?;
-    writer.write_char('"')
-}
-
-impl Visit for Entries<'_> {
+impl Visit for Entries {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.add(field, |writer| write!(writer, "{}", Value::from(value)));
+        self.add(field, Value::from(value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.add(field, |writer| write!(writer, "{value}"));
+        self.add(field, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.add(field, |writer| write!(writer, "{value}"));
+        self.add(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.add(field, |writer| write!(writer, "{value}"));
+        self.add(field, value);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.add(field, |writer| write_text(writer, value));
+        self.add_text(field.name());
+        self.0.push(':');
+        self.add_text(value);
+        self.0.push(',');
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
