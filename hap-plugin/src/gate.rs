@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
+use futures_util::FutureExt as _;
 use futures_util::future::Either;
 use hap_manifest::ApiToken;
 use http::{HeaderMap, HeaderValue, header};
@@ -19,12 +20,12 @@ use tower::{Layer, Service};
 use tracing::Instrument as _;
 
 use crate::Fault;
-use crate::guard::{caught, panicked};
+use crate::guard::panicked;
 use crate::origin::{Origin, REQUEST_ID};
 #[cfg(feature = "otel")]
 use crate::otel::request_span;
 
-/// Gives a request other than for the health its id, which comes back in the answer, and its span; what panics on the way is answered.
+/// Gives a request its id, which comes back in the answer, and its span; what panics on the way is answered.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pass;
 
@@ -53,10 +54,6 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        if request.uri().path() == "/health" {
-            // Asked every few seconds for ever, and answered without anything that an id or a trace would lead to.
-            return Box::pin(self.0.call(request));
-        }
         let mut origin = Origin::of(request.headers());
         let span = request_span(&mut origin, &request);
         let origin = Arc::new(origin);
@@ -64,23 +61,23 @@ where
         request.extensions_mut().insert(origin);
         // What the request goes through holds nothing of its own that a panic could leave half done.
         let called = span.in_scope(|| catch_unwind(AssertUnwindSafe(|| self.0.call(request))));
-        let answer = async move {
-            let answered = match called {
-                Ok(answer) => caught(async { Ok(answer.await) }).await,
-                Err(payload) => Err(panicked(payload.as_ref())),
-            };
+        let called = match called {
+            Ok(answer) => Either::Left(AssertUnwindSafe(answer).catch_unwind()),
+            Err(payload) => Either::Right(ready(Err(payload))),
+        };
+        let answer = called.map(move |answered| {
             let mut response = match answered {
                 Ok(Ok(response)) => response,
                 Ok(Err(never)) => match never {},
-                Err(fault) => fault.into_response(),
+                Err(payload) => panicked(payload.as_ref()).into_response(),
             };
             #[cfg(feature = "otel")]
             crate::otel::answered(&response);
             if let Ok(id) = id {
-                response.headers_mut().insert(REQUEST_ID, id);
+                response.headers_mut().insert(&REQUEST_ID, id);
             }
             Ok(response)
-        };
+        });
         Box::pin(answer.instrument(span))
     }
 }
@@ -88,7 +85,11 @@ where
 #[cfg(not(feature = "otel"))]
 fn request_span(origin: &mut Origin, _: &Request) -> tracing::Span {
     // Of the highest level, so that errors keep their request id when little is logged.
-    tracing::error_span!("request", request_id = %origin.request_id, trace_id = origin.trace.trace_id())
+    tracing::error_span!(
+        "request",
+        request_id = origin.request_id,
+        trace_id = origin.trace.trace_id()
+    )
 }
 
 /// Lets through who shows the token.

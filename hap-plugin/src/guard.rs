@@ -1,8 +1,10 @@
 //! Runs an author's code within bounds: a deadline, panics caught, an end when the process has no more time.
 
 use std::any::Any;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -35,15 +37,23 @@ pub(crate) async fn bounded<T>(
         return Ended::TimedOut(allowed);
     }
     // What the work was touching belongs to the plugin, whose locks tell it about panics (poisoning).
-    let work = AssertUnwindSafe(timeout_at(deadline, work)).catch_unwind();
-    tokio::select! {
-        ended = work => match ended {
-            Ok(Ok(Ok(value))) => Ended::Done(value),
-            Ok(Ok(Err(fault))) => Ended::Faulted(fault),
-            Ok(Err(_)) => Ended::TimedOut(allowed),
-            Err(payload) => Ended::Panicked(panic_message(payload.as_ref())),
+    let mut work = pin!(AssertUnwindSafe(work).catch_unwind());
+    // Much work ends without ever having waited, and then needs neither a timer nor somebody who listens for the end.
+    let at_once = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
+    let ended = match at_once {
+        Poll::Ready(ended) => ended,
+        Poll::Pending => tokio::select! {
+            ended = timeout_at(deadline, work) => match ended {
+                Ok(ended) => ended,
+                Err(_) => return Ended::TimedOut(allowed),
+            },
+            () = kill.cancelled() => return Ended::CutOff,
         },
-        () = kill.cancelled() => Ended::CutOff,
+    };
+    match ended {
+        Ok(Ok(value)) => Ended::Done(value),
+        Ok(Err(fault)) => Ended::Faulted(fault),
+        Err(payload) => Ended::Panicked(panic_message(payload.as_ref())),
     }
 }
 

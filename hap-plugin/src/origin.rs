@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use hap_manifest::TraceParent;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use tokio::time::Instant;
 
 use crate::random;
 
 /// Name of the header, in requests and in their answers.
-pub(crate) const REQUEST_ID: &str = "x-request-id";
+pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Name of the header by which a caller tells how many milliseconds it waits for the answer.
-const TIMEOUT: &str = "x-request-timeout-ms";
+static TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout-ms");
+static TRACE_PARENT: HeaderName = HeaderName::from_static(TraceParent::HEADER);
 /// Longest request id that is taken over.
 const MAX_ID: usize = 128;
 
@@ -33,19 +34,19 @@ impl Origin {
     /// A missing or odd request id is replaced by a new one: it goes into logs and answers. A request without a trace
     /// begins one, which nobody records. What else is odd counts as absent.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let fit =
             |id: &&str| !id.is_empty() && id.len() <= MAX_ID && id.bytes().all(|b| b.is_ascii_graphic());
-        let trace = text(TraceParent::HEADER).and_then(TraceParent::parse);
+        let trace = text(&TRACE_PARENT).and_then(TraceParent::parse);
         Self {
-            request_id: text(REQUEST_ID)
+            request_id: text(&REQUEST_ID)
                 .filter(fit)
                 .map_or_else(random::request_id, str::to_owned),
             #[cfg(feature = "otel")]
             is_traced: trace.is_some(),
             trace: trace.unwrap_or_else(random::trace),
             // 32 bits are 49 days, which no clock overflows by.
-            gives_up: text(TIMEOUT)
+            gives_up: text(&TIMEOUT)
                 .and_then(|value| value.trim().parse::<u32>().ok())
                 .map(|ms| Instant::now() + Duration::from_millis(ms.into())),
         }
@@ -64,7 +65,7 @@ mod tests {
 
     fn origin(id: &'static str) -> String {
         let mut headers = HeaderMap::new();
-        headers.insert(REQUEST_ID, http::HeaderValue::from_static(id));
+        headers.insert(&REQUEST_ID, http::HeaderValue::from_static(id));
         Origin::of(&headers).request_id
     }
 
@@ -72,7 +73,7 @@ mod tests {
     async fn a_caller_may_shorten_its_deadline_and_not_lengthen_it() {
         let left = |value: &'static str| {
             let mut headers = HeaderMap::new();
-            headers.insert(TIMEOUT, http::HeaderValue::from_static(value));
+            headers.insert(&TIMEOUT, http::HeaderValue::from_static(value));
             Origin::of(&headers).deadline(Duration::from_secs(30)) - Instant::now()
         };
         for (value, ms) in [

@@ -3,10 +3,12 @@
 //! They are there for what the compiler says: the traits of other crates cannot be given our advice, and ours is shown only
 //! where nothing else asks for those traits. So what is needed of them is a method here.
 
+use std::borrow::Cow;
+
 use hap_manifest::wire::{CommandRequest, CommandSchemaError, CommandSet, DecodeError};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -27,6 +29,8 @@ pub trait CommandType: Sized {
     fn set() -> Result<CommandSet, CommandSchemaError>;
     #[doc(hidden)]
     fn decode(set: &CommandSet, request: CommandRequest) -> Result<Self, DecodeError>;
+    #[doc(hidden)]
+    fn decode_plain(set: &CommandSet, body: &[u8]) -> Option<Self>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -38,6 +42,26 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> CommandType for T {
     fn decode(set: &CommandSet, request: CommandRequest) -> Result<Self, DecodeError> {
         set.decode(request)
     }
+
+    fn decode_plain(set: &CommandSet, body: &[u8]) -> Option<Self> {
+        // What is ignored has to be text too.
+        let text = str::from_utf8(body).ok()?;
+        let head: Head<'_> = serde_json::from_str(text).ok()?;
+        head.params?;
+        let is_known = set.names()?.iter().any(|name| *name == head.command);
+        is_known.then(|| serde_json::from_str(text).ok()).flatten()
+    }
+}
+
+/// What has to be known of a command before its type reads it straight from the text.
+///
+/// Absent and `null` parameters mean an empty object, and a name that the type would take and does not tell is unknown:
+/// both are for [`CommandSet::decode`] alone, and so is everything that the type refuses.
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(borrow)]
+    command: Cow<'a, str>,
+    params: Option<IgnoredAny>,
 }
 
 /// What settings are read into: every type that `serde` reads, `schemars` describes, and threads share.
@@ -105,4 +129,78 @@ impl<T: Serialize + JsonSchema + Send + 'static> StatusType for T {
 
 fn schema<T: JsonSchema>(settings: SchemaSettings) -> Value {
     settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
+    #[serde(tag = "command", content = "params", rename_all = "snake_case")]
+    enum Command {
+        Ring,
+        #[serde(alias = "fade")]
+        Dim {
+            level: u8,
+            #[serde(default)]
+            note: String,
+        },
+        Set(Option<Settings>),
+    }
+
+    #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
+    struct Settings {
+        #[serde(default)]
+        on: bool,
+    }
+
+    #[test]
+    fn a_command_read_straight_is_what_reading_with_care_gives() {
+        let set = Command::set().unwrap();
+        let mut straight = 0;
+        for body in [
+            r#"{"command":"dim","params":{"level":40}}"#,
+            r#"{"params":{"note":"a\"b\u00e9","level":40},"more":[{}],"command":"dim"}"#,
+            r#"{"command":"d\u0069m","params":{"level":1,"unknown":null}}"#,
+            r#"{"command":"set","params":{"on":true}}"#,
+            r#"{"command":"set","params":{}}"#,
+            // From here on only with care.
+            r#"{"command":"ring","params":{}}"#,
+            r#"{"command":"ring"}"#,
+            r#"{"command":"set","params":null}"#,
+            r#"{"command":"set"}"#,
+            r#"{"command":"fade","params":{"level":40}}"#,
+            r#"{"command":"dim","params":{"level":300}}"#,
+            r#"{"command":"dim","params":{"level":1,"level":2}}"#,
+            r#"{"command":"dim","params":{}}"#,
+        ] {
+            let plain = Command::decode_plain(&set, body.as_bytes());
+            let with_care = Command::decode(&set, serde_json::from_str(body).unwrap());
+            if let Some(plain) = plain {
+                assert_eq!(Ok(plain), with_care, "{body}");
+                straight += 1;
+            }
+        }
+        assert_eq!(straight, 5);
+    }
+
+    #[test]
+    fn what_is_no_command_is_not_read_straight() {
+        let set = Command::set().unwrap();
+        for body in [
+            &b"{\"command\":\"dim\",\"params\":{\"level\":4},\"x\":\"\xff\"}"[..],
+            b"{\"command\":\"dim\",\"params\":{\"level\":4}} x",
+            b"{\"command\":\"dim\",\"command\":\"dim\",\"params\":{\"level\":4}}",
+            b"[]",
+            b"",
+        ] {
+            assert_eq!(Command::decode_plain(&set, body), None);
+        }
+        // A type that takes any command is given the whole of it.
+        let any = CommandRequest::set().unwrap();
+        let body = json!({"command": "dim", "params": {"level": 4}}).to_string();
+        assert!(CommandRequest::decode_plain(&any, body.as_bytes()).is_none());
+    }
 }

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use tracing::Subscriber;
-use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::line::JsonLine;
 use super::output::Output;
 use super::redactor::Redactor;
+use super::span_fields::SpanFields;
 
 /// What was written to the log that `run` would install, as text.
 #[derive(Clone, Default)]
@@ -35,7 +35,7 @@ impl Capture {
             plugin_id: Some("lamp".to_owned()),
         };
         let layer = tracing_subscriber::fmt::layer()
-            .fmt_fields(JsonFields::new())
+            .fmt_fields(SpanFields)
             .event_format(line)
             .with_writer(move || writer.clone());
         tracing_subscriber::registry().with(layer)

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
-use tracing_subscriber::fmt::format::{JsonFields, Writer};
+use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
+
+use super::span_fields::SpanFields;
 
 /// One JSON object a line: time, level, plugin, the fields of all spans around it (request and trace among them), and
 /// the event's own.
@@ -19,13 +21,13 @@ pub(super) struct JsonLine {
 /// Names that the line has itself; a field of the same name is written as `fields.level`.
 const OWN: [&str; 5] = ["timestamp", "level", "plugin_id", "target", "message"];
 
-impl<S> FormatEvent<S, JsonFields> for JsonLine
+impl<S> FormatEvent<S, SpanFields> for JsonLine
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn format_event(
         &self,
-        context: &FmtContext<'_, S, JsonFields>,
+        context: &FmtContext<'_, S, SpanFields>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
@@ -36,9 +38,8 @@ where
             .flat_map(|scope| scope.from_root())
         {
             let extensions = span.extensions();
-            let formatted = extensions.get::<FormattedFields<JsonFields>>();
-            // Each span's fields were written as an object when they were recorded.
-            if let Some(Ok(found)) = formatted.map(|fields| serde_json::from_str::<Map<_, _>>(fields)) {
+            let formatted = extensions.get::<FormattedFields<SpanFields>>();
+            if let Some(Ok(found)) = formatted.map(|fields| SpanFields::read(fields)) {
                 for (name, value) in found {
                     fields.add(&name, value);
                 }

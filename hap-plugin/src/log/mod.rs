@@ -5,6 +5,7 @@ pub(crate) mod capture;
 mod line;
 mod output;
 mod redactor;
+mod span_fields;
 
 use std::error::Error;
 use std::io::{IsTerminal as _, stdout};
@@ -13,13 +14,14 @@ use std::str::FromStr as _;
 use tracing::Level;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use line::JsonLine;
 use output::Output;
 pub(crate) use redactor::Redactor;
+
+use span_fields::SpanFields;
 
 use crate::Settings;
 
@@ -69,7 +71,7 @@ impl Log {
         } else {
             let plugin_id = settings.map(|settings| settings.id.to_string());
             let line = JsonLine { plugin_id };
-            layer.fmt_fields(JsonFields::new()).event_format(line).boxed()
+            layer.fmt_fields(SpanFields).event_format(line).boxed()
         };
         let installed = tracing_subscriber::registry().with(layer.with_filter(filter));
         #[cfg(feature = "otel")]

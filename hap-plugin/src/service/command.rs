@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
 use hap_manifest::wire::{CommandRequest, CommandResponse, DecodeError};
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
@@ -47,7 +48,8 @@ pub(super) async fn answer<P: Plugin>(
 
 /// A command with its place among those that run.
 struct Accepted<C> {
-    name: String,
+    // Tells its name where that is asked for, which is seldom.
+    body: Bytes,
     command: C,
     slot: tokio::sync::OwnedSemaphorePermit,
 }
@@ -56,13 +58,18 @@ impl<P: Plugin> Service<P> {
     async fn accept(&self, request: Request) -> Result<Accepted<P::Command>> {
         self.lifecycle.check_ready()?;
         let body = read_json_body(request, self.limits.body_bytes).await?;
-        let request: CommandRequest = from_json(&body, "invalid_command")?;
-        let name = request.command.clone();
-        let command = P::Command::decode(&self.commands, request).map_err(undecodable)?;
+        let command = match P::Command::decode_plain(&self.commands, &body) {
+            Some(command) => command,
+            // It is unusual or wrong, and this way tells which.
+            None => {
+                let request: CommandRequest = from_json(&body, "invalid_command")?;
+                P::Command::decode(&self.commands, request).map_err(undecodable)?
+            }
+        };
         // Again: reading the body took its time.
         self.lifecycle.check_ready()?;
         let slot = Self::slot(&self.command_slots, "commands")?;
-        Ok(Accepted { name, command, slot })
+        Ok(Accepted { body, command, slot })
     }
 
     /// Runs a command to its end even when its caller, and with it this future, goes away.
@@ -76,13 +83,13 @@ impl<P: Plugin> Service<P> {
         let deadline = origin.deadline(self.limits.command_timeout);
         let in_flight = self.metrics.command_begins();
         let service = Arc::clone(&self);
-        let Accepted { name, command, slot } = accepted;
+        let Accepted { body, command, slot } = accepted;
         let run = async move {
             let cx = service.cx.of_request(origin, deadline);
             let ended = bounded(deadline, &service.kill, service.plugin.command(&cx, command)).await;
             let outcome = ended.outcome();
             service.metrics.command(outcome);
-            log_end(&name, outcome, begun.elapsed());
+            log_end(&body, outcome, begun.elapsed());
             drop((slot, in_flight));
             // Here, since the caller may have gone and nobody else then looks at it.
             ended
@@ -90,13 +97,13 @@ impl<P: Plugin> Service<P> {
                 .map(Reply::into_response)
                 .map_err(|fault| fault.into_logged().cleaned(service.redactor()))
         };
-        let mut run = Box::pin(run.in_current_span());
+        let mut run = Box::pin(run);
         // Many a command ends without ever having waited, and then it needs no task: handing it over to another thread
         // would cost more than all the rest.
         if let Poll::Ready(result) = poll_fn(|cx| Poll::Ready(run.as_mut().poll(cx))).await {
             return result;
         }
-        let running = self.tasks.spawn(run);
+        let running = self.tasks.spawn(run.in_current_span());
         // The task is tracked from here on.
         drop(token);
         match timeout_at(deadline + GRACE, running).await {
@@ -108,14 +115,20 @@ impl<P: Plugin> Service<P> {
 }
 
 /// What went well is seldom of interest, and a line for each would cost more than most commands do.
-fn log_end(command: &str, outcome: Outcome, duration: Duration) {
+fn log_end(body: &[u8], outcome: Outcome, duration: Duration) {
+    let name = || serde_json::from_slice::<Named>(body).map_or_else(|_| String::new(), |named| named.command);
     let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let outcome_word = outcome.word();
+    let word = outcome.word();
     if outcome == Outcome::Ok {
-        tracing::debug!(command, outcome = outcome_word, duration_ms, "command ended");
+        tracing::debug!(command = name(), outcome = word, duration_ms, "command ended");
     } else {
-        tracing::info!(command, outcome = outcome_word, duration_ms, "command ended");
+        tracing::info!(command = name(), outcome = word, duration_ms, "command ended");
     }
+}
+
+#[derive(serde::Deserialize)]
+struct Named {
+    command: String,
 }
 
 fn undecodable(error: DecodeError) -> Fault {

@@ -5,26 +5,32 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
 use hap_manifest::wire::HealthReport;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 
 use super::Service;
 use crate::lifecycle::Phase;
 use crate::{Health, Plugin};
 
 // Not to become async: a health check must not wait for a command.
-pub(super) async fn answer<P: Plugin>(
-    State(service): State<Arc<Service<P>>>,
-) -> (StatusCode, Json<HealthReport>) {
-    service.health_now()
+pub(super) async fn answer<P: Plugin>(State(service): State<Arc<Service<P>>>) -> Response {
+    match service.health_now() {
+        None => {
+            let json = HeaderValue::from_static("application/json");
+            ([(header::CONTENT_TYPE, json)], service.all_is_well.clone()).into_response()
+        }
+        Some((status, report)) => (status, Json(report)).into_response(),
+    }
 }
 
 impl<P: Plugin> Service<P> {
-    fn health_now(&self) -> (StatusCode, Json<HealthReport>) {
+    /// `None`: all is well, of which the report has been written before.
+    fn health_now(&self) -> Option<(StatusCode, HealthReport)> {
         let report = |word: &str| HealthReport::new(word, self.cx.plugin_id());
         match self.lifecycle.phase() {
-            Phase::Starting => return (StatusCode::SERVICE_UNAVAILABLE, Json(report("starting"))),
-            Phase::Stopping => return (StatusCode::SERVICE_UNAVAILABLE, Json(report("stopping"))),
+            Phase::Starting => return Some((StatusCode::SERVICE_UNAVAILABLE, report("starting"))),
+            Phase::Stopping => return Some((StatusCode::SERVICE_UNAVAILABLE, report("stopping"))),
             Phase::Ready => {}
         }
         // The plugin's own state after a panic is the plugin's affair; the answer tells the host.
@@ -39,6 +45,9 @@ impl<P: Plugin> Service<P> {
             Some(complaint) if health.is_healthy() => Health::degraded(complaint),
             _ => health,
         };
+        if health.is_healthy() && health.message().is_none() {
+            return None;
+        }
         let status = if health.is_serving() {
             StatusCode::OK
         } else {
@@ -48,6 +57,6 @@ impl<P: Plugin> Service<P> {
         answer.message = health
             .message()
             .map(|message| self.redactor().clean(message).into_owned());
-        (status, Json(answer))
+        Some((status, answer))
     }
 }

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hap_manifest::wire::CommandSet;
+use hap_manifest::wire::{CommandSet, HealthReport};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
@@ -30,7 +30,7 @@ use crate::metrics::Metrics;
 use crate::openapi;
 use crate::schemas::Schemas;
 use crate::settings::Limits;
-use crate::{Context, Fault, Plugin, Settings, StartError};
+use crate::{Context, Fault, Health, Plugin, Settings, StartError};
 
 pub(crate) use additions::Additions;
 #[cfg(feature = "otel")]
@@ -51,6 +51,8 @@ pub(crate) struct Service<P: Plugin> {
     lifecycle: Lifecycle,
     metrics: Arc<Metrics>,
     commands: CommandSet,
+    // The health report of almost always.
+    all_is_well: Bytes,
     describe: Bytes,
     openapi: Bytes,
     config: Configuration<P::Config>,
@@ -83,6 +85,7 @@ impl<P: Plugin> Service<P> {
             }
         })?;
         settings.learn_secrets();
+        let all_is_well = written(&HealthReport::new(Health::healthy().word(), &settings.id))?;
         let describe = written(&schemas.describe(&settings))?;
         let openapi = written(&openapi::document(&schemas, &settings))?;
         let (shutdown, kill) = (CancellationToken::new(), CancellationToken::new());
@@ -93,6 +96,7 @@ impl<P: Plugin> Service<P> {
             lifecycle: Lifecycle::default(),
             metrics,
             commands: schemas.into_commands(),
+            all_is_well,
             describe,
             openapi,
             cx: Context::new(
@@ -219,7 +223,7 @@ impl<P: Plugin> Service<P> {
 fn written(value: &impl Serialize) -> Result<Bytes, StartError> {
     serde_json::to_vec(value)
         .map(Bytes::from)
-        .map_err(|error| StartError::lasting(format!("the schemas cannot be written: {error}")))
+        .map_err(|error| StartError::lasting(format!("the API's answers cannot be written: {error}")))
 }
 
 impl<P: Plugin> Drop for Service<P> {

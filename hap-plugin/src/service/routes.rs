@@ -30,8 +30,12 @@ pub(crate) fn is_endpoint(path: &str) -> bool {
     ENDPOINTS.iter().any(|(_, known)| *known == path)
 }
 
-/// From the outside in: every request gets its id and its span; `/health` and the author's open routes answer
-/// everybody; then comes the token, then the author's layers, then the plugin's API, then the author's other routes.
+/// `/health` is answered first, without anything around it. From the outside in, every other request gets its id and its
+/// span; the author's open routes answer everybody; then comes the token, then the author's layers, then the plugin's
+/// API, then the author's other routes.
+///
+/// One router for all of it where there are no open routes: each one more that a request goes through, and each layer
+/// of its own, costs it copies and boxes.
 pub(crate) fn router<P: Plugin>(
     service: &Arc<Service<P>>,
     token: Option<ApiToken>,
@@ -55,19 +59,14 @@ pub(crate) fn router<P: Plugin>(
         Some(routes) => api.fallback_service(adopt(service, routes)),
         None => api.fallback(no_such_path),
     };
-    let guarded = layers
-        .into_iter()
-        .fold(api, |api, layer| layer(api))
-        .layer(Gate { token });
-    Router::new()
-        .route("/health", get(health::answer::<P>))
-        .method_not_allowed_fallback(wrong_method)
-        .with_state(Arc::clone(service))
-        .fallback_service(match adopt_before(service, open_routes) {
-            Some(open_routes) => open_routes.fallback_service(guarded),
-            None => guarded,
-        })
-        .layer(Pass)
+    let api = layers.into_iter().fold(api, |api, layer| layer(api));
+    let gate = Gate { token };
+    let passed = match adopt_before(service, open_routes) {
+        Some(open_routes) => open_routes.fallback_service(api.layer(gate)).layer(Pass),
+        None => api.layer((Pass, gate)),
+    };
+    let health = get(health::answer::<P>).fallback(wrong_method);
+    passed.route("/health", health.with_state(Arc::clone(service)))
 }
 
 pub(super) async fn wrong_method(request: Request) -> Fault {

@@ -1,0 +1,126 @@
+//! [`SpanFields`]: how the fields of a span are kept for the lines within it.
+
+use std::fmt::{self, Write as _};
+
+use serde_json::{Map, Value};
+use tracing::field::{Field, Visit};
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::format::{FormatFields, Writer};
+
+/// The entries of a JSON object, each with a comma behind it.
+///
+/// Every request has a span, and most of them log nothing, so this does no more than a line needs. Entries that are
+/// recorded later are added at the end.
+pub(super) struct SpanFields;
+
+/// Room for the two ids of a request.
+const USUAL: usize = 128;
+
+impl<'writer> FormatFields<'writer> for SpanFields {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
+        let mut entries = Entries(String::with_capacity(USUAL));
+        fields.record(&mut entries);
+        writer.write_str(&entries.0)
+    }
+}
+
+impl SpanFields {
+    /// Reads what was kept; of several entries of one name the last.
+    pub(super) fn read(kept: &str) -> serde_json::Result<Map<String, Value>> {
+        serde_json::from_str(&format!("{{{}}}", kept.trim_end_matches(',')))
+    }
+}
+
+struct Entries(String);
+
+impl Entries {
+    fn add(&mut self, field: &Field, value: impl fmt::Display) {
+        self.add_text(field.name());
+        self.0.push(':');
+        // A text takes whatever it is given.
+        let _ = write!(self.0, "{value},");
+    }
+
+    fn add_text(&mut self, text: &str) {
+        if text.bytes().any(|b| matches!(b, b'"' | b'\\' | ..b' ')) {
+            self.0.push_str(&Value::from(text).to_string());
+            return;
+        }
+        self.0.push('"');
+        self.0.push_str(text);
+        self.0.push('"');
+    }
+}
+
+impl Visit for Entries {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.add(field, Value::from(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.add(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.add(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.add(field, value);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.add_text(field.name());
+        self.0.push(':');
+        self.add_text(value);
+        self.0.push(',');
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record_str(field, &format!("{value:?}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Redactor;
+    use crate::log::capture::Capture;
+
+    #[test]
+    fn whatever_a_span_holds_comes_out_as_it_went_in() {
+        let capture = Capture::default();
+        tracing::subscriber::with_default(capture.subscriber(&Redactor::default()), || {
+            let later = tracing::field::Empty;
+            let span = tracing::error_span!(
+                "odd",
+                quoted = "a\"b\\c\nd\u{1}é",
+                list = ?["x", "\""],
+                half = 0.5,
+                none = f64::NAN,
+                minus = -3,
+                most = u64::MAX,
+                on = true,
+                later,
+                twice = 1
+            );
+            span.record("later", "\"");
+            span.record("twice", 2);
+            span.in_scope(|| tracing::warn!("now"));
+        });
+        let line = &capture.lines()[0];
+        for (name, value) in [
+            ("quoted", Value::from("a\"b\\c\nd\u{1}é")),
+            ("list", r#"["x", "\""]"#.into()),
+            ("half", 0.5.into()),
+            ("none", Value::Null),
+            ("minus", (-3).into()),
+            ("most", u64::MAX.into()),
+            ("on", true.into()),
+            ("later", "\"".into()),
+            ("twice", 2.into()),
+        ] {
+            assert_eq!(line.get(name), Some(&value), "{name} in {line}");
+        }
+    }
+}
