@@ -815,9 +815,10 @@ impl Machine {
             ..failure
         };
         events.push(EventKind::Failed(failure.clone()));
-        if self.has_marked_container()
-            && let Some(probation) = &mut self.probation
-        {
+        // What the old version's container does is not the new one's fault. But an engine that refuses to take it away
+        // holds the plugin for good, and going back is all that is left.
+        let counts = self.has_marked_container() || failure.cause.is_permanent();
+        if let Some(probation) = self.probation.as_mut().filter(|_| counts) {
             probation.failed(&failure);
         }
         self.last_failure = Some(failure.clone());

@@ -99,6 +99,22 @@ fn a_version_that_does_its_work_and_ends_passes_and_one_that_is_started_once_has
 }
 
 #[test]
+fn a_version_whose_predecessor_the_engine_will_not_take_away_is_lost() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    let terms = Box::new(terms("d2", RestartMode::Always));
+    let input = Input::Version(terms, Some(ProbationPolicy::default()));
+    assert_eq!(bench.machine.step(input, bench.now).op, Some(Op::Stop));
+    bench.end(Exit::code(143));
+    let stopped = Input::OpDone(Outcome::Done(bench.truth.clone()));
+    assert_eq!(bench.machine.step(stopped, bench.now).op, Some(Op::Remove));
+    let refused = Failure::new(FailureCause::Refused, "remove it: no");
+    let step = bench
+        .machine
+        .step(Input::OpDone(Outcome::Permanent(refused)), bench.now);
+    assert!(matches!(step.verdict, Some(ProbationVerdict::Failed(f)) if f.cause == FailureCause::Refused));
+}
+
+#[test]
 fn the_watch_waits_while_the_plugin_shall_not_run() {
     let mut bench = Bench::new(Desired::Running).healthy();
     version(&mut bench, "d2", Some(ProbationPolicy::default()));
