@@ -523,7 +523,9 @@ impl Machine {
             }
             Input::Probation(policy) => {
                 self.probation = policy.map(Probation::new);
-                self.note_run_on_probation(now);
+                if self.runs_as_marked() {
+                    self.note_run_on_probation(now);
+                }
             }
             Input::Hold(hold) => self.hold = hold,
             Input::Bar(bar) => {
@@ -595,7 +597,7 @@ impl Machine {
 
     /// The time of a probation counts from the first run of what is watched.
     fn note_run_on_probation(&mut self, now: Instant) {
-        if self.runs_as_marked()
+        if matches!(&self.seen, Seen::Present(observed) if observed.spec_digest == self.mark.digest)
             && let Some(probation) = &mut self.probation
         {
             probation.run_began(now);
@@ -770,6 +772,8 @@ impl Machine {
         if requested {
             return;
         }
+        // It may have been over before it was seen running.
+        self.note_run_on_probation(now);
         self.down_since = Some(self.hinted_at.unwrap_or(now));
         if self.seen.is_running() {
             let message = "ended, and the engine had started it again before anybody saw how";
@@ -834,6 +838,11 @@ impl Machine {
                 .is_some_and(|known| known.message == failure.message)
         };
         if is_known(&self.failure) || (self.failure.is_some() && failure.cause.is_permanent()) {
+            if failure.cause.is_permanent()
+                && let Some(probation) = &mut self.probation
+            {
+                probation.failed(&failure);
+            }
             self.failure = Some(failure.clone());
         }
         if is_known(&self.last_failure) {

@@ -115,6 +115,18 @@ fn a_version_whose_predecessor_the_engine_will_not_take_away_is_lost() {
 }
 
 #[test]
+fn a_version_whose_traces_say_that_no_start_will_ever_succeed_is_lost_at_once() {
+    let mut bench = on_probation("d2", Some(Exit::code(127)));
+    assert_eq!(bench.verdicts, []);
+    let told = bench.machine.state(bench.now).failure.unwrap();
+    bench.feed(Input::Explained(Failure {
+        cause: FailureCause::Image,
+        ..told
+    }));
+    assert!(matches!(&bench.verdicts[..], [ProbationVerdict::Failed(f)] if f.cause == FailureCause::Image));
+}
+
+#[test]
 fn the_watch_waits_while_the_plugin_shall_not_run() {
     let mut bench = Bench::new(Desired::Running).healthy();
     version(&mut bench, "d2", Some(ProbationPolicy::default()));
