@@ -166,8 +166,8 @@ pub(crate) mod deadline {
     pub(crate) const PLUGIN_CALL: Duration = Duration::from_secs(30);
     /// A copy of a plugin's volumes, during which it does not run.
     pub(crate) const DATA: Duration = Duration::from_secs(15 * 60);
-    /// Putting it back, which has to be done before anything else. An engine that makes no progress is given up sooner.
-    pub(crate) const RESTORE: Duration = Duration::from_secs(6 * 60 * 60);
+    /// Putting it back, which is begun anew when it is given up: so twice what the copy may have taken.
+    pub(crate) const RESTORE: Duration = Duration::from_secs(30 * 60);
     /// The last lines of a plugin that failed.
     pub(crate) const DIAGNOSIS: Duration = Duration::from_secs(2);
 }

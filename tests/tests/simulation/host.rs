@@ -18,8 +18,8 @@ use crate::{
 };
 
 /// Longest time in which everything has to be as wanted once nothing disturbs any more: several times the longest
-/// pause (60 s), the longest deadline of a call (60 s), and a copy of data that hangs (15 min), there and back.
-const SETTLE: Duration = Duration::from_secs(45 * 60);
+/// pause (60 s), the longest deadline of a call (60 s), and a copy of data that hangs (15 min, 30 min on the way back).
+const SETTLE: Duration = Duration::from_secs(2 * 60 * 60);
 /// By then the supervisor has listed everything anew, so it knows also what no event told.
 const RELIST: Duration = Duration::from_secs(35);
 /// For so long nothing may happen to a settled plugin.

@@ -23,7 +23,7 @@ use crate::engine::{EngineError, EngineErrorKind, InstanceName, VolumeCopy, labe
 /// Longest wait for the next piece of a volume's content.
 const PIECE_DEADLINE: Duration = Duration::from_secs(60);
 /// Longest that one volume may take in all.
-const VOLUME_DEADLINE: Duration = Duration::from_secs(15 * 60);
+const VOLUME_DEADLINE: Duration = Duration::from_secs(30 * 60);
 
 /// Which of the two containers: the engine lets nobody write to a container while somebody reads from it.
 #[derive(Clone, Copy)]
