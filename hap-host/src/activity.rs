@@ -56,6 +56,19 @@ pub enum OperationKind {
 }
 
 impl OperationKind {
+    /// What an operation of the machine is called.
+    pub(crate) const fn of(op: &Op) -> Self {
+        match op {
+            Op::Look => Self::Look,
+            Op::Create => Self::Create,
+            Op::SetLimits => Self::SetLimits,
+            Op::Start => Self::Start,
+            Op::Stop => Self::Stop,
+            Op::Remove => Self::Remove,
+            Op::RemoveData => Self::RemoveData,
+        }
+    }
+
     /// The name as it is serialised, such as `remove_data`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -80,17 +93,8 @@ impl fmt::Display for OperationKind {
 impl Operation {
     /// One that begins now.
     pub(crate) fn begins(op: &Op) -> Self {
-        let kind = match op {
-            Op::Look => OperationKind::Look,
-            Op::Create => OperationKind::Create,
-            Op::SetLimits => OperationKind::SetLimits,
-            Op::Start => OperationKind::Start,
-            Op::Stop => OperationKind::Stop,
-            Op::Remove => OperationKind::Remove,
-            Op::RemoveData => OperationKind::RemoveData,
-        };
         Self {
-            kind,
+            kind: OperationKind::of(op),
             since: OffsetDateTime::now_utc(),
         }
     }

@@ -362,7 +362,7 @@ impl Actor {
                 let _ = reply.send(stored);
             }
             Request::Restart(reply) => {
-                let wanted = self.machine.state(now()).desired == Desired::Running;
+                let wanted = self.machine.desired() == Desired::Running;
                 let _ = reply.send(if wanted {
                     self.feed(Input::Restart);
                     Ok(())
@@ -540,7 +540,7 @@ impl Actor {
 
     /// Hands one input to the machine and sets in motion what it asks for.
     fn feed(&mut self, input: Input) {
-        let was = self.machine.state(now()).phase;
+        let was = self.machine.phase();
         let Step {
             op,
             cancel,
@@ -589,7 +589,7 @@ impl Actor {
         for event in events {
             self.tell(event, &mut listening);
         }
-        let phase = self.machine.state(now()).phase;
+        let phase = self.machine.phase();
         if phase.is_reachable() && !was.is_reachable() {
             self.healthy_runs = self.healthy_runs.saturating_add(1);
             self.deliver_config();

@@ -156,7 +156,7 @@ impl Actor {
             let message = "another update of it is under way";
             return Err(Error::new(ErrorKind::Busy, message).with_plugin(&self.id));
         }
-        if let Desired::Removed { .. } = self.machine.state(now()).desired {
+        if let Desired::Removed { .. } = self.machine.desired() {
             return Err(Error::new(ErrorKind::Gone, "it is being uninstalled").with_plugin(&self.id));
         }
         self.updating.order = Some(order);
@@ -236,7 +236,7 @@ impl Actor {
 
     /// Does what is due for an update. Called after everything that may have changed what that is.
     pub(super) async fn drive_update(&mut self) {
-        if let Desired::Removed { with_data } = self.machine.state(now()).desired {
+        if let Desired::Removed { with_data } = self.machine.desired() {
             if self.updating.order.is_some() {
                 self.stop_copying();
                 self.give_up("it is being uninstalled".to_owned()).await;
@@ -413,7 +413,7 @@ impl Actor {
         {
             updates.discard(before.snapshot_volumes(&instance));
         }
-        let wanted = self.machine.state(now()).desired == Desired::Running;
+        let wanted = self.machine.desired() == Desired::Running;
         updates.step = match order.restore {
             Some(snapshot) => UpdateStep::Restoring {
                 snapshot,

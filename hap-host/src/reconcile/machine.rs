@@ -12,6 +12,7 @@ use super::{
     watchdog::{Verdict, Watchdog},
 };
 use crate::{
+    activity::OperationKind,
     choices::Boot,
     config::{ConfigState, Redactor},
     engine::{ContainerStatus, Exit, Observed},
@@ -213,15 +214,7 @@ pub(crate) enum Op {
 impl Op {
     /// Its name for logs and metrics.
     pub(crate) const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Look => "look",
-            Self::Create => "create",
-            Self::SetLimits => "set_limits",
-            Self::Start => "start",
-            Self::Stop => "stop",
-            Self::Remove => "remove",
-            Self::RemoveData => "remove_data",
-        }
+        OperationKind::of(self).as_str()
     }
 }
 
