@@ -2,8 +2,9 @@
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
+use std::ops::Range;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -13,6 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Outcome;
 use crate::{Fault, Result};
+
+/// Longest time that work may keep its thread before the log says so: nothing else gets that thread meanwhile, not even
+/// the health check.
+const BLOCKED: Duration = Duration::from_secs(1);
 
 /// How the author's code ended.
 #[derive(Debug)]
@@ -25,25 +30,32 @@ pub(crate) enum Ended<T> {
     CutOff,
 }
 
-/// Runs work to its end, its deadline or `kill`, whichever comes first.
+/// Lets work run until it waits for something. Much of it never does, and then needs no timer and no task.
+pub(crate) async fn begin<F: Future>(mut work: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await
+}
+
+/// Runs work to its end, its deadline or `kill`, whichever comes first. `time` is from now to the deadline; `name` is for
+/// the log.
 pub(crate) async fn bounded<T>(
-    deadline: Instant,
+    name: &(dyn Fn() -> String + Sync),
+    time: Range<Instant>,
     kill: &CancellationToken,
     work: impl Future<Output = Result<T>>,
 ) -> Ended<T> {
-    let allowed = deadline.saturating_duration_since(Instant::now());
+    let allowed = time.end.saturating_duration_since(time.start);
     if allowed.is_zero() {
         // Nobody waits for it any more.
         return Ended::TimedOut(allowed);
     }
     // What the work was touching belongs to the plugin, whose locks tell it about panics (poisoning).
     let mut work = pin!(AssertUnwindSafe(work).catch_unwind());
-    // Much work ends without ever having waited, and then needs neither a timer nor somebody who listens for the end.
-    let at_once = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
-    let ended = match at_once {
+    let begun = begin(work.as_mut()).await;
+    tell_blocked(name, time.start);
+    let ended = match begun {
         Poll::Ready(ended) => ended,
         Poll::Pending => tokio::select! {
-            ended = timeout_at(deadline, work) => match ended {
+            ended = timeout_at(time.end, watched(name, work)) => match ended {
                 Ok(ended) => ended,
                 Err(_) => return Ended::TimedOut(allowed),
             },
@@ -54,6 +66,31 @@ pub(crate) async fn bounded<T>(
         Ok(Ok(value)) => Ended::Done(value),
         Ok(Err(fault)) => Ended::Faulted(fault),
         Err(payload) => Ended::Panicked(panic_message(payload.as_ref())),
+    }
+}
+
+/// Looks at each step of work for how long it keeps its thread.
+fn watched<F: Future>(
+    name: &(dyn Fn() -> String + Sync),
+    mut work: Pin<&mut F>,
+) -> impl Future<Output = F::Output> {
+    poll_fn(move |cx| {
+        let begun = Instant::now();
+        let polled = work.as_mut().poll(cx);
+        tell_blocked(name, begun);
+        polled
+    })
+}
+
+fn tell_blocked(name: &(dyn Fn() -> String + Sync), begun: Instant) {
+    let blocked = begun.elapsed();
+    if blocked >= BLOCKED {
+        let blocked_ms = u64::try_from(blocked.as_millis()).unwrap_or(u64::MAX);
+        tracing::warn!(
+            blocked_ms,
+            "{} kept its thread without waiting; what blocks belongs into `tokio::task::spawn_blocking`",
+            name()
+        );
     }
 }
 
@@ -120,13 +157,20 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::Redactor;
+    use crate::log::capture::Capture;
 
     async fn end(work: impl Future<Output = Result<u8>>) -> Ended<u8> {
-        bounded(in_30_s(), &CancellationToken::new(), work).await
+        bounded(&name, half_a_minute(), &CancellationToken::new(), work).await
     }
 
-    fn in_30_s() -> Instant {
-        Instant::now() + Duration::from_secs(30)
+    fn name() -> String {
+        "work".to_owned()
+    }
+
+    fn half_a_minute() -> Range<Instant> {
+        let now = Instant::now();
+        now..now + Duration::from_secs(30)
     }
 
     #[tokio::test(start_paused = true)]
@@ -150,16 +194,52 @@ mod tests {
             begun.set(true);
             Ok(())
         };
-        let ended = bounded(Instant::now(), &CancellationToken::new(), work).await;
+        let now = Instant::now();
+        let ended = bounded(&name, now..now, &CancellationToken::new(), work).await;
         assert_eq!(ended.into_result().unwrap_err().status(), 504);
         assert!(!begun.get());
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "it blocks the runtime on purpose")]
+    fn work_that_blocks_its_thread_is_told_by_name() {
+        let capture = Capture::default();
+        let steps = async {
+            std::thread::sleep(BLOCKED);
+            tokio::task::yield_now().await;
+            std::thread::sleep(BLOCKED);
+            tokio::time::sleep(BLOCKED).await;
+            Ok(1)
+        };
+        tracing::subscriber::with_default(capture.subscriber(&Redactor::default()), || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            assert!(matches!(runtime.unwrap().block_on(end(steps)), Ended::Done(1)));
+        });
+        let lines = capture.lines();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        for line in lines {
+            assert!(
+                line["message"]
+                    .as_str()
+                    .unwrap()
+                    .starts_with("work kept its thread"),
+                "{line}"
+            );
+            assert!(line["blocked_ms"].as_u64().unwrap() >= 1000, "{line}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn work_is_dropped_when_the_process_has_no_more_time() {
         let kill = CancellationToken::new();
         kill.cancel();
-        let ended = bounded(in_30_s(), &kill, std::future::pending::<Result<u8>>()).await;
+        let ended = bounded(
+            &name,
+            half_a_minute(),
+            &kill,
+            std::future::pending::<Result<u8>>(),
+        )
+        .await;
         assert_eq!(ended.into_result().unwrap_err().status(), 503);
     }
 }

@@ -18,6 +18,7 @@ mod files;
 mod gate;
 mod guard;
 mod health;
+mod last_resort;
 mod lifecycle;
 mod listen;
 mod log;

@@ -1,17 +1,23 @@
 //! Accepts connections and serves them, all in bounded numbers and times.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+
+use crate::Plugin;
+use crate::service::Door;
 
 /// Connections at a time; more wait in the listener's backlog.
 const CONNECTIONS: usize = 512;
@@ -26,14 +32,18 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const CLOSING: Duration = Duration::from_millis(300);
 
 /// Serves until `close` is cancelled, then finishes the answers that are under way.
-pub(crate) async fn listen(listener: TcpListener, router: Router, close: CancellationToken) {
+pub(crate) async fn listen<P: Plugin>(listener: TcpListener, door: Door<P>, close: CancellationToken) {
+    let door = Arc::new(door);
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_DEADLINE)
         .max_buf_size(HEAD_BYTES);
     let open = GracefulShutdown::new();
-    let service = TowerToHyperService::new(router);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let door = Arc::clone(&door);
+        async move { Ok::<_, Infallible>(door.answer(request.map(Body::new)).await) }
+    });
     loop {
         let accept = async {
             // The semaphore is never closed.

@@ -52,9 +52,9 @@ impl Origin {
         }
     }
 
-    /// When work that begins now must be done: after `allowed`, or sooner if its caller then waits no more.
-    pub(crate) fn deadline(&self, allowed: Duration) -> Instant {
-        let ours = Instant::now() + allowed;
+    /// When work must be done: `allowed` after it has begun, or sooner if its caller then waits no more.
+    pub(crate) fn deadline(&self, begun: Instant, allowed: Duration) -> Instant {
+        let ours = begun + allowed;
         self.gives_up.map_or(ours, |theirs| ours.min(theirs))
     }
 }
@@ -74,7 +74,8 @@ mod tests {
         let left = |value: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(&TIMEOUT, http::HeaderValue::from_static(value));
-            Origin::of(&headers).deadline(Duration::from_secs(30)) - Instant::now()
+            let now = Instant::now();
+            Origin::of(&headers).deadline(now, Duration::from_secs(30)) - now
         };
         for (value, ms) in [
             ("250", 250),

@@ -1,18 +1,13 @@
 //! [`run`], a plugin's whole `main`.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
-
-use tokio_util::sync::CancellationToken;
 
 use crate::cli::{self, Task};
+use crate::last_resort::{EPILOGUE, end_after};
 use crate::log::Log;
 use crate::settings::Limits;
-use crate::signals::Signals;
+use crate::signals::{self, Stop};
 use crate::{Plugin, Serve, Settings, StartError, serve};
-
-/// Time for the runtime to end after the plugin has stopped.
-const EPILOGUE: Duration = Duration::from_secs(1);
 
 /// Runs a plugin as the program it is in: `main` needs nothing else.
 ///
@@ -79,16 +74,12 @@ impl<P: Plugin> Serve<P> {
             Ok(settings) => settings.limits.shutdown,
             Err(_) => Limits::default().shutdown,
         };
-        let stop = CancellationToken::new();
-        match Signals::install() {
-            // A task of its own: it must be heard even while the plugin's start blocks.
-            Ok(signals) => drop(tokio::spawn(watch(signals, stop.clone(), budget))),
-            Err(error) => {
-                tracing::warn!(%error, "signals cannot be received: the plugin ends without a drain");
-            }
+        let stop = Stop::default();
+        if let Err(error) = signals::watch(stop.clone(), budget) {
+            tracing::warn!(%error, "signals cannot be received: the plugin ends without a drain");
         }
         let code = match self
-            .stopping_also_on(stop.cancelled_owned())
+            .stopping_also_on(async move { stop.heard().await })
             .serve(settings)
             .await
         {
@@ -107,47 +98,11 @@ impl<P: Plugin> Serve<P> {
 
 fn report(error: &StartError) {
     for problem in error.problems() {
-        tracing::error!("cannot start: {problem}");
+        if tracing::event_enabled!(tracing::Level::ERROR) {
+            tracing::error!("cannot start: {problem}");
+        } else {
+            // Whoever turned the log off still wants to know this.
+            cli::err(&format!("cannot start: {problem}"));
+        }
     }
-}
-
-async fn watch(mut signals: Signals, stop: CancellationToken, budget: Duration) {
-    let signal = signals.next().await;
-    tracing::info!(signal, "asked to stop");
-    end_after(budget.saturating_add(EPILOGUE), 0);
-    stop.cancel();
-    let signal = signals.next().await;
-    tracing::warn!(signal, "asked again: ending at once");
-    exit(1)
-}
-
-/// Ends the process at this time if it has not ended by itself. A thread, since the runtime may be what hangs.
-fn end_after(time: Duration, code: u8) {
-    let Some(end) = Instant::now().checked_add(time) else {
-        return;
-    };
-    let waiting = std::thread::Builder::new()
-        .name("hap-last-resort".to_owned())
-        .spawn(move || {
-            loop {
-                match end.checked_duration_since(Instant::now()) {
-                    // It may wake early.
-                    Some(left) if !left.is_zero() => std::thread::park_timeout(left),
-                    _ => break,
-                }
-            }
-            tracing::warn!("the process did not end by itself in time");
-            exit(code.into())
-        });
-    if let Err(error) = waiting {
-        tracing::debug!(%error, "no thread for the last resort");
-    }
-}
-
-#[expect(
-    clippy::exit,
-    reason = "`run` is the program's main, and these are its ends when waiting is no use"
-)]
-fn exit(code: i32) -> ! {
-    std::process::exit(code)
 }

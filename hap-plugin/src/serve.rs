@@ -20,7 +20,7 @@ use tower::{Layer, Service as TowerService};
 use crate::config::Configuration;
 use crate::listen::listen;
 use crate::schemas::Schemas;
-use crate::service::{Additions, Service, router};
+use crate::service::{Additions, Door, Service, door};
 use crate::{Plugin, Settings, StartError};
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -191,7 +191,7 @@ impl<P: Plugin> Serve<P> {
         let settings = self.settings.map_or_else(Settings::from_env, Ok);
         let prepared = prepare(self.plugin, settings, Place::Nowhere, self.additions).await?;
         prepared.service.start().await?;
-        Ok((prepared.router, prepared.service))
+        Ok((prepared.door.into_router(), prepared.service))
     }
 
     /// Stops when this future is done, or when it would have stopped without that.
@@ -214,7 +214,7 @@ impl<P: Plugin> Serve<P> {
         let mut shutdown = self.shutdown;
         let Prepared {
             service,
-            router,
+            door,
             listener,
         } = tokio::select! {
             biased;
@@ -228,7 +228,7 @@ impl<P: Plugin> Serve<P> {
         let Some(listener) = listener else {
             return Err(StartError::passing("the server has no listener"));
         };
-        let server = tokio::spawn(listen(listener, router, close.clone()));
+        let server = tokio::spawn(listen(listener, door, close.clone()));
 
         let started = tokio::select! {
             // A stop that is already asked for goes before the start.
@@ -315,7 +315,7 @@ pub async fn into_router<P: Plugin>(plugin: P, settings: Settings) -> Result<Rou
 /// A plugin that can be started.
 struct Prepared<P: Plugin> {
     service: Arc<Service<P>>,
-    router: Router,
+    door: Door<P>,
     listener: Option<TcpListener>,
 }
 
@@ -360,10 +360,10 @@ async fn prepare<P: Plugin>(
     }
     let token = settings.token.clone();
     let service = Service::assemble(plugin, settings, schemas, config).await?;
-    let router = router(&service, token, additions);
+    let door = door(&service, token, additions);
     Ok(Prepared {
         service,
-        router,
+        door,
         listener,
     })
 }

@@ -14,6 +14,8 @@ use std::str::FromStr as _;
 use tracing::Level;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
+#[cfg(not(feature = "otel"))]
+use tracing_subscriber::layer::Identity;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -48,7 +50,8 @@ impl Log {
     /// Logs to standard output, unless the author has installed a subscriber: one JSON object a line, and text for
     /// people on a terminal.
     ///
-    /// `RUST_LOG` chooses levels (`info`, `my_plugin=debug,hyper=off`); `info` without it. `settings` are absent where
+    /// `RUST_LOG` chooses levels (`debug`, `my_plugin=debug,hyper=off`); `info` without it, and `warn` for what it does
+    /// not name. `settings` are absent where
     /// they cannot be used.
     pub(crate) fn install(settings: Option<&Settings>) -> Self {
         if tracing::dispatcher::has_been_set() {
@@ -59,12 +62,24 @@ impl Log {
             .filter(|text| !text.trim().is_empty());
         let (filter, wrong) = match wanted.as_deref().map(Targets::from_str) {
             None => (default_filter(), None),
+            // A filter that names targets alone would hide what goes wrong everywhere else.
+            Some(Ok(filter)) if filter.default_level().is_none() => (filter.with_default(Level::WARN), None),
             Some(Ok(filter)) => (filter, None),
             Some(Err(error)) => (default_filter(), Some(error)),
         };
         let redactor = settings
             .map(|settings| settings.redactor.clone())
             .unwrap_or_default();
+        #[cfg(feature = "otel")]
+        let telemetry = settings.map_or(Ok(None), crate::otel::Telemetry::from_env);
+        #[cfg(feature = "otel")]
+        let exported = telemetry
+            .as_ref()
+            .ok()
+            .and_then(|telemetry| telemetry.as_ref().map(crate::otel::Telemetry::layer));
+        #[cfg(not(feature = "otel"))]
+        let exported = None::<Identity>;
+
         let layer = tracing_subscriber::fmt::layer().with_writer(Output::new(stdout(), redactor));
         let layer = if stdout().is_terminal() {
             layer.boxed()
@@ -73,16 +88,14 @@ impl Log {
             let line = JsonLine { plugin_id };
             layer.fmt_fields(SpanFields).event_format(line).boxed()
         };
-        let installed = tracing_subscriber::registry().with(layer.with_filter(filter));
-        #[cfg(feature = "otel")]
-        let telemetry = settings.map_or(Ok(None), crate::otel::Telemetry::from_env);
-        #[cfg(feature = "otel")]
-        let installed = installed.with(
-            telemetry
-                .as_ref()
-                .ok()
-                .and_then(|telemetry| telemetry.as_ref().map(crate::otel::Telemetry::layer)),
-        );
+        // What is exported does not depend on what is logged. A filter of one layer alone costs each request as much as
+        // its span does, so where nothing is exported it is one for all.
+        let layer = if exported.is_some() {
+            layer.with_filter(filter).boxed()
+        } else {
+            layer.and_then(filter).boxed()
+        };
+        let installed = tracing_subscriber::registry().with(layer).with(exported);
         if installed.try_init().is_err() {
             return Self::default();
         }

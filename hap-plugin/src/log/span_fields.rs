@@ -42,7 +42,9 @@ impl Entries {
     }
 
     fn add_text(&mut self, text: &str) {
-        if text.bytes().any(|b| matches!(b, b'"' | b'\\' | ..b' ')) {
+        // To the end in any case: that way it goes many bytes at a time.
+        let is_odd = |b| matches!(b, b'"' | b'\\' | ..b' ');
+        if text.bytes().fold(false, |odd, b| odd | is_odd(b)) {
             self.0.push_str(&Value::from(text).to_string());
             return;
         }

@@ -9,6 +9,7 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use http::{Method, StatusCode, header};
+use tokio::time::Instant;
 use tower::ServiceExt as _;
 
 use super::Service;
@@ -128,11 +129,19 @@ async fn pass<P: Plugin>(
     let Some(origin) = request.extensions().get::<Arc<Origin>>().map(Arc::clone) else {
         return Err(Fault::internal("a request has not passed the gate"));
     };
-    let deadline = origin.deadline(service.limits.command_timeout);
+    let begun = Instant::now();
+    let deadline = origin.deadline(begun, service.limits.command_timeout);
     request
         .extensions_mut()
         .insert(service.cx.of_request(origin, deadline));
-    let ended = bounded(deadline, &service.kill, async { Ok(next.run(request).await) }).await;
+    let uri = request.uri().clone();
+    let ended = bounded(
+        &|| format!("the route {:?}", uri.path()),
+        begun..deadline,
+        &service.kill,
+        async { Ok(next.run(request).await) },
+    )
+    .await;
     let response = ended.into_result()?;
     // What axum answers where nothing fits has no body.
     let empty = response.body().size_hint().exact() == Some(0);

@@ -1,12 +1,10 @@
 //! `POST /command`.
 
-use std::future::{Future as _, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Extension, Request, State};
+use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use hap_manifest::wire::{CommandRequest, CommandResponse, DecodeError};
@@ -17,24 +15,23 @@ use tracing::Instrument as _;
 
 use super::{GRACE, Service};
 use crate::body::{from_json, read_json_body};
-use crate::guard::{bounded, timed_out};
+use crate::guard::{begin, bounded, timed_out};
 use crate::metrics::Outcome;
 use crate::origin::Origin;
 use crate::{CommandType as _, Fault, Plugin, Reply, Result, redact};
 
 pub(super) async fn answer<P: Plugin>(
-    State(service): State<Arc<Service<P>>>,
-    Extension(origin): Extension<Arc<Origin>>,
+    service: &Arc<Service<P>>,
+    origin: Arc<Origin>,
     request: Request,
 ) -> Result<Response> {
     // Before the check: a stop that begins now waits for this command.
     let token = service.tasks.token();
-    let metrics = Arc::clone(&service.metrics);
     match service.accept(request).await {
-        Ok(command) => Ok(Json(service.carry_out(command, origin, token).await?).into_response()),
+        Ok(command) => Ok(Json(Arc::clone(service).carry_out(command, origin, token).await?).into_response()),
         Err(fault) => {
             let turned_away = matches!(fault.status(), 429 | 503);
-            metrics.command(if turned_away {
+            service.metrics.command(if turned_away {
                 Outcome::TurnedAway
             } else {
                 Outcome::Rejected
@@ -80,16 +77,22 @@ impl<P: Plugin> Service<P> {
         token: TaskTrackerToken,
     ) -> Result<CommandResponse> {
         let begun = Instant::now();
-        let deadline = origin.deadline(self.limits.command_timeout);
+        let deadline = origin.deadline(begun, self.limits.command_timeout);
         let in_flight = self.metrics.command_begins();
         let service = Arc::clone(&self);
         let Accepted { body, command, slot } = accepted;
         let run = async move {
             let cx = service.cx.of_request(origin, deadline);
-            let ended = bounded(deadline, &service.kill, service.plugin.command(&cx, command)).await;
+            let ended = bounded(
+                &|| format!("the command {:?}", name(&body)),
+                begun..deadline,
+                &service.kill,
+                service.plugin.command(&cx, command),
+            )
+            .await;
             let outcome = ended.outcome();
             service.metrics.command(outcome);
-            log_end(&body, outcome, begun.elapsed());
+            log_end(&body, outcome, begun);
             drop((slot, in_flight));
             // Here, since the caller may have gone and nobody else then looks at it.
             ended
@@ -98,9 +101,9 @@ impl<P: Plugin> Service<P> {
                 .map_err(|fault| fault.into_logged().cleaned(service.redactor()))
         };
         let mut run = Box::pin(run);
-        // Many a command ends without ever having waited, and then it needs no task: handing it over to another thread
-        // would cost more than all the rest.
-        if let Poll::Ready(result) = poll_fn(|cx| Poll::Ready(run.as_mut().poll(cx))).await {
+        // A task of its own only for what has to wait: handing a command over to another thread costs more than all the
+        // rest.
+        if let Poll::Ready(result) = begin(run.as_mut()).await {
             return result;
         }
         let running = self.tasks.spawn(run.in_current_span());
@@ -115,15 +118,28 @@ impl<P: Plugin> Service<P> {
 }
 
 /// What went well is seldom of interest, and a line for each would cost more than most commands do.
-fn log_end(body: &[u8], outcome: Outcome, duration: Duration) {
-    let name = || serde_json::from_slice::<Named>(body).map_or_else(|_| String::new(), |named| named.command);
-    let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+fn log_end(body: &[u8], outcome: Outcome, begun: Instant) {
+    let duration_ms = || u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let word = outcome.word();
     if outcome == Outcome::Ok {
-        tracing::debug!(command = name(), outcome = word, duration_ms, "command ended");
+        tracing::debug!(
+            command = name(body),
+            outcome = word,
+            duration_ms = duration_ms(),
+            "command ended"
+        );
     } else {
-        tracing::info!(command = name(), outcome = word, duration_ms, "command ended");
+        tracing::info!(
+            command = name(body),
+            outcome = word,
+            duration_ms = duration_ms(),
+            "command ended"
+        );
     }
+}
+
+fn name(body: &[u8]) -> String {
+    serde_json::from_slice::<Named>(body).map_or_else(|_| String::new(), |named| named.command)
 }
 
 #[derive(serde::Deserialize)]

@@ -32,7 +32,7 @@ pub(super) async fn answer<P: Plugin>(
     // Detached like a command: the plugin and the disk must agree even if the caller goes away half way.
     let worker = Arc::clone(&service);
     let apply = async move {
-        let deadline = origin.deadline(worker.limits.command_timeout);
+        let deadline = origin.deadline(Instant::now(), worker.limits.command_timeout);
         let cx = worker.cx.of_request(origin, deadline);
         let result = worker.apply(candidate, body, &cx, deadline).await;
         let result = result.map_err(|fault| fault.into_logged().cleaned(worker.redactor()));
@@ -65,9 +65,14 @@ impl<P: Plugin> Service<P> {
             None => None,
         };
         let (given, accepted) = candidate.split();
-        let ended = bounded(deadline, &self.kill, self.plugin.configure(cx, given))
-            .await
-            .into_result();
+        let ended = bounded(
+            &name,
+            Instant::now()..deadline,
+            &self.kill,
+            self.plugin.configure(cx, given),
+        )
+        .await
+        .into_result();
         match (ended, staged) {
             (Ok(()), Some(staged)) => ConfigFile::commit(staged).await.map_err(not_saved)?,
             (Ok(()), None) => {}
@@ -150,10 +155,16 @@ impl<P: Plugin> Service<P> {
 
     async fn configure_at_start(&self, given: P::Config) -> Result<()> {
         let _turn = self.config_turn.acquire().await?;
-        let deadline = Instant::now() + self.limits.command_timeout;
-        bounded(deadline, &self.kill, self.plugin.configure(&self.cx, given))
-            .await
-            .into_result()
+        let begun = Instant::now();
+        let deadline = begun + self.limits.command_timeout;
+        bounded(
+            &name,
+            begun..deadline,
+            &self.kill,
+            self.plugin.configure(&self.cx, given),
+        )
+        .await
+        .into_result()
     }
 
     /// Puts in force what holds when nobody has sent a configuration.
@@ -177,6 +188,10 @@ impl<P: Plugin> Service<P> {
         self.lifecycle
             .set_complaint(Some(self.redactor().clean(complaint).into_owned()));
     }
+}
+
+fn name() -> String {
+    "the configuration".to_owned()
 }
 
 fn not_saved(error: std::io::Error) -> Fault {

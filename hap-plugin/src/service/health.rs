@@ -1,10 +1,8 @@
 //! `GET /health`: answered from what is known, without waiting for anything.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use hap_manifest::wire::HealthReport;
 use http::{HeaderValue, StatusCode, header};
@@ -14,7 +12,7 @@ use crate::lifecycle::Phase;
 use crate::{Health, Plugin};
 
 // Not to become async: a health check must not wait for a command.
-pub(super) async fn answer<P: Plugin>(State(service): State<Arc<Service<P>>>) -> Response {
+pub(super) fn answer<P: Plugin>(service: &Service<P>) -> Response {
     match service.health_now() {
         None => {
             let json = HeaderValue::from_static("application/json");

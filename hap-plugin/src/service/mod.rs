@@ -4,6 +4,7 @@ mod about;
 mod additions;
 mod command;
 mod config;
+mod door;
 mod health;
 mod routes;
 mod status;
@@ -33,9 +34,10 @@ use crate::settings::Limits;
 use crate::{Context, Fault, Health, Plugin, Settings, StartError};
 
 pub(crate) use additions::Additions;
+pub(crate) use door::Door;
+pub(crate) use routes::door;
 #[cfg(feature = "otel")]
 pub(crate) use routes::is_endpoint;
-pub(crate) use routes::router;
 
 /// How much longer than the deadline a caller waits for work that blocks its thread and cannot be dropped.
 const GRACE: Duration = Duration::from_secs(1);

@@ -3,20 +3,26 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Extension, Request, State};
+use axum::response::Response;
 use axum::routing::{get, post};
 use hap_manifest::ApiToken;
 use serde_json::json;
 
 use super::additions::{Additions, adopt, adopt_before};
-use super::{Service, about, command, config, health, status};
-use crate::gate::{Gate, Pass};
-use crate::{Fault, Plugin};
+use super::door::Door;
+use super::{Service, about, command, config, status};
+use crate::gate::Gate;
+use crate::origin::Origin;
+use crate::{Fault, Plugin, Result};
+
+pub(super) const HEALTH: &str = "/health";
+pub(super) const COMMAND: &str = "/command";
 
 /// Path and method of each endpoint.
 pub(super) const ENDPOINTS: [(&str, &str); 7] = [
-    ("GET", "/health"),
-    ("POST", "/command"),
+    ("GET", HEALTH),
+    ("POST", COMMAND),
     ("GET", "/status"),
     ("POST", "/config"),
     ("GET", "/describe"),
@@ -30,24 +36,20 @@ pub(crate) fn is_endpoint(path: &str) -> bool {
     ENDPOINTS.iter().any(|(_, known)| *known == path)
 }
 
-/// `/health` is answered first, without anything around it. From the outside in, every other request gets its id and its
-/// span; the author's open routes answer everybody; then comes the token, then the author's layers, then the plugin's
-/// API, then the author's other routes.
-///
-/// One router for all of it where there are no open routes: each one more that a request goes through, and each layer
-/// of its own, costs it copies and boxes.
-pub(crate) fn router<P: Plugin>(
+/// From the outside in: the [`Door`], where each request shows its token; the author's layers; the plugin's API; the
+/// author's other routes. Where the author has open routes, which answer everybody, the token is asked for behind them.
+pub(crate) fn door<P: Plugin>(
     service: &Arc<Service<P>>,
     token: Option<ApiToken>,
     additions: Additions,
-) -> Router {
+) -> Door<P> {
     let Additions {
         routes,
         open_routes,
         layers,
     } = additions;
     let api = Router::new()
-        .route("/command", post(command::answer::<P>))
+        .route(COMMAND, post(answer_command::<P>))
         .route("/status", get(status::answer::<P>))
         .route("/config", post(config::answer::<P>))
         .route("/describe", get(about::describe::<P>))
@@ -59,14 +61,29 @@ pub(crate) fn router<P: Plugin>(
         Some(routes) => api.fallback_service(adopt(service, routes)),
         None => api.fallback(no_such_path),
     };
+    let has_layers = !layers.is_empty();
     let api = layers.into_iter().fold(api, |api, layer| layer(api));
-    let gate = Gate { token };
-    let passed = match adopt_before(service, open_routes) {
-        Some(open_routes) => open_routes.fallback_service(api.layer(gate)).layer(Pass),
-        None => api.layer((Pass, gate)),
+    let gate = Gate::new(token);
+    let open_routes = adopt_before(service, open_routes);
+    let is_plain = !has_layers && open_routes.is_none();
+    let (gate, router) = match open_routes {
+        Some(open_routes) => (Gate::OPEN, open_routes.fallback_service(api.layer(gate))),
+        None => (gate, api),
     };
-    let health = get(health::answer::<P>).fallback(wrong_method);
-    passed.route("/health", health.with_state(Arc::clone(service)))
+    Door {
+        service: Arc::clone(service),
+        gate,
+        is_plain,
+        router,
+    }
+}
+
+async fn answer_command<P: Plugin>(
+    State(service): State<Arc<Service<P>>>,
+    Extension(origin): Extension<Arc<Origin>>,
+    request: Request,
+) -> Result<Response> {
+    command::answer(&service, origin, request).await
 }
 
 pub(super) async fn wrong_method(request: Request) -> Fault {

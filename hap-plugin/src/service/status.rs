@@ -27,11 +27,17 @@ impl<P: Plugin> Service<P> {
         self.lifecycle.check_ready()?;
         let slot = Self::slot(&self.status_slots, "status requests")?;
         let begun = Instant::now();
-        let deadline = origin.deadline(self.limits.command_timeout);
+        let deadline = origin.deadline(begun, self.limits.command_timeout);
         let service = Arc::clone(&self);
         let ask = async move {
             let cx = service.cx.of_request(origin, deadline);
-            let ended = bounded(deadline, &service.kill, service.plugin.status(&cx)).await;
+            let ended = bounded(
+                &|| "the status".to_owned(),
+                Instant::now()..deadline,
+                &service.kill,
+                service.plugin.status(&cx),
+            )
+            .await;
             drop(slot);
             let shown = ended
                 .into_result()

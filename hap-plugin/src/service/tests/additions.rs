@@ -192,7 +192,7 @@ async fn routes_of_ones_own_are_refused_before_and_after_the_plugin_works() {
         routes: Some(routes()),
         ..Additions::default()
     };
-    let client = Client(router(&lamp.service, None, additions));
+    let client = Client(door(&lamp.service, None, additions).into_router());
     client.get("/pages/first").await.check_refusal(503, "starting");
     lamp.service.start().await.unwrap();
     assert_eq!(client.get("/pages/first").await.status, 200);

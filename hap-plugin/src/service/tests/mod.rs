@@ -24,7 +24,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
 
-use super::{Additions, Service, router};
+use super::{Additions, Service, door};
 use crate::config::Configuration;
 use crate::schemas::Schemas;
 use crate::{Context, Fault, Health, Plugin, Reply, Result, Settings};
@@ -178,7 +178,7 @@ impl Running {
         let service = Service::assemble(lamp.clone(), settings, schemas, config)
             .await
             .unwrap();
-        let router = router(&service, token, Additions::default());
+        let router = door(&service, token, Additions::default()).into_router();
         Self {
             lamp,
             service,

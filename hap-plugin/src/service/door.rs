@@ -1,0 +1,96 @@
+//! [`Door`]: what every request passes before its handler.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::{IntoResponse as _, Response};
+use futures_util::FutureExt as _;
+use http::{HeaderValue, Method};
+use tower::ServiceExt as _;
+use tracing::Instrument as _;
+
+use super::routes::{COMMAND, HEALTH, wrong_method};
+use super::{Service, command, health};
+use crate::Plugin;
+use crate::gate::Gate;
+use crate::guard::panicked;
+use crate::origin::{Origin, REQUEST_ID};
+#[cfg(feature = "otel")]
+use crate::otel::request_span;
+
+/// Answers `/health` itself, without anything around it. Every other request gets its id, which comes back in the
+/// answer, and its span; then it shows its token; what panics from there on is answered.
+///
+/// No layers of a router: each costs a request copies and boxes, as many as a health check takes altogether.
+pub(crate) struct Door<P: Plugin> {
+    pub(super) service: Arc<Service<P>>,
+    pub(super) gate: Gate,
+    /// Whether nothing of the author's is around the API, so that commands need not ask the router for their way.
+    pub(super) is_plain: bool,
+    pub(super) router: Router,
+}
+
+impl<P: Plugin> Door<P> {
+    pub(crate) async fn answer(&self, request: Request) -> Response {
+        if request.uri().path() == HEALTH {
+            return match *request.method() {
+                Method::GET | Method::HEAD => health::answer(&self.service),
+                _ => wrong_method(request).await.into_response(),
+            };
+        }
+        let mut origin = Origin::of(request.headers());
+        let span = request_span(&mut origin, &request);
+        let origin = Arc::new(origin);
+        let id = HeaderValue::from_str(&origin.request_id);
+        let answered = async {
+            // What the request goes through holds nothing of its own that a panic could leave half done.
+            let passed = AssertUnwindSafe(self.pass(request, origin)).catch_unwind();
+            let response = match passed.await {
+                Ok(response) => response,
+                Err(payload) => panicked(payload.as_ref()).into_response(),
+            };
+            #[cfg(feature = "otel")]
+            crate::otel::answered(&response);
+            response
+        };
+        let mut response = answered.instrument(span).await;
+        if let Ok(id) = id {
+            response.headers_mut().insert(&REQUEST_ID, id);
+        }
+        response
+    }
+
+    async fn pass(&self, mut request: Request, origin: Arc<Origin>) -> Response {
+        if let Err(refusal) = self.gate.check(&request) {
+            return refusal.into_response();
+        }
+        if self.is_plain && request.method() == Method::POST && request.uri().path() == COMMAND {
+            return command::answer(&self.service, origin, request)
+                .await
+                .into_response();
+        }
+        request.extensions_mut().insert(origin);
+        match self.router.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+
+    /// For servers of one's own.
+    pub(crate) fn into_router(self) -> Router {
+        let door = Arc::new(self);
+        Router::new().fallback(move |request: Request| async move { door.answer(request).await })
+    }
+}
+
+#[cfg(not(feature = "otel"))]
+fn request_span(origin: &mut Origin, _: &Request) -> tracing::Span {
+    // Of the highest level, so that errors keep their request id when little is logged.
+    tracing::error_span!(
+        "request",
+        request_id = origin.request_id,
+        trace_id = origin.trace.trace_id()
+    )
+}
