@@ -13,34 +13,66 @@ pub(super) fn check_manifest_size(found: u64) -> Result<(), PackageError> {
 
 /// Reads the manifest, and looks for the files that every package has.
 pub(super) fn check_content(entries: &[PackageEntry], manifest: &[u8]) -> Result<Parsed, PackageError> {
-    let has = |name: &str| entries.iter().any(|entry| entry.name == name);
-    let missing = |name: &str, help: String| PackageError::Missing {
-        name: name.to_owned(),
-        help,
-    };
-    if !has(MANIFEST) {
+    let mut missing = Missing::default();
+    if !has(entries, MANIFEST) {
         let inside = entries
             .iter()
             .find_map(|entry| entry.name.strip_suffix("/manifest.json"));
-        return Err(missing(
-            MANIFEST,
-            match inside {
-                Some(folder) => format!("pack the content of \"{folder}\", not the folder itself"),
-                None => "add the plugin's manifest".to_owned(),
-            },
-        ));
+        if let Some(folder) = inside {
+            missing.add(
+                MANIFEST,
+                &format!("pack the content of \"{folder}\", not the folder itself"),
+            );
+            // Everything else is in that folder too.
+            return Err(missing.into_error());
+        }
+        missing.add(MANIFEST, "add the plugin's manifest");
+        missing.look_for_readme(entries);
+        return Err(missing.into_error());
     }
     let parsed = Manifest::from_slice(manifest).map_err(|source| PackageError::Manifest {
         source,
         text: String::from_utf8_lossy(manifest).into_owned(),
     })?;
     let dockerfile = parsed.manifest.dockerfile();
-    if !has(dockerfile) {
-        let help = "add the file that the manifest names as `dockerfile`";
-        return Err(missing(dockerfile, help.to_owned()));
+    if !has(entries, dockerfile) {
+        missing.add(dockerfile, "add the file that the manifest names as `dockerfile`");
     }
-    if !has(README) {
-        return Err(missing(README, "describe the plugin in it".to_owned()));
+    missing.look_for_readme(entries);
+    if missing.names.is_empty() {
+        Ok(parsed)
+    } else {
+        Err(missing.into_error())
     }
-    Ok(parsed)
+}
+
+fn has(entries: &[PackageEntry], name: &str) -> bool {
+    entries.iter().any(|entry| entry.name == name)
+}
+
+/// What a package lacks, told at once.
+#[derive(Default)]
+struct Missing {
+    names: Vec<String>,
+    help: Vec<String>,
+}
+
+impl Missing {
+    fn add(&mut self, name: &str, help: &str) {
+        self.names.push(name.to_owned());
+        self.help.push(help.to_owned());
+    }
+
+    fn look_for_readme(&mut self, entries: &[PackageEntry]) {
+        if !has(entries, README) {
+            self.add(README, "describe the plugin in the README");
+        }
+    }
+
+    fn into_error(self) -> PackageError {
+        PackageError::Missing {
+            names: self.names,
+            help: self.help.join(", and "),
+        }
+    }
 }

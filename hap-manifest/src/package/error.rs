@@ -230,11 +230,11 @@ pub enum PackageError {
         /// Its name.
         name: String,
     },
-    /// A file that every package has.
-    #[error("the package has no {}; {help}", quoted(.name))]
+    /// Files that every package has.
+    #[error("the package has no {}; {help}", in_words(.names))]
     Missing {
-        /// Its name.
-        name: String,
+        /// Their names.
+        names: Vec<String>,
         /// What to do.
         help: String,
     },
@@ -260,4 +260,9 @@ pub enum PackageError {
         /// The name.
         name: String,
     },
+}
+
+fn in_words(names: &[String]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| quoted(name)).collect();
+    quoted.join(" and no ")
 }

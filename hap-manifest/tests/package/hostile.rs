@@ -505,7 +505,7 @@ fn what_every_package_has_is_missed_by_name() {
     refused!(
         without("README.md"),
         PackageError::Missing { .. },
-        "the package has no \"README.md\"; describe the plugin in it"
+        "the package has no \"README.md\"; describe the plugin in the README"
     );
     refused!(
         without("Dockerfile"),
@@ -515,7 +515,13 @@ fn what_every_package_has_is_missed_by_name() {
     refused!(
         archive(&[]),
         PackageError::Missing { .. },
-        "the package has no \"manifest.json\"; add the plugin's manifest"
+        "the package has no \"manifest.json\" and no \"README.md\"; add the plugin's manifest, and describe the plugin in the README"
+    );
+    let alone = needed().into_iter().filter(|raw| raw.name == b"manifest.json");
+    refused!(
+        archive(&alone.collect::<Vec<_>>()),
+        PackageError::Missing { .. },
+        "the package has no \"Dockerfile\" and no \"README.md\"; add the file that the manifest names as `dockerfile`, and describe the plugin in the README"
     );
     refused!(
         archive(&[Raw::new("light/manifest.json", b"{}")]),
