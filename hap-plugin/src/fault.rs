@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::panic::Location;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::log::Redactor;
+use crate::redact;
 
 /// The result of a plugin's methods.
 pub type Result<T, E = Fault> = std::result::Result<T, E>;
@@ -18,7 +20,7 @@ type Cause = Box<dyn Error + Send + Sync>;
 /// Says why a plugin could not do what was asked: a public part for the caller and a private cause for the log.
 ///
 /// `?` turns any error into an *internal* fault: the caller learns the code `internal` and an id, the log has the
-/// whole chain of causes under that id. An expected refusal is made with [`rejected`](Self::rejected), and its
+/// whole chain of causes under that id, and the file and line of that `?` as `place`. An expected refusal is made with [`rejected`](Self::rejected), and its
 /// text reaches the caller.
 ///
 /// It does not implement [`std::error::Error`]; that is what lets `?` take every error.
@@ -49,6 +51,8 @@ struct Inner {
     details: Option<Value>,
     retry_after: Option<Duration>,
     cause: Option<Cause>,
+    place: Option<&'static Location<'static>>,
+    reason_for_log: Option<String>,
     logged: bool,
 }
 
@@ -56,20 +60,26 @@ impl Fault {
     /// An expected refusal, answered with status 422: the request is understood and will not be carried out.
     ///
     /// The code is for programs and should stay stable; the message is for people. Both reach the caller.
+    #[track_caller]
     pub fn rejected(code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(422, code, message)
+        Self::new(422, code, message).made_at(Location::caller())
     }
 
     /// A passing hindrance, such as a device that does not answer: status 503, code `unavailable`.
+    #[track_caller]
     pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(503, "unavailable", message)
+        Self::new(503, "unavailable", message).made_at(Location::caller())
     }
 
-    /// Something that should not have happened. The cause is for the log only.
+    /// Something that should not have happened. The cause is for the log only, and so is the place of this call.
+    #[track_caller]
     pub fn internal(cause: impl Into<Cause>) -> Self {
-        Self::new(500, "internal", "internal error").with_cause(cause)
+        Self::new(500, "internal", "internal error")
+            .with_cause(cause)
+            .made_at(Location::caller())
     }
 
+    /// A fault of the framework's own, which has no place in the author's code.
     pub(crate) fn new(
         status: u16,
         code: impl Into<Cow<'static, str>>,
@@ -82,6 +92,8 @@ impl Fault {
             details: None,
             retry_after: None,
             cause: None,
+            place: None,
+            reason_for_log: None,
             logged: false,
         };
         Self {
@@ -100,6 +112,44 @@ impl Fault {
     #[must_use]
     pub fn with_details(mut self, details: Value) -> Self {
         self.inner.details = Some(details);
+        self
+    }
+
+    /// The same fault with the place in the request that it is about, as `details.path`: `volume`, `params.level`,
+    /// `scenes[1].room`. That is how the framework tells it of what does not fit a type.
+    ///
+    /// Details that are no object give way to it.
+    ///
+    /// ```
+    /// use hap_plugin::Fault;
+    ///
+    /// let fault = Fault::rejected("too_loud", "the volume is at most 100").with_path("volume");
+    /// assert_eq!(fault.details().unwrap()["path"], "volume");
+    /// ```
+    #[must_use]
+    pub fn with_path(mut self, path: impl Into<String>) -> Self {
+        let path = Value::String(path.into());
+        match &mut self.inner.details {
+            Some(Value::Object(details)) => drop(details.insert("path".to_owned(), path)),
+            details => *details = Some(json!({ "path": path })),
+        }
+        self
+    }
+
+    /// The same fault with what a line of the log may tell of its message.
+    pub(crate) fn with_reason_for_log(mut self, reason: Option<String>) -> Self {
+        self.inner.reason_for_log = reason;
+        self
+    }
+
+    /// The same fault with the place in the program that it comes from.
+    fn made_at(mut self, place: &'static Location<'static>) -> Self {
+        // `map_err(Fault::internal)` has the standard library call it, whose place tells nothing.
+        let is_called_by_std = place
+            .file()
+            .replace('\\', "/")
+            .ends_with("core/src/ops/function.rs");
+        self.inner.place = (!is_called_by_std).then_some(place);
         self
     }
 
@@ -162,7 +212,13 @@ impl Fault {
         }
         if self.status() == 500 {
             let id = Uuid::now_v7().simple().to_string();
-            tracing::error!(error_id = %id, code = self.code(), "failed: {}", self.report());
+            tracing::error!(
+                error_id = %id,
+                code = self.code(),
+                place = self.place(),
+                "failed: {}",
+                self.report()
+            );
             match &mut self.inner.details {
                 Some(Value::Object(details)) => drop(details.insert("error_id".to_owned(), id.into())),
                 // Details of another shape are the author's; they stay as they are.
@@ -170,7 +226,12 @@ impl Fault {
                 details @ None => *details = Some(json!({ "error_id": id })),
             }
         } else if self.cause().is_some() {
-            tracing::warn!(code = self.code(), "refused: {}", self.report());
+            tracing::warn!(
+                code = self.code(),
+                place = self.place(),
+                "refused: {}",
+                self.report()
+            );
         }
         self
     }
@@ -185,6 +246,38 @@ impl Fault {
             clean(details, redactor);
         }
         self
+    }
+
+    /// What a line of the log may tell of its message: the kind of mistake, without anything that was sent.
+    pub(crate) fn reason_for_log(&self) -> Option<&str> {
+        self.inner.reason_for_log.as_deref()
+    }
+
+    /// The path among its details, as far as a line of the log may repeat what was sent.
+    pub(crate) fn path_for_log(&self) -> Option<String> {
+        self.detail("path").map(redact::shown)
+    }
+
+    /// The command among its details, if a line of the log may repeat it.
+    pub(crate) fn command_for_log(&self) -> Option<&str> {
+        self.detail("command").and_then(redact::name)
+    }
+
+    fn detail(&self, key: &str) -> Option<&str> {
+        self.details()?.get(key)?.as_str()
+    }
+
+    /// Where in the author's code it was made, such as `src/light.rs:12:9`.
+    pub(crate) fn place(&self) -> Option<String> {
+        self.inner.place.map(ToString::to_string)
+    }
+
+    /// The report, and where it was made if it should not have happened.
+    pub(crate) fn report_with_place(&self) -> String {
+        match self.place().filter(|_| self.status() == 500) {
+            Some(place) => format!("{} (at {place})", self.report()),
+            None => self.report(),
+        }
     }
 
     /// The message and all causes, for a log line.
@@ -229,6 +322,7 @@ impl<E: Error + Send + Sync + 'static> FaultCause for E {
 }
 
 impl<E: FaultCause> From<E> for Fault {
+    #[track_caller]
     fn from(error: E) -> Self {
         Self::internal(error.into_cause())
     }
@@ -287,6 +381,44 @@ mod tests {
                 .details()
                 .is_none()
         );
+    }
+
+    fn parse(text: &str) -> Result<u8> {
+        Ok(text.parse()?)
+    }
+
+    #[test]
+    fn a_fault_knows_the_line_of_the_author_that_made_it() {
+        let line = line!() - 5;
+        let place = parse("x").unwrap_err().place().unwrap();
+        assert!(place.starts_with(&format!("{}:{line}:", file!())), "{place}");
+        for fault in [
+            Fault::internal("broken"),
+            Fault::from(std::io::Error::other("broken")),
+            std::io::Error::other("broken").into(),
+            Fault::rejected("a", "b").with_status(500),
+        ] {
+            assert!(fault.place().unwrap().starts_with(file!()), "{fault:?}");
+            let report = fault.report_with_place();
+            assert!(report.contains(&format!("(at {}", file!())), "{report}");
+        }
+        // The place of the call is not known here, and a wrong one would mislead.
+        let passed = "x".parse::<u8>().map_err(Fault::internal).unwrap_err();
+        assert_eq!(passed.place(), None);
+        let passed: Fault = "x".parse::<u8>().map_err(Into::into).unwrap_err();
+        assert_eq!(passed.place(), None);
+        // What is no surprise needs no place for who reads it.
+        assert_eq!(Fault::rejected("a", "b").report_with_place(), "b");
+    }
+
+    #[test]
+    fn a_path_is_put_among_the_details() {
+        let of = |fault: Fault| fault.with_path("volume").details().cloned().unwrap();
+        assert_eq!(of(Fault::rejected("a", "b")), json!({"path": "volume"}));
+        let most = Fault::rejected("a", "b").with_details(json!({"most": 100}));
+        assert_eq!(of(most), json!({"most": 100, "path": "volume"}));
+        let list = Fault::rejected("a", "b").with_details(json!([1]));
+        assert_eq!(of(list), json!({"path": "volume"}));
     }
 
     #[test]

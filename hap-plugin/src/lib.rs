@@ -27,6 +27,7 @@ mod openapi;
 mod origin;
 #[cfg(feature = "otel")]
 mod otel;
+mod plain;
 mod plugin;
 mod random;
 mod redact;

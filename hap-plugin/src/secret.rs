@@ -111,8 +111,11 @@ mod tests {
         for (login, expected) in [
             (json!({"user": "ada", "password": 271828}), "a string"),
             (json!({"user": "ada", "password": ["hunter2"]}), "a string"),
-            (json!({"user": "ada", "password": "x", "pin": 271828}), "u16"),
-            (json!({"user": "ada", "password": "x", "pin": "hunter2"}), "u16"),
+            (json!({"user": "ada", "password": "x", "pin": 271828}), "to 65535"),
+            (
+                json!({"user": "ada", "password": "x", "pin": "hunter2"}),
+                "to 65535",
+            ),
         ] {
             let error = serde_json::from_value::<Login>(login).unwrap_err().to_string();
             assert!(!error.contains("271828") && !error.contains("hunter2"), "{error}");

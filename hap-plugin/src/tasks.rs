@@ -55,7 +55,7 @@ impl Tasks {
                 ended = task => match ended {
                     Ok(Ok(())) => {}
                     Ok(Err(fault)) => {
-                        tracing::error!("a background task failed: {}", fault.report());
+                        tracing::error!(place = fault.place(), "a background task failed: {}", fault.report());
                         tasks.fail(&name, "failed");
                     }
                     Err(_) => {

@@ -18,6 +18,10 @@ impl ConfigFile {
         }
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The saved configuration; `None` if there is none yet.
     pub(crate) async fn load(&self) -> io::Result<Option<Vec<u8>>> {
         match tokio::fs::read(&self.path).await {

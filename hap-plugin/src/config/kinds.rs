@@ -80,7 +80,7 @@ fn in_words(kind: &str) -> &str {
         "integer" => "a whole number",
         "number" => "a number",
         "boolean" => "true or false",
-        "array" => "an array such as [\"a\", \"b\"]",
+        "array" => "a list such as [\"a\", \"b\"]",
         "object" => "an object such as {\"a\": 1}",
         other => other,
     }

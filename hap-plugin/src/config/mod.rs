@@ -24,7 +24,7 @@ pub(crate) use file::ConfigFile;
 pub(crate) use layer::Layer;
 pub(crate) use variables::ConfigVariables;
 
-use crate::body::{Mismatch, from_json, from_object};
+use crate::body::{Mismatch, from_json_of, from_object};
 use crate::log::Redactor;
 use crate::shapes::{ConfigType, Readable};
 use crate::wire::Map;
@@ -99,30 +99,38 @@ impl<C: ConfigType + Send + Sync + 'static> Configuration<C> {
         (!self.environment.is_empty()).then(|| self.environment.names())
     }
 
-    /// Reads settings as a request or the file has them, over those of the environment.
+    /// Reads settings as a request brings them, over those of the environment.
     pub(crate) fn candidate(&self, body: &[u8]) -> Result<Candidate<C>> {
-        if !Self::is_none() && !body.trim_ascii_start().starts_with(b"{") {
+        self.candidate_of("the body", body)
+    }
+
+    /// Reads settings as the file has them, over those of the environment.
+    pub(crate) fn saved_candidate(&self, saved: &[u8]) -> Result<Candidate<C>> {
+        self.candidate_of("the file", saved)
+    }
+
+    fn candidate_of(&self, what: &str, text: &[u8]) -> Result<Candidate<C>> {
+        if !Self::is_none() && !text.trim_ascii_start().starts_with(b"{") {
             // A type may well read itself from an array; the settings are an object all the same.
-            from_json::<IgnoredAny>(body, INVALID)?;
-            return Err(Fault::new(422, INVALID, "the configuration is a JSON object"));
+            from_json_of::<IgnoredAny>(what, text, INVALID)?;
+            let rule = "the configuration is a JSON object";
+            let fault = Fault::new(422, INVALID, rule).with_path(".");
+            return Err(fault.with_reason_for_log(Some(rule.to_owned())));
         }
+        let merged = || from_json_of(what, text, INVALID).map(|above: Map| self.environment.below(above));
         let secrets = match &self.secret_schema {
-            Some(schema) => secrets::values(schema, &self.merged(body)?.into()),
+            Some(schema) => secrets::values(schema, &merged()?.into()),
             None => Vec::new(),
         };
         // Before anything is said about them.
         self.redactor.judging(secrets.clone());
         if self.environment.is_empty() {
             // As it was sent: the detour over a value would lose what only a type of its own can hold.
-            return Candidate::twice(secrets, || from_json(body, INVALID));
+            return Candidate::twice(secrets, || from_json_of(what, text, INVALID));
         }
-        let merged = self.merged(body)?;
+        let merged = merged()?;
         Candidate::twice(secrets, || from_object(&merged))
             .map_err(|mismatch: Mismatch| mismatch.into_fault(INVALID))
-    }
-
-    fn merged(&self, body: &[u8]) -> Result<Map> {
-        Ok(self.environment.below(from_json(body, INVALID)?))
     }
 
     /// The settings where nobody has sent any: the environment over the defaults.

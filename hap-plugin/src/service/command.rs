@@ -14,7 +14,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument as _;
 
 use super::{GRACE, Service};
-use crate::body::{from_json, read_json_body};
+use crate::body::{Mismatch, from_json, read_json_body};
 use crate::guard::{begin, bounded, timed_out};
 use crate::metrics::Outcome;
 use crate::origin::Origin;
@@ -37,7 +37,13 @@ pub(super) async fn answer<P: Plugin>(
                 Outcome::Rejected
             });
             // Not the message: it may repeat parameters, and those may be secret.
-            tracing::info!(code = fault.code(), "command refused");
+            tracing::info!(
+                code = fault.code(),
+                command = fault.command_for_log(),
+                path = fault.path_for_log(),
+                reason = fault.reason_for_log(),
+                "command refused"
+            );
             Err(fault)
         }
     }
@@ -139,7 +145,8 @@ fn log_end(body: &[u8], outcome: Outcome, begun: Instant) {
 }
 
 fn name(body: &[u8]) -> String {
-    serde_json::from_slice::<Named>(body).map_or_else(|_| String::new(), |named| named.command)
+    // A plugin that takes any command has whatever name was sent.
+    serde_json::from_slice::<Named>(body).map_or_else(|_| String::new(), |named| redact::shown(&named.command))
 }
 
 #[derive(serde::Deserialize)]
@@ -167,15 +174,7 @@ fn undecodable(error: DecodeError) -> Fault {
             path,
             message,
             ..
-        } => {
-            let message = redact::without_value(&message);
-            Fault::new(
-                422,
-                "invalid_params",
-                format!("bad parameters of command {command:?} at `{path}`: {message}"),
-            )
-            .with_details(json!({ "command": command, "path": path, "message": message }))
-        }
+        } => Mismatch::told(path, &message).into_command_fault(&command),
         error => Fault::new(422, "invalid_command", error.to_string()),
     }
 }

@@ -25,7 +25,7 @@ pub(super) async fn answer<P: Plugin>(
     let token = service.tasks.token();
     service.lifecycle.check_ready()?;
     let body = read_json_body(request, service.limits.body_bytes).await?;
-    let candidate = service.config.candidate(&body)?;
+    let candidate = service.config.candidate(&body).inspect_err(log_refusal)?;
     service.lifecycle.check_ready()?;
     let slot = Service::<P>::slot(&service.config_slots, "configurations")?;
 
@@ -39,7 +39,7 @@ pub(super) async fn answer<P: Plugin>(
         drop(slot);
         match &result {
             Ok(()) => tracing::info!("configuration accepted"),
-            Err(fault) => tracing::warn!(code = fault.code(), "configuration refused"),
+            Err(fault) => log_refusal(fault),
         }
         result
     };
@@ -49,6 +49,16 @@ pub(super) async fn answer<P: Plugin>(
         .await
         .unwrap_or_else(|error| Err(Fault::internal(error)))?;
     Ok(Json(ConfigAck::default()))
+}
+
+/// Not the message: it may repeat settings, and those may be secret.
+fn log_refusal(fault: &Fault) {
+    tracing::warn!(
+        code = fault.code(),
+        path = fault.path_for_log(),
+        reason = fault.reason_for_log(),
+        "configuration refused"
+    );
 }
 
 impl<P: Plugin> Service<P> {
@@ -102,11 +112,12 @@ impl<P: Plugin> Service<P> {
         let saved = match self.config.file()?.load().await {
             Ok(saved) => saved?,
             Err(error) => {
-                self.complain(&error.into());
+                let problem = format!("it cannot be read: {error}");
+                self.complain(&Fault::new(500, "config_not_read", problem));
                 return None;
             }
         };
-        match self.config.candidate(&saved) {
+        match self.config.saved_candidate(&saved) {
             Ok(candidate) => {
                 self.config.put_in_force(candidate.split().1);
                 Some(saved)
@@ -123,7 +134,7 @@ impl<P: Plugin> Service<P> {
     /// If the plugin refuses the saved one it runs without it and says so; what the environment says has to fit.
     pub(super) async fn begin_config(&self, saved: Option<Vec<u8>>) -> Result<(), StartError> {
         if let Some(saved) = saved {
-            let ended = match self.config.candidate(&saved) {
+            let ended = match self.config.saved_candidate(&saved) {
                 Ok(candidate) => self.configure_at_start(candidate.split().0).await,
                 Err(fault) => Err(fault),
             };
@@ -147,7 +158,7 @@ impl<P: Plugin> Service<P> {
             .map_err(|fault| {
                 let problem = format!(
                     "{variables}: the plugin refuses this configuration: {}",
-                    fault.report()
+                    fault.report_with_place()
                 );
                 StartError::of_fault(&fault, problem)
             })
@@ -179,12 +190,15 @@ impl<P: Plugin> Service<P> {
     }
 
     fn complain(&self, fault: &Fault) {
-        tracing::error!(
-            code = fault.code(),
-            "the saved configuration is not in force: {}",
-            fault.report()
-        );
-        let complaint = format!("the saved configuration is not in force: {}", fault.message());
+        let file = self.config.file().map(|file| file.path().display().to_string());
+        let file = file.unwrap_or_default();
+        let complaint = |why: &str| {
+            format!(
+                "the saved configuration {file} is not in force: {why}; POST /config with a whole new one repairs it"
+            )
+        };
+        tracing::error!(code = fault.code(), "{}", complaint(&fault.report_with_place()));
+        let complaint = complaint(fault.message());
         self.lifecycle
             .set_complaint(Some(self.redactor().clean(complaint).into_owned()));
     }

@@ -134,7 +134,7 @@ impl<P: Plugin> Service<P> {
         caught(self.plugin.start(self.cx.clone()))
             .await
             .map_err(|fault| {
-                let problem = format!("the plugin failed to start: {}", fault.report());
+                let problem = format!("the plugin failed to start: {}", fault.report_with_place());
                 StartError::of_fault(&fault, self.redactor().clean(problem).into_owned())
             })?;
         self.begin_config(saved).await?;
@@ -204,6 +204,12 @@ impl<P: Plugin> Service<P> {
     #[cfg(feature = "testing")]
     pub(crate) fn pending_events(&self) -> u64 {
         self.metrics.pending()
+    }
+
+    /// A text without any of the plugin's secrets.
+    #[cfg(feature = "testing")]
+    pub(crate) fn without_secrets(&self, text: &str) -> String {
+        self.redactor().clean(text).into_owned()
     }
 
     fn take_delivery(&self) -> Option<Delivery> {

@@ -287,3 +287,90 @@ async fn a_forgotten_attribute_is_told_at_start() {
     );
     assert_eq!(error.exit_code(), 78);
 }
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(
+    tag = "command",
+    content = "params",
+    rename_all = "snake_case",
+    deny_unknown_fields
+)]
+enum Strict {
+    TaskEnds,
+    Dim {
+        #[serde(default)]
+        level: u8,
+    },
+    Paint(Scene),
+}
+
+struct Careful;
+
+impl Plugin for Careful {
+    type Config = NoConfig;
+    type Command = Strict;
+    type Status = NoStatus;
+
+    async fn command(&self, _: &Context, command: Strict) -> Result<Reply> {
+        Ok(match command {
+            Strict::TaskEnds => Reply::text("ended"),
+            Strict::Dim { level } => Reply::text(format!("at {level}")),
+            Strict::Paint(Scene { .. }) => Reply::text("painted"),
+        })
+    }
+}
+
+#[tokio::test]
+async fn an_enum_that_denies_unknown_fields_refuses_misspelt_parameters_and_nothing_else() {
+    let router = crate::into_router(Careful, settings()).await.unwrap();
+    let ask =
+        async |body: &str| Answer::of(router.clone().oneshot(post("/command", body)).await.unwrap()).await;
+    for (body, result) in [
+        (r#"{"command":"dim","params":{"level":7}}"#, "at 7"),
+        (r#"{"command":"dim","params":null}"#, "at 0"),
+        (r#"{"command":"dim"}"#, "at 0"),
+        (
+            r#"{"params":{"level":7},"command":"dim","from":"an old host"}"#,
+            "at 7",
+        ),
+        (r#"{"command":"task_ends"}"#, "ended"),
+        (r#"{"command":"task_ends","params":{}}"#, "ended"),
+        (r#"{"command":"task_ends","from":"an old host"}"#, "ended"),
+        // A struct within has to deny them itself.
+        (
+            r#"{"command":"paint","params":{"room":"hall","colour":1}}"#,
+            "painted",
+        ),
+    ] {
+        ask(body).await.check_ok(result);
+    }
+    for (params, path, message) in [
+        (
+            r#""dim","params":{"lvl":7}"#,
+            "params.lvl",
+            "bad parameters of command \"dim\" at `params`: unknown field `lvl`, expected `level`",
+        ),
+        (
+            r#""task_ends","params":{"after":7}"#,
+            "params",
+            "bad parameters of command \"task_ends\" at `params`: expected nothing, found an object",
+        ),
+        (
+            r#""dim","params":[]"#,
+            "params",
+            "bad parameters of command \"dim\" at `params`: expected an object, found a list",
+        ),
+        (
+            r#""paint","params":{}"#,
+            "params.room",
+            "bad parameters of command \"paint\" at `params`: missing field `room`",
+        ),
+    ] {
+        let answer = ask(&format!(r#"{{"command":{params}}}"#)).await;
+        answer.check_refusal(422, "invalid_params");
+        assert_eq!(
+            (&answer.json["details"]["path"], &answer.json["error"]),
+            (&json!(path), &json!(message))
+        );
+    }
+}

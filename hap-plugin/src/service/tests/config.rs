@@ -70,13 +70,15 @@ async fn a_saved_configuration_that_no_longer_fits_makes_the_plugin_degraded() {
         (health.status.as_u16(), &health.json["status"]),
         (200, &Value::from("degraded"))
     );
-    assert!(
-        health.json["message"]
-            .as_str()
-            .unwrap()
-            .contains("missing field `level`"),
-        "{health:?}"
-    );
+    let message = health.json["message"].as_str().unwrap();
+    let file = dir.path().join("config.json");
+    for part in [
+        "missing field `level`",
+        file.to_str().unwrap(),
+        "POST /config with a whole new one repairs it",
+    ] {
+        assert!(message.contains(part), "{part} in {message}");
+    }
 
     lamp.post("/config", r#"{"level":1}"#).await;
     assert_eq!(lamp.get("/health").await.json["status"], "healthy");
@@ -100,4 +102,32 @@ async fn a_configuration_takes_effect_even_if_its_caller_hangs_up() {
         std::fs::read_to_string(dir.path().join("config.json")).unwrap(),
         r#"{"level":5,"ms":1000}"#
     );
+}
+
+#[tokio::test]
+async fn a_saved_configuration_that_is_damaged_is_called_a_file_and_can_be_repaired() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config.json");
+    for (content, why) in [
+        (&b"{\"level\":"[..], "the file is not JSON: "),
+        (b"", "the file is empty, and not JSON"),
+        (b"{\"level\":101}", "the level is at most 100"),
+    ] {
+        std::fs::write(&file, content).unwrap();
+        let lamp = Running::start(settings().with_data_dir(dir.path())).await;
+        let health = lamp.get("/health").await;
+        let message = health.json["message"].as_str().unwrap();
+        for part in [why, file.to_str().unwrap(), "POST /config"] {
+            assert!(message.contains(part), "{part} in {message}");
+        }
+        assert!(!message.contains("body"), "{message}");
+        lamp.post("/config", r#"{"level":1}"#).await;
+        assert_eq!(lamp.get("/health").await.json["status"], "healthy");
+    }
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    let lamp = Running::start(settings().with_data_dir(dir.path())).await;
+    let health = lamp.get("/health").await;
+    let message = health.json["message"].as_str().unwrap();
+    assert!(message.contains("it cannot be read: "), "{message}");
 }

@@ -7,6 +7,7 @@ mod describe;
 mod gate;
 mod health;
 mod layers;
+mod log;
 mod openapi;
 mod secrets;
 mod stop;
@@ -112,7 +113,7 @@ impl Plugin for Lamp {
                 Reply::text("went")
             }
             Command::Panic => panic!("the bulb exploded"),
-            Command::Break => return Err("not a number".parse::<u8>().unwrap_err().into()),
+            Command::Break => Reply::json("not a number".parse::<u8>()?)?,
             Command::Refuse => return Err(Fault::rejected("no_bulb", "there is no bulb").with_status(409)),
             Command::Request => Reply::json(serde_json::json!({
                 "id": cx.request_id(),
@@ -139,7 +140,7 @@ impl Plugin for Lamp {
         tokio::time::sleep(Duration::from_millis(config.ms)).await;
         self.0.configuring.fetch_sub(1, Ordering::SeqCst);
         if config.level > 100 {
-            return Err(Fault::rejected("too_bright", "the level is at most 100"));
+            return Err(Fault::rejected("too_bright", "the level is at most 100").with_path("level"));
         }
         self.0.configs.lock().unwrap().push(config.level);
         Ok(())
