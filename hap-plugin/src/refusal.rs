@@ -16,6 +16,10 @@ impl IntoResponse for Fault {
         let mut error = WireError::new(fault.message()).with_code(fault.code());
         error.details = fault.details().cloned();
         let mut response = (status, Json(error)).into_response();
+        #[cfg(feature = "testing")]
+        if let Some(cause) = HiddenCause::of(&fault) {
+            response.extensions_mut().insert(cause);
+        }
         if let Some(after) = fault.retry_after() {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             response
@@ -28,5 +32,17 @@ impl IntoResponse for Fault {
                 .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+/// What the log tells of a failure and the answer does not, for a test. It goes with the answer and not on the wire.
+#[cfg(feature = "testing")]
+#[derive(Debug, Clone)]
+pub(crate) struct HiddenCause(pub(crate) String);
+
+#[cfg(feature = "testing")]
+impl HiddenCause {
+    fn of(fault: &Fault) -> Option<Self> {
+        (fault.status() == 500 || fault.cause().is_some()).then(|| Self(fault.report_with_place()))
     }
 }

@@ -14,6 +14,10 @@ use crate::Plugin;
 /// The key that holds the schema of the settings.
 const CONFIG_SCHEMA: &str = "config_schema";
 
+/// What helps where there is no manifest yet.
+const MISSING: &str = "write one by hand: `id`, `name`, `version`, `description`, `author` and `image` are what it has to have; \
+                       UPDATE_SCHEMAS=1 only writes the schema of the settings into one that is there";
+
 /// Asserts that a `manifest.json` is valid, without anything unknown in it, and fits the plugin: its `config_schema` is
 /// that of the plugin's settings, and its endpoints are those that are served. Returns it, for further checks.
 ///
@@ -34,13 +38,13 @@ const CONFIG_SCHEMA: &str = "config_schema";
 pub fn assert_manifest<P: Plugin>(file: impl AsRef<Path>) -> Manifest {
     let file = file.as_ref();
     let now = schemas_of::<P>().config().clone();
-    let mut text = read(file);
+    let mut text = read(file, MISSING);
     if updates() {
         match with_config_schema(&text, &now) {
             Ok(updated) => write(file, &updated),
             Err(error) => panic!("{} is no JSON object: {error}", file.display()),
         }
-        text = read(file);
+        text = read(file, MISSING);
     }
     let manifest = match Manifest::from_json_strict(&text) {
         Ok(manifest) => manifest,

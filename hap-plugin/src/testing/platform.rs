@@ -1,4 +1,6 @@
 use std::collections::HashMap;
+use std::future::Future;
+use std::panic::Location;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -101,45 +103,64 @@ impl TestPlatform {
     ///
     /// # Panics
     /// As [`event`](Self::event).
-    pub async fn next_event(&self, r#type: &str) -> Event {
-        let handed = self.state().handed.get(r#type).copied().unwrap_or_default();
-        let failure = match handed {
-            0 => format!("no event of type {type:?} came"),
-            _ => format!("no event of type {type:?} came after the first {handed}"),
-        };
-        let event = self.wait(&failure, |events| {
-            let mut of_type = events.iter().filter(|event| event.r#type == r#type);
-            of_type.nth(handed).cloned()
-        });
-        let event = event.await;
-        self.state().handed.insert(r#type.to_owned(), handed + 1);
-        event
+    #[track_caller]
+    pub fn next_event(&self, r#type: &str) -> impl Future<Output = Event> + Send {
+        let place = Location::caller();
+        async move {
+            let handed = self.state().handed.get(r#type).copied().unwrap_or_default();
+            let failure = match handed {
+                0 => format!("no event of type {type:?} came"),
+                _ => format!("no event of type {type:?} came after the first {handed}"),
+            };
+            let event = self.wait(place, &failure, |events| {
+                let mut of_type = events.iter().filter(|event| event.r#type == r#type);
+                of_type.nth(handed).cloned()
+            });
+            let event = event.await;
+            self.state().handed.insert(r#type.to_owned(), handed + 1);
+            event
+        }
     }
 
     /// The first event of a type, waiting for it where it has not come yet.
     ///
     /// # Panics
-    /// When none comes within an hour, telling the types that did come. Paused time passes that hour at once.
-    pub async fn event(&self, r#type: &str) -> Event {
-        self.wait(&format!("no event of type {type:?} came"), |events| {
-            events.iter().find(|event| event.r#type == r#type).cloned()
-        })
-        .await
+    /// When none comes within an hour, telling the types that did come and the line of the test. Paused time passes
+    /// that hour at once.
+    #[track_caller]
+    pub fn event(&self, r#type: &str) -> impl Future<Output = Event> + Send {
+        let place = Location::caller();
+        async move {
+            self.wait(place, &format!("no event of type {type:?} came"), |events| {
+                events.iter().find(|event| event.r#type == r#type).cloned()
+            })
+            .await
+        }
     }
 
     /// The first `count` events, waiting for those that have not come yet.
     ///
     /// # Panics
     /// As [`event`](Self::event).
-    pub async fn first_events(&self, count: usize) -> Vec<Event> {
-        self.wait(&format!("fewer than {count} events came"), |events| {
-            events.get(..count).map(<[Event]>::to_vec)
-        })
-        .await
+    #[track_caller]
+    pub fn first_events(&self, count: usize) -> impl Future<Output = Vec<Event>> + Send {
+        let place = Location::caller();
+        async move {
+            self.wait(place, &format!("fewer than {count} events came"), |events| {
+                events.get(..count).map(<[Event]>::to_vec)
+            })
+            .await
+        }
     }
 
+    /// `place` is that of the test, which a panic within a future does not tell.
     #[expect(clippy::panic, reason = "a test that waits in vain has failed")]
-    async fn wait<T>(&self, failure: &str, mut look: impl FnMut(&[Event]) -> Option<T>) -> T {
+    async fn wait<T>(
+        &self,
+        place: &Location<'_>,
+        failure: &str,
+        mut look: impl FnMut(&[Event]) -> Option<T>,
+    ) -> T {
         let deadline = Instant::now() + PATIENCE;
         loop {
             // Before the look, so that no change falls between both.
@@ -148,9 +169,18 @@ impl TestPlatform {
                 return found;
             }
             if timeout_at(deadline, changed).await.is_err() {
-                let came: Vec<_> = self.events().into_iter().map(|event| event.r#type).collect();
-                panic!("{failure}; what came: {came:?}");
+                panic!("{failure}; what came: {} (asked for at {place})", self.came());
             }
+        }
+    }
+
+    /// The types of the events that came, for a message.
+    pub(super) fn came(&self) -> String {
+        let types: Vec<_> = self.events().into_iter().map(|event| event.r#type).collect();
+        if types.is_empty() {
+            "nothing".to_owned()
+        } else {
+            format!("{types:?}")
         }
     }
 

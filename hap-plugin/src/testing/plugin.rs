@@ -1,5 +1,6 @@
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tokio::time::{Instant, sleep};
 use tower::ServiceExt as _;
 
 use super::{TestPlatform, TestPluginBuilder, TestReply};
+use crate::refusal::HiddenCause;
 use crate::service::Service;
 use crate::{Plugin, StartError};
 
@@ -33,6 +35,7 @@ trait Running: Send + Sync {
     fn stop(&self) -> Ended<'_>;
     fn crash(&self) -> Ended<'_>;
     fn pending_events(&self) -> u64;
+    fn without_secrets(&self, text: &str) -> String;
 }
 
 impl<P: Plugin> Running for Service<P> {
@@ -46,6 +49,10 @@ impl<P: Plugin> Running for Service<P> {
 
     fn pending_events(&self) -> u64 {
         self.pending_events()
+    }
+
+    fn without_secrets(&self, text: &str) -> String {
+        self.without_secrets(text)
     }
 }
 
@@ -134,7 +141,9 @@ impl TestPlugin {
         };
         let (head, body) = answer.into_parts();
         let body = to_bytes(body, MAX_ANSWER).await.expect("the answer can be read");
-        TestReply::new(head.status, head.headers, &body)
+        let cause = head.extensions.get::<HiddenCause>();
+        let cause = cause.map(|cause| self.running.without_secrets(&cause.0));
+        TestReply::new(head.status, head.headers, &body, cause)
     }
 
     /// The platform that the plugin sends its events to.
@@ -146,23 +155,27 @@ impl TestPlugin {
     /// All events that the platform has, after everything that was emitted until now has been delivered.
     ///
     /// # Panics
-    /// When something is still not delivered after an hour, as with a platform that is away. Paused time passes that
-    /// hour at once.
-    pub async fn events(&self) -> Vec<Event> {
-        let deadline = Instant::now() + PATIENCE;
-        let mut pause = FIRST_LOOK;
-        loop {
-            let pending = self.running.pending_events();
-            if pending == 0 {
-                return self.platform().events();
+    /// When something is still not delivered after an hour, as with a platform that is away; it tells the types that
+    /// are, and the line of the test. Paused time passes that hour at once.
+    #[track_caller]
+    pub fn events(&self) -> impl Future<Output = Vec<Event>> + Send {
+        let place = Location::caller();
+        async move {
+            let deadline = Instant::now() + PATIENCE;
+            let mut pause = FIRST_LOOK;
+            loop {
+                let pending = self.running.pending_events();
+                if pending == 0 {
+                    return self.platform().events();
+                }
+                assert!(
+                    Instant::now() < deadline,
+                    "{pending} events wait for the platform, which acknowledged {} (asked for at {place})",
+                    self.platform().came()
+                );
+                sleep(pause).await;
+                pause = (pause * 2).min(LAST_LOOK);
             }
-            assert!(
-                Instant::now() < deadline,
-                "{pending} events wait for the platform, which acknowledged {}",
-                self.platform().events().len()
-            );
-            sleep(pause).await;
-            pause = (pause * 2).min(LAST_LOOK);
         }
     }
 

@@ -6,13 +6,15 @@ use serde_json::Value;
 
 /// What a plugin under test answered.
 ///
-/// The assertions hand the reply on, and fail with the whole answer in their message.
+/// The assertions hand the reply on, and fail with the whole answer in their message, and with its
+/// [cause](Self::cause) where that is hidden from the caller.
 #[derive(Debug, Clone)]
 pub struct TestReply {
     status: StatusCode,
     headers: HeaderMap,
     text: String,
     body: Value,
+    cause: Option<String>,
 }
 
 #[expect(
@@ -21,13 +23,14 @@ pub struct TestReply {
     reason = "an assertion is complete without the reply that it hands on"
 )]
 impl TestReply {
-    pub(super) fn new(status: StatusCode, headers: HeaderMap, body: &[u8]) -> Self {
+    pub(super) fn new(status: StatusCode, headers: HeaderMap, body: &[u8], cause: Option<String>) -> Self {
         let text = String::from_utf8_lossy(body).into_owned();
         Self {
             status,
             headers,
             body: serde_json::from_str(&text).unwrap_or_default(),
             text,
+            cause,
         }
     }
 
@@ -65,6 +68,15 @@ impl TestReply {
     #[must_use]
     pub fn result(&self) -> &Value {
         self.at("/result")
+    }
+
+    /// Why a request failed, as it stands in the log: the message, all causes, and for an error brought in by `?` the
+    /// file and line of that `?`.
+    ///
+    /// A caller gets no more than `internal error` and an id. `None` where the answer tells everything.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
     }
 
     /// The `data` of a command's reply or of a status, as the author's own type.
@@ -109,6 +121,10 @@ impl TestReply {
 
 impl fmt::Display for TestReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.status, self.text)
+        write!(f, "{} {}", self.status, self.text)?;
+        match &self.cause {
+            Some(cause) => write!(f, "\ncaused by: {cause}"),
+            None => Ok(()),
+        }
     }
 }

@@ -1,3 +1,4 @@
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde_json::Value;
@@ -37,7 +38,8 @@ pub fn assert_schemas<P: Plugin>(file: impl AsRef<Path>) {
         write(file, &format!("{now:#}\n"));
         return;
     }
-    let written: Value = match serde_json::from_str(&read(file)) {
+    let written: Value = match serde_json::from_str(&read(file, "write it with UPDATE_SCHEMAS=1 cargo test"))
+    {
         Ok(written) => written,
         Err(error) => panic!(
             "{} is no JSON: {error}; write it anew with {UPDATE}=1",
@@ -63,15 +65,18 @@ pub(super) fn schemas_of<P: Plugin>() -> Schemas {
     }
 }
 
+/// `missing` is the remedy where there is no such file.
 #[track_caller]
 #[expect(clippy::panic, reason = "a test without its file has failed")]
-pub(super) fn read(file: &Path) -> String {
+pub(super) fn read(file: &Path, missing: &str) -> String {
     match std::fs::read_to_string(file) {
         Ok(text) => text,
-        Err(error) => panic!(
-            "{} cannot be read: {error}; write it with {UPDATE}=1 cargo test",
-            file.display()
-        ),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            // A relative path tells nothing where Cargo is called from another folder.
+            let place = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+            panic!("there is no {}; {missing}", place.display())
+        }
+        Err(error) => panic!("{} cannot be read: {error}", file.display()),
     }
 }
 

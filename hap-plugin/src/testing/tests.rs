@@ -12,6 +12,8 @@ use crate::{Context, Fault, NoStatus, Plugin, Reply, Result};
 enum Command {
     Count,
     Fail,
+    Break,
+    Leak(String),
     Wait,
 }
 
@@ -44,6 +46,8 @@ impl Plugin for Counter {
                 tokio::time::sleep(Duration::from_secs(20)).await;
                 Ok(Reply::text("waited"))
             }
+            Command::Break => Ok(Reply::json("five".parse::<u8>()?)?),
+            Command::Leak(text) => Err(Fault::internal(text)),
             Command::Fail => Err(Fault::rejected("no_mood", "not today")),
         }
     }
@@ -115,7 +119,9 @@ async fn a_crash_loses_neither_settings_nor_events_where_there_is_a_data_directo
 }
 
 #[tokio::test(start_paused = true)]
-#[should_panic(expected = "no event of type \"counter.exploded\" came; what came: [\"counter.started\"]")]
+#[should_panic(
+    expected = "no event of type \"counter.exploded\" came; what came: [\"counter.started\"] (asked for at hap-plugin/src/testing/tests.rs:"
+)]
 async fn waiting_in_vain_says_what_came_instead() {
     let counter = TestPlugin::start(Counter::default()).await.unwrap();
     counter.platform().event("counter.exploded").await;
@@ -126,6 +132,39 @@ async fn waiting_in_vain_says_what_came_instead() {
 async fn a_refusal_that_was_not_expected_fails_the_test_with_the_whole_answer() {
     let counter = TestPlugin::start(Counter::default()).await.unwrap();
     let _ = counter.command("fail", ()).await.succeeded();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_test_sees_the_cause_that_a_caller_does_not() {
+    let counter = TestPlugin::start(Counter::default()).await.unwrap();
+    let reply = counter.command("break", ()).await.refused_with("internal");
+    let cause = reply.cause().unwrap();
+    let place = "(at hap-plugin/src/testing/tests.rs:";
+    assert!(
+        cause.starts_with(&format!("internal error: invalid digit found in string {place}")),
+        "{cause}"
+    );
+    assert!(
+        reply.to_string().ends_with(&format!("caused by: {cause}")),
+        "{reply}"
+    );
+    assert!(!reply.text().contains("digit"), "{reply}");
+    let refused = counter.command("fail", ()).await;
+    assert_eq!(refused.cause(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_known_secret_is_not_in_the_cause_either() {
+    let token = crate::ApiToken::from_bytes(&[7; 32]);
+    let settings = crate::Settings::new("counter".parse().unwrap()).with_api_token(token.clone());
+    let builder = TestPlugin::builder().settings(settings);
+    let counter = builder.start(Counter::default()).await.unwrap();
+    let reply = counter.command("leak", token.expose()).await;
+    let cause = reply.cause().unwrap();
+    assert!(
+        cause.contains("***") && !cause.contains(token.expose()),
+        "{cause}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -234,7 +273,9 @@ async fn waiting_for_one_more_in_vain_says_how_many_there_were() {
 }
 
 #[tokio::test(start_paused = true)]
-#[should_panic(expected = "1 events wait for the platform, which acknowledged 0")]
+#[should_panic(
+    expected = "1 events wait for the platform, which acknowledged nothing (asked for at hap-plugin/src/testing/tests.rs:"
+)]
 async fn events_that_cannot_be_delivered_fail_the_test() {
     let platform = TestPlatform::new();
     platform.goes_away();
@@ -284,6 +325,27 @@ fn schemas_that_changed_are_told_with_their_first_difference() {
     for part in [
         "config /properties/from/minimum: 1 in the file, 0 in the program",
         "UPDATE_SCHEMAS=1 cargo test",
+    ] {
+        assert!(message.contains(part), "{part} in {message}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told_with_what_writes_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let schemas = dir.path().join("schemas.json");
+    let message = message_of(|| assert_schemas::<Counter>(&schemas));
+    let told = format!(
+        "there is no {}; write it with UPDATE_SCHEMAS=1 cargo test",
+        schemas.display()
+    );
+    assert_eq!(message, told);
+    let manifest = dir.path().join("manifest.json");
+    let message = message_of(|| drop(assert_manifest::<Counter>(&manifest)));
+    for part in [
+        "there is no /",
+        "write one by hand",
+        "only writes the schema of the settings",
     ] {
         assert!(message.contains(part), "{part} in {message}");
     }
