@@ -1,6 +1,6 @@
 //! What a plugin's program does besides serving.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -28,28 +28,31 @@ HAP_DATA_DIR (all optional, set by the host); HAP_CONFIG and HAP_CONFIG_<KEY> (s
 ";
 
 /// The sub-commands of every plugin's program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Task {
     Serve,
     HealthCheck,
     Describe,
     OpenApi,
     Help,
-    Unknown,
+    /// With the argument that is not known here.
+    Unknown(OsString),
 }
 
 impl Task {
     /// Reads the arguments after the program's name.
     pub(crate) fn of(mut arguments: impl Iterator<Item = OsString>) -> Self {
-        let first = arguments.next();
-        match (first.as_deref().map(|first| first.to_str()), arguments.next()) {
-            (None, _) => Self::Serve,
-            (Some(Some("healthcheck")), None) => Self::HealthCheck,
-            (Some(Some("describe")), None) => Self::Describe,
-            (Some(Some("openapi")), None) => Self::OpenApi,
-            (Some(Some("help" | "--help" | "-h")), None) => Self::Help,
-            _ => Self::Unknown,
-        }
+        let Some(first) = arguments.next() else {
+            return Self::Serve;
+        };
+        let task = match first.to_str() {
+            Some("healthcheck") => Self::HealthCheck,
+            Some("describe") => Self::Describe,
+            Some("openapi") => Self::OpenApi,
+            Some("help" | "--help" | "-h") => Self::Help,
+            _ => return Self::Unknown(first),
+        };
+        arguments.next().map_or(task, Self::Unknown)
     }
 }
 
@@ -64,7 +67,9 @@ pub(crate) fn openapi<P: Plugin>() -> ExitCode {
 }
 
 fn print<P: Plugin, T: Serialize>(make: impl FnOnce(&Schemas, &Settings) -> T) -> ExitCode {
-    let made = Settings::from_env().and_then(|settings| Ok(make(&Schemas::of::<P>()?, &settings)));
+    let made = Settings::from_env()
+        .map(Settings::of_plugin::<P>)
+        .and_then(|settings| Ok(make(&Schemas::of::<P>()?, &settings)));
     let text = made.and_then(|made| {
         serde_json::to_string_pretty(&made).map_err(|error| StartError::passing(error.to_string()))
     });
@@ -112,8 +117,8 @@ pub(crate) fn help() -> ExitCode {
     out(USAGE)
 }
 
-pub(crate) fn unknown() -> ExitCode {
-    err(USAGE);
+pub(crate) fn unknown(argument: &OsStr) -> ExitCode {
+    err(&format!("unknown argument {argument:?}\n\n{USAGE}"));
     // EX_USAGE.
     ExitCode::from(64)
 }
@@ -140,8 +145,8 @@ mod tests {
             (&["describe"], Task::Describe),
             (&["openapi"], Task::OpenApi),
             (&["--help"], Task::Help),
-            (&["serve"], Task::Unknown),
-            (&["describe", "now"], Task::Unknown),
+            (&["serve", "now"], Task::Unknown("serve".into())),
+            (&["describe", "now"], Task::Unknown("now".into())),
         ];
         for (arguments, task) in rows {
             assert_eq!(

@@ -106,7 +106,7 @@ impl Context {
     /// The plugin's version, as the host knows it.
     #[must_use]
     pub fn version(&self) -> &str {
-        &self.shared.settings.version
+        self.shared.settings.version()
     }
 
     /// A directory for the plugin's own files that outlives the process, if it has one.

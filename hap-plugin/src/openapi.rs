@@ -51,7 +51,7 @@ const REFUSALS: [(u16, &str, &str); 13] = [
     (
         422,
         "Unprocessable",
-        "Understood and refused: `invalid_command`, `invalid_params`, `invalid_config` (`details.path` tells where), or a code of the plugin's own.",
+        "Understood and refused: `invalid_command`, `invalid_params`, `invalid_config` (`details.path` tells where, `.` is the whole), or a code of the plugin's own.",
     ),
     (
         429,
@@ -113,7 +113,7 @@ pub(crate) fn document(schemas: &Schemas, settings: &Settings) -> Value {
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "info": {
             "title": settings.name,
-            "version": settings.version,
+            "version": settings.version(),
             "description": format!("The API of the plugin {}.", settings.id),
         },
         "security": [{ "token": [] }],

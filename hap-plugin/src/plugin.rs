@@ -5,6 +5,7 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 
 use crate::absent::{NoConfig, NoStatus};
+use crate::settings::UNKNOWN_VERSION;
 use crate::shapes::{CommandType, ConfigType, StatusType};
 use crate::{Context, Fault, Health, Reply, Result};
 
@@ -61,6 +62,10 @@ pub trait Plugin: Send + Sync + 'static {
 
     /// What `GET /status` shows as `data`; [`NoStatus`] when there is nothing to show.
     type Status: StatusType + Send + 'static;
+
+    /// The version of the program, for when the host does not tell it as `PLUGIN_VERSION`, as on an author's own
+    /// machine. Usually `env!("CARGO_PKG_VERSION")`.
+    const VERSION: &'static str = UNKNOWN_VERSION;
 
     /// Prepares the plugin: opens connections, spawns background work with [`Context::spawn`].
     ///
@@ -149,6 +154,8 @@ impl<P: Plugin> Plugin for Arc<P> {
     type Config = P::Config;
     type Command = P::Command;
     type Status = P::Status;
+
+    const VERSION: &'static str = P::VERSION;
 
     fn start(&self, cx: Context) -> impl Future<Output = Result<()>> + Send {
         P::start(self, cx)

@@ -7,7 +7,7 @@ use crate::last_resort::{EPILOGUE, end_after};
 use crate::log::Log;
 use crate::settings::Limits;
 use crate::signals::{self, Stop};
-use crate::{Plugin, Serve, Settings, StartError, serve};
+use crate::{Plugin, Serve, StartError, serve};
 
 /// Runs a plugin as the program it is in: `main` needs nothing else.
 ///
@@ -63,12 +63,12 @@ impl<P: Plugin> Serve<P> {
             Task::Describe => cli::describe::<P>(),
             Task::OpenApi => cli::openapi::<P>(),
             Task::Help => cli::help(),
-            Task::Unknown => cli::unknown(),
+            Task::Unknown(argument) => cli::unknown(&argument),
         }
     }
 
     async fn serve_until_signal(mut self) -> ExitCode {
-        let settings = self.settings.take().map_or_else(Settings::from_env, Ok);
+        let settings = self.take_settings();
         let log = Log::install(settings.as_ref().ok());
         let budget = match &settings {
             Ok(settings) => settings.limits.shutdown,

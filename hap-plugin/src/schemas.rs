@@ -59,7 +59,7 @@ impl Schemas {
     }
 
     pub(crate) fn describe(&self, settings: &Settings) -> Describe {
-        Describe::new(settings.id.as_str(), settings.version.as_str())
+        Describe::new(settings.id.as_str(), settings.version())
             .with_commands(self.commands.schema().clone())
             .with_config(self.config.clone())
             .with_status(self.status.clone())

@@ -62,7 +62,7 @@ pub fn serve<P: Plugin>(plugin: P) -> Serve<P> {
 #[must_use = "it does nothing until it is awaited"]
 pub struct Serve<P> {
     plugin: P,
-    pub(crate) settings: Option<Settings>,
+    settings: Option<Settings>,
     place: Place,
     additions: Additions,
     shutdown: BoxFuture<()>,
@@ -187,8 +187,8 @@ impl<P: Plugin> Serve<P> {
     }
 
     /// As [`into_router`](Self::into_router), with the service, by which it can be stopped in order.
-    pub(crate) async fn started(self) -> Result<(Router, Arc<Service<P>>), StartError> {
-        let settings = self.settings.map_or_else(Settings::from_env, Ok);
+    pub(crate) async fn started(mut self) -> Result<(Router, Arc<Service<P>>), StartError> {
+        let settings = self.take_settings();
         let prepared = prepare(self.plugin, settings, Place::Nowhere, self.additions).await?;
         prepared.service.start().await?;
         Ok((prepared.door.into_router(), prepared.service))
@@ -209,7 +209,13 @@ impl<P: Plugin> Serve<P> {
         }
     }
 
-    /// `settings` are those of the environment, or those given.
+    /// The settings given, or those of the environment, with what the plugin says of itself.
+    pub(crate) fn take_settings(&mut self) -> Result<Settings, StartError> {
+        let settings = self.settings.take().map_or_else(Settings::from_env, Ok);
+        settings.map(Settings::of_plugin::<P>)
+    }
+
+    /// `settings` are [those of this server](Self::take_settings).
     pub(crate) async fn serve(self, settings: Result<Settings, StartError>) -> Result<(), StartError> {
         let mut shutdown = self.shutdown;
         let Prepared {
@@ -268,7 +274,7 @@ impl<P: Plugin> IntoFuture for Serve<P> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async {
             let mut this = self;
-            let settings = this.settings.take().map_or_else(Settings::from_env, Ok);
+            let settings = this.take_settings();
             this.serve(settings).await
         })
     }
@@ -341,15 +347,21 @@ async fn prepare<P: Plugin>(
             problems.of(check_data_dir(dir).await);
         }
         listener = problems.of(bind(place, settings).await).flatten();
-    } else if let (Some(schemas), Some(alone)) = (&schemas, Settings::of_config_alone()) {
-        // Told together with what is wrong with the rest of the environment.
-        let mut wrong = Vec::new();
-        drop(Configuration::<P::Config>::read(
-            &alone,
-            schemas.config(),
-            &mut wrong,
-        ));
-        problems.of(StartError::unless_empty(wrong, ()));
+    } else if let Some(part) = Settings::usable_part() {
+        // Told together with what is wrong with the rest of the environment. Not the port: who holds it now may have
+        // gone when the rest is mended.
+        if let Some(schemas) = &schemas {
+            let mut wrong = Vec::new();
+            drop(Configuration::<P::Config>::read(
+                &part,
+                schemas.config(),
+                &mut wrong,
+            ));
+            problems.of(StartError::unless_empty(wrong, ()));
+        }
+        if let Some(dir) = part.data_dir() {
+            problems.of(check_data_dir(dir).await);
+        }
     }
     problems.into_result()?;
     let (Some(schemas), Some(settings), Some(config)) = (schemas, settings, config) else {
@@ -423,10 +435,18 @@ async fn check_data_dir(dir: &Path) -> Result<(), StartError> {
         tokio::task::spawn_blocking(move || crate::files::probe(&dir)).await
     };
     probed.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(|error| {
-        StartError::lasting(format!(
-            "HAP_DATA_DIR={}: cannot write there ({error}); mount a volume that this user owns, or unset it",
-            dir.display()
-        ))
+        let dir = dir.display();
+        StartError::lasting(match error.kind() {
+            io::ErrorKind::NotFound => format!(
+                "HAP_DATA_DIR={dir}: there is no such directory; create it or mount a volume there, or unset it"
+            ),
+            io::ErrorKind::NotADirectory => {
+                format!("HAP_DATA_DIR={dir}: it is no directory; set the path of one, or unset it")
+            }
+            _ => format!(
+                "HAP_DATA_DIR={dir}: cannot write there ({error}); mount a volume that this user owns, or unset it"
+            ),
+        })
     })
 }
 
@@ -436,7 +456,13 @@ fn announce(settings: &Settings, listener: &TcpListener) {
         .local_addr()
         .map(|address| address.to_string())
         .unwrap_or_default();
-    tracing::info!(plugin_id = %settings.id, version = settings.version, address, "listening");
+    // The lines of `run` have the id already, and those of an author's own subscriber do not.
+    tracing::info!(
+        version = settings.version(),
+        address,
+        "listening as {}",
+        settings.id
+    );
     if settings.token.is_none() {
         tracing::warn!("no HAP_API_TOKEN: every caller is accepted");
     }

@@ -21,6 +21,7 @@ enum Command {
 struct Slow {
     refuse_start: bool,
     panic_at_start: bool,
+    fail_at_start: bool,
 }
 
 impl Plugin for Slow {
@@ -30,6 +31,9 @@ impl Plugin for Slow {
 
     async fn start(&self, _: Context) -> Result<()> {
         assert!(!self.panic_at_start, "no bridge");
+        if self.fail_at_start {
+            let _: u16 = "x".parse()?;
+        }
         if self.refuse_start {
             Err(Fault::rejected("no_bridge", "set the address of the bridge"))
         } else {
@@ -170,6 +174,36 @@ async fn a_plugin_that_refuses_to_start_tells_why() {
         ["the plugin failed to start: the plugin panicked: no bridge"]
     );
     assert_eq!(error.exit_code(), 1);
+}
+
+#[tokio::test]
+async fn a_start_that_fails_by_a_question_mark_is_told_with_its_line() {
+    let plugin = Slow {
+        fail_at_start: true,
+        ..Slow::default()
+    };
+    let error = into_router(plugin, settings()).await.unwrap_err();
+    let why = "the plugin failed to start: internal error: invalid digit found in string (at hap-plugin/src/serve_tests.rs:";
+    assert!(error.problems()[0].starts_with(why), "{error}");
+}
+
+#[tokio::test]
+async fn a_data_directory_that_is_missing_is_told_with_what_helps() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    for (data_dir, told) in [
+        (
+            dir.path().join("none"),
+            "there is no such directory; create it or mount a volume there",
+        ),
+        (file, "it is no directory"),
+    ] {
+        let settings = settings().with_data_dir(&data_dir);
+        let error = into_router(Slow::default(), settings).await.unwrap_err();
+        let whole = format!("HAP_DATA_DIR={}: {told}", data_dir.display());
+        assert!(error.problems()[0].starts_with(&whole), "{error}");
+    }
 }
 
 #[tokio::test]

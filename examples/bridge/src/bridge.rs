@@ -19,6 +19,8 @@ impl Plugin for Bridge {
     type Command = Command;
     type Status = Status;
 
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+
     async fn start(&self, cx: Context) -> Result<()> {
         let link = self.link.clone();
         cx.spawn("broker connection", connection::keep(cx.clone(), link));
@@ -73,23 +75,19 @@ impl Plugin for Bridge {
     /// The connection follows the configuration by itself; here is only what the types do not say.
     async fn configure(&self, _: &Context, config: Config) -> Result<()> {
         if config.host.is_empty() {
-            return Err(Fault::rejected(
-                "invalid_host",
-                "the host of the broker must not be empty",
-            ));
+            let fault = Fault::rejected("invalid_host", "the host of the broker must not be empty");
+            return Err(fault.with_path("host"));
         }
         if config.password.is_some() && config.username.is_none() {
-            return Err(Fault::rejected("missing_username", "a password needs a username"));
+            let fault = Fault::rejected("missing_username", "a password needs a username");
+            return Err(fault.with_path("username"));
         }
-        match config
-            .topics
-            .iter()
-            .find(|topic| topic.is_empty() || !valid_filter(topic))
-        {
-            Some(topic) => {
+        let wrong = |topic: &String| topic.is_empty() || !valid_filter(topic);
+        match config.topics.iter().enumerate().find(|(_, topic)| wrong(topic)) {
+            Some((index, topic)) => {
                 let message =
                     format!("{topic:?} is no topic: + stands for one level, # for the rest at the end");
-                Err(Fault::rejected("invalid_topic", message))
+                Err(Fault::rejected("invalid_topic", message).with_path(format!("topics[{index}]")))
             }
             None => Ok(()),
         }

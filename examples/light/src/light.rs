@@ -66,6 +66,8 @@ impl Plugin for Light {
     type Command = Command;
     type Status = Status;
 
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+
     async fn command(&self, cx: &Context, command: Command) -> Result<Reply> {
         match command {
             Command::TurnOn => {
@@ -107,7 +109,7 @@ impl Plugin for Light {
                 "transition_ms is {}, at most 10000 is allowed",
                 config.transition_ms
             );
-            return Err(Fault::rejected("transition_too_long", message));
+            return Err(Fault::rejected("transition_too_long", message).with_path("transition_ms"));
         }
         self.change(cx, |state| state.config = config).await
     }

@@ -324,6 +324,31 @@ async fn the_program_describes_itself_and_refuses_what_it_does_not_know() {
         (&description["version"], &description["plugin_id"]),
         (&json!("9.9.9"), &json!("light"))
     );
+    let alone = output(&["describe"], &[]).await;
+    let alone: Value = serde_json::from_slice(&alone.stdout).unwrap();
+    assert_eq!(alone["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(output(&["help"], &[]).await.status.code(), Some(0));
-    assert_eq!(output(&["fly"], &[]).await.status.code(), Some(64));
+    let unknown = output(&["fly"], &[]).await;
+    assert_eq!(unknown.status.code(), Some(64));
+    let told = String::from_utf8(unknown.stderr).unwrap();
+    assert!(told.starts_with("unknown argument \"fly\""), "{told}");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_environment_is_told_at_once() {
+    let environment = [
+        ("PORT", "high"),
+        ("HAP_DATA_DIR", "/nowhere/at/all"),
+        ("HAP_CONFIG_TRANSITION_MS", "slow"),
+    ];
+    let output = output(&[], &environment).await;
+    assert_eq!(output.status.code(), Some(78));
+    let told = String::from_utf8(output.stdout).unwrap();
+    for part in [
+        "PORT=",
+        "HAP_DATA_DIR=/nowhere/at/all: there is no such directory",
+        "HAP_CONFIG_TRANSITION_MS",
+    ] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
 }

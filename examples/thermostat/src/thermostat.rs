@@ -139,6 +139,8 @@ impl<R: Room> Plugin for Thermostat<R> {
     type Command = Command;
     type Status = Status;
 
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+
     async fn start(&self, cx: Context) -> Result<()> {
         if let Some(target) = cx.load(TARGET).await? {
             self.shared.state().target = target;

@@ -130,7 +130,7 @@ fn protocol() -> Result<Protocol, String> {
 /// Who the spans are of, with what the environment says itself.
 fn resource(settings: &Settings) -> Resource {
     let resource =
-        Resource::builder().with_attribute(KeyValue::new("service.version", settings.version.clone()));
+        Resource::builder().with_attribute(KeyValue::new("service.version", settings.version().to_owned()));
     if variable("OTEL_SERVICE_NAME").is_some() {
         resource.build()
     } else {

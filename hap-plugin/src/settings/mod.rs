@@ -11,9 +11,12 @@ use hap_manifest::{ApiToken, PluginId, WebhookSecret};
 
 pub(crate) use platform::PlatformUrl;
 
-use crate::StartError;
 use crate::config::ConfigVariables;
 use crate::log::Redactor;
+use crate::{Plugin, StartError};
+
+/// The version of a plugin that nobody tells.
+pub(crate) const UNKNOWN_VERSION: &str = "0.0.0";
 
 /// Who the plugin is, where its platform is, and how much it takes on.
 ///
@@ -24,7 +27,7 @@ use crate::log::Redactor;
 /// |---|---|---|
 /// | `PLUGIN_ID` | id of the plugin | made from the program's file name |
 /// | `PLUGIN_NAME` | display name | the id |
-/// | `PLUGIN_VERSION` | version of the plugin | `0.0.0` |
+/// | `PLUGIN_VERSION` | version of the plugin | [`Plugin::VERSION`](crate::Plugin::VERSION) |
 /// | `PORT` | TCP port to serve on, on all addresses | 8000 |
 /// | `PLATFORM_API_URL` | base address of the platform's API, `http://` | events are only logged |
 /// | `HAP_API_TOKEN` | token that callers must show | every caller is accepted |
@@ -49,7 +52,8 @@ use crate::log::Redactor;
 pub struct Settings {
     pub(crate) id: PluginId,
     pub(crate) name: String,
-    pub(crate) version: String,
+    /// `None`: nobody but the program says it.
+    version: Option<String>,
     pub(crate) port: u16,
     pub(crate) platform: Option<PlatformUrl>,
     pub(crate) token: Option<ApiToken>,
@@ -94,7 +98,7 @@ impl Settings {
         Self {
             name: id.as_str().to_owned(),
             id,
-            version: "0.0.0".to_owned(),
+            version: None,
             port: 8000,
             platform: None,
             token: None,
@@ -137,12 +141,19 @@ impl Settings {
         reader::read(&variables.collect())
     }
 
-    /// Nothing but the configuration in the environment of the process, where the rest of that cannot be used.
-    pub(crate) fn of_config_alone() -> Option<Self> {
-        let variables: Vec<_> = std::env::vars_os().collect();
-        let mut alone = Self::new(PluginId::new("plugin").ok()?);
-        alone.config = ConfigVariables::of(variables.iter().map(|(name, value)| (name, value)));
-        Some(alone)
+    /// What of the environment of the process can be used where not all of it can: the rest has its defaults.
+    pub(crate) fn usable_part() -> Option<Self> {
+        reader::usable_part(&std::env::vars_os().collect())
+    }
+
+    /// The same settings with the version that the program says, where nobody else does.
+    pub(crate) fn of_plugin<P: Plugin>(mut self) -> Self {
+        self.version.get_or_insert_with(|| P::VERSION.to_owned());
+        self
+    }
+
+    pub(crate) fn version(&self) -> &str {
+        self.version.as_deref().unwrap_or(UNKNOWN_VERSION)
     }
 
     /// The plugin's id.
@@ -182,11 +193,11 @@ impl Settings {
         }
     }
 
-    /// The same settings with this version of the plugin.
+    /// The same settings with this version of the plugin, which goes before [`Plugin::VERSION`](crate::Plugin::VERSION).
     #[must_use]
     pub fn with_version(self, version: impl Into<String>) -> Self {
         Self {
-            version: version.into(),
+            version: Some(version.into()),
             ..self
         }
     }

@@ -13,11 +13,17 @@ use crate::StartError;
 use crate::config::ConfigVariables;
 
 pub(super) fn read(environment: &HashMap<OsString, OsString>) -> Result<Settings, StartError> {
-    let vars = Vars {
-        environment,
-        problems: RefCell::default(),
-    };
+    let vars = Vars::of(environment);
+    let settings = settings(&vars)?;
+    StartError::unless_empty(vars.problems.into_inner(), settings)
+}
 
+/// The settings that can be read; the others have their defaults.
+pub(super) fn usable_part(environment: &HashMap<OsString, OsString>) -> Option<Settings> {
+    settings(&Vars::of(environment)).ok()
+}
+
+fn settings(vars: &Vars<'_>) -> Result<Settings, StartError> {
     let id = match vars.parsed(env::PLUGIN_ID, PluginId::from_str, "set the id of the manifest") {
         Some(id) => id,
         None => program_id().map_err(|error| StartError::lasting(format!("PLUGIN_ID: {error}; set it")))?,
@@ -27,7 +33,7 @@ pub(super) fn read(environment: &HashMap<OsString, OsString>) -> Result<Settings
         settings.name = name;
     }
     if let Some(version) = vars.text(env::PLUGIN_VERSION) {
-        settings.version = version;
+        settings = settings.with_version(version);
     }
     if let Some(port) = vars.parsed(env::PORT, port, "set a port such as 8000") {
         settings.port = port;
@@ -46,9 +52,8 @@ pub(super) fn read(environment: &HashMap<OsString, OsString>) -> Result<Settings
     );
 
     // What they mean depends on the plugin.
-    settings.config = ConfigVariables::of(environment.iter());
-
-    StartError::unless_empty(vars.problems.into_inner(), settings)
+    settings.config = ConfigVariables::of(vars.environment.iter());
+    Ok(settings)
 }
 
 struct Vars<'a> {
@@ -56,7 +61,14 @@ struct Vars<'a> {
     problems: RefCell<Vec<String>>,
 }
 
-impl Vars<'_> {
+impl<'a> Vars<'a> {
+    fn of(environment: &'a HashMap<OsString, OsString>) -> Self {
+        Self {
+            environment,
+            problems: RefCell::default(),
+        }
+    }
+
     /// The variable's text. An empty one counts as absent: it is what a template without a value leaves behind.
     fn text(&self, name: &str) -> Option<String> {
         let value = self.environment.get(OsStr::new(name))?;
@@ -160,6 +172,7 @@ fn program_id() -> Result<PluginId, ParseError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Context, NoCommand, NoConfig, NoStatus, Plugin, Reply};
 
     fn read_from(vars: &[(&str, &str)]) -> Result<Settings, StartError> {
         Settings::from_vars(vars.iter().copied())
@@ -196,7 +209,7 @@ mod tests {
         .unwrap();
         assert_eq!((settings.id.as_str(), settings.port), ("lamp", 9000));
         assert_eq!(
-            (settings.name.as_str(), settings.version.as_str()),
+            (settings.name.as_str(), settings.version()),
             ("The lamp", "1.2.3")
         );
         assert!(settings.token.is_some() && settings.webhook_secret.is_some());
@@ -227,6 +240,43 @@ mod tests {
             assert!(text.contains(name), "{name} in {text}");
         }
         assert!(!text.contains("hunter2"), "{text}");
+    }
+
+    #[test]
+    fn of_an_environment_with_mistakes_the_rest_can_be_used() {
+        let vars = [("PORT", "x"), ("HAP_DATA_DIR", "/data"), ("HAP_CONFIG_A", "1")];
+        let vars = vars.map(|(name, value)| (name.into(), value.into()));
+        let part = usable_part(&vars.into_iter().collect()).unwrap();
+        assert_eq!((part.port, part.data_dir()), (8000, Some(Path::new("/data"))));
+        assert!(format!("{:?}", part.config).contains("HAP_CONFIG_A"));
+    }
+
+    #[test]
+    fn the_version_is_the_hosts_or_else_the_programs() {
+        let of = |vars: &[(&str, &str)]| {
+            read_from(vars)
+                .unwrap()
+                .of_plugin::<Versioned>()
+                .version()
+                .to_owned()
+        };
+        assert_eq!(of(&[]), "1.2.3");
+        assert_eq!(of(&[("PLUGIN_VERSION", "2.0.0")]), "2.0.0");
+        assert_eq!(read_from(&[]).unwrap().version(), "0.0.0");
+    }
+
+    struct Versioned;
+
+    impl Plugin for Versioned {
+        type Config = NoConfig;
+        type Command = NoCommand;
+        type Status = NoStatus;
+
+        const VERSION: &'static str = "1.2.3";
+
+        async fn command(&self, _: &Context, command: NoCommand) -> crate::Result<Reply> {
+            match command {}
+        }
     }
 
     #[test]
