@@ -42,11 +42,11 @@ impl Config {
                 "poll_interval_s is {}, it must be from 1 to 3600",
                 self.poll_interval_s
             );
-            return Err(Fault::rejected("invalid_poll_interval", message));
+            return Err(Fault::rejected("invalid_poll_interval", message).with_path("poll_interval_s"));
         }
         if !(0.1..=5.0).contains(&self.hysteresis) {
             let message = format!("hysteresis is {}, it must be from 0.1 to 5", self.hysteresis);
-            return Err(Fault::rejected("invalid_hysteresis", message));
+            return Err(Fault::rejected("invalid_hysteresis", message).with_path("hysteresis"));
         }
         Ok(())
     }
