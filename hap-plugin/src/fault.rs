@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::panic::Location;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -145,10 +146,7 @@ impl Fault {
     /// The same fault with the place in the program that it comes from.
     fn made_at(mut self, place: &'static Location<'static>) -> Self {
         // `map_err(Fault::internal)` has the standard library call it, whose place tells nothing.
-        let is_called_by_std = place
-            .file()
-            .replace('\\', "/")
-            .ends_with("core/src/ops/function.rs");
+        let is_called_by_std = Path::new(place.file()).ends_with("core/src/ops/function.rs");
         self.inner.place = (!is_called_by_std).then_some(place);
         self
     }

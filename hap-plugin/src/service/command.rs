@@ -146,7 +146,8 @@ fn log_end(body: &[u8], outcome: Outcome, begun: Instant) {
 
 fn name(body: &[u8]) -> String {
     // A plugin that takes any command has whatever name was sent.
-    serde_json::from_slice::<Named>(body).map_or_else(|_| String::new(), |named| redact::shown(&named.command))
+    serde_json::from_slice::<Named>(body)
+        .map_or_else(|_| String::new(), |named| redact::shown(&named.command))
 }
 
 #[derive(serde::Deserialize)]
