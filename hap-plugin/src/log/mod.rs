@@ -3,8 +3,10 @@
 #[cfg(test)]
 pub(crate) mod capture;
 mod line;
+mod on_demand;
 mod output;
 mod redactor;
+mod request_span;
 mod span_fields;
 
 use std::error::Error;
@@ -20,8 +22,12 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use line::JsonLine;
+use on_demand::OnDemand;
+#[cfg(feature = "otel")]
+pub(crate) use on_demand::is_installed as makes_spans_on_demand;
 use output::Output;
 pub(crate) use redactor::Redactor;
+pub(crate) use request_span::InRequest;
 
 use span_fields::SpanFields;
 
@@ -88,15 +94,16 @@ impl Log {
             let line = JsonLine { plugin_id };
             layer.fmt_fields(SpanFields).event_format(line).boxed()
         };
-        // What is exported does not depend on what is logged. A filter of one layer alone costs each request as much as
-        // its span does, so where nothing is exported it is one for all.
-        let layer = if exported.is_some() {
-            layer.with_filter(filter).boxed()
+        let registry = tracing_subscriber::registry();
+        let installed = if exported.is_some() {
+            // What is exported does not depend on what is logged, and needs every span.
+            registry.with(layer.with_filter(filter)).with(exported).try_init()
         } else {
-            layer.and_then(filter).boxed()
+            let installed = OnDemand(registry.with(layer).with(filter)).try_init();
+            on_demand::installed(installed.is_ok());
+            installed
         };
-        let installed = tracing_subscriber::registry().with(layer).with(exported);
-        if installed.try_init().is_err() {
+        if installed.is_err() {
             return Self::default();
         }
         log_panics();

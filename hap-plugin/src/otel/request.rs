@@ -10,6 +10,7 @@ use opentelemetry::trace::{
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
+use crate::log::makes_spans_on_demand;
 use crate::origin::Origin;
 use crate::service::is_endpoint;
 
@@ -17,7 +18,12 @@ use crate::service::is_endpoint;
 pub(super) const UNSEEN: [&str; 1] = ["hap_plugin::tasks"];
 
 /// Begins the span of a request below that of its caller. What the plugin calls while it answers is told of this one.
-pub(crate) fn request_span(origin: &mut Origin, request: &Request) -> Span {
+///
+/// `None` where nobody but the log sees it, which has it made when it needs it.
+pub(crate) fn request_span(origin: &mut Origin, request: &Request) -> Option<Span> {
+    if makes_spans_on_demand() {
+        return None;
+    }
     let path = request.uri().path();
     let name = if is_endpoint(path) {
         format!("{} {path}", request.method())
@@ -43,7 +49,7 @@ pub(crate) fn request_span(origin: &mut Origin, request: &Request) -> Span {
     span.record("trace_id", origin.trace.trace_id());
     span.set_attribute("http.request.method", request.method().to_string());
     span.set_attribute("url.path", path.to_owned());
-    span
+    Some(span)
 }
 
 /// Records how the request of the current span was answered.

@@ -9,16 +9,14 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 use http::{HeaderValue, Method};
 use tower::ServiceExt as _;
-use tracing::Instrument as _;
 
 use super::routes::{COMMAND, HEALTH, wrong_method};
 use super::{Service, command, health};
 use crate::Plugin;
 use crate::gate::Gate;
 use crate::guard::panicked;
+use crate::log::InRequest;
 use crate::origin::{Origin, REQUEST_ID};
-#[cfg(feature = "otel")]
-use crate::otel::request_span;
 
 /// Answers `/health` itself, without anything around it. Every other request gets its id, which comes back in the
 /// answer, and its span; then it shows its token; what panics from there on is answered.
@@ -40,22 +38,33 @@ impl<P: Plugin> Door<P> {
                 _ => wrong_method(request).await.into_response(),
             };
         }
+        #[cfg_attr(
+            not(feature = "otel"),
+            expect(unused_mut, reason = "a span of its own changes it")
+        )]
         let mut origin = Origin::of(request.headers());
-        let span = request_span(&mut origin, &request);
+        #[cfg(feature = "otel")]
+        let span = crate::otel::request_span(&mut origin, &request);
+        #[cfg(not(feature = "otel"))]
+        let span = None;
+        #[cfg(feature = "otel")]
+        let is_told = span.is_some();
         let origin = Arc::new(origin);
         let id = HeaderValue::from_str(&origin.request_id);
+        // What the request goes through holds nothing of its own that a panic could leave half done.
+        let passed = AssertUnwindSafe(self.pass(request, Arc::clone(&origin))).catch_unwind();
         let answered = async {
-            // What the request goes through holds nothing of its own that a panic could leave half done.
-            let passed = AssertUnwindSafe(self.pass(request, origin)).catch_unwind();
             let response = match passed.await {
                 Ok(response) => response,
                 Err(payload) => panicked(payload.as_ref()).into_response(),
             };
             #[cfg(feature = "otel")]
-            crate::otel::answered(&response);
+            if is_told {
+                crate::otel::answered(&response);
+            }
             response
         };
-        let mut response = answered.instrument(span).await;
+        let mut response = InRequest::new(&origin, span, answered).await;
         if let Ok(id) = id {
             response.headers_mut().insert(&REQUEST_ID, id);
         }
@@ -83,14 +92,4 @@ impl<P: Plugin> Door<P> {
         let door = Arc::new(self);
         Router::new().fallback(move |request: Request| async move { door.answer(request).await })
     }
-}
-
-#[cfg(not(feature = "otel"))]
-fn request_span(origin: &mut Origin, _: &Request) -> tracing::Span {
-    // Of the highest level, so that errors keep their request id when little is logged.
-    tracing::error_span!(
-        "request",
-        request_id = origin.request_id,
-        trace_id = origin.trace.trace_id()
-    )
 }

@@ -1,4 +1,4 @@
-//! A plugin as a process whose only thread is blocked, and what it says when it cannot say it by itself.
+//! A plugin as a process of one thread: what it logs, and how it ends while that thread is blocked.
 //!
 //! Without a test harness, since the plugin is this program started again, and takes no arguments.
 #![cfg_attr(
@@ -6,6 +6,7 @@
     expect(
         clippy::disallowed_methods,
         clippy::indexing_slicing,
+        clippy::panic,
         clippy::print_stdout,
         clippy::unwrap_used,
         reason = "a test fails by panicking and says what it does, and this plugin blocks on purpose"
@@ -24,20 +25,80 @@ mod unix {
     use tokio::net::{TcpListener, TcpStream};
     use tokio::process::{Child, Command as Process};
     use tokio::time::{sleep, timeout};
+    use tower::ServiceExt as _;
+    use tracing::Instrument as _;
 
     /// Tells this program to be the plugin, and which.
-    const ROLE: &str = "HAP_TEST_STUCK";
+    const ROLE: &str = "HAP_TEST_PROCESS";
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
     const DEADLINE: Duration = Duration::from_secs(30);
 
-    struct Stuck;
+    struct Lamp;
 
     #[derive(serde::Deserialize, schemars::JsonSchema)]
     #[serde(tag = "command", content = "params", rename_all = "snake_case")]
     enum Command {
         Block { seconds: u64 },
+        Log(Way),
     }
 
-    impl Plugin for Stuck {
+    /// How a command may come to log a line.
+    #[derive(Debug, Clone, Copy, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+    #[serde(rename_all = "snake_case")]
+    enum Way {
+        AtOnce,
+        AfterWaiting,
+        InItsOwnSpan,
+        InItsOwnSpanAfterWaiting,
+        InATaskOfItsOwn,
+        InABackgroundTask,
+        AfterARequestWithin,
+        ByPanicking,
+    }
+
+    const WAYS: [Way; 8] = [
+        Way::AtOnce,
+        Way::AfterWaiting,
+        Way::InItsOwnSpan,
+        Way::InItsOwnSpanAfterWaiting,
+        Way::InATaskOfItsOwn,
+        Way::InABackgroundTask,
+        Way::AfterARequestWithin,
+        Way::ByPanicking,
+    ];
+
+    impl Lamp {
+        async fn log(cx: &Context, way: Way) -> Result<()> {
+            let say = move || tracing::info!("logged {way:?}");
+            let say_later = async move {
+                sleep(Duration::from_millis(20)).await;
+                say();
+            };
+            match way {
+                Way::AtOnce => say(),
+                Way::AfterWaiting => say_later.await,
+                Way::InItsOwnSpan => tracing::info_span!("own", depth = 1).in_scope(say),
+                Way::InItsOwnSpanAfterWaiting => {
+                    say_later.instrument(tracing::info_span!("own", depth = 1)).await;
+                }
+                Way::InATaskOfItsOwn => tokio::spawn(say_later.in_current_span()).await?,
+                Way::InABackgroundTask => cx.spawn("logs", say_later),
+                Way::AfterARequestWithin => {
+                    let settings = hap_plugin::Settings::new("inner".parse()?);
+                    let router = hap_plugin::into_router(Self, settings).await?;
+                    let request = http::Request::post("/command")
+                        .header("x-request-id", "inner")
+                        .body(axum::body::Body::from(r#"{"command":"log","params":"at_once"}"#))?;
+                    router.oneshot(request).await?;
+                    say();
+                }
+                Way::ByPanicking => panic!("logged {way:?}"),
+            }
+            Ok(())
+        }
+    }
+
+    impl Plugin for Lamp {
         type Config = NoConfig;
         type Command = Command;
         type Status = NoStatus;
@@ -49,8 +110,11 @@ mod unix {
             Ok(())
         }
 
-        async fn command(&self, _: &Context, Command::Block { seconds }: Command) -> Result<Reply> {
-            std::thread::sleep(Duration::from_secs(seconds));
+        async fn command(&self, cx: &Context, command: Command) -> Result<Reply> {
+            match command {
+                Command::Block { seconds } => std::thread::sleep(Duration::from_secs(seconds)),
+                Command::Log(way) => Self::log(cx, way).await?,
+            }
             Ok(Reply::text("done"))
         }
     }
@@ -59,8 +123,10 @@ mod unix {
     #[tokio::main(flavor = "current_thread")]
     pub(super) async fn main() -> ExitCode {
         if std::env::var_os(ROLE).is_some() {
-            return hap_plugin::run(Stuck).await;
+            return hap_plugin::run(Lamp).await;
         }
+        println!("each line that a command logs has the ids of its request");
+        each_line_that_a_command_logs_has_the_ids_of_its_request().await;
         println!("a plugin that blocks its only thread ends within its budget, and says why");
         a_plugin_that_blocks_its_only_thread_ends_within_its_budget().await;
         println!("a second signal ends a plugin that blocks its only thread");
@@ -71,6 +137,62 @@ mod unix {
         what_keeps_it_from_starting_is_told_whatever_the_log_leaves_out().await;
         println!("test result: ok");
         ExitCode::SUCCESS
+    }
+
+    async fn each_line_that_a_command_logs_has_the_ids_of_its_request() {
+        let plugin = Running::start().await;
+        // All at a time on one thread, so that they get into each other's way if they can.
+        let mut connections = Vec::new();
+        for way in WAYS {
+            let body = serde_json::json!({"command": "log", "params": way}).to_string();
+            let headers = format!("x-request-id: {way:?}\r\ntraceparent: 00-{TRACE}-00f067aa0ba902b7-00\r\n");
+            connections.push(plugin.command(&headers, &body).await);
+        }
+        for mut connection in connections {
+            let mut answer = vec![0; 1024];
+            assert!(
+                timeout(DEADLINE, connection.read(&mut answer))
+                    .await
+                    .unwrap()
+                    .unwrap()
+                    > 0
+            );
+        }
+        sleep(Duration::from_millis(100)).await;
+        plugin.signal(Signal::TERM);
+        let (_, log) = plugin.ended().await;
+        let lines: Vec<Value> = log
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        for way in WAYS {
+            let text = format!("logged {way:?}");
+            let of_way = |line: &&Value| {
+                line["message"].as_str().unwrap().ends_with(&text) && line["request_id"] != "inner"
+            };
+            let found: Vec<&Value> = lines.iter().filter(of_way).collect();
+            assert!(!found.is_empty(), "{way:?} in {log}");
+            for line in found {
+                assert_eq!(
+                    (&line["request_id"], &line["trace_id"]),
+                    (&Value::from(format!("{way:?}")), &Value::from(TRACE)),
+                    "{line}"
+                );
+            }
+        }
+        let inner: Vec<&Value> = lines
+            .iter()
+            .filter(|line| line["request_id"] == "inner")
+            .collect();
+        assert_eq!(inner.len(), 1, "{inner:?}");
+        let own = lines.iter().filter(|line| line["depth"] == 1).count();
+        assert_eq!(own, 2, "{log}");
+        for line in lines
+            .iter()
+            .filter(|line| ["ready", "stopping"].contains(&line["message"].as_str().unwrap()))
+        {
+            assert_eq!(line["request_id"], Value::Null, "{line}");
+        }
     }
 
     async fn a_plugin_that_blocks_its_only_thread_ends_within_its_budget() {
@@ -178,15 +300,21 @@ mod unix {
                 && answer.starts_with("HTTP/1.1 200")
         }
 
-        /// Sends the command that blocks, and gives it the time to arrive.
-        async fn begin_to_block(&self, seconds: u64) -> TcpStream {
+        /// Sends a command, and leaves its answer on the connection. Each header has its line end.
+        async fn command(&self, headers: &str, body: &str) -> TcpStream {
             let mut connection = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
-            let body = format!(r#"{{"command":"block","params":{{"seconds":{seconds}}}}}"#);
+            let length = body.len();
             let request = format!(
-                "POST /command HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}",
-                body.len()
+                "POST /command HTTP/1.1\r\nhost: x\r\n{headers}content-length: {length}\r\n\r\n{body}"
             );
             connection.write_all(request.as_bytes()).await.unwrap();
+            connection
+        }
+
+        /// Sends the command that blocks, and gives it the time to arrive.
+        async fn begin_to_block(&self, seconds: u64) -> TcpStream {
+            let body = format!(r#"{{"command":"block","params":{{"seconds":{seconds}}}}}"#);
+            let connection = self.command("", &body).await;
             sleep(Duration::from_millis(500)).await;
             connection
         }
