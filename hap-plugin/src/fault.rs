@@ -21,8 +21,8 @@ type Cause = Box<dyn Error + Send + Sync>;
 /// Says why a plugin could not do what was asked: a public part for the caller and a private cause for the log.
 ///
 /// `?` turns any error into an *internal* fault: the caller learns the code `internal` and an id, the log has the
-/// whole chain of causes under that id, and the file and line of that `?` as `place`. An expected refusal is made with [`rejected`](Self::rejected), and its
-/// text reaches the caller.
+/// whole chain of causes under that id, and the file and line of that `?` as `place`. An expected refusal is made with
+/// [`rejected`](Self::rejected), and its text reaches the caller.
 ///
 /// It does not implement [`std::error::Error`]; that is what lets `?` take every error.
 ///

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, header};
 use tower::ServiceExt as _;
 
 use super::routes::{COMMAND, HEALTH, wrong_method};
@@ -35,7 +35,8 @@ impl<P: Plugin> Door<P> {
         if request.uri().path() == HEALTH {
             return match *request.method() {
                 Method::GET | Method::HEAD => health::answer(&self.service),
-                _ => wrong_method(request).await.into_response(),
+                // As the router says it of the other paths, by RFC 9110, section 15.5.6.
+                _ => ([(header::ALLOW, "GET,HEAD")], wrong_method(request).await).into_response(),
             };
         }
         #[cfg_attr(

@@ -199,3 +199,48 @@ async fn routes_of_ones_own_are_refused_before_and_after_the_plugin_works() {
     lamp.service.begin_stop();
     client.get("/pages/first").await.check_refusal(503, "stopping");
 }
+
+#[tokio::test]
+async fn the_routes_may_be_part_of_another_server() {
+    let token = || ApiToken::from_bytes(&[7; 32]);
+    let lamp = Running::start(settings().with_api_token(token())).await;
+    let nested = Router::new()
+        .route("/own", get(async || "own"))
+        .nest("/lamp", lamp.router.clone());
+    let below = |path: &str, body: &str| {
+        let mut request = post(path, body);
+        let value = format!("Bearer {}", token().expose());
+        request
+            .headers_mut()
+            .insert("authorization", value.parse().unwrap());
+        request
+    };
+    let send = async |request| Answer::of(nested.clone().oneshot(request).await.unwrap()).await;
+    send(below("/lamp/command", r#"{"command":"ping"}"#))
+        .await
+        .check_ok("pong");
+    send(post("/lamp/command", r#"{"command":"ping"}"#))
+        .await
+        .check_refusal(401, "unauthorized");
+    send(below("/lamp/nothing", ""))
+        .await
+        .check_refusal(404, "not_found");
+    let health = send(Request::get("/lamp/health").body(Body::empty()).unwrap()).await;
+    assert_eq!(health.status, 200);
+    assert_eq!(
+        send(Request::get("/own").body(Body::empty()).unwrap()).await.text,
+        "own"
+    );
+
+    let merged = Router::new()
+        .route("/own", get(async || "own"))
+        .merge(lamp.router.clone());
+    for path in ["/own", "/health"] {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        assert_eq!(
+            merged.clone().oneshot(request).await.unwrap().status(),
+            200,
+            "{path}"
+        );
+    }
+}

@@ -31,6 +31,24 @@ async fn health_follows_the_life_of_the_plugin() {
 }
 
 #[tokio::test]
+async fn a_wrong_method_is_told_the_right_one() {
+    let lamp = Running::start(settings()).await;
+    for (path, allowed) in [
+        ("/health", "GET,HEAD"),
+        ("/status", "GET,HEAD"),
+        ("/command", "POST"),
+    ] {
+        let request = Request::put(path).body(Body::empty()).unwrap();
+        let answer = lamp.send(request).await;
+        answer.check_refusal(405, "method_not_allowed");
+        assert_eq!(answer.headers["allow"], allowed, "{path}");
+    }
+    let head = Request::head("/health").body(Body::empty()).unwrap();
+    let answer = lamp.send(head).await;
+    assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, ""));
+}
+
+#[tokio::test]
 async fn the_plugin_tells_how_it_is() {
     let lamp = Running::start(settings()).await;
     for (unwell, status, word) in [(1, 200, "degraded"), (2, 503, "unhealthy"), (3, 503, "unhealthy")] {
