@@ -105,16 +105,17 @@ impl<'a> Entered<'a> {
             Scope::Made(span) => Here::Made(span.entered()),
             Scope::Away => Here::Nowhere,
         };
-        Self {
-            scope,
-            before: HERE.replace(here),
-        }
+        // Fails where the thread is ending, and then nobody logs on it any more.
+        let before = HERE.try_with(|cell| cell.replace(here)).unwrap_or(Here::Nowhere);
+        Self { scope, before }
     }
 }
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        *self.scope = match HERE.replace(replace(&mut self.before, Here::Nowhere)) {
+        let before = replace(&mut self.before, Here::Nowhere);
+        let here = HERE.try_with(|cell| cell.replace(before));
+        *self.scope = match here.unwrap_or(Here::Nowhere) {
             Here::Unmade(origin) => Scope::Unmade(origin),
             Here::Made(span) => Scope::Made(span.exit()),
             Here::Nowhere => Scope::Away,
