@@ -252,8 +252,10 @@ impl Fault {
     }
 
     /// The path among its details, as far as a line of the log may repeat what was sent.
-    pub(crate) fn path_for_log(&self) -> Option<String> {
-        self.detail("path").map(redact::shown)
+    pub(crate) fn path_for_log(&self, redactor: &Redactor) -> Option<String> {
+        // Known secrets first, while they are still what they were.
+        self.detail("path")
+            .map(|path| redact::shown(&redactor.clean(path)))
     }
 
     /// The command among its details, if a line of the log may repeat it.

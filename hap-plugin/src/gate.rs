@@ -13,6 +13,7 @@ use http::{HeaderMap, header};
 use tower::{Layer, Service};
 
 use crate::Fault;
+use crate::redact::shown;
 
 /// Lets through who shows the token; everybody where there is none.
 #[derive(Debug, Clone)]
@@ -30,7 +31,10 @@ impl Gate {
         if self.admits(request.headers()) {
             return Ok(());
         }
-        tracing::warn!(path = request.uri().path(), "a request without the right token");
+        tracing::warn!(
+            path = shown(request.uri().path()),
+            "a request without the right token"
+        );
         Err(Fault::new(
             401,
             "unauthorized",

@@ -88,7 +88,8 @@ fn tell_blocked(name: &(dyn Fn() -> String + Sync), begun: Instant) {
         let blocked_ms = u64::try_from(blocked.as_millis()).unwrap_or(u64::MAX);
         tracing::warn!(
             blocked_ms,
-            "{} kept its thread without waiting; what blocks belongs into `tokio::task::spawn_blocking`",
+            "{} kept its thread without waiting; what blocks belongs into `tokio::task::spawn_blocking`, if it is not in \
+             `block_in_place` already",
             name()
         );
     }

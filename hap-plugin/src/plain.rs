@@ -59,7 +59,9 @@ fn named(words: &str) -> Cow<'_, str> {
         // Where it is told, a value was given for what takes none.
         ("unit variant ", "nothing"),
     ] {
-        if words.starts_with(prefix) {
+        // Names of types begin so; other words after it are an author's.
+        let rest = words.strip_prefix(prefix);
+        if rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_uppercase() || c == '_')) {
             return plain.into();
         }
     }
@@ -158,6 +160,8 @@ mod tests {
             ("a tuple of size 2", "a list of 2"),
             ("an array of length 3", "a list of 3"),
             ("a percentage", "a percentage"),
+            ("enum value between 1 and 3", "enum value between 1 and 3"),
+            ("struct of two numbers", "struct of two numbers"),
             ("structured text", "structured text"),
             ("`on` or `off`", "`on` or `off`"),
         ] {

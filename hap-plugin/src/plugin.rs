@@ -64,7 +64,7 @@ pub trait Plugin: Send + Sync + 'static {
     type Status: StatusType + Send + 'static;
 
     /// The version of the program, for when the host does not tell it as `PLUGIN_VERSION`, as on an author's own
-    /// machine. Usually `env!("CARGO_PKG_VERSION")`.
+    /// machine. Usually `env!("CARGO_PKG_VERSION")`; `0.0.0` without it.
     const VERSION: &'static str = UNKNOWN_VERSION;
 
     /// Prepares the plugin: opens connections, spawns background work with [`Context::spawn`].

@@ -78,11 +78,7 @@ impl<P: Plugin> Serve<P> {
         if let Err(error) = signals::watch(stop.clone(), budget) {
             tracing::warn!(%error, "signals cannot be received: the plugin ends without a drain");
         }
-        let code = match self
-            .stopping_also_on(async move { stop.heard().await })
-            .serve(settings)
-            .await
-        {
+        let code = match self.stopping_also_on(stop.wait()).serve(settings).await {
             Ok(()) => 0,
             Err(error) => {
                 report(&error);

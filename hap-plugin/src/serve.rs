@@ -251,6 +251,8 @@ impl<P: Plugin> Serve<P> {
                 Ok(())
             }
             Some(Err(error)) => {
+                // Nobody listens to it any more.
+                drop(shutdown);
                 service.stop(false).await;
                 Err(error)
             }

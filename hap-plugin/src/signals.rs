@@ -1,14 +1,15 @@
 //! The requests of the system to end.
 
+use std::future::Future;
 use std::io;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::last_resort::{EPILOGUE, end_after, exit};
+use crate::last_resort::{EPILOGUE, end_after, exit_saying};
 
 /// How long the plugin has to hear that it is to stop before the log says that it does not.
 const HEARING: Duration = Duration::from_secs(2);
@@ -21,10 +22,14 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    /// Waits for the wish.
-    pub(crate) async fn heard(&self) {
-        self.asked.cancelled().await;
-        self.heard.cancel();
+    /// Waits for the wish. Whoever drops this has no need of it any more, and counts as having heard.
+    pub(crate) fn wait(&self) -> impl Future<Output = ()> + Send + use<> {
+        let heard = self.heard.clone().drop_guard();
+        let asked = self.asked.clone();
+        async move {
+            asked.cancelled().await;
+            drop(heard);
+        }
     }
 }
 
@@ -34,6 +39,16 @@ impl Stop {
 /// On a thread with a runtime of its own: the plugin's may have no thread left that does not block. Installing the
 /// handlers also matters as process 1 of a container, where the kernel ignores a signal without one.
 pub(crate) fn watch(stop: Stop, budget: Duration) -> io::Result<()> {
+    let plugins = Handle::current();
+    if let Err(error) = watch_on_a_thread(stop.clone(), budget, plugins.clone()) {
+        tracing::warn!(%error, "no thread for signals: a plugin that blocks its own does not hear them");
+        let signals = Signals::install()?;
+        tokio::spawn(wait(signals, stop, budget, plugins));
+    }
+    Ok(())
+}
+
+fn watch_on_a_thread(stop: Stop, budget: Duration, plugins: Handle) -> io::Result<()> {
     let (installed, told) = mpsc::sync_channel(1);
     std::thread::Builder::new()
         .name("hap-signals".to_owned())
@@ -47,7 +62,7 @@ pub(crate) fn watch(stop: Stop, budget: Duration) -> io::Result<()> {
                     Ok(signals) => {
                         // Whoever asked waits for it.
                         let _ = installed.send(Ok(()));
-                        wait(signals, stop, budget).await;
+                        wait(signals, stop, budget, plugins).await;
                     }
                     Err(error) => drop(installed.send(Err(error))),
                 }
@@ -57,12 +72,20 @@ pub(crate) fn watch(stop: Stop, budget: Duration) -> io::Result<()> {
     told.recv().map_err(io::Error::other)?
 }
 
-async fn wait(mut signals: Signals, stop: Stop, budget: Duration) {
+/// `plugins` is the runtime that the plugin is on.
+async fn wait(mut signals: Signals, stop: Stop, budget: Duration, plugins: Handle) {
     let signal = signals.next().await;
-    tracing::info!(signal, "asked to stop");
+    // First, since a log that nobody reads may block.
     end_after(budget.saturating_add(EPILOGUE), 0);
     stop.asked.cancel();
-    let is_heard = timeout(HEARING, stop.heard.cancelled());
+    tracing::info!(signal, "asked to stop");
+    // The thread that `main` began on may hear it while all that work are blocked.
+    let moves = plugins.spawn(async {});
+    let is_heard = timeout(HEARING, async {
+        stop.heard.cancelled().await;
+        // It fails where the runtime has ended already.
+        let _ = moves.await;
+    });
     let again = tokio::select! {
         heard = is_heard => {
             if heard.is_err() {
@@ -75,8 +98,9 @@ async fn wait(mut signals: Signals, stop: Stop, budget: Duration) {
         }
         signal = signals.next() => signal,
     };
-    tracing::warn!(signal = again, "asked again: ending at once");
-    exit(1)
+    exit_saying(1, move || {
+        tracing::warn!(signal = again, "asked again: ending at once")
+    })
 }
 
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! A plugin as a process of one thread: what it logs, and how it ends while that thread is blocked.
+//! A plugin as a process of one thread, or of one that works: what it logs, and how it ends while that thread is blocked.
 //!
 //! Without a test harness, since the plugin is this program started again, and takes no arguments.
 #![cfg_attr(
@@ -119,12 +119,28 @@ mod unix {
         }
     }
 
-    /// A program of one thread only: the least that an author may give it.
-    #[tokio::main(flavor = "current_thread")]
-    pub(super) async fn main() -> ExitCode {
-        if std::env::var_os(ROLE).is_some() {
-            return hap_plugin::run(Lamp).await;
+    pub(super) fn main() -> ExitCode {
+        match std::env::var(ROLE).as_deref() {
+            Err(_) => tests(),
+            // Where the thread that `main` began on works on no command.
+            Ok("worker") => tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .unwrap()
+                .block_on(hap_plugin::run(Lamp)),
+            Ok(_) => plugin_of_one_thread(),
         }
+    }
+
+    /// The least that an author may give it.
+    #[tokio::main(flavor = "current_thread")]
+    async fn plugin_of_one_thread() -> ExitCode {
+        hap_plugin::run(Lamp).await
+    }
+
+    #[tokio::main(flavor = "current_thread")]
+    async fn tests() -> ExitCode {
         println!("each line that a command logs has the ids of its request");
         each_line_that_a_command_logs_has_the_ids_of_its_request().await;
         println!("a plugin that blocks its only thread ends within its budget, and says why");
@@ -196,20 +212,22 @@ mod unix {
     }
 
     async fn a_plugin_that_blocks_its_only_thread_ends_within_its_budget() {
-        let plugin = Running::start().await;
-        plugin.begin_to_block(600).await;
-        let begun = Instant::now();
-        plugin.signal(Signal::TERM);
-        let (output, log) = plugin.ended().await;
-        assert_eq!(output.status.code(), Some(0));
-        // 8 s, and one for the end of the runtime; the rest is for a slow machine.
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
-        for part in [
-            "asked to stop",
-            "something blocks its threads",
-            "did not end by itself in time",
-        ] {
-            assert!(log.contains(part), "{part} in {log}");
+        for role in ["serve", "worker"] {
+            let plugin = Running::start_as(role).await;
+            plugin.begin_to_block(600).await;
+            let begun = Instant::now();
+            plugin.signal(Signal::TERM);
+            let (output, log) = plugin.ended().await;
+            assert_eq!(output.status.code(), Some(0));
+            // 8 s, and one for the end of the runtime; the rest is for a slow machine.
+            assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+            for part in [
+                "asked to stop",
+                "something blocks its threads",
+                "did not end by itself in time",
+            ] {
+                assert!(log.contains(part), "{part} in {role}: {log}");
+            }
         }
     }
 
@@ -271,10 +289,14 @@ mod unix {
 
     impl Running {
         async fn start() -> Self {
+            Self::start_as("serve").await
+        }
+
+        async fn start_as(role: &str) -> Self {
             let port = free_port().await;
             let child = Process::new(std::env::current_exe().unwrap())
                 .env_clear()
-                .envs([(ROLE, "serve"), ("PORT", &*port.to_string())])
+                .envs([(ROLE, role), ("PORT", &*port.to_string())])
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
                 .kill_on_drop(true)

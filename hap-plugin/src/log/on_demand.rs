@@ -25,7 +25,8 @@ pub(super) fn installed(is_installed: bool) {
 /// Passes everything on, and before everything that looks at the current span sees to it that there is one.
 ///
 /// While a subscriber is set for one thread alone anywhere in the process, `tracing` lets no look at a subscriber call for
-/// another, and lines logged meanwhile lack their request. That is for tests, in which this one is not installed.
+/// another, and lines logged meanwhile lack their request. Such subscribers are for tests, in which this one is not
+/// installed.
 pub(super) struct OnDemand<S>(pub(super) S);
 
 impl<S: Subscriber> Subscriber for OnDemand<S> {

@@ -15,6 +15,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use tracing::Span;
 use tracing::span::EnteredSpan;
+use tracing::subscriber::NoSubscriber;
 
 use super::on_demand;
 use crate::origin::Origin;
@@ -132,7 +133,16 @@ pub(super) fn make() {
         }
         // Taken away meanwhile, since making a span asks for the one around it.
         let here = match cell.replace(Here::Nowhere) {
-            Here::Unmade(origin) => Here::Made(span_of(&origin).entered()),
+            Here::Unmade(origin) => {
+                let span = span_of(&origin);
+                // Nobody took it, and perhaps somebody does the next time: see `OnDemand`.
+                let is_lost = span.with_subscriber(|(_, taker)| taker.is::<NoSubscriber>());
+                if is_lost.unwrap_or(true) {
+                    Here::Unmade(origin)
+                } else {
+                    Here::Made(span.entered())
+                }
+            }
             other => other,
         };
         *cell.borrow_mut() = here;

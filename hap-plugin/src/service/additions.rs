@@ -16,6 +16,7 @@ use super::Service;
 use super::routes::{ENDPOINTS, no_such_path, wrong_method};
 use crate::guard::bounded;
 use crate::origin::Origin;
+use crate::redact::shown;
 use crate::{Fault, Plugin, Result, StartError};
 
 type Layering = Box<dyn FnOnce(Router) -> Router + Send + Sync>;
@@ -136,7 +137,7 @@ async fn pass<P: Plugin>(
         .insert(service.cx.of_request(origin, deadline));
     let uri = request.uri().clone();
     let ended = bounded(
-        &|| format!("the route {:?}", uri.path()),
+        &|| format!("the route {}", shown(uri.path())),
         begun..deadline,
         &service.kill,
         async { Ok(next.run(request).await) },

@@ -16,6 +16,7 @@ use tracing::Instrument as _;
 use super::{GRACE, Service};
 use crate::body::{Mismatch, from_json, read_json_body};
 use crate::guard::{begin, bounded, timed_out};
+use crate::log::Redactor;
 use crate::metrics::Outcome;
 use crate::origin::Origin;
 use crate::{CommandType as _, Fault, Plugin, Reply, Result, redact};
@@ -40,7 +41,7 @@ pub(super) async fn answer<P: Plugin>(
             tracing::info!(
                 code = fault.code(),
                 command = fault.command_for_log(),
-                path = fault.path_for_log(),
+                path = fault.path_for_log(service.redactor()),
                 reason = fault.reason_for_log(),
                 "command refused"
             );
@@ -90,7 +91,7 @@ impl<P: Plugin> Service<P> {
         let run = async move {
             let cx = service.cx.of_request(origin, deadline);
             let ended = bounded(
-                &|| format!("the command {:?}", name(&body)),
+                &|| format!("the command {:?}", name(&body, service.redactor())),
                 begun..deadline,
                 &service.kill,
                 service.plugin.command(&cx, command),
@@ -98,7 +99,7 @@ impl<P: Plugin> Service<P> {
             .await;
             let outcome = ended.outcome();
             service.metrics.command(outcome);
-            log_end(&body, outcome, begun);
+            log_end(&body, service.redactor(), outcome, begun);
             drop((slot, in_flight));
             // Here, since the caller may have gone and nobody else then looks at it.
             ended
@@ -124,19 +125,19 @@ impl<P: Plugin> Service<P> {
 }
 
 /// What went well is seldom of interest, and a line for each would cost more than most commands do.
-fn log_end(body: &[u8], outcome: Outcome, begun: Instant) {
+fn log_end(body: &[u8], redactor: &Redactor, outcome: Outcome, begun: Instant) {
     let duration_ms = || u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let word = outcome.word();
     if outcome == Outcome::Ok {
         tracing::debug!(
-            command = name(body),
+            command = name(body, redactor),
             outcome = word,
             duration_ms = duration_ms(),
             "command ended"
         );
     } else {
         tracing::info!(
-            command = name(body),
+            command = name(body, redactor),
             outcome = word,
             duration_ms = duration_ms(),
             "command ended"
@@ -144,10 +145,12 @@ fn log_end(body: &[u8], outcome: Outcome, begun: Instant) {
     }
 }
 
-fn name(body: &[u8]) -> String {
-    // A plugin that takes any command has whatever name was sent.
-    serde_json::from_slice::<Named>(body)
-        .map_or_else(|_| String::new(), |named| redact::shown(&named.command))
+fn name(body: &[u8], redactor: &Redactor) -> String {
+    // A plugin that takes any command has whatever name was sent. Known secrets first, while they are still what they were.
+    serde_json::from_slice::<Named>(body).map_or_else(
+        |_| String::new(),
+        |named| redact::shown(&redactor.clean(&named.command)),
+    )
 }
 
 #[derive(serde::Deserialize)]

@@ -13,6 +13,7 @@ use super::Service;
 use crate::body::read_json_body;
 use crate::config::{Candidate, ConfigFile};
 use crate::guard::bounded;
+use crate::log::Redactor;
 use crate::origin::Origin;
 use crate::{Context, Fault, Plugin, Result, StartError};
 
@@ -25,7 +26,10 @@ pub(super) async fn answer<P: Plugin>(
     let token = service.tasks.token();
     service.lifecycle.check_ready()?;
     let body = read_json_body(request, service.limits.body_bytes).await?;
-    let candidate = service.config.candidate(&body).inspect_err(log_refusal)?;
+    let candidate = service
+        .config
+        .candidate(&body)
+        .inspect_err(|fault| log_refusal(fault, service.redactor()))?;
     service.lifecycle.check_ready()?;
     let slot = Service::<P>::slot(&service.config_slots, "configurations")?;
 
@@ -39,7 +43,7 @@ pub(super) async fn answer<P: Plugin>(
         drop(slot);
         match &result {
             Ok(()) => tracing::info!("configuration accepted"),
-            Err(fault) => log_refusal(fault),
+            Err(fault) => log_refusal(fault, worker.redactor()),
         }
         result
     };
@@ -52,10 +56,10 @@ pub(super) async fn answer<P: Plugin>(
 }
 
 /// Not the message: it may repeat settings, and those may be secret.
-fn log_refusal(fault: &Fault) {
+fn log_refusal(fault: &Fault, redactor: &Redactor) {
     tracing::warn!(
         code = fault.code(),
-        path = fault.path_for_log(),
+        path = fault.path_for_log(redactor),
         reason = fault.reason_for_log(),
         "configuration refused"
     );
@@ -192,11 +196,13 @@ impl<P: Plugin> Service<P> {
     fn complain(&self, fault: &Fault) {
         let file = self.config.file().map(|file| file.path().display().to_string());
         let file = file.unwrap_or_default();
-        let complaint = |why: &str| {
-            format!(
-                "the saved configuration {file} is not in force: {why}; POST /config with a whole new one repairs it"
-            )
+        // What has failed for another reason than its content would not be mended by another content.
+        let remedy = if (400..500).contains(&fault.status()) {
+            "; POST /config with a whole new one repairs it"
+        } else {
+            ""
         };
+        let complaint = |why: &str| format!("the saved configuration {file} is not in force: {why}{remedy}");
         tracing::error!(code = fault.code(), "{}", complaint(&fault.report_with_place()));
         let complaint = complaint(fault.message());
         self.lifecycle

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::any;
 use futures_util::FutureExt as _;
 use http::{HeaderValue, Method, header};
 use tower::ServiceExt as _;
 
-use super::routes::{COMMAND, HEALTH, wrong_method};
+use super::routes::{COMMAND, ENDPOINTS, HEALTH, wrong_method};
 use super::{Service, command, health};
 use crate::Plugin;
 use crate::gate::Gate;
@@ -88,9 +89,16 @@ impl<P: Plugin> Door<P> {
         }
     }
 
-    /// For servers of one's own.
+    /// For servers of one's own. The endpoints are routes, so that no fallback and no pattern of such a server takes
+    /// their place unnoticed.
     pub(crate) fn into_router(self) -> Router {
         let door = Arc::new(self);
-        Router::new().fallback(move |request: Request| async move { door.answer(request).await })
+        let handler = move |request: Request| async move { door.answer(request).await };
+        ENDPOINTS
+            .iter()
+            .fold(Router::new(), |router, (_, path)| {
+                router.route(path, any(handler.clone()))
+            })
+            .fallback(handler)
     }
 }

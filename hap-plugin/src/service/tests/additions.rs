@@ -235,12 +235,19 @@ async fn the_routes_may_be_part_of_another_server() {
     let merged = Router::new()
         .route("/own", get(async || "own"))
         .merge(lamp.router.clone());
-    for path in ["/own", "/health"] {
-        let request = Request::get(path).body(Body::empty()).unwrap();
-        assert_eq!(
-            merged.clone().oneshot(request).await.unwrap().status(),
-            200,
-            "{path}"
-        );
+    let crowded = lamp
+        .router
+        .clone()
+        .route("/own", get(async || "own"))
+        .route("/{page}", any(async || StatusCode::IM_A_TEAPOT))
+        .fallback(async || StatusCode::IM_A_TEAPOT);
+    for server in [merged, crowded] {
+        for path in ["/own", "/health"] {
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            let answer = server.clone().oneshot(request).await.unwrap();
+            assert_eq!(answer.status(), 200, "{path}");
+        }
+        let command = server.oneshot(below("/command", r#"{"command":"ping"}"#)).await;
+        Answer::of(command.unwrap()).await.check_ok("pong");
     }
 }
