@@ -57,8 +57,7 @@ impl Log {
     /// people on a terminal.
     ///
     /// `RUST_LOG` chooses levels (`debug`, `my_plugin=debug,hyper=off`); `info` without it, and `warn` for what it does
-    /// not name. `settings` are absent where
-    /// they cannot be used.
+    /// not name. `settings` are absent where they cannot be used.
     pub(crate) fn install(settings: Option<&Settings>) -> Self {
         if tracing::dispatcher::has_been_set() {
             return Self::default();

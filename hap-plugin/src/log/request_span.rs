@@ -1,6 +1,6 @@
 //! [`InRequest`]: work within the span of its request, and the span made no sooner than it is needed.
 //!
-//! Most requests log nothing, and the span of one that does would cost a tenth of all that a small command takes. So
+//! Most requests log nothing, and a span for each would be a tenth of the instructions that a small command takes. So
 //! where the log is the framework's own, what goes to a thread with the work is the origin of the request alone, and
 //! [`OnDemand`](super::on_demand::OnDemand) has the span made when somebody looks: by logging a line, by making or entering
 //! a span of their own, or by asking for the one they are in.
