@@ -96,7 +96,11 @@ async fn ensure(
     create(client, pool, instance, mode).await?;
     // Another host of this instance may have created one at the same moment: both see both now, and keep the oldest.
     match settle(client, find(client, instance, mode).await?).await? {
-        Some(network) => gateway(&network, instance, mode),
+        Some(network) if isolates(&network, mode) => gateway(&network, instance, mode),
+        Some(network) => {
+            remove(client, &network).await?;
+            Err(does_not_isolate(instance, mode))
+        }
         None => Err(EngineError::new(
             EngineErrorKind::Failed,
             "prepare network",
@@ -104,6 +108,19 @@ async fn ensure(
             "the network vanished while it was made: is something removing unused networks?",
         )),
     }
+}
+
+/// An engine may take a request and leave out what it does not know: what counts is what it made.
+fn does_not_isolate(instance: &InstanceName, mode: NetworkMode) -> EngineError {
+    EngineError::new(
+        EngineErrorKind::Unsupported,
+        "prepare network",
+        name(instance, mode),
+        format!(
+            "this engine makes networks without the isolation that plugins need (an internal bridge, and {ICC} = \
+             false): use Docker Engine, see docs/engines.md"
+        ),
+    )
 }
 
 /// Keeps the oldest of networks with one name and removes the younger.
@@ -179,15 +196,23 @@ async fn create(
         .candidates(&name)
         .filter(|one| !taken.iter().any(|other| other.overlaps(*one)));
     let mut last = None;
-    for subnet in free.take(MAX_REFUSALS) {
-        let request = request(&name, instance, mode, subnet);
+    let mut free = free.take(MAX_REFUSALS);
+    let mut next = free.next();
+    let mut way_out = WayOut::of(mode);
+    while let Some(subnet) = next {
+        let request = request(&name, instance, mode, subnet, way_out);
         match client
             .call("create network", &name, client.docker().create_network(request))
             .await
         {
             Ok(_) => return Ok(()),
             Err(failure) if failure.is(409) => return name_taken(client, instance, mode, failure).await,
-            Err(failure) if overlaps(&failure) => last = Some(failure),
+            Err(failure) if overlaps(&failure) => {
+                last = Some(failure);
+                next = free.next();
+            }
+            // It was asked for in its own words, and the answer says what its version would have said by the way.
+            Err(failure) if failure.is(400) && way_out == WayOut::DeadEnd => way_out = WayOut::EnginesOwn,
             Err(failure) => return Err(failure.into()),
         }
     }
@@ -247,15 +272,41 @@ async fn taken_subnets(client: &Client, subject: &str) -> Result<Vec<Subnet>, En
     Ok(of_networks.chain(subnet::routes(&table)).collect())
 }
 
-fn request(name: &str, instance: &InstanceName, mode: NetworkMode, subnet: Subnet) -> NetworkCreateRequest {
-    // Engines such as 20.10 give containers of an internal network a default route, and rely on rules of the host that
-    // they take away for a moment whenever they make another network. A route to an address that nobody has keeps
-    // what an isolated plugin sends on its own network all the time, and away from the host's other addresses.
+/// Where containers of a network send what is not for the network itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WayOut {
+    /// To an address that nobody has.
+    ///
+    /// Engines before 25.0 give containers of an internal network a default route, and rely on rules of the host that
+    /// they take away for a moment whenever they make another network. A route to nowhere keeps what an isolated
+    /// plugin sends on its own network all the time, and away from the host's other addresses.
+    DeadEnd,
+    /// As the engine has it. From 25.0 on containers of an internal network have no default route at all, and the
+    /// engine refuses to be given one.
+    EnginesOwn,
+}
+
+impl WayOut {
+    const fn of(mode: NetworkMode) -> Self {
+        match mode {
+            NetworkMode::Isolated => Self::DeadEnd,
+            NetworkMode::Outbound => Self::EnginesOwn,
+        }
+    }
+}
+
+fn request(
+    name: &str,
+    instance: &InstanceName,
+    mode: NetworkMode,
+    subnet: Subnet,
+    way_out: WayOut,
+) -> NetworkCreateRequest {
     let nowhere = HashMap::from([(DEFAULT_GATEWAY.to_owned(), subnet.last().to_string())]);
     let config = IpamConfig {
         subnet: Some(subnet.to_string()),
         gateway: Some(subnet.gateway().to_string()),
-        auxiliary_addresses: is_internal(mode).then_some(nowhere),
+        auxiliary_addresses: (way_out == WayOut::DeadEnd).then_some(nowhere),
         ..Default::default()
     };
     NetworkCreateRequest {
@@ -346,7 +397,7 @@ mod tests {
 
     fn made(mode: NetworkMode) -> Network {
         let subnet = "10.213.7.0/24".parse().unwrap();
-        let request = request("hap-home-isolated", &instance(), mode, subnet);
+        let request = request("hap-home-isolated", &instance(), mode, subnet, WayOut::of(mode));
         Network {
             driver: request.driver,
             internal: request.internal,

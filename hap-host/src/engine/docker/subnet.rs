@@ -93,7 +93,7 @@ impl SubnetPool {
 
     /// All subnets of the pool, once each, from one that `seed` chooses on: two supervisors then seldom race
     /// for the same, and one finds its own again.
-    pub(super) fn candidates(self, seed: &str) -> impl Iterator<Item = Subnet> {
+    pub(super) fn candidates(self, seed: &str) -> impl Iterator<Item = Subnet> + use<> {
         let count = 1_u32 << (self.subnet_prefix - self.range.prefix);
         let first = fnv1a(seed) % count;
         (0..count).map(move |step| {
