@@ -342,6 +342,8 @@ impl Machine {
                 self.look_again = false;
             }
         }
+        let pace = self.probation.as_ref().map(Probation::pace);
+        self.watchdog.set_pace(pace, now);
         if self.watchdog.take_due(now) {
             step.probe = Some(self.watchdog.generation());
         }
@@ -599,16 +601,17 @@ impl Machine {
 
     /// What the version on probation has shown so far.
     fn judge_version(&mut self, now: Instant) -> Option<ProbationVerdict> {
-        let healthy = self.healthy_as_marked(now);
-        let verdict = self.probation.as_ref()?.judge(healthy, now)?;
+        let proven = self.proven_as_marked();
+        let verdict = self.probation.as_ref()?.judge(proven, now)?;
         self.probation = None;
         Some(verdict)
     }
 
-    /// For how long what was made from the spec that holds now has been healthy without a break.
-    fn healthy_as_marked(&self, now: Instant) -> Option<Duration> {
-        let healthy = self.runs_as_marked() && self.watchdog.is_healthy();
-        healthy.then(|| self.watchdog.healthy_run(now))
+    /// For how long what was made from the spec that holds now has given good answers alone.
+    fn proven_as_marked(&self) -> Option<Duration> {
+        self.runs_as_marked()
+            .then(|| self.watchdog.proven_run())
+            .flatten()
     }
 
     /// Someone acted, so earlier failures no longer hold anything back.
@@ -1006,11 +1009,7 @@ impl Machine {
             .into_iter()
             .flatten()
             .filter(|gate| *gate > now);
-        let healthy = self.healthy_as_marked(now);
-        let probation = self
-            .probation
-            .as_ref()
-            .and_then(|probation| probation.wake_at(healthy, now));
+        let probation = self.probation.as_ref().and_then(Probation::wake_at);
         gates.chain(self.watchdog.wake_at()).chain(probation).min()
     }
 }

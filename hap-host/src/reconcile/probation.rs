@@ -7,6 +7,11 @@ use crate::{
 
 /// When a new version of a plugin has proven itself.
 ///
+/// While it is watched its health is asked for every second, or ten times in
+/// [`healthy_for`](Self::healthy_for) where that is oftener. It passes when every answer was a good one for that long,
+/// the last one included: one miss, and the time begins anew. It fails when one of its runs is given up as unresponsive,
+/// after too many [failed runs](Self::failed_runs), or when its [time](Self::within) is over.
+///
 /// ```
 /// use std::time::Duration;
 /// use hap_host::ProbationPolicy;
@@ -46,8 +51,9 @@ impl ProbationPolicy {
         self
     }
 
-    /// How many runs may fail before the old version comes back without waiting any longer. At least 1. Default 3. A failure
-    /// that no other start would mend, such as exit code 78, is enough by itself.
+    /// How many runs may fail before the old version comes back without waiting any longer. At least 1. Default 3. A run
+    /// that stops answering its health checks is enough by itself, and so is a failure that no other start would mend,
+    /// such as exit code 78.
     pub const fn failed_runs(mut self, runs: u32) -> Self {
         self.failed_runs = runs;
         self
@@ -68,6 +74,11 @@ impl ProbationPolicy {
         Ok(())
     }
 
+    /// The longest pause between two looks at its health.
+    fn pace(&self) -> Duration {
+        (self.healthy_for / LOOKS).clamp(SHORTEST_PACE, LONGEST_PACE)
+    }
+
     /// How long it may take.
     pub(crate) const fn longest(&self) -> Duration {
         self.within
@@ -79,6 +90,12 @@ impl ProbationPolicy {
         self.clone().within(self.within.max(needed))
     }
 }
+
+/// How often a version is looked at, at least, while it has to be healthy.
+const LOOKS: u32 = 10;
+/// Bounds of the pause between two looks.
+const SHORTEST_PACE: Duration = Duration::from_millis(20);
+const LONGEST_PACE: Duration = Duration::from_secs(1);
 
 /// A version that is being watched.
 #[derive(Debug)]
@@ -113,6 +130,11 @@ impl Probation {
         }
     }
 
+    /// The longest pause between two looks at its health.
+    pub(super) fn pace(&self) -> Duration {
+        self.policy.pace()
+    }
+
     /// A run ended well, and there will be no other.
     pub(super) const fn finished(&mut self) {
         self.finished = true;
@@ -137,6 +159,8 @@ impl Probation {
         match failure.cause {
             // None of them is the version's fault.
             FailureCause::Dependency | FailureCause::Engine | FailureCause::NotPermitted => return,
+            // It was healthy, and then was not for several looks in a row. Starting it anew would only begin that again.
+            FailureCause::Unresponsive => self.lost = true,
             cause if cause.is_permanent() => self.lost = true,
             _ => self.failed_runs = self.failed_runs.saturating_add(1),
         }
@@ -144,9 +168,9 @@ impl Probation {
         self.last = Some(failure.clone());
     }
 
-    /// `healthy` is how long the run of the new version has been healthy without a break.
-    pub(super) fn judge(&self, healthy: Option<Duration>, now: Instant) -> Option<ProbationVerdict> {
-        if self.finished || healthy.is_some_and(|healthy| healthy >= self.policy.healthy_for) {
+    /// `proven` is for how long all answers of the new version's run were good ones, the last included.
+    pub(super) fn judge(&self, proven: Option<Duration>, now: Instant) -> Option<ProbationVerdict> {
+        if self.finished || proven.is_some_and(|proven| proven >= self.policy.healthy_for) {
             return Some(ProbationVerdict::Passed);
         }
         let late = self.until.is_some_and(|until| until <= now);
@@ -162,10 +186,9 @@ impl Probation {
         })
     }
 
-    /// When it has to be judged next.
-    pub(super) fn wake_at(&self, healthy: Option<Duration>, now: Instant) -> Option<Instant> {
-        let passes = healthy.map(|healthy| now + self.policy.healthy_for.saturating_sub(healthy));
-        passes.into_iter().chain(self.until).min()
+    /// When it has to be judged next, if no answer comes before.
+    pub(super) const fn wake_at(&self) -> Option<Instant> {
+        self.until
     }
 }
 
@@ -199,7 +222,7 @@ mod tests {
         probation.run_began(now);
         probation.run_began(now + secs(200));
         assert_eq!(probation.judge(None, now + secs(299)), None);
-        assert_eq!(probation.wake_at(None, now), Some(now + secs(300)));
+        assert_eq!(probation.wake_at(), Some(now + secs(300)));
         probation.pause();
         assert_eq!(probation.judge(None, now + secs(301)), None);
         probation.run_began(now + secs(301));
@@ -225,6 +248,29 @@ mod tests {
         let wrong = Failure::new(FailureCause::Configuration, "exit code 78");
         probation.failed(&wrong);
         assert_eq!(probation.judge(None, now), Some(ProbationVerdict::Failed(wrong)));
+    }
+
+    #[test]
+    fn one_run_that_stops_answering_is_enough() {
+        let mut probation = Probation::new(ProbationPolicy::default());
+        let silent = Failure::new(FailureCause::Unresponsive, "missed 3 health checks in a row");
+        probation.failed(&silent);
+        let verdict = probation.judge(None, Instant::now());
+        assert_eq!(verdict, Some(ProbationVerdict::Failed(silent)));
+    }
+
+    #[test]
+    fn a_version_is_looked_at_every_second_or_oftener() {
+        for (healthy_for, pace) in [
+            (0, 20),
+            (200, 20),
+            (2_000, 200),
+            (10_000, 1_000),
+            (3_600_000, 1_000),
+        ] {
+            let policy = ProbationPolicy::default().healthy_for(Duration::from_millis(healthy_for));
+            assert_eq!(policy.pace(), Duration::from_millis(pace), "{healthy_for}");
+        }
     }
 
     #[test]

@@ -245,3 +245,124 @@ fn a_stopped_plugin_gets_its_limits_before_it_starts() {
     bench.feed(Input::Desire(Desired::Running));
     assert_eq!(bench.ops, [Op::SetLimits, Op::Start]);
 }
+
+/// How a version stops being healthy.
+#[derive(Debug, Clone, Copy)]
+enum Turn {
+    /// It answers its health checks with an error.
+    Refuses,
+    /// It answers them no more, and the probe gives up after its three seconds.
+    Hangs,
+    /// Its process ends.
+    Ends,
+}
+
+/// A version that needs a moment to be healthy after each start, is healthy for `healthy_for`, and then is not.
+/// Returns what its probation came to. Everything that takes time takes a time that the seed chooses.
+fn verdict_on(seed: u64, healthy_for: Duration, turn: Turn) -> ProbationVerdict {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut bench = Bench::new(Desired::Running);
+    bench.machine = Machine::new(Desired::Running, terms("d1", RestartMode::Always), seed);
+    let mut bench = bench.healthy();
+    bench.pass(secs(60));
+    bench.digest = "d2";
+    let terms = Box::new(terms("d2", RestartMode::Always));
+    let mut due = vec![(bench.now, Input::Version(terms, Some(ProbationPolicy::default())))];
+    let mut well_from = bench.now;
+    let end = bench.now + secs(900);
+    while bench.now < end {
+        let next = (0..due.len()).min_by_key(|index| due[*index].0);
+        let woken = bench
+            .wake_at
+            .filter(|at| next.is_none_or(|next| *at < due[next].0));
+        let input = match (woken, next) {
+            (Some(at), _) => {
+                bench.now = bench.now.max(at);
+                Input::Tick
+            }
+            (None, Some(next)) => {
+                let (at, input) = due.swap_remove(next);
+                bench.now = bench.now.max(at);
+                input
+            }
+            (None, None) => panic!("nothing happens any more"),
+        };
+        if matches!(input, Input::Hint) {
+            bench.end(Exit::code(1));
+        }
+        let step = bench.machine.step(input, bench.now);
+        bench.wake_at = step.wake_at;
+        if let Some(verdict) = step.verdict {
+            return verdict;
+        }
+        let after = |random: &mut fastrand::Rng, now, most| now + Duration::from_millis(random.u64(0..most));
+        if let Some(op) = step.op {
+            let done = bench.perform(&op);
+            let at = after(&mut random, bench.now, 300);
+            if op == Op::Start {
+                well_from = after(&mut random, at, 1_500);
+                if matches!(turn, Turn::Ends) {
+                    due.push((well_from + healthy_for, Input::Hint));
+                }
+            }
+            due.push((at, Input::OpDone(done)));
+        }
+        if let Some(generation) = step.probe {
+            let well = bench.truth.is_running() && (well_from..well_from + healthy_for).contains(&bench.now);
+            let (result, most) = match (well, turn) {
+                (true, _) => (
+                    ProbeResult::Answered {
+                        degraded: false,
+                        message: None,
+                    },
+                    900,
+                ),
+                (false, Turn::Hangs) => (ProbeResult::Missed("timed out".to_owned()), 3_000),
+                (false, _) => (ProbeResult::Missed("answered 500".to_owned()), 50),
+            };
+            due.push((
+                after(&mut random, bench.now, most),
+                Input::Probe { generation, result },
+            ));
+        }
+    }
+    panic!("a probation of five minutes was not over after fifteen");
+}
+
+#[test]
+fn a_version_that_is_healthy_for_less_than_its_probation_never_passes() {
+    for seed in 0..100 {
+        let healthy_for = secs([1, 2, 5, 9][fastrand::Rng::with_seed(seed).usize(0..4)]);
+        for turn in [Turn::Refuses, Turn::Hangs, Turn::Ends] {
+            let verdict = verdict_on(seed, healthy_for, turn);
+            assert!(
+                matches!(verdict, ProbationVerdict::Failed(_)),
+                "seed {seed}: healthy for {healthy_for:?}, then {turn:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_version_that_is_healthy_for_a_little_more_than_its_probation_passes() {
+    for seed in 0..100 {
+        let verdict = verdict_on(seed, secs(14), Turn::Ends);
+        assert_eq!(verdict, ProbationVerdict::Passed, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_version_that_misses_now_and_then_passes_only_after_a_time_without_a_miss() {
+    let mut bench = Bench::new(Desired::Running).healthy();
+    version(&mut bench, "d2", Some(ProbationPolicy::default()));
+    for _ in 0..20 {
+        bench.pass(secs(8));
+        bench.answers = false;
+        bench.pass(secs(1));
+        bench.answers = true;
+        bench.pass(secs(1));
+    }
+    assert_eq!(bench.verdicts, []);
+    bench.pass(secs(11));
+    assert_eq!(bench.verdicts, [ProbationVerdict::Passed]);
+}

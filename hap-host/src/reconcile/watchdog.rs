@@ -15,6 +15,8 @@ pub(crate) enum ProbeResult {
 #[derive(Debug)]
 pub(super) struct Watchdog {
     policy: HealthPolicy,
+    /// The longest pause between two probes, where the run is watched more closely than its policy asks for.
+    pace: Option<Duration>,
     run: Run,
     /// Tells the runs apart, so that a late answer of an earlier run counts for nothing.
     generation: u64,
@@ -31,6 +33,8 @@ enum Run {
     },
     Up {
         healthy_since: Instant,
+        /// Since when every probe had a good answer, and when the last of them was sent. `None` from a miss on.
+        unbroken: Option<Unbroken>,
         misses: u32,
         degraded: bool,
         next: Next,
@@ -38,9 +42,16 @@ enum Run {
 }
 
 #[derive(Debug, Clone, Copy)]
+struct Unbroken {
+    since: Instant,
+    last_sent: Instant,
+}
+
+#[derive(Debug, Clone, Copy)]
 enum Next {
     At(Instant),
-    InFlight,
+    /// Sent at this moment.
+    InFlight(Instant),
 }
 
 /// What a probe, or the passing of time, means for the plugin.
@@ -71,8 +82,26 @@ impl Watchdog {
     pub(super) const fn new(policy: HealthPolicy) -> Self {
         Self {
             policy,
+            pace: None,
             run: Run::Down,
             generation: 0,
+        }
+    }
+
+    /// Lets no more than `pace` pass between two probes, from now on.
+    pub(super) fn set_pace(&mut self, pace: Option<Duration>, now: Instant) {
+        if self.pace == pace {
+            return;
+        }
+        self.pace = pace;
+        if let (
+            Run::Up {
+                next: Next::At(at), ..
+            },
+            Some(pace),
+        ) = (&mut self.run, pace)
+        {
+            *at = (*at).min(now + pace);
         }
     }
 
@@ -111,6 +140,17 @@ impl Watchdog {
         }
     }
 
+    /// For how long every probe of this run had a good answer: from the first of them to when the last was sent, because
+    /// nothing is known of the time after. `None` from a miss until the next good answer.
+    pub(super) fn proven_run(&self) -> Option<Duration> {
+        match self.run {
+            Run::Up { unbroken, .. } => {
+                unbroken.map(|proven| proven.last_sent.saturating_duration_since(proven.since))
+            }
+            _ => None,
+        }
+    }
+
     pub(super) const fn is_healthy(&self) -> bool {
         matches!(self.run, Run::Up { misses: 0, .. })
     }
@@ -130,7 +170,7 @@ impl Watchdog {
         };
         match next {
             Next::At(at) if *at <= now => {
-                *next = Next::InFlight;
+                *next = Next::InFlight(now);
                 true
             }
             _ => false,
@@ -148,14 +188,15 @@ impl Watchdog {
             } => Some((*at).min(*deadline)),
             Run::Starting {
                 deadline,
-                next: Next::InFlight,
+                next: Next::InFlight(_),
                 ..
             } => Some(*deadline),
             Run::Up {
                 next: Next::At(at), ..
             } => Some(*at),
             Run::Up {
-                next: Next::InFlight, ..
+                next: Next::InFlight(_),
+                ..
             } => None,
         }
     }
@@ -186,12 +227,17 @@ impl Watchdog {
         if generation != self.generation {
             return Verdict::Nothing;
         }
-        let regular = Next::At(now + jitter.around(self.policy.interval, 10));
+        let pause = jitter.around(self.policy.interval, 10);
+        let regular = Next::At(now + self.pace.map_or(pause, |pace| pace.min(pause)));
         match (&mut self.run, result) {
             (Run::Down, _) => Verdict::Nothing,
             (Run::Starting { .. }, ProbeResult::Answered { degraded, .. }) => {
                 self.run = Run::Up {
                     healthy_since: now,
+                    unbroken: Some(Unbroken {
+                        since: now,
+                        last_sent: now,
+                    }),
                     misses: 0,
                     degraded,
                     next: regular,
@@ -214,6 +260,7 @@ impl Watchdog {
             }
             (
                 Run::Up {
+                    unbroken,
                     misses,
                     degraded,
                     next,
@@ -224,12 +271,32 @@ impl Watchdog {
                     ..
                 },
             ) => {
+                let last_sent = match *next {
+                    Next::InFlight(sent) => sent,
+                    Next::At(_) => now,
+                };
+                *unbroken = Some(match *unbroken {
+                    Some(Unbroken { since, .. }) => Unbroken { since, last_sent },
+                    None => Unbroken {
+                        since: now,
+                        last_sent: now,
+                    },
+                });
                 *next = regular;
                 *misses = 0;
                 *degraded = now_degraded;
                 Verdict::Answered
             }
-            (Run::Up { misses, next, .. }, ProbeResult::Missed(reason)) => {
+            (
+                Run::Up {
+                    unbroken,
+                    misses,
+                    next,
+                    ..
+                },
+                ProbeResult::Missed(reason),
+            ) => {
+                *unbroken = None;
                 *next = regular;
                 *misses += 1;
                 let misses = *misses;
@@ -353,6 +420,51 @@ mod tests {
                 break;
             }
         }
+    }
+
+    #[test]
+    fn what_is_proven_ends_where_the_last_good_probe_was_sent_and_breaks_with_a_miss() {
+        let mut bench = Bench::new();
+        bench.dog.set_pace(Some(Duration::from_secs(1)), bench.now);
+        bench.probe(hit());
+        assert_eq!(bench.dog.proven_run(), Some(Duration::ZERO));
+        for second in 1..=5 {
+            bench.probe(hit());
+            assert_eq!(bench.dog.proven_run(), Some(Duration::from_secs(second)));
+        }
+        // The answer to the next comes late, and says nothing of the time after it was asked for.
+        bench.now += Duration::from_secs(1);
+        assert!(bench.dog.take_due(bench.now));
+        bench.now += Duration::from_secs(2);
+        let generation = bench.dog.generation();
+        bench
+            .dog
+            .probed(generation, hit(), bench.jitter.jitter(), bench.now);
+        assert_eq!(bench.dog.proven_run(), Some(Duration::from_secs(6)));
+        bench.probe(miss());
+        assert_eq!(bench.dog.proven_run(), None);
+        bench.probe(hit());
+        assert_eq!(bench.dog.proven_run(), Some(Duration::ZERO));
+        assert!(bench.dog.healthy_run(bench.now) > Duration::from_secs(9));
+    }
+
+    #[test]
+    fn a_closer_watch_begins_at_once_and_leaves_a_quicker_policy_alone() {
+        let mut bench = Bench::new();
+        bench.probe(hit());
+        assert!(bench.dog.wake_at().unwrap() > bench.now + Duration::from_secs(8));
+        bench.dog.set_pace(Some(Duration::from_secs(1)), bench.now);
+        assert_eq!(bench.dog.wake_at(), Some(bench.now + Duration::from_secs(1)));
+        bench.dog.set_policy(HealthPolicy {
+            interval: Duration::from_millis(200),
+            ..HealthPolicy::default()
+        });
+        bench.probe(hit());
+        assert!(bench.dog.wake_at().unwrap() < bench.now + Duration::from_millis(300));
+        bench.dog.set_policy(HealthPolicy::default());
+        bench.dog.set_pace(None, bench.now);
+        bench.probe(hit());
+        assert!(bench.dog.wake_at().unwrap() > bench.now + Duration::from_secs(8));
     }
 
     #[test]
