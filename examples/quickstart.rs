@@ -45,7 +45,8 @@ async fn tell(story: &Story) -> Result<(), Failure> {
     // The second value of each engine stands for somebody outside who kills the plugin.
     let (builder, outside): (_, Arc<dyn Engine>) = match DockerEngine::connect().await {
         Ok(engine) => {
-            story.say("a Docker engine answers: plugins run in containers, isolated and limited");
+            story.say(&format!("{} answers", engine.info().await?));
+            story.say("so plugins run in containers, isolated and limited");
             (
                 Supervisor::builder(engine, state_folder),
                 Arc::new(DockerEngine::connect().await?),

@@ -21,7 +21,7 @@ use crate::{
     registry::Registry,
     shared::{Listing, Shared},
     store::{EventRetention, Store},
-    supervisor::{Inner, Supervisor, event_channel},
+    supervisor::{Inner, Supervisor, ask, event_channel},
     usage::sample,
 };
 
@@ -214,6 +214,8 @@ impl SupervisorBuilder {
             .map_err(|error| {
                 Error::new(ErrorKind::Store, "the state folder was not put in order").with_source(error)
             })??;
+        let info = ask(&self.engine).await.map_err(Error::engine)?;
+        tracing::info!(engine = %info, instance = %self.instance, "the supervisor starts");
         let prepare = self.engine.prepare(&self.instance);
         let platform = within(deadline::CONTROL, "prepare", &self.instance, prepare)
             .await
@@ -277,6 +279,7 @@ impl SupervisorBuilder {
         let starts = self.parallel_starts.unwrap_or(2 * cores).max(1);
         let shared = Arc::new(Shared {
             engine: Arc::clone(&self.engine),
+            engine_info: watch::Sender::new(info),
             instance: self.instance.clone(),
             store,
             credentials,
@@ -304,13 +307,7 @@ impl SupervisorBuilder {
             cancel: guard.disarm(),
         });
         let hints = Hints::default();
-        let watching = dispatch(
-            self.engine,
-            self.instance,
-            hints.clone(),
-            listed,
-            shared.cancel.clone(),
-        );
+        let watching = dispatch(Arc::clone(&shared), hints.clone(), listed);
         shared.tasks.spawn(watching);
         let maintained = inbox.clone();
         let maintenance_ends = shared.cancel.clone();

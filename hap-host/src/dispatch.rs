@@ -15,13 +15,13 @@ use futures_util::{
 };
 use hap_manifest::PluginId;
 use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
-    engine::{Engine, EngineError, EngineEventKind, InstanceName, Observed},
+    engine::{EngineError, EngineEventKind, EngineInfo, Observed},
     operate::within,
     options::deadline,
-    shared::Listing,
+    shared::{Listing, Shared},
+    supervisor::ask,
 };
 
 /// A list of everything repairs what a lost event hid.
@@ -62,17 +62,14 @@ impl Hints {
 }
 
 /// Runs until cancelled.
-pub(crate) async fn dispatch(
-    engine: Arc<dyn Engine>,
-    instance: InstanceName,
-    hints: Hints,
-    listed: watch::Sender<Option<Arc<Listing>>>,
-    cancel: CancellationToken,
-) {
+pub(crate) async fn dispatch(shared: Arc<Shared>, hints: Hints, listed: watch::Sender<Option<Arc<Listing>>>) {
+    let (engine, instance, cancel) = (&shared.engine, &shared.instance, &shared.cancel);
     let mut pause = RECONNECT_FIRST;
+    // The builder has just asked.
+    let mut asking: OptionFuture<BoxFuture<'_, Result<EngineInfo, EngineError>>> = None.into();
     loop {
         // Subscribed first, listed second: what happens in between is in the list or in the stream.
-        let mut events = engine.events(&instance);
+        let mut events = engine.events(instance);
         let mut relist = tokio::time::interval(RELIST_EVERY);
         relist.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         // Beside the loop, so that an engine that is slow to list delays no event.
@@ -106,8 +103,14 @@ pub(crate) async fn dispatch(
                         Err(error) => tracing::warn!(error = %crate::error::report(&error), "the engine could not list its containers"),
                     }
                 }
+                Some(answer) = &mut asking => {
+                    asking = None.into();
+                    if let Ok(info) = answer {
+                        learn(&shared, info);
+                    }
+                }
                 _ = relist.tick() => {
-                    let list = within(deadline::CONTROL, "list", instance.as_str(), engine.list(&instance));
+                    let list = within(deadline::CONTROL, "list", instance.as_str(), engine.list(instance));
                     listing = Some(list.boxed()).into();
                 }
             }
@@ -119,5 +122,18 @@ pub(crate) async fn dispatch(
         }
         pause = (pause * 2).min(RECONNECT_MAX);
         hints.ring_all();
+        // It may have been replaced by another version meanwhile.
+        asking = Some(ask(engine).boxed()).into();
     }
+}
+
+fn learn(shared: &Shared, info: EngineInfo) {
+    shared.engine_info.send_if_modified(|known| {
+        if *known == info {
+            return false;
+        }
+        tracing::info!(before = %known, now = %info, "the engine is another one than before");
+        *known = info;
+        true
+    });
 }

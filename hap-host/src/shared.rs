@@ -6,7 +6,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     client::Http,
-    engine::{Engine, InstanceName, Observed, Platform},
+    engine::{Engine, EngineInfo, InstanceName, Observed, Platform},
     event::Event,
     forward::LogForwarding,
     inbox::{Credentials, Inbox},
@@ -22,6 +22,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub engine: Arc<dyn Engine>,
+    /// What the engine said last that it is.
+    pub engine_info: watch::Sender<EngineInfo>,
     pub instance: InstanceName,
     pub store: Store,
     pub credentials: Credentials,

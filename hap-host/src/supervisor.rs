@@ -10,7 +10,7 @@ use crate::{
     client::CallGate,
     config::ConfigDesk,
     dispatch::Hints,
-    engine::{Engine, EngineCapabilities},
+    engine::{Engine, EngineCapabilities, EngineError, EngineInfo},
     error::{Error, ErrorKind},
     event::{Event, EventStream},
     forward::forward,
@@ -73,8 +73,13 @@ const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(30);
 /// Time for requests of plugins that are under way at a shutdown.
 const LISTENER_GRACE: Duration = Duration::from_secs(2);
 
-/// Time for the engine to say its version. Shorter than for others: whoever asks whether it answers wants to know it now.
-const VERSION_DEADLINE: Duration = Duration::from_secs(5);
+/// Time for the engine to say what it is. Shorter than for others: whoever asks whether it answers wants to know it now.
+const INFO_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Asks an engine what it is.
+pub(crate) async fn ask(engine: &Arc<dyn Engine>) -> Result<EngineInfo, EngineError> {
+    within(INFO_DEADLINE, "info", engine.capabilities().name, engine.info()).await
+}
 
 impl Supervisor {
     /// Starts to describe a supervisor over an engine, with its state in a folder of its own.
@@ -102,7 +107,13 @@ impl Supervisor {
         self.0.shared.engine.capabilities()
     }
 
-    /// Asks the engine for its version: whether it answers now.
+    /// What the engine said that it is, when the supervisor started or when it last connected to the engine anew.
+    #[must_use]
+    pub fn engine_info(&self) -> EngineInfo {
+        self.0.shared.engine_info.borrow().clone()
+    }
+
+    /// Asks the engine what it is: whether it answers now.
     ///
     /// # Errors
     /// [`ErrorKind::Engine`] when it does not, [`ErrorKind::Timeout`] when it has not within 5 s. Plugins are neither started
@@ -117,22 +128,17 @@ impl Supervisor {
     /// use hap_host::{Supervisor, engine::FakeEngine};
     ///
     /// let supervisor = Supervisor::builder(FakeEngine::new(), state).start().await?;
-    /// println!("{} {}", supervisor.capabilities().name, supervisor.engine_version().await?);
+    /// println!("{}", supervisor.ask_engine().await?);
     /// # Ok(())
     /// # }
     /// # #[cfg(feature = "testing")]
     /// # tokio::runtime::Runtime::new().unwrap().block_on(run(tempfile::tempdir().unwrap().path())).unwrap();
     /// ```
-    pub async fn engine_version(&self) -> Result<String, Error> {
-        let engine = &self.0.shared.engine;
-        within(
-            VERSION_DEADLINE,
-            "version",
-            engine.capabilities().name,
-            engine.version(),
-        )
-        .await
-        .map_err(Error::engine)
+    pub async fn ask_engine(&self) -> Result<EngineInfo, Error> {
+        let shared = &self.0.shared;
+        let info = ask(&shared.engine).await.map_err(Error::engine)?;
+        shared.engine_info.send_replace(info.clone());
+        Ok(info)
     }
 
     /// What plugins may have here. [`Policy::review`] tells before an installation what it would take.

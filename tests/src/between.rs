@@ -5,8 +5,8 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use hap_host::engine::{
     BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineError, EngineEvent,
-    EngineStream, Holding, HoldingKind, ImageId, InstanceName, LogLine, LogOptions, Observed, Platform,
-    ProgramFault, ProgressSink, StatsSample,
+    EngineInfo, EngineStream, Holding, HoldingKind, ImageId, InstanceName, LogLine, LogOptions, Observed,
+    Platform, ProgramFault, ProgressSink, StatsSample,
 };
 use hap_manifest::{ImageRef, PluginId};
 
@@ -61,8 +61,8 @@ impl<B: Between> Engine for Watched<B> {
         self.engine.capabilities()
     }
 
-    async fn version(&self) -> Result<String, EngineError> {
-        self.pass("version", self.engine.version()).await
+    async fn info(&self) -> Result<EngineInfo, EngineError> {
+        self.pass("info", self.engine.info()).await
     }
 
     async fn prepare(&self, instance: &InstanceName) -> Result<Platform, EngineError> {

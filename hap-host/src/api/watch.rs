@@ -101,7 +101,7 @@ pub(super) async fn health(State(api): State<Api>) -> Result<Json<Health>, Refus
         *phases.entry(plugin.state().phase.as_str()).or_default() += 1;
     }
     let engine = api.supervisor.capabilities();
-    let version = api.supervisor.engine_version().await.map_err(|error| {
+    let info = api.supervisor.ask_engine().await.map_err(|error| {
         let message = format!(
             "the engine {} does not answer, so plugins are neither started nor stopped now: {}",
             engine.name,
@@ -112,7 +112,7 @@ pub(super) async fn health(State(api): State<Api>) -> Result<Json<Health>, Refus
     })?;
     Ok(Json(Health {
         status: "healthy",
-        engine: EngineReport::new(&engine, version),
+        engine: EngineReport::new(&engine, info),
         events_port: api.supervisor.events_port(),
         phases,
     }))

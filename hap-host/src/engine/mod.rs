@@ -12,6 +12,7 @@ mod error;
 #[cfg(feature = "testing")]
 pub(crate) mod fake;
 mod holding;
+mod info;
 mod instance;
 pub mod labels;
 mod observed;
@@ -42,6 +43,7 @@ pub use self::{
     build::BuildContext,
     error::{EngineError, EngineErrorKind},
     holding::{Holding, HoldingKind},
+    info::EngineInfo,
     instance::InstanceName,
     observed::{ContainerId, ContainerStatus, Exit, Observed, ObservedLimits},
     program::ProgramFault,
@@ -74,8 +76,8 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// What this engine is and what it gives.
     fn capabilities(&self) -> EngineCapabilities;
 
-    /// Asks the engine for its version: the cheapest proof that it answers.
-    async fn version(&self) -> Result<String, EngineError>;
+    /// Asks the engine what it is: the cheapest proof that it answers.
+    async fn info(&self) -> Result<EngineInfo, EngineError>;
 
     /// Makes the networks of an instance if they do not exist, and says where the host is found from inside.
     async fn prepare(&self, instance: &InstanceName) -> Result<Platform, EngineError>;

@@ -198,11 +198,11 @@ async fn a_lost_engine_ends_the_events_and_is_found_again() {
     assert!(lost.is_none_or(|item| item.unwrap_err().kind() == EngineErrorKind::Unavailable));
     assert!(tokio::time::timeout(SOON, events.next()).await.unwrap().is_none());
     assert_eq!(
-        engine.version().await.unwrap_err().kind(),
+        engine.info().await.unwrap_err().kind(),
         EngineErrorKind::Unavailable
     );
 
     std::fs::remove_file(&socket).unwrap();
     let _serving = proxy(UnixListener::bind(&socket).unwrap(), real);
-    engine.version().await.unwrap();
+    engine.info().await.unwrap();
 }

@@ -78,13 +78,14 @@ async fn somebody_elses_container_of_our_name_is_not_touched() {
 async fn whether_the_engine_answers_is_said_in_seconds() {
     let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
     let supervisor = supervisor(&engine, state.path()).await;
-    assert_eq!(supervisor.engine_version().await.unwrap(), "fake");
-    engine.hang_next(FakeOperation::Version);
+    assert_eq!(supervisor.ask_engine().await.unwrap(), supervisor.engine_info());
+    assert_eq!(supervisor.engine_info().to_string(), "fake fake");
+    engine.hang_next(FakeOperation::Info);
     let asked = tokio::time::Instant::now();
-    let error = supervisor.engine_version().await.unwrap_err();
+    let error = supervisor.ask_engine().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
     assert!(asked.elapsed() <= Duration::from_secs(5));
     engine.set_unavailable(true);
-    let error = supervisor.engine_version().await.unwrap_err();
+    let error = supervisor.ask_engine().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Engine, "{error}");
 }

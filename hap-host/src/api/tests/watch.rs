@@ -100,7 +100,7 @@ async fn health_is_that_of_the_engine_too() {
 #[tokio::test(start_paused = true)]
 async fn an_engine_that_hangs_is_told_of_in_seconds() {
     let bed = Bed::new().await;
-    bed.engine.hang_next(FakeOperation::Version);
+    bed.engine.hang_next(FakeOperation::Info);
     assert_eq!(bed.get("/v1/health").await.refused(503), "engine");
 }
 

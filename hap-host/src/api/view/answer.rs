@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 use super::{PluginEventView, plugin::ConfigStateView};
-use crate::engine::EngineCapabilities;
+use crate::engine::{EngineCapabilities, EngineInfo};
 
 /// A plugin is gone.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -66,6 +66,18 @@ pub(in crate::api) struct EngineReport {
     pub name: &'static str,
     /// Its version, as it says.
     pub version: String,
+    /// The newest version of its API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api: Option<String>,
+    /// How it stores images and containers, such as `overlay2`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage: Option<String>,
+    /// The version of the kernel's control groups, which enforce limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<String>,
+    /// The runtime that it starts containers with, and its version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
     /// Plugins are kept apart from the host's files, processes and network.
     pub isolation: bool,
     /// Memory, CPU and process limits are enforced.
@@ -73,10 +85,14 @@ pub(in crate::api) struct EngineReport {
 }
 
 impl EngineReport {
-    pub(in crate::api) const fn new(capabilities: &EngineCapabilities, version: String) -> Self {
+    pub(in crate::api) fn new(capabilities: &EngineCapabilities, info: EngineInfo) -> Self {
         Self {
             name: capabilities.name,
-            version,
+            version: info.version,
+            api: info.api,
+            storage: info.storage,
+            cgroup: info.cgroup,
+            runtime: info.runtime,
             isolation: capabilities.isolation,
             limits: capabilities.limits,
         }

@@ -9,6 +9,7 @@ mod device;
 mod elf;
 mod failure;
 mod holding;
+mod identity;
 mod ignore;
 mod image;
 mod layers;
@@ -33,8 +34,8 @@ use self::client::Client;
 pub use self::subnet::SubnetPool;
 use super::{
     BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineError, EngineErrorKind,
-    EngineEvent, EngineStream, Holding, HoldingKind, ImageId, InstanceName, LogLine, LogOptions, Observed,
-    Platform, ProgramFault, ProgressSink, ResourceLimits, StatsSample, VolumeCopy,
+    EngineEvent, EngineInfo, EngineStream, Holding, HoldingKind, ImageId, InstanceName, LogLine, LogOptions,
+    Observed, Platform, ProgramFault, ProgressSink, ResourceLimits, StatsSample, VolumeCopy,
 };
 
 /// Where Docker listens unless told otherwise.
@@ -64,7 +65,7 @@ const DEFAULT_URI: &str = "unix:///var/run/docker.sock";
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let engine = DockerEngine::connect().await?;
-/// println!("Docker {}", engine.version().await?);
+/// println!("{}", engine.info().await?);
 /// let platform = engine.prepare(&InstanceName::default()).await?;
 /// println!("plugins find this host at {}", platform.isolated_gateway);
 /// # Ok(())
@@ -83,7 +84,8 @@ impl DockerEngine {
     ///
     /// # Errors
     /// [`EngineErrorKind::Unavailable`] when no engine answers there, with what to do about it;
-    /// [`EngineErrorKind::Unsupported`] for an address of another kind than `unix://`, `tcp://` and `http://`.
+    /// [`EngineErrorKind::Unsupported`] for an address of another kind than `unix://`, `tcp://` and `http://`, for a Docker
+    /// engine before 20.10, and for Podman, whose networks do not keep plugins apart.
     pub async fn connect() -> Result<Self, EngineError> {
         let uri = env::var("DOCKER_HOST").ok().filter(|uri| !uri.is_empty());
         let uri = uri.unwrap_or_else(|| DEFAULT_URI.to_owned());
@@ -110,7 +112,7 @@ impl DockerEngine {
             pool: SubnetPool::default(),
             preparing: Arc::default(),
         };
-        engine.version().await?;
+        identity::check(&engine.client).await?;
         Ok(engine)
     }
 
@@ -143,12 +145,8 @@ impl Engine for DockerEngine {
         EngineCapabilities::new("docker", true, true)
     }
 
-    async fn version(&self) -> Result<String, EngineError> {
-        let version = self
-            .client
-            .call("version", "docker", self.client.docker().version())
-            .await?;
-        Ok(version.version.unwrap_or_else(|| "unknown".to_owned()))
+    async fn info(&self) -> Result<EngineInfo, EngineError> {
+        identity::info(&self.client).await
     }
 
     async fn prepare(&self, instance: &InstanceName) -> Result<Platform, EngineError> {

@@ -31,9 +31,9 @@ use self::{
 };
 use super::{
     BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineError, EngineErrorKind,
-    EngineEvent, EngineEventKind, EngineStream, Exit, Holding, HoldingKind, ImageId, InstanceName, LogLine,
-    LogOptions, Observed, Platform, Progress, ProgressSink, ResourceLimits, SimulatedHealth, Stage,
-    StatsSample, VolumeCopy,
+    EngineEvent, EngineEventKind, EngineInfo, EngineStream, Exit, Holding, HoldingKind, ImageId,
+    InstanceName, LogLine, LogOptions, Observed, Platform, Progress, ProgressSink, ResourceLimits,
+    SimulatedHealth, Stage, StatsSample, VolumeCopy,
 };
 
 /// An engine that only pretends: containers are entries in a table, plugins answer what the test says.
@@ -347,9 +347,9 @@ impl Engine for FakeEngine {
         EngineCapabilities::new("fake", true, true)
     }
 
-    async fn version(&self) -> Result<String, EngineError> {
-        self.enter(FakeOperation::Version, "engine", None).await?;
-        Ok("fake".to_owned())
+    async fn info(&self) -> Result<EngineInfo, EngineError> {
+        self.enter(FakeOperation::Info, "engine", None).await?;
+        Ok(EngineInfo::new("fake", "fake"))
     }
 
     async fn prepare(&self, instance: &InstanceName) -> Result<Platform, EngineError> {

@@ -21,7 +21,7 @@ const CALLS: usize = 10_000;
     reason = "each is named after the method of `Engine`, which is documented there"
 )]
 pub enum FakeOperation {
-    Version,
+    Info,
     Prepare,
     Teardown,
     Image,
@@ -45,7 +45,7 @@ pub enum FakeOperation {
 impl FakeOperation {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
-            Self::Version => "version",
+            Self::Info => "info",
             Self::Prepare => "prepare",
             Self::Teardown => "teardown",
             Self::Image => "image",

@@ -31,8 +31,8 @@ use hap_manifest::{ImageRef, PluginId};
 use self::{failure::blocking, folder::StateFolder, news::News, shared::Shared, watch::Watcher};
 use super::{
     BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineError, EngineErrorKind,
-    EngineEvent, EngineStream, Holding, HoldingKind, ImageId, InstanceName, LogLine, LogOptions, Observed,
-    Platform, ProgressSink, StatsSample,
+    EngineEvent, EngineInfo, EngineStream, Holding, HoldingKind, ImageId, InstanceName, LogLine, LogOptions,
+    Observed, Platform, ProgressSink, StatsSample,
 };
 
 /// Runs plugins as local processes, for authors, tests and machines without a container engine.
@@ -138,8 +138,8 @@ impl Engine for ProcessEngine {
         EngineCapabilities::new("process", false, false)
     }
 
-    async fn version(&self) -> Result<String, EngineError> {
-        Ok(env!("CARGO_PKG_VERSION").to_owned())
+    async fn info(&self) -> Result<EngineInfo, EngineError> {
+        Ok(EngineInfo::new("process", env!("CARGO_PKG_VERSION")))
     }
 
     async fn prepare(&self, _instance: &InstanceName) -> Result<Platform, EngineError> {

@@ -1,0 +1,85 @@
+use std::fmt;
+
+use serde::Serialize;
+
+/// What an engine says that it is. Everything but its name and version is `None` where it does not tell.
+///
+/// Nothing is decided by it: what an engine can do is tried, or asked of [`EngineCapabilities`](super::EngineCapabilities).
+/// It is for people, for logs and for reports of faults.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct EngineInfo {
+    /// Its name, such as `docker`.
+    pub name: String,
+    /// Its version in its own words, such as `28.5.2`.
+    pub version: String,
+    /// The newest version of its API, such as `1.51`.
+    pub api: Option<String>,
+    /// How it stores images and containers, such as `overlay2`.
+    pub storage: Option<String>,
+    /// The version of the kernel's control groups, which enforce limits: `1` or `2`.
+    pub cgroup: Option<String>,
+    /// The runtime that it starts containers with unless told otherwise, with its version: `runc 1.3.6`.
+    pub runtime: Option<String>,
+    /// The kernel's version.
+    pub kernel: Option<String>,
+    /// The processor's architecture, such as `amd64`.
+    pub architecture: Option<String>,
+}
+
+impl EngineInfo {
+    /// Describes an engine that tells nothing but its name and version.
+    #[must_use]
+    pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            version: version.into(),
+            api: None,
+            storage: None,
+            cgroup: None,
+            runtime: None,
+            kernel: None,
+            architecture: None,
+        }
+    }
+}
+
+impl fmt::Display for EngineInfo {
+    /// Prints one line, such as `docker 28.5.2 (API 1.51, storage overlay2, cgroup v1, runtime runc 1.3.6)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.version)?;
+        let details = [
+            ("API ", &self.api),
+            ("storage ", &self.storage),
+            ("cgroup v", &self.cgroup),
+            ("runtime ", &self.runtime),
+        ];
+        let mut before = " (";
+        for (label, value) in details {
+            if let Some(value) = value {
+                write!(f, "{before}{label}{value}")?;
+                before = ", ";
+            }
+        }
+        f.write_str(if before == " (" { "" } else { ")" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_what_is_known_and_nothing_else() {
+        let mut info = EngineInfo::new("docker", "28.5.2");
+        assert_eq!(info.to_string(), "docker 28.5.2");
+        info.cgroup = Some("1".to_owned());
+        assert_eq!(info.to_string(), "docker 28.5.2 (cgroup v1)");
+        info.api = Some("1.51".to_owned());
+        info.runtime = Some("runc 1.3.6".to_owned());
+        assert_eq!(
+            info.to_string(),
+            "docker 28.5.2 (API 1.51, cgroup v1, runtime runc 1.3.6)"
+        );
+    }
+}
