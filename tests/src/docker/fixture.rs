@@ -2,6 +2,7 @@ use std::{
     collections::BTreeMap,
     fs,
     net::SocketAddr,
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::Command,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -14,7 +15,7 @@ use hap_host::engine::{BuildContext, DockerEngine, Engine, ProgressSink};
 use hap_manifest::ImageRef;
 use uuid::Uuid;
 
-use super::instance::on_own_runtime;
+use super::{Instance, instance::on_own_runtime};
 
 /// Longest that a fixture may take to answer for the first time.
 const UP_DEADLINE: Duration = Duration::from_secs(30);
@@ -161,12 +162,23 @@ pub async fn image(engine: &DockerEngine, fixture: Fixture) -> ImageRef {
     reference
 }
 
+/// The user of most fixtures. As most plugins should be it is not root: what only works for root is found out.
+pub const USER: &str = "65534:65534";
+
 /// Builds an image of a fixture that is like no other, for a test that removes it. It is the caller's.
 ///
 /// # Panics
 /// When the fixture does not compile or the image cannot be built.
-#[expect(clippy::expect_used, reason = "a test cannot go on without its image")]
 pub async fn build(engine: &DockerEngine, fixture: Fixture, tag: &ImageRef) {
+    build_for(engine, fixture, tag, USER).await;
+}
+
+/// The same for another user, as `uid:gid`. Its `/data` is the user's, and closed to others.
+///
+/// # Panics
+/// When the fixture does not compile or the image cannot be built.
+#[expect(clippy::expect_used, reason = "a test cannot go on without its image")]
+pub async fn build_for(engine: &DockerEngine, fixture: Fixture, tag: &ImageRef, user: &str) {
     let folder = tempfile::tempdir().expect("there is room for a temporary folder");
     let name = fixture.name();
     fixture.make(&folder.path().join(name));
@@ -175,14 +187,35 @@ pub async fn build(engine: &DockerEngine, fixture: Fixture, tag: &ImageRef) {
     } else {
         format!("COPY {name} /{name}\n")
     };
-    // The label makes it an image of its own, and gives one without a file something to hold.
-    let dockerfile = format!("FROM scratch\n{copy}LABEL hap-tests.tag=\"{tag}\"\nENTRYPOINT [\"/{name}\"]\n");
+    let data = folder.path().join("data");
+    fs::create_dir(&data).expect("a temporary folder can be written");
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o750)).expect("a temporary folder is ours");
+    // A fresh volume takes over owner and mode of the folder that it is mounted on.
+    let data = format!("COPY --chown={user} data /data\nUSER {user}\n");
+    // The label makes it an image of its own.
+    let label = format!("LABEL hap-tests.tag=\"{tag}\"\n");
+    let dockerfile = format!("FROM scratch\n{copy}{data}{label}ENTRYPOINT [\"/{name}\"]\n");
     fs::write(folder.path().join("Dockerfile"), dockerfile).expect("a temporary folder can be written");
     let context = BuildContext::new(folder.path(), "Dockerfile");
     engine
         .build(&context, tag, ProgressSink::none())
         .await
         .expect("the fixture's image builds");
+}
+
+/// Removes an image that a test built.
+///
+/// # Panics
+/// When the engine does not.
+#[expect(
+    clippy::expect_used,
+    reason = "an image that stays behind is a mistake in the test"
+)]
+pub async fn remove_image(instance: &Instance, tag: &ImageRef) {
+    let docker = Docker::connect_with_host(instance.engine().uri()).expect("the instance has an engine");
+    let options = RemoveImageOptionsBuilder::default().build();
+    let removed = docker.remove_image(tag.as_str(), Some(options), None::<DockerCredentials>);
+    removed.await.expect("nothing uses the image any more");
 }
 
 /// Compiles a fixture; with `+crt-static` into a program that needs no library, so that it runs in an image with

@@ -4,14 +4,16 @@ mod fixture;
 mod instance;
 mod private;
 mod proxy;
+mod tree;
 
 use hap_host::engine::DockerEngine;
 
 pub use self::{
-    fixture::{Fixture, ask, build, image, probe_image, until_up},
+    fixture::{Fixture, USER, ask, build, build_for, image, probe_image, remove_image, until_up},
     instance::Instance,
     private::{PrivateDocker, in_private_network},
     proxy::{Manner, Proxy},
+    tree::{Tree, dress},
 };
 
 /// Label on whatever a test makes besides what the engine makes for it; its value is the instance's name.

@@ -4,19 +4,7 @@ use std::{
 };
 
 use hap_host::engine::{BuildContext, Engine, EngineErrorKind, Progress, ProgressSink};
-use hap_manifest::ImageRef;
-use hap_tests::docker::Instance;
-
-use super::bystander;
-
-/// Removes an image that a test built.
-pub(crate) async fn remove(instance: &Instance, tag: &ImageRef) {
-    let options = bollard::query_parameters::RemoveImageOptionsBuilder::default().build();
-    bystander(instance)
-        .remove_image(tag.as_str(), Some(options), None)
-        .await
-        .unwrap();
-}
+use hap_tests::docker::{Instance, remove_image};
 
 #[tokio::test]
 async fn a_build_reports_its_steps_and_tags_the_image() {
@@ -45,7 +33,7 @@ async fn a_build_reports_its_steps_and_tags_the_image() {
     let context = BuildContext::new(folder.path(), "docker/plugin.Dockerfile");
     let built = engine.build(&context, &tag, sink).await.unwrap();
     assert_eq!(engine.image(&tag).await.unwrap(), built);
-    remove(&instance, &tag).await;
+    remove_image(&instance, &tag).await;
     let steps = steps.lock().unwrap().clone();
     assert!(steps.iter().any(|step| step.contains("COPY . /")), "{steps:?}");
     assert_eq!(

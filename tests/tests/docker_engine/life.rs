@@ -135,7 +135,7 @@ async fn a_program_that_is_missing_ends_the_run_and_the_log_says_why() {
         .await
         .unwrap();
     engine.remove(&id).await.unwrap();
-    super::build::remove(&instance, &tag).await;
+    hap_tests::docker::remove_image(&instance, &tag).await;
     assert_eq!(exit.code, 127);
     assert!(
         lines

@@ -6,7 +6,7 @@ use std::{
 use hap_host::engine::{Engine, EngineErrorKind, Progress, ProgressSink};
 use hap_tests::docker::Instance;
 
-use super::{build, registry::Registry};
+use super::registry::Registry;
 
 #[tokio::test]
 async fn a_pull_reports_bytes_and_brings_the_image() {
@@ -26,7 +26,7 @@ async fn a_pull_reports_bytes_and_brings_the_image() {
     let pinned = registry.image(&format!("light:1@{}", registry.digest()));
     let same = engine.pull(&pinned, ProgressSink::none()).await.unwrap();
     assert_eq!((engine.image(&pinned).await.unwrap(), same), (id.clone(), id));
-    build::remove(&instance, &image).await;
+    hap_tests::docker::remove_image(&instance, &image).await;
 
     let reports = reports.lock().unwrap().clone();
     let bytes: Vec<_> = reports

@@ -103,6 +103,6 @@ async fn volumes_that_an_image_makes_go_with_the_container() {
         .unwrap();
     docker.inspect_volume(&anonymous).await.unwrap();
     engine.remove(&id).await.unwrap();
-    super::build::remove(&instance, &tag).await;
+    hap_tests::docker::remove_image(&instance, &tag).await;
     docker.inspect_volume(&anonymous).await.unwrap_err();
 }

@@ -1,6 +1,6 @@
 //! Updates on a real engine: data is copied by the engine, and comes back with the version that it is from.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, path::PathBuf, time::Duration};
 
 use bollard::{
     Docker,
@@ -11,7 +11,7 @@ use hap_host::{
     UninstallOptions, engine::labels,
 };
 use hap_manifest::{ImageRef, Manifest};
-use hap_tests::docker::{self, Fixture, Instance, ask};
+use hap_tests::docker::{self, Fixture, Instance, Tree, ask};
 
 use crate::address;
 
@@ -132,6 +132,127 @@ async fn a_version_that_ruins_its_data_and_ends_is_undone_with_the_data() {
         .uninstall(UninstallOptions::default().remove_data(true))
         .await
         .unwrap();
+    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+}
+
+/// Where the engine keeps the one volume of the instance that is no copy.
+async fn data_folder(instance: &Instance) -> PathBuf {
+    let docker = Docker::connect_with_host(instance.engine().uri()).unwrap();
+    let (names, _) = left(instance).await;
+    let name = names.iter().find(|name| !name.contains("snapshot")).unwrap();
+    docker.inspect_volume(name).await.unwrap().mountpoint.into()
+}
+
+/// Plugins of several users, their data as strange as data can be, and a version that ruins it and does not run.
+async fn comes_back_as_it_was(user: &str) {
+    let Some(instance) = Instance::new().await else {
+        return;
+    };
+    let image: ImageRef = format!("hap-tests-keeper:{}", instance.name()).parse().unwrap();
+    docker::build_for(instance.engine(), Fixture::Faulty, &image, user).await;
+    let state = tempfile::tempdir().unwrap();
+    let supervisor = host(&instance, state.path()).await;
+    let keeper = supervisor.install(version(&image, "1.0.0", "")).await.unwrap();
+    keeper.start().await.unwrap();
+    told(&instance, &keeper, "write:/data/mark:precious")
+        .await
+        .unwrap();
+    let folder = data_folder(&instance).await;
+    let (uid, gid) = user.split_once(':').unwrap();
+    docker::dress(&folder, (uid.parse().unwrap(), gid.parse().unwrap())).unwrap();
+    let before = Tree::of(&folder).unwrap();
+    assert!(before.len() > 10, "{before:?}");
+
+    let ruinous = version(&image, "2.0.0", r#","env_vars":{"FAULT":"ruin:/data"}"#);
+    let error = keeper.update(ruinous.clone()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Failed);
+    assert!(error.to_string().contains("ruins /data: Ok"), "{error}");
+    assert_eq!(keeper.state().phase, Phase::Healthy, "{:?}", keeper.state());
+    assert_eq!(Tree::of(&data_folder(&instance).await).unwrap(), before);
+    assert_eq!(
+        told(&instance, &keeper, "read:/data/mark").await.unwrap(),
+        "precious"
+    );
+    told(&instance, &keeper, "write:/data/new:can be written")
+        .await
+        .unwrap();
+    told(&instance, &keeper, "remove:/data/new").await.unwrap();
+
+    // The same on the way that a person asks for.
+    keeper.update(version(&image, "1.1.0", "")).await.unwrap();
+    let committed = Tree::of(&data_folder(&instance).await).unwrap();
+    for entry in ["mess", "deep/file", "mark"] {
+        let _ = told(&instance, &keeper, &format!("remove:/data/{entry}")).await;
+    }
+    assert_ne!(Tree::of(&data_folder(&instance).await).unwrap(), committed);
+    let back = RollBackOptions::default().restore_data(true);
+    keeper.roll_back(back).await.unwrap();
+    assert_eq!(Tree::of(&data_folder(&instance).await).unwrap(), committed);
+    assert_eq!(
+        told(&instance, &keeper, "read:/data/mark").await.unwrap(),
+        "precious"
+    );
+
+    let removed = UninstallOptions::default().remove_data(true);
+    keeper.uninstall(removed).await.unwrap();
+    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    docker::remove_image(&instance, &image).await;
+}
+
+#[tokio::test]
+async fn a_failed_update_gives_back_exactly_what_was_to_a_plugin_of_root() {
+    comes_back_as_it_was("0:0").await;
+}
+
+#[tokio::test]
+async fn a_failed_update_gives_back_exactly_what_was_to_a_plugin_of_nobody() {
+    comes_back_as_it_was("65534:65534").await;
+}
+
+#[tokio::test]
+async fn a_failed_update_gives_back_exactly_what_was_to_a_plugin_of_a_user_without_a_name() {
+    comes_back_as_it_was("12345:54321").await;
+}
+
+#[tokio::test]
+async fn a_version_that_is_healthy_for_less_than_its_probation_is_never_committed() {
+    let Some(instance) = Instance::new().await else {
+        return;
+    };
+    let image = docker::image(instance.engine(), Fixture::Faulty).await;
+    let state = tempfile::tempdir().unwrap();
+    let supervisor = Supervisor::builder(instance.engine().clone(), state.path())
+        .instance(instance.name().clone())
+        .start()
+        .await
+        .unwrap();
+    let tries = [
+        "well-for:1",
+        "well-for:2",
+        "well-for:5",
+        "well-for:9",
+        "ends-after:9",
+    ];
+    let updates = tries.into_iter().enumerate().map(|(index, fault)| {
+        let (supervisor, image) = (&supervisor, &image);
+        async move {
+            let of = |number: &str, extra: &str| {
+                let text = format!(
+                    r#"{{"id":"try-{index}","name":"Try","version":"{number}","description":"d","author":"a",
+                        "image":"{image}","network_access":false,"memory_limit":"64m","stop_timeout":"1s"{extra}}}"#
+                );
+                Manifest::from_json(&text).unwrap().manifest
+            };
+            let plugin = supervisor.install(of("1.0.0", "")).await.unwrap();
+            plugin.start().await.unwrap();
+            let fault = format!(r#","env_vars":{{"FAULT":"{fault}"}}"#);
+            let error = plugin.update(of("2.0.0", &fault)).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Failed, "{fault}: {error}");
+            assert_eq!(plugin.manifest().version().to_string(), "1.0.0", "{fault}");
+            crate::until(&plugin, |state| state.phase == Phase::Healthy).await;
+        }
+    });
+    futures_util::future::join_all(updates).await;
     supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
 }
 

@@ -1,29 +1,30 @@
-//! Copies volumes by way of a container that never runs: the engine packs and unpacks what is in them, wherever it is.
+//! Copies volumes, with the owners, modes, times and links of everything in them, their own included.
+//!
+//! Two ways lead there. Where this process may, and provably sees the files that the engine sees, it copies them
+//! [itself](direct). Elsewhere the engine [packs and unpacks them](streamed), wherever they are, by way of containers
+//! that never run; it keeps whole seconds of the times, and no extended attributes but a program's capabilities.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+#[cfg(target_os = "linux")]
+mod direct;
+mod streamed;
+#[cfg(target_os = "linux")]
+mod tree;
+
+use std::collections::HashMap;
 
 use bollard::{
-    body_stream,
     models::{ContainerCreateBody, HostConfig, Mount, MountType},
     query_parameters::{
-        CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder, InspectContainerOptions,
-        RemoveContainerOptionsBuilder, UploadToContainerOptionsBuilder,
+        CreateContainerOptionsBuilder, InspectContainerOptions, RemoveContainerOptionsBuilder,
     },
 };
-use futures_util::{StreamExt, stream};
 use hap_manifest::PluginId;
 
 use super::{client::Client, convert, failure::Failure, volume};
 use crate::engine::{EngineError, EngineErrorKind, InstanceName, VolumeCopy, labels};
 
-/// Longest wait for the next piece of a volume's content.
-const PIECE_DEADLINE: Duration = Duration::from_secs(60);
-/// Longest that one volume may take in all.
-const VOLUME_DEADLINE: Duration = Duration::from_secs(30 * 60);
+/// Where the volumes of one side are in its container, each in a folder with its number.
+const MOUNT_POINT: &str = "/hap-copy";
 
 /// Which of the two containers: the engine lets nobody write to a container while somebody reads from it.
 #[derive(Clone, Copy)]
@@ -70,10 +71,29 @@ pub(super) async fn copy(client: &Client, copy: &VolumeCopy) -> Result<(), Engin
     }
     let Some(from) = from else { return Ok(()) };
     let to = create_helper(client, copy, Side::To, &targets).await?;
-    for (index, source) in sources.iter().enumerate() {
-        copy_one(client, &from, &to, index, source).await?;
+    for (index, (source, target)) in sources.iter().zip(&targets).enumerate() {
+        if !copied_directly(client, source, target, &to, index).await? {
+            streamed::copy(client, &from, &to, index, source).await?;
+        }
     }
     remove_helpers(client, instance, plugin).await
+}
+
+/// Whether this process could copy a volume by itself, and has.
+#[cfg(target_os = "linux")]
+async fn copied_directly(
+    client: &Client,
+    source: &str,
+    target: &str,
+    to: &str,
+    index: usize,
+) -> Result<bool, EngineError> {
+    direct::copy(client, source, target, to, index).await
+}
+
+#[cfg(not(target_os = "linux"))]
+async fn copied_directly(_: &Client, _: &str, _: &str, _: &str, _: usize) -> Result<bool, EngineError> {
+    Ok(false)
 }
 
 /// A container of one of the plugin's own images, with the volumes of one side and without anything else.
@@ -122,7 +142,8 @@ async fn create_from(
         host_config: Some(HostConfig {
             mounts: Some(volumes.iter().enumerate().map(mount).collect()),
             network_mode: Some("none".to_owned()),
-            readonly_rootfs: Some(true),
+            // The engine unpacks above the volumes, and refuses that where the root is read-only.
+            readonly_rootfs: Some(matches!(side, Side::From)),
             cap_drop: Some(vec!["ALL".to_owned()]),
             ..Default::default()
         }),
@@ -135,57 +156,7 @@ async fn create_from(
 }
 
 fn mount_point(index: usize) -> String {
-    format!("/hap-copy/{index}")
-}
-
-async fn copy_one(
-    client: &Client,
-    from: &str,
-    to: &str,
-    index: usize,
-    source: &str,
-) -> Result<(), EngineError> {
-    // The dot stands for the content of the folder, its own owner and mode included.
-    let options = DownloadFromContainerOptionsBuilder::default()
-        .path(&format!("{}/.", mount_point(index)))
-        .build();
-    let pieces = client.docker().download_from_container(from, Some(options));
-    // What breaks the reading has to reach whoever waits for the writing, which would take the rest for the whole.
-    let broken = Arc::new(Mutex::new(None));
-    let tell = Arc::clone(&broken);
-    let (reader, subject) = (client.clone(), source.to_owned());
-    let pieces = stream::unfold(Some(Box::pin(pieces)), move |pieces| {
-        let (reader, subject, tell) = (reader.clone(), subject.clone(), Arc::clone(&tell));
-        async move {
-            let mut pieces = pieces?;
-            let failure = match tokio::time::timeout(PIECE_DEADLINE, pieces.next()).await {
-                Ok(None) => return None,
-                Ok(Some(Ok(piece))) => return Some((piece, Some(pieces))),
-                Ok(Some(Err(error))) => reader.failure("copy volumes", &subject, error).into(),
-                Err(_) => EngineError::new(
-                    EngineErrorKind::Timeout,
-                    "copy volumes",
-                    subject,
-                    format!("nothing of its content came within {PIECE_DEADLINE:?}"),
-                ),
-            };
-            *tell.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
-            None
-        }
-    });
-    let options = UploadToContainerOptionsBuilder::default()
-        .path(&mount_point(index))
-        .build();
-    let written = client
-        .docker()
-        .upload_to_container(to, Some(options), body_stream(pieces));
-    let written = client
-        .call_within(VOLUME_DEADLINE, "copy volumes", source, written)
-        .await;
-    if let Some(failure) = broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        return Err(failure);
-    }
-    written.map_err(Into::into)
+    format!("{MOUNT_POINT}/{index}")
 }
 
 /// Removes the containers by which a plugin's volumes are copied, if there are any: also those that a host left behind that

@@ -1,0 +1,155 @@
+use std::{
+    io,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use bollard::{models::Volume, query_parameters::ContainerArchiveInfoOptionsBuilder};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, syncfs, unlinkat};
+use uuid::Uuid;
+
+use super::{
+    mount_point,
+    tree::{self, TreeError},
+};
+use crate::engine::{EngineError, EngineErrorKind, docker::client::Client};
+
+/// Copies one volume where this process may and sees the engine's files; `false` where it does not.
+pub(super) async fn copy(
+    client: &Client,
+    source: &str,
+    target: &str,
+    to: &str,
+    index: usize,
+) -> Result<bool, EngineError> {
+    if !rustix::process::geteuid().is_root() || !client.sees_the_machine().await {
+        return Ok(false);
+    }
+    let Some((from_path, to_path)) = folders(client, source, target).await? else {
+        return Ok(false);
+    };
+    let opened = blocking(move || Ok::<_, io::Error>((open(&from_path)?, open(&to_path)?))).await;
+    let Some(Ok((from, into))) = opened else {
+        return Ok(false);
+    };
+    if !is_the_engines(client, &into, to, index).await? {
+        tracing::debug!(
+            volume = source,
+            "this process does not see the engine's files, so the engine copies"
+        );
+        return Ok(false);
+    }
+    let cancelled = CancelOnDrop::default();
+    let flag = Arc::clone(&cancelled.0);
+    let copied = blocking(move || {
+        let whole = into.try_clone();
+        tree::copy(from, into, &flag)?;
+        // It is as durable as what it is a copy of before anybody relies on it.
+        let synced = whole.and_then(|whole| Ok(syncfs(whole)?));
+        synced.map_err(|source| TreeError {
+            entry: PathBuf::new(),
+            source,
+        })
+    })
+    .await;
+    match copied {
+        Some(Ok(())) => Ok(true),
+        Some(Err(error)) => Err(failed(source, &error)),
+        None => Err(EngineError::new(
+            EngineErrorKind::Failed,
+            "copy volumes",
+            source,
+            "the copy ended before its time",
+        )),
+    }
+}
+
+/// Where the engine keeps the two, if both are plain folders side by side.
+async fn folders(
+    client: &Client,
+    source: &str,
+    target: &str,
+) -> Result<Option<(PathBuf, PathBuf)>, EngineError> {
+    let (source, target) = (inspect(client, source).await?, inspect(client, target).await?);
+    let is_plain = |volume: &Volume| volume.driver == "local" && volume.options.is_empty();
+    if !is_plain(&source) || !is_plain(&target) {
+        return Ok(None);
+    }
+    let (source, target) = (PathBuf::from(source.mountpoint), PathBuf::from(target.mountpoint));
+    let root = |path: &Path| path.ancestors().nth(2).map(Path::to_owned);
+    Ok(
+        (source.is_absolute() && root(&source).is_some() && root(&source) == root(&target))
+            .then_some((source, target)),
+    )
+}
+
+async fn inspect(client: &Client, name: &str) -> Result<Volume, EngineError> {
+    let inspected = client.docker().inspect_volume(name);
+    Ok(client.call("inspect volume", name, inspected).await?)
+}
+
+fn open(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(openat(CWD, path, flags, Mode::empty())?)
+}
+
+/// Whether the engine sees a file that is put into the target here. A path proves nothing: it may be of another engine,
+/// or of another machine at the end of a tunnel.
+async fn is_the_engines(
+    client: &Client,
+    target: &OwnedFd,
+    to: &str,
+    index: usize,
+) -> Result<bool, EngineError> {
+    let name = format!(".hap-proof-{}", Uuid::new_v4().simple());
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    if openat(target, &name, flags, Mode::RUSR).is_err() {
+        return Ok(false);
+    }
+    let options = ContainerArchiveInfoOptionsBuilder::default()
+        .path(&format!("{}/{name}", mount_point(index)))
+        .build();
+    let asked = client.docker().get_container_archive_info(to, Some(options));
+    let seen = client.call("copy volumes", to, asked).await;
+    // Where the call is dropped it stays in a copy that is made anew.
+    let removed = unlinkat(target, &name, AtFlags::empty());
+    match seen {
+        Ok(_) => Ok(removed.is_ok()),
+        Err(failure) if failure.is(404) => Ok(false),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Lets a copy end that nobody waits for any more. What it still writes goes to folders that the next copy removes.
+#[derive(Default)]
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// `None` when the work panicked or the runtime ends.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
+}
+
+fn failed(volume: &str, error: &TreeError) -> EngineError {
+    let what = match error.source.raw_os_error() {
+        Some(code) if code == rustix::io::Errno::NOSPC.raw_os_error() => {
+            "the disk that holds the engine's volumes is full: make room there, then try again"
+        }
+        _ => "it could not be copied",
+    };
+    EngineError::new(
+        EngineErrorKind::Failed,
+        "copy volumes",
+        volume,
+        format!("/{}: {what} ({})", error.entry.display(), error.source),
+    )
+}
