@@ -2,7 +2,6 @@ use std::{
     collections::BTreeMap,
     fs,
     net::SocketAddr,
-    os::unix::fs::PermissionsExt,
     path::Path,
     process::Command,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -173,7 +172,7 @@ pub async fn build(engine: &DockerEngine, fixture: Fixture, tag: &ImageRef) {
     build_for(engine, fixture, tag, USER).await;
 }
 
-/// The same for another user, as `uid:gid`. Its `/data` is the user's, and closed to others.
+/// The same for another user, as `uid:gid`. Its `/data` is the user's.
 ///
 /// # Panics
 /// When the fixture does not compile or the image cannot be built.
@@ -189,8 +188,7 @@ pub async fn build_for(engine: &DockerEngine, fixture: Fixture, tag: &ImageRef, 
     };
     let data = folder.path().join("data");
     fs::create_dir(&data).expect("a temporary folder can be written");
-    fs::set_permissions(&data, fs::Permissions::from_mode(0o750)).expect("a temporary folder is ours");
-    // A fresh volume takes over owner and mode of the folder that it is mounted on.
+    // A fresh volume takes over the owner of the folder that it is mounted on.
     let data = format!("COPY --chown={user} data /data\nUSER {user}\n");
     // The label makes it an image of its own.
     let label = format!("LABEL hap-tests.tag=\"{tag}\"\n");

@@ -146,7 +146,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Puts one of everything into a folder that belongs to `owner`, beside what is there.
+/// Puts one of everything into a folder that belongs to `owner` and is closed to others, beside what is there.
 ///
 /// # Errors
 /// What could not be made. All of it takes root.
@@ -167,10 +167,11 @@ pub fn dress(root: &Path, owner: (u32, u32)) -> io::Result<()> {
     owned("of another", (4242, 4343))?;
     std::os::unix::fs::lchown(at("out"), Some(4242), Some(owner.1))?;
     for (name, mode) in [
-        ("empty", 0o400),
-        ("deep/file", 0o4751),
+        ("empty", 0o4500),
+        ("deep/file", 0o751),
         ("deep/er", 0o2710),
         ("deep", 0o1770),
+        ("", 0o750),
     ] {
         fs::set_permissions(at(name), fs::Permissions::from_mode(mode))?;
     }

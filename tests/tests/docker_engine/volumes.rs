@@ -1,8 +1,11 @@
 use std::collections::HashMap;
 
 use bollard::query_parameters::ListVolumesOptionsBuilder;
-use hap_host::engine::{BuildContext, Engine, EngineErrorKind, ProgressSink, VolumeMount, labels};
-use hap_tests::docker::{Instance, ask, probe_image};
+use hap_host::engine::{
+    BuildContext, DockerEngine, Engine, EngineErrorKind, ProgressSink, VolumeCopy, VolumeMount, labels,
+};
+use hap_tests::docker::{Fixture, Instance, Proxy, Tree, ask, build_for, dress, probe_image, remove_image};
+use tokio::net::{TcpListener, UnixStream};
 
 use super::{bystander, run};
 
@@ -79,7 +82,7 @@ async fn volumes_that_an_image_makes_go_with_the_container() {
     let base = probe_image().await;
     std::fs::write(
         folder.path().join("Dockerfile"),
-        format!("FROM {base}\nVOLUME /scratch\n"),
+        format!("FROM {base}\nVOLUME /data\n"),
     )
     .unwrap();
     let tag = format!("hap-tests-volume:{}", instance.name()).parse().unwrap();
@@ -92,7 +95,7 @@ async fn volumes_that_an_image_makes_go_with_the_container() {
         .await
         .unwrap();
     let (id, address) = run(&instance, &instance.spec("light", &tag)).await;
-    assert_eq!(ask(address, "/write?/scratch/x").await.unwrap(), "written");
+    assert_eq!(ask(address, "/write?/data/x").await.unwrap(), "written");
     let docker = bystander(&instance);
     let found = docker.inspect_container(id.as_str(), None).await.unwrap();
     let anonymous = found
@@ -103,6 +106,87 @@ async fn volumes_that_an_image_makes_go_with_the_container() {
         .unwrap();
     docker.inspect_volume(&anonymous).await.unwrap();
     engine.remove(&id).await.unwrap();
-    hap_tests::docker::remove_image(&instance, &tag).await;
+    remove_image(&instance, &tag).await;
     docker.inspect_volume(&anonymous).await.unwrap_err();
+}
+
+/// An address at which the instance's engine seems to be on another machine.
+async fn far_away(instance: &Instance) -> String {
+    let path = instance
+        .engine()
+        .uri()
+        .strip_prefix("unix://")
+        .unwrap()
+        .to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let path = path.clone();
+            tokio::spawn(async move {
+                let mut far = UnixStream::connect(path).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+            });
+        }
+    });
+    format!("tcp://{address}")
+}
+
+#[tokio::test]
+async fn a_copy_of_a_volume_is_what_it_is_a_copy_of_as_far_as_its_way_goes() {
+    let Some(instance) = Instance::new().await else {
+        return;
+    };
+    instance.engine().prepare(instance.name()).await.unwrap();
+    let image = format!("hap-tests-copied:{}", instance.name()).parse().unwrap();
+    build_for(instance.engine(), Fixture::Probe, &image, "65534:65534").await;
+    let mut spec = instance.spec("light", &image);
+    let names = ["one", "two"].map(|name| format!("hap-{}-light-{name}", instance.name()));
+    spec.volumes = vec![
+        VolumeMount::new(names[0].clone(), "/data".to_owned()),
+        VolumeMount::new(names[1].clone(), "/more".to_owned()),
+    ];
+    let id = instance.engine().create(&spec).await.unwrap();
+    let docker = bystander(&instance);
+    let tree =
+        async |name: &str| Tree::of(docker.inspect_volume(name).await.unwrap().mountpoint.as_ref()).unwrap();
+    for name in &names {
+        let folder = docker.inspect_volume(name).await.unwrap().mountpoint;
+        dress(folder.as_ref(), (65534, 65534)).unwrap();
+    }
+
+    let proxy = Proxy::before(instance.engine().uri());
+    for (uri, exact) in [
+        (instance.engine().uri().to_owned(), true),
+        // What hands on to the engine here is not the engine, and yet all files are the same.
+        (proxy.uri(), true),
+        (far_away(&instance).await, false),
+    ] {
+        let engine = DockerEngine::connect_to(&uri).await.unwrap();
+        let pairs: Vec<_> = names
+            .iter()
+            .map(|name| (name.clone(), format!("{name}.copy")))
+            .collect();
+        let copy = VolumeCopy::new(
+            instance.name().clone(),
+            spec.plugin.clone(),
+            spec.image.clone(),
+            pairs.clone(),
+        );
+        // Twice, because a copy that was broken off is begun anew.
+        for _ in 0..2 {
+            engine.copy_volumes(&copy).await.unwrap();
+            for (source, target) in &pairs {
+                let (before, after) = (tree(source).await, tree(target).await);
+                assert!(before.len() >= 10, "{before:?}");
+                if exact {
+                    assert_eq!(after, before, "{uri}");
+                } else {
+                    assert_eq!(after.through_an_engine(), before.through_an_engine(), "{uri}");
+                }
+            }
+        }
+    }
+    instance.engine().remove(&id).await.unwrap();
+    remove_image(&instance, &image).await;
 }

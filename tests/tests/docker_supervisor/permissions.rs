@@ -171,15 +171,25 @@ async fn only_granted_capabilities_are_in_force_and_the_root_is_writable_only_wh
     };
     let (state, image) = (tempfile::tempdir().unwrap(), probe_image().await);
     let host = host(&instance, state.path(), Policy::default()).await;
-    let extra = r#","capabilities":["NET_RAW","CAP_CHOWN"],"writable_rootfs":true"#;
+    // As root, which may write everywhere but for what is tried here.
+    let extra = r#","user":"0:0","capabilities":["NET_RAW","CAP_CHOWN"],"writable_rootfs":true"#;
     let asks = granted(&host, asking("asks", &image, extra)).await;
-    let plain = host.install(asking("plain", &image, "")).await.unwrap();
-    asks.start().await.unwrap();
-    plain.start().await.unwrap();
-    // CAP_CHOWN is bit 0, CAP_NET_RAW bit 13.
-    for (plugin, set) in [(&asks, "0000000000002001"), (&plain, "0000000000000000")] {
-        for name in ["CapEff:", "CapPrm:", "CapBnd:"] {
-            assert_eq!(status_line(&instance, plugin, name).await, set, "{name}");
+    let plain = granted(&host, asking("plain", &image, r#","user":"0:0""#)).await;
+    let extra = r#","capabilities":["NET_RAW","CAP_CHOWN"]"#;
+    let nobody = granted(&host, asking("nobody", &image, extra)).await;
+    for plugin in [&asks, &plain, &nobody] {
+        plugin.start().await.unwrap();
+    }
+    // CAP_CHOWN is bit 0, CAP_NET_RAW bit 13. Docker puts them in force for root alone.
+    let (both, none) = ("0000000000002001", "0000000000000000");
+    for (plugin, allowed, in_force) in [(&asks, both, both), (&plain, none, none), (&nobody, both, none)] {
+        for (name, set) in [("CapBnd:", allowed), ("CapPrm:", in_force), ("CapEff:", in_force)] {
+            assert_eq!(
+                status_line(&instance, plugin, name).await,
+                set,
+                "{name} {}",
+                plugin.id()
+            );
         }
         assert_eq!(status_line(&instance, plugin, "NoNewPrivs:").await, "1");
     }
