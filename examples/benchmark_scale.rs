@@ -1,9 +1,10 @@
-//! A hundred plugins: how soon all are healthy, against the raw Docker API in the same run; what the host costs while it
-//! watches them; how soon a new host has adopted them.
+//! A hundred plugins: how soon all are healthy, against the raw Docker API and Docker Compose in the same run; what the
+//! host costs while it watches them; how soon a new host has adopted them.
 //!
 //! `cargo run --release --example benchmark_scale` (needs a Docker engine; `-- 20` takes twenty plugins instead). The
 //! raw side makes and starts twins of one plugin's container (the same image, limits, hardening and network) and polls
-//! `/health` until each answers, with as many at a time as it is told; the best of its concurrencies counts.
+//! `/health` until each answers, with as many at a time as it is told; the best of its concurrencies counts. Compose
+//! gets as many services with the same limits and hardening, where there is a `docker-compose` or `docker compose`.
 #![expect(
     clippy::print_stdout,
     reason = "printing the figures is what this program is for"
@@ -11,7 +12,7 @@
 
 use std::{
     collections::BTreeMap,
-    process::ExitCode,
+    process::{ExitCode, Stdio},
     time::{Duration, Instant},
 };
 
@@ -29,6 +30,7 @@ use hap_host::{
     Desired, ErrorKind, Phase, PluginHandle, Shutdown, Supervisor, UninstallOptions, engine::DockerEngine,
 };
 use hap_manifest::Manifest;
+use serde_json::json;
 
 const PLUGINS: usize = 100;
 /// Of the raw side; around twice the cores, where the engine saturates, and above.
@@ -73,6 +75,12 @@ async fn measure(story: &Story, plugins: usize) -> Result<(), Failure> {
     }
     stop_all(&supervisor).await?;
 
+    story.say(&supervisor.engine_info().to_string());
+    let compose = Compose::find(&twin).await?;
+    if compose.is_none() {
+        story.say("there is no docker-compose, so it is left out");
+    }
+    let mut composed = Vec::new();
     let mut ours = Vec::new();
     let mut raw = BTreeMap::<usize, Vec<f64>>::new();
     for round in 1..=ROUNDS {
@@ -92,6 +100,13 @@ async fn measure(story: &Story, plugins: usize) -> Result<(), Failure> {
             let took = took?.as_secs_f64();
             story.say(&format!("raw API, {concurrency} at a time: {took:.1} s"));
             raw.entry(concurrency).or_default().push(took);
+        }
+        if let Some(compose) = &compose {
+            let took = compose.start_all(plugins).await;
+            compose.remove_all().await;
+            let took = took?.as_secs_f64();
+            story.say(&format!("{}: {took:.1} s", compose.command));
+            composed.push(took);
         }
     }
     let (best, rival) = raw
@@ -132,6 +147,11 @@ async fn measure(story: &Story, plugins: usize) -> Result<(), Failure> {
     println!("  supervisor                    {ours:6.1} s");
     println!("  raw API, {best:2} at a time          {rival:6.1} s");
     println!("  ratio                         {:6.2}", ours / rival);
+    if let Some(compose) = compose {
+        let composed = least(&composed);
+        println!("  {:28}  {composed:6.1} s", compose.command);
+        println!("  ratio                         {:6.2}", ours / composed);
+    }
     println!("the host while it watches them, over {WATCHED:?}:");
     println!("  CPU, of one core              {:6.2} %", cost.cpu_percent);
     println!(
@@ -254,9 +274,14 @@ impl Twin {
         self.docker
             .start_container(&name, None::<StartContainerOptions>)
             .await?;
+        self.answers(&name).await
+    }
+
+    /// Waits until a container answers its health check.
+    async fn answers(&self, name: &str) -> Result<(), Failure> {
         let seen = self
             .docker
-            .inspect_container(&name, None::<InspectContainerOptions>)
+            .inspect_container(name, None::<InspectContainerOptions>)
             .await?;
         let networks = seen.network_settings.and_then(|settings| settings.networks);
         let address = networks
@@ -285,6 +310,83 @@ impl Twin {
             .for_each_concurrent(4, |name| async move { remove(&self.docker, &name).await })
             .await;
     }
+}
+
+/// As many services in the hands of Docker Compose.
+struct Compose<'a> {
+    command: &'static str,
+    folder: tempfile::TempDir,
+    twin: &'a Twin,
+}
+
+impl<'a> Compose<'a> {
+    async fn find(twin: &'a Twin) -> Result<Option<Self>, Failure> {
+        for command in ["docker compose", "docker-compose"] {
+            let found = words(command).arg("version").output().await;
+            if found.is_ok_and(|found| found.status.success()) {
+                let folder = tempfile::tempdir()?;
+                return Ok(Some(Self {
+                    command,
+                    folder,
+                    twin,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn run(&self) -> tokio::process::Command {
+        let mut run = words(self.command);
+        run.args(["--project-name", &self.twin.prefix, "--file"])
+            .arg(self.folder.path().join("compose.json"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        run
+    }
+
+    async fn start_all(&self, count: usize) -> Result<Duration, Failure> {
+        let service = json!({
+            "image": self.twin.image, "mem_limit": "64m", "memswap_limit": "64m", "cpus": 0.5, "pids_limit": 256,
+            "cap_drop": ["ALL"], "security_opt": ["no-new-privileges"], "read_only": true, "tmpfs": ["/tmp"],
+            "init": true, "volumes": ["/data"], "healthcheck": {"disable": true},
+        });
+        let services: serde_json::Map<_, _> = (0..count)
+            .map(|index| (format!("s{index}"), service.clone()))
+            .collect();
+        let file = json!({"version": "2.4", "services": services}).to_string();
+        std::fs::write(self.folder.path().join("compose.json"), file)?;
+        let began = Instant::now();
+        if !self.run().args(["up", "--detach"]).status().await?.success() {
+            return Err(format!("{} up failed", self.command).into());
+        }
+        // Older and newer Compose put other characters between the parts of a name.
+        let between = if self.command == "docker-compose" {
+            '_'
+        } else {
+            '-'
+        };
+        for index in 0..count {
+            let name = format!("{}{between}s{index}{between}1", self.twin.prefix);
+            self.twin.answers(&name).await?;
+        }
+        Ok(began.elapsed())
+    }
+
+    async fn remove_all(&self) {
+        // What does not go is told by the next round, which finds it.
+        let _ = self
+            .run()
+            .args(["down", "--volumes", "--timeout", "1"])
+            .status()
+            .await;
+    }
+}
+
+fn words(command: &str) -> tokio::process::Command {
+    let mut words = command.split(' ');
+    let mut run = tokio::process::Command::new(words.next().unwrap_or_default());
+    run.args(words);
+    run
 }
 
 async fn remove(docker: &Docker, container: &str) {
