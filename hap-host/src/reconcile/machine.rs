@@ -849,6 +849,8 @@ impl Machine {
     fn judge(&mut self, verdict: Verdict, healthy_run: Duration, now: Instant, events: &mut Vec<EventKind>) {
         match verdict {
             Verdict::Nothing | Verdict::Answered | Verdict::Missed { .. } => {}
+            // This run is about to be stopped, so its health is not what the plugin was waited for.
+            Verdict::BecameHealthy if self.restart_wanted => {}
             Verdict::BecameHealthy => {
                 self.failure = None;
                 self.time_to_healthy = self

@@ -778,7 +778,12 @@ mod that_outlive_their_host {
             bench.pass(secs(90));
             assert_eq!(bench.phase(), Phase::Healthy);
         }
-        assert!(bench.machine.state(bench.now).crash_loop);
+        let state = bench.machine.state(bench.now);
+        assert!(state.crash_loop);
+        assert_eq!(
+            state.restarts, 4,
+            "each of them, also where the run that is stopped answered first"
+        );
         let failures = bench
             .events
             .iter()

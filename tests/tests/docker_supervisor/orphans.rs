@@ -253,12 +253,18 @@ async fn images_that_were_built_go_when_nobody_needs_them_and_those_of_others_st
         (earlier.kind, earlier.reason, earlier.fate),
         (HoldingKind::Image, OrphanReason::OtherImage, OrphanFate::Image)
     );
-    assert_eq!(earlier.bytes, Some(EARLIER as u64));
+    // An engine that keeps images in containerd counts their descriptions too.
+    let size = EARLIER as u64..EARLIER as u64 + (64 << 10);
+    assert!(
+        earlier.bytes.is_some_and(|bytes| size.contains(&bytes)),
+        "{earlier:?}"
+    );
     let sweep = supervisor.sweep_orphans(Duration::ZERO).await.unwrap();
     assert!(sweep.removed.is_empty());
     let pruned = supervisor.prune_images().await.unwrap();
     assert!(pruned.failed.is_empty(), "{pruned:?}");
-    assert_eq!((pruned.removed.len(), pruned.freed_bytes), (1, EARLIER as u64));
+    assert_eq!(pruned.removed.len(), 1);
+    assert!(size.contains(&pruned.freed_bytes), "{pruned:?}");
     assert!(docker.inspect_image(&earlier.id).await.is_err());
     engine.image(&tag.parse().unwrap()).await.unwrap();
 

@@ -145,15 +145,16 @@ fn explain(failure: Failure, image: &str) -> EngineError {
             EngineErrorKind::Denied,
             format!("the registry does not give {image} to this machine"),
         )
+    } else if says(&["no matching manifest"]) {
+        // First, because containerd adds that it was not found.
+        (
+            EngineErrorKind::Rejected,
+            format!("{image} was not built for this machine's architecture"),
+        )
     } else if says(&["manifest unknown", "not found", "does not exist"]) {
         (
             EngineErrorKind::NotFound,
             format!("the registry has no image {image}"),
-        )
-    } else if says(&["no matching manifest"]) {
-        (
-            EngineErrorKind::Rejected,
-            format!("{image} was not built for this machine's architecture"),
         )
     } else {
         return failure.into();
@@ -289,6 +290,11 @@ mod tests {
             ),
             (
                 "no matching manifest for linux/arm64/v8 in the manifest list entries",
+                EngineErrorKind::Rejected,
+            ),
+            (
+                "no matching manifest for linux/amd64 in the manifest list entries: no match for platform in \
+                 manifest: not found",
                 EngineErrorKind::Rejected,
             ),
             (
