@@ -4,7 +4,8 @@
 //! `cargo run --release --example benchmark_scale` (needs a Docker engine; `-- 20` takes twenty plugins instead). The
 //! raw side makes and starts twins of one plugin's container (the same image, limits, hardening and network) and polls
 //! `/health` until each answers, with as many at a time as it is told; the best of its concurrencies counts. Compose
-//! gets as many services with the same limits and hardening, where there is a `docker-compose` or `docker compose`.
+//! gets as many services with the same limits and hardening, each with its port published on loopback, where there is a
+//! `docker compose` or `docker-compose`.
 #![expect(
     clippy::print_stdout,
     reason = "printing the figures is what this program is for"
@@ -348,7 +349,7 @@ impl<'a> Compose<'a> {
         let service = json!({
             "image": self.twin.image, "mem_limit": "64m", "memswap_limit": "64m", "cpus": 0.5, "pids_limit": 256,
             "cap_drop": ["ALL"], "security_opt": ["no-new-privileges"], "read_only": true, "tmpfs": ["/tmp"],
-            "init": true, "volumes": ["/data"], "healthcheck": {"disable": true},
+            "init": true, "volumes": ["/data"], "ports": ["127.0.0.1::8000"],
         });
         let services: serde_json::Map<_, _> = (0..count)
             .map(|index| (format!("s{index}"), service.clone()))
