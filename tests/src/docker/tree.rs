@@ -160,6 +160,7 @@ pub fn dress(root: &Path, owner: (u32, u32)) -> io::Result<()> {
     fs::hard_link(at("deep/file"), at("twin"))?;
     symlink("/etc/passwd", at("out"))?;
     symlink("nowhere", at("deep/dangling"))?;
+    symlink("../../../../../above", at("deep/up"))?;
     mknodat(CWD, at("pipe"), FileType::Fifo, Mode::from_raw_mode(0o600), 0)?;
     for name in ["deep", "deep/er", "deep/file", "empty", "pipe"] {
         owned(name, owner)?;

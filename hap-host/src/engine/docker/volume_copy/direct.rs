@@ -9,7 +9,10 @@ use std::{
 };
 
 use bollard::{models::Volume, query_parameters::ContainerArchiveInfoOptionsBuilder};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, syncfs, unlinkat};
+use rustix::{
+    fs::{AtFlags, CWD, Mode, OFlags, openat, syncfs, unlinkat},
+    thread::{CapabilitySet, capabilities},
+};
 use uuid::Uuid;
 
 use super::{
@@ -17,6 +20,9 @@ use super::{
     tree::{self, TreeError},
 };
 use crate::engine::{EngineError, EngineErrorKind, docker::client::Client};
+
+/// How much of the path of an entry an error tells, in characters.
+const LONGEST_ENTRY: usize = 200;
 
 /// Copies one volume where this process may and sees the engine's files; `false` where it does not.
 pub(super) async fn copy(
@@ -26,7 +32,7 @@ pub(super) async fn copy(
     to: &str,
     index: usize,
 ) -> Result<bool, EngineError> {
-    if !rustix::process::geteuid().is_root() || !client.sees_the_machine().await {
+    if !may_copy() || !client.sees_the_machine().await {
         return Ok(false);
     }
     let Some((from_path, to_path)) = folders(client, source, target).await? else {
@@ -66,6 +72,18 @@ pub(super) async fn copy(
             "the copy ended before its time",
         )),
     }
+}
+
+/// Whether this process may do to files what a copy takes. Root may have been left without.
+fn may_copy() -> bool {
+    let needed = CapabilitySet::CHOWN
+        | CapabilitySet::DAC_OVERRIDE
+        | CapabilitySet::FOWNER
+        | CapabilitySet::FSETID
+        | CapabilitySet::MKNOD
+        | CapabilitySet::SETFCAP;
+    rustix::process::geteuid().is_root()
+        && capabilities(None).is_ok_and(|sets| sets.effective.contains(needed))
 }
 
 /// Where the engine keeps the two, if both are plain folders side by side.
@@ -146,10 +164,12 @@ fn failed(volume: &str, error: &TreeError) -> EngineError {
         }
         _ => "it could not be copied",
     };
-    EngineError::new(
-        EngineErrorKind::Failed,
-        "copy volumes",
-        volume,
-        format!("/{}: {what} ({})", error.entry.display(), error.source),
-    )
+    // A plugin chose the name, and its length.
+    let mut entry = format!("{:?}", error.entry);
+    if let Some((end, _)) = entry.char_indices().nth(LONGEST_ENTRY) {
+        entry.truncate(end);
+        entry.push_str("...");
+    }
+    let message = format!("{entry} in it: {what} ({})", error.source);
+    EngineError::new(EngineErrorKind::Failed, "copy volumes", volume, message)
 }

@@ -2,7 +2,8 @@
 //!
 //! Two ways lead there. Where this process may, and provably sees the files that the engine sees, it copies them
 //! [itself](direct). Elsewhere the engine [packs and unpacks them](streamed), wherever they are, by way of containers
-//! that never run; it keeps whole seconds of the times, and no extended attributes but a program's capabilities.
+//! that never run. It keeps whole seconds of the times and no extended attributes but a program's capabilities, leaves
+//! out sockets, and fills holes.
 
 #[cfg(target_os = "linux")]
 mod direct;
@@ -13,7 +14,7 @@ mod tree;
 use std::collections::HashMap;
 
 use bollard::{
-    models::{ContainerCreateBody, HostConfig, Mount, MountType},
+    models::{ContainerCreateBody, HostConfig, Mount, MountType, MountVolumeOptions},
     query_parameters::{
         CreateContainerOptionsBuilder, InspectContainerOptions, RemoveContainerOptionsBuilder,
     },
@@ -22,9 +23,6 @@ use hap_manifest::PluginId;
 
 use super::{client::Client, convert, failure::Failure, volume};
 use crate::engine::{EngineError, EngineErrorKind, InstanceName, VolumeCopy, labels};
-
-/// Where the volumes of one side are in its container, each in a folder with its number.
-const MOUNT_POINT: &str = "/hap-copy";
 
 /// Which of the two containers: the engine lets nobody write to a container while somebody reads from it.
 #[derive(Clone, Copy)]
@@ -60,8 +58,32 @@ pub(super) async fn copy(client: &Client, copy: &VolumeCopy) -> Result<(), Engin
             return Err(EngineError::new(kind, "copy volumes", source, message));
         }
     }
+    let carried_out = carry_out(client, copy, &sources, &targets).await;
+    carried_out.map_err(|error| no_lost_volume(&copy.plugin, error))
+}
+
+/// From here on the sources are known to be there. What turns out to be missing is something else, such as a container
+/// that somebody removed, and must not be taken for data that is lost for good.
+fn no_lost_volume(plugin: &PluginId, error: EngineError) -> EngineError {
+    if error.kind() != EngineErrorKind::NotFound {
+        return error;
+    }
+    let message = format!(
+        "what copies the data was taken away meanwhile: {}",
+        error.message()
+    );
+    EngineError::new(EngineErrorKind::Failed, "copy volumes", plugin.as_str(), message).with_source(error)
+}
+
+async fn carry_out(
+    client: &Client,
+    copy: &VolumeCopy,
+    sources: &[&str],
+    targets: &[&str],
+) -> Result<(), EngineError> {
+    let (instance, plugin) = (&copy.instance, &copy.plugin);
     // Before any target is touched: where the engine cannot read, what is there stays.
-    let from = match &sources[..] {
+    let from = match sources {
         [] => None,
         some => Some(create_helper(client, copy, Side::From, some).await?),
     };
@@ -70,8 +92,8 @@ pub(super) async fn copy(client: &Client, copy: &VolumeCopy) -> Result<(), Engin
         volume::make(client, instance, plugin, target).await?;
     }
     let Some(from) = from else { return Ok(()) };
-    let to = create_helper(client, copy, Side::To, &targets).await?;
-    for (index, (source, target)) in sources.iter().zip(&targets).enumerate() {
+    let to = create_helper(client, copy, Side::To, targets).await?;
+    for (index, (source, target)) in sources.iter().zip(targets).enumerate() {
         if !copied_directly(client, source, target, &to, index).await? {
             streamed::copy(client, &from, &to, index, source).await?;
         }
@@ -126,6 +148,11 @@ async fn create_from(
         source: Some((*name).to_owned()),
         target: Some(mount_point(index)),
         read_only: Some(matches!(side, Side::From)),
+        volume_options: Some(MountVolumeOptions {
+            // What the image has at that place is none of the data.
+            no_copy: Some(true),
+            ..Default::default()
+        }),
         ..Default::default()
     };
     let body = ContainerCreateBody {
@@ -142,7 +169,7 @@ async fn create_from(
         host_config: Some(HostConfig {
             mounts: Some(volumes.iter().enumerate().map(mount).collect()),
             network_mode: Some("none".to_owned()),
-            // The engine unpacks above the volumes, and refuses that where the root is read-only.
+            // The engine unpacks beside the volumes, and refuses that where the root is read-only.
             readonly_rootfs: Some(matches!(side, Side::From)),
             cap_drop: Some(vec!["ALL".to_owned()]),
             ..Default::default()
@@ -155,8 +182,10 @@ async fn create_from(
     Ok(client.call("copy volumes", &name, created).await?.id)
 }
 
+/// Where a volume is in a container of either side. Right below the root: the engine refuses links that lead above the
+/// folder that it unpacks into, and above the root there is nothing.
 fn mount_point(index: usize) -> String {
-    format!("{MOUNT_POINT}/{index}")
+    format!("/hap-copy-{index}")
 }
 
 /// Removes the containers by which a plugin's volumes are copied, if there are any: also those that a host left behind that
@@ -208,5 +237,29 @@ async fn remove_helper(client: &Client, instance: &InstanceName, name: &str) -> 
     {
         Err(failure) if failure.is(404) => Ok(()),
         done => done.map_err(Into::into),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_that_somebody_removed_is_no_volume_that_is_lost() {
+        let plugin = PluginId::new("light").unwrap();
+        let missing = EngineError::new(
+            EngineErrorKind::NotFound,
+            "copy volumes",
+            "x",
+            "no such container",
+        );
+        let told = no_lost_volume(&plugin, missing);
+        assert_eq!(told.kind(), EngineErrorKind::Failed);
+        assert!(
+            told.is_retryable() && told.message().contains("no such container"),
+            "{told}"
+        );
+        let other = EngineError::new(EngineErrorKind::Timeout, "copy volumes", "x", "late");
+        assert_eq!(no_lost_volume(&plugin, other).kind(), EngineErrorKind::Timeout);
     }
 }

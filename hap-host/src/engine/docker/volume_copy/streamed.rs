@@ -9,7 +9,7 @@ use bollard::{
 };
 use futures_util::{StreamExt, stream};
 
-use super::{MOUNT_POINT, mount_point};
+use super::mount_point;
 use crate::engine::{EngineError, EngineErrorKind, docker::client::Client};
 
 /// Longest wait for the next piece of a volume's content.
@@ -54,9 +54,7 @@ pub(super) async fn copy(
             None
         }
     });
-    let options = UploadToContainerOptionsBuilder::default()
-        .path(MOUNT_POINT)
-        .build();
+    let options = UploadToContainerOptionsBuilder::default().path("/").build();
     let written = client
         .docker()
         .upload_to_container(to, Some(options), body_stream(pieces));

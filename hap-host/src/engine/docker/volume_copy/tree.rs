@@ -14,10 +14,11 @@ use rustix::{
     fs::{
         AtFlags, Dir, FileType, Gid, Mode, OFlags, SeekFrom, Stat, Timespec, Timestamps, Uid, XattrFlags,
         chmodat, chownat, fchmod, fchown, fstat, ftruncate, futimens, linkat, mkdirat, mknodat, openat,
-        readlinkat, seek, statat, symlinkat, utimensat,
+        readlinkat, seek, statat, symlinkat, unlinkat, utimensat,
     },
     io::Errno,
 };
+use uuid::Uuid;
 
 /// How much of a file is copied between two looks at whether the copy is still wanted.
 const PIECE: u64 = 8 << 20;
@@ -38,14 +39,15 @@ pub(super) struct TreeError {
 
 /// Copies what is in the folder `from` into the empty folder `to`, and gives `to` the owner, mode, times and attributes
 /// of `from`. Contents (holes stay holes), owners, modes, times, extended attributes with access lists, symbolic and
-/// hard links, pipes, sockets and devices come along. Symbolic links are never followed.
+/// hard links, pipes, sockets and devices come along; flags of a file system's own, such as *immutable*, do not. Symbolic
+/// links are never followed.
 ///
-/// Nothing else may write to either tree. It takes as many descriptors for a deep tree as for a flat one, and ends
-/// soon after `cancelled` is set.
+/// Nothing else may write to either tree; where something does, the copy may fail, and never leaves the two. It takes as
+/// many descriptors for a deep tree as for a flat one, and ends soon after `cancelled` is set.
 pub(super) fn copy(from: OwnedFd, to: OwnedFd, cancelled: &AtomicBool) -> Result<(), TreeError> {
     let mut walk = Walk {
         cancelled,
-        links: HashMap::new(),
+        links: Links::default(),
         root: to.try_clone().map_err(|source| TreeError {
             entry: PathBuf::new(),
             source,
@@ -61,23 +63,84 @@ pub(super) fn copy(from: OwnedFd, to: OwnedFd, cancelled: &AtomicBool) -> Result
 /// A folder whose entries are being copied.
 struct Level {
     stat: Stat,
+    /// The folder that it is copied to.
+    target: (u64, u64),
     /// Folders in it that are still to be copied.
     folders: Vec<CString>,
 }
 
 struct Walk<'a> {
     cancelled: &'a AtomicBool,
-    /// Files with several names, by device and number: where the first of them was copied to, and how many are left.
-    links: HashMap<(u64, u64), (PathBuf, u64)>,
+    links: Links,
     root: OwnedFd,
     /// The entry at hand.
     path: PathBuf,
+}
+
+/// Files with several names. The first name that is found is copied; it gets a short one beside it for as long as others
+/// may follow, because the way to it may be longer than a path can be.
+#[derive(Default)]
+struct Links {
+    shelf: Option<Shelf>,
+    /// How many names are still to come, by the number of the file. All of one volume are on one file system.
+    left: HashMap<u64, u64>,
+}
+
+/// A folder in the root of the copy.
+struct Shelf {
+    name: String,
+    folder: OwnedFd,
+}
+
+impl Links {
+    /// Makes a name for a file that was copied under another already; `false` where it was not.
+    fn link(&mut self, stat: &Stat, to: &OwnedFd, name: &CStr) -> io::Result<bool> {
+        let (Some(left), Some(shelf)) = (self.left.get_mut(&stat.st_ino), &self.shelf) else {
+            return Ok(false);
+        };
+        let short = stat.st_ino.to_string();
+        linkat(&shelf.folder, &short, to, name, AtFlags::empty())?;
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            self.left.remove(&stat.st_ino);
+            unlinkat(&shelf.folder, &short, AtFlags::empty())?;
+        }
+        Ok(true)
+    }
+
+    /// Remembers a file that was copied, for its other names.
+    fn remember(&mut self, stat: &Stat, root: &OwnedFd, to: &OwnedFd, name: &CStr) -> io::Result<()> {
+        let shelf = match &mut self.shelf {
+            Some(shelf) => shelf,
+            none => {
+                let name = format!(".hap-links-{}", Uuid::new_v4().simple());
+                mkdirat(root, &name, Mode::RWXU)?;
+                let folder = openat(root, &name, OFlags::DIRECTORY | READING, Mode::empty())?;
+                none.insert(Shelf { name, folder })
+            }
+        };
+        linkat(to, name, &shelf.folder, stat.st_ino.to_string(), AtFlags::empty())?;
+        self.left.insert(stat.st_ino, stat.st_nlink.saturating_sub(1));
+        Ok(())
+    }
+
+    /// Takes the short names away again.
+    fn clear(&mut self, root: &OwnedFd) -> io::Result<()> {
+        let Some(shelf) = self.shelf.take() else {
+            return Ok(());
+        };
+        for (number, _) in self.left.drain() {
+            unlinkat(&shelf.folder, number.to_string(), AtFlags::empty())?;
+        }
+        Ok(unlinkat(root, &shelf.name, AtFlags::REMOVEDIR)?)
+    }
 }
 
 impl Walk<'_> {
     fn tree(&mut self, mut from: OwnedFd, mut to: OwnedFd) -> io::Result<()> {
         let mut levels = vec![self.enter(&from, &to)?];
         while let Some(level) = levels.last_mut() {
+            self.check()?;
             if let Some(name) = level.folders.pop() {
                 self.path.push(as_path(&name));
                 let inner = open_folder(&from, &name)?;
@@ -87,17 +150,21 @@ impl Walk<'_> {
                 levels.push(self.enter(&from, &to)?);
                 continue;
             }
-            // Only now: what is made in a folder changes its times.
             let done = level.stat;
+            if levels.len() == 1 {
+                self.links.clear(&self.root)?;
+            }
+            // Only now: what is made in a folder changes its times.
             copy_attributes(&from, &to)?;
             fchown(&to, owner(&done), group(&done))?;
             fchmod(&to, mode(&done))?;
             futimens(&to, &times(&done))?;
             levels.pop();
             self.path.pop();
-            if !levels.is_empty() {
-                from = open_folder(&from, c"..")?;
-                to = open_folder(&to, c"..")?;
+            if let Some(outer) = levels.last() {
+                // Where somebody moves folders meanwhile this may be another one, and not even of the volume.
+                from = same_folder(open_folder(&from, c"..")?, identity(&outer.stat))?;
+                to = same_folder(open_folder(&to, c"..")?, outer.target)?;
             }
         }
         Ok(())
@@ -121,12 +188,21 @@ impl Walk<'_> {
                 continue;
             }
             self.path.push(as_path(name));
-            if !self.link(&stat, to, name)? {
+            let has_more_names = stat.st_nlink > 1;
+            if !(has_more_names && self.links.link(&stat, to, name)?) {
                 self.entry(&stat, from, to, name)?;
+                if has_more_names {
+                    self.links.remember(&stat, &self.root, to, name)?;
+                }
             }
             self.path.pop();
         }
-        Ok(Level { stat, folders })
+        let target = identity(&fstat(to)?);
+        Ok(Level {
+            stat,
+            target,
+            folders,
+        })
     }
 
     fn check(&self) -> io::Result<()> {
@@ -137,25 +213,6 @@ impl Walk<'_> {
             ));
         }
         Ok(())
-    }
-
-    /// Makes another name for a file that was copied under one already.
-    fn link(&mut self, stat: &Stat, to: &OwnedFd, name: &CStr) -> io::Result<bool> {
-        if stat.st_nlink < 2 {
-            return Ok(false);
-        }
-        let file = (stat.st_dev, stat.st_ino);
-        let Some((first, left)) = self.links.get_mut(&file) else {
-            let others = stat.st_nlink.saturating_sub(1);
-            self.links.insert(file, (self.path.clone(), others));
-            return Ok(false);
-        };
-        linkat(&self.root, &*first, to, name, AtFlags::empty())?;
-        *left = left.saturating_sub(1);
-        if *left == 0 {
-            self.links.remove(&file);
-        }
-        Ok(true)
     }
 
     fn entry(&self, stat: &Stat, from: &OwnedFd, to: &OwnedFd, name: &CStr) -> io::Result<()> {
@@ -237,6 +294,19 @@ impl Walk<'_> {
 fn open_folder(within: &OwnedFd, name: &CStr) -> io::Result<OwnedFd> {
     let flags = OFlags::DIRECTORY | READING;
     Ok(openat(within, name, flags, Mode::empty())?)
+}
+
+const fn identity(stat: &Stat) -> (u64, u64) {
+    (stat.st_dev, stat.st_ino)
+}
+
+fn same_folder(found: OwnedFd, wanted: (u64, u64)) -> io::Result<OwnedFd> {
+    if identity(&fstat(&found)?) == wanted {
+        return Ok(found);
+    }
+    Err(io::Error::other(
+        "it was moved while it was copied: does something write to it?",
+    ))
 }
 
 fn as_path(name: &CStr) -> &Path {

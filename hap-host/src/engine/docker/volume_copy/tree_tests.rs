@@ -217,12 +217,43 @@ fn a_tree_deeper_than_any_path_may_be_long_is_copied() {
         folder = open_folder(&folder, c"ten-letter").unwrap();
     }
     mkdirat(&folder, "bottom", Mode::RUSR | Mode::WUSR | Mode::XUSR).unwrap();
+    // The way to the first name of these is no path either, and one of them has a name outside of the tree.
+    let elsewhere = tempfile::tempdir().unwrap();
+    for name in ["inside", "outside"] {
+        openat(&folder, name, OFlags::CREATE | OFlags::WRONLY, Mode::RUSR).unwrap();
+    }
+    linkat(&folder, "inside", &folder, "twin", AtFlags::empty()).unwrap();
+    linkat(
+        &folder,
+        "outside",
+        open(elsewhere.path()),
+        "outside",
+        AtFlags::empty(),
+    )
+    .unwrap();
     let to = copy_of(from.path());
     let mut folder = open(to.path());
     for _ in 0..600 {
         folder = open_folder(&folder, c"ten-letter").unwrap();
     }
     open_folder(&folder, c"bottom").unwrap();
+    let number = |name: &str| statat(&folder, name, AtFlags::empty()).unwrap().st_ino;
+    assert_eq!(number("inside"), number("twin"));
+    assert_eq!(statat(&folder, "outside", AtFlags::empty()).unwrap().st_nlink, 1);
+    let names: Vec<_> = fs::read_dir(to.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["ten-letter"], "what links were made by is gone");
+}
+
+#[test]
+fn a_folder_that_is_moved_away_meanwhile_ends_the_copy() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let wanted = identity(&fstat(open(folder.path())).unwrap());
+    assert!(same_folder(open(folder.path()), wanted).is_ok());
+    let error = same_folder(open(other.path()), wanted).unwrap_err();
+    assert!(error.to_string().contains("moved"), "{error}");
 }
 
 #[test]
