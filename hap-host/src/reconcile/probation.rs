@@ -44,8 +44,8 @@ impl ProbationPolicy {
         self
     }
 
-    /// How long it may take until it has been, from its first start. A plugin whose `start_period` is longer has that, and what
-    /// [`healthy_for`](Self::healthy_for) says, in all cases. Default 5 min.
+    /// How long it may take until it has been, from its first start. More than [`healthy_for`](Self::healthy_for). A plugin whose
+    /// `start_period` is longer has that and `healthy_for` in all cases. Default 5 min.
     pub const fn within(mut self, time: Duration) -> Self {
         self.within = time;
         self
@@ -64,9 +64,9 @@ impl ProbationPolicy {
             let message = "a probation of 0 failed runs would let no version pass: allow at least 1";
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
-        if self.within < self.healthy_for {
+        if self.within <= self.healthy_for {
             let message = format!(
-                "a probation within {:?} cannot take {:?} of health: raise the one or lower the other",
+                "a probation within {:?} leaves no time beside {:?} of health: raise the one or lower the other",
                 self.within, self.healthy_for
             );
             return Err(Error::new(ErrorKind::InvalidInput, message));
@@ -86,7 +86,9 @@ impl ProbationPolicy {
 
     /// The policy for a plugin that may take this long to become healthy.
     pub(crate) fn for_start_period(&self, start_period: Duration) -> Self {
-        let needed = start_period.saturating_add(self.healthy_for);
+        let needed = start_period
+            .saturating_add(self.healthy_for)
+            .saturating_add(LAST_LOOK);
         self.clone().within(self.within.max(needed))
     }
 }
@@ -96,6 +98,8 @@ const LOOKS: u32 = 10;
 /// Bounds of the pause between two looks.
 const SHORTEST_PACE: Duration = Duration::from_millis(20);
 const LONGEST_PACE: Duration = Duration::from_secs(1);
+/// Time for the look that proves the end of the time, and for its answer.
+const LAST_LOOK: Duration = Duration::from_secs(5);
 
 /// A version that is being watched.
 #[derive(Debug)]
@@ -291,7 +295,7 @@ mod tests {
     #[test]
     fn a_slow_starter_has_its_own_start_period() {
         let policy = ProbationPolicy::default().for_start_period(secs(600));
-        assert_eq!(policy.within, secs(610));
+        assert_eq!(policy.within, secs(615));
         assert_eq!(
             ProbationPolicy::default().for_start_period(secs(60)).within,
             secs(300)
@@ -303,5 +307,6 @@ mod tests {
         assert!(ProbationPolicy::default().check().is_ok());
         assert!(ProbationPolicy::default().failed_runs(0).check().is_err());
         assert!(ProbationPolicy::default().within(secs(5)).check().is_err());
+        assert!(ProbationPolicy::default().within(secs(10)).check().is_err());
     }
 }

@@ -36,6 +36,8 @@ enum Run {
         /// Since when every probe had a good answer, and when the last of them was sent. `None` from a miss on.
         unbroken: Option<Unbroken>,
         misses: u32,
+        /// When the first of them came.
+        missing_since: Instant,
         degraded: bool,
         next: Next,
     },
@@ -227,6 +229,11 @@ impl Watchdog {
         if generation != self.generation {
             return Verdict::Nothing;
         }
+        // A closer watch sees a miss sooner, and gives a run up no sooner than its policy would.
+        let tolerated = self.pace.map_or(Duration::ZERO, |pace| {
+            let pauses = self.policy.retries.max(1) - 1;
+            self.policy.interval.saturating_sub(pace) * pauses
+        });
         let pause = jitter.around(self.policy.interval, 10);
         let regular = Next::At(now + self.pace.map_or(pause, |pace| pace.min(pause)));
         match (&mut self.run, result) {
@@ -239,6 +246,7 @@ impl Watchdog {
                         last_sent: now,
                     }),
                     misses: 0,
+                    missing_since: now,
                     degraded,
                     next: regular,
                 };
@@ -291,6 +299,7 @@ impl Watchdog {
                 Run::Up {
                     unbroken,
                     misses,
+                    missing_since,
                     next,
                     ..
                 },
@@ -298,9 +307,12 @@ impl Watchdog {
             ) => {
                 *unbroken = None;
                 *next = regular;
+                if *misses == 0 {
+                    *missing_since = now;
+                }
                 *misses += 1;
-                let misses = *misses;
-                if misses >= self.policy.retries.max(1) {
+                let (misses, missing_for) = (*misses, now.saturating_duration_since(*missing_since));
+                if misses >= self.policy.retries.max(1) && missing_for >= tolerated {
                     self.run = Run::Down;
                     self.generation += 1;
                     return Verdict::Unresponsive { misses, reason };
@@ -446,6 +458,23 @@ mod tests {
         bench.probe(hit());
         assert_eq!(bench.dog.proven_run(), Some(Duration::ZERO));
         assert!(bench.dog.healthy_run(bench.now) > Duration::from_secs(9));
+    }
+
+    #[test]
+    fn a_closer_watch_gives_a_run_up_no_sooner_than_its_policy_would() {
+        let mut bench = Bench::new();
+        bench.dog.set_pace(Some(Duration::from_secs(1)), bench.now);
+        bench.probe(hit());
+        let first = bench.now;
+        let mut misses = 0;
+        while let Verdict::Missed { .. } | Verdict::Nothing = bench.probe(miss()) {
+            misses += 1;
+        }
+        let time = (bench.now - first).as_secs();
+        assert!(
+            misses > 10 && (19..=22).contains(&time),
+            "{misses} misses in {time} s"
+        );
     }
 
     #[test]
