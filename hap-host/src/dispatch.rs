@@ -65,7 +65,8 @@ impl Hints {
 pub(crate) async fn dispatch(shared: Arc<Shared>, hints: Hints, listed: watch::Sender<Option<Arc<Listing>>>) {
     let (engine, instance, cancel) = (&shared.engine, &shared.instance, &shared.cancel);
     let mut pause = RECONNECT_FIRST;
-    // The builder has just asked.
+    // The engine that comes back may be another version. The builder has just asked.
+    let mut may_be_another = false;
     let mut asking: OptionFuture<BoxFuture<'_, Result<EngineInfo, EngineError>>> = None.into();
     loop {
         // Subscribed first, listed second: what happens in between is in the list or in the stream.
@@ -99,6 +100,10 @@ pub(crate) async fn dispatch(shared: Arc<Shared>, hints: Hints, listed: watch::S
                         Ok(all) => {
                             let listing = all.into_iter().map(|observed| (observed.plugin.clone(), observed)).collect();
                             listed.send_replace(Some(Arc::new(listing)));
+                            // Not before it answers again: what waits in a socket for it would be given up.
+                            if may_be_another {
+                                asking = Some(ask(engine).boxed()).into();
+                            }
                         }
                         Err(error) => tracing::warn!(error = %crate::error::report(&error), "the engine could not list its containers"),
                     }
@@ -106,7 +111,8 @@ pub(crate) async fn dispatch(shared: Arc<Shared>, hints: Hints, listed: watch::S
                 Some(answer) = &mut asking => {
                     asking = None.into();
                     if let Ok(info) = answer {
-                        learn(&shared, info);
+                        shared.learn(info);
+                        may_be_another = false;
                     }
                 }
                 _ = relist.tick() => {
@@ -122,18 +128,6 @@ pub(crate) async fn dispatch(shared: Arc<Shared>, hints: Hints, listed: watch::S
         }
         pause = (pause * 2).min(RECONNECT_MAX);
         hints.ring_all();
-        // It may have been replaced by another version meanwhile.
-        asking = Some(ask(engine).boxed()).into();
+        may_be_another = true;
     }
-}
-
-fn learn(shared: &Shared, info: EngineInfo) {
-    shared.engine_info.send_if_modified(|known| {
-        if *known == info {
-            return false;
-        }
-        tracing::info!(before = %known, now = %info, "the engine is another one than before");
-        *known = info;
-        true
-    });
 }

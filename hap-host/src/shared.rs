@@ -65,6 +65,21 @@ pub(crate) struct Shared {
 pub(crate) type Listing = BTreeMap<PluginId, Observed>;
 
 impl Shared {
+    /// Keeps what the engine says that it is, and what it said before of what it leaves out now.
+    pub(crate) fn learn(&self, told: EngineInfo) -> EngineInfo {
+        let mut info = told;
+        self.engine_info.send_if_modified(|known| {
+            info = std::mem::replace(&mut info, known.clone()).or_known(known);
+            if *known == info {
+                return false;
+            }
+            tracing::info!(before = %known, now = %info, "the engine is another one than before");
+            known.clone_from(&info);
+            true
+        });
+        info
+    }
+
     /// The base URL by which a plugin reaches the platform. It names the plugin, so the listener knows whose keys
     /// to verify with.
     pub(crate) fn platform_url(&self, plugin: &PluginId, network: crate::engine::NetworkMode) -> String {

@@ -137,8 +137,7 @@ impl Supervisor {
     pub async fn ask_engine(&self) -> Result<EngineInfo, Error> {
         let shared = &self.0.shared;
         let info = ask(&shared.engine).await.map_err(Error::engine)?;
-        shared.engine_info.send_replace(info.clone());
-        Ok(info)
+        Ok(shared.learn(info))
     }
 
     /// What plugins may have here. [`Policy::review`] tells before an installation what it would take.

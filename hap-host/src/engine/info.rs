@@ -44,6 +44,29 @@ impl EngineInfo {
     }
 }
 
+impl EngineInfo {
+    /// Takes what this one leaves out from what the same version told before.
+    #[must_use]
+    pub(crate) fn or_known(mut self, known: &Self) -> Self {
+        if (&self.name, &self.version) != (&known.name, &known.version) {
+            return self;
+        }
+        for (value, known) in [
+            (&mut self.api, &known.api),
+            (&mut self.storage, &known.storage),
+            (&mut self.cgroup, &known.cgroup),
+            (&mut self.runtime, &known.runtime),
+            (&mut self.kernel, &known.kernel),
+            (&mut self.architecture, &known.architecture),
+        ] {
+            if value.is_none() {
+                value.clone_from(known);
+            }
+        }
+        self
+    }
+}
+
 impl fmt::Display for EngineInfo {
     /// Prints one line, such as `docker 28.5.2 (API 1.51, storage overlay2, cgroup v1, runtime runc 1.3.6)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,6 +91,15 @@ impl fmt::Display for EngineInfo {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_one_answer_leaves_out_is_known_from_the_one_before_unless_the_version_is_another() {
+        let mut known = EngineInfo::new("docker", "28.5.2");
+        known.storage = Some("overlay2".to_owned());
+        assert_eq!(EngineInfo::new("docker", "28.5.2").or_known(&known), known);
+        let other = EngineInfo::new("docker", "29.0.0");
+        assert_eq!(other.clone().or_known(&known), other);
+    }
 
     #[test]
     fn a_line_tells_what_is_known_and_nothing_else() {

@@ -1,5 +1,7 @@
 //! What answers at an engine's address, and whether it is one that keeps plugins apart.
 
+use std::time::Duration;
+
 use bollard::models::{SystemInfo, SystemVersion};
 
 use super::client::Client;
@@ -8,11 +10,15 @@ use crate::engine::{EngineError, EngineErrorKind, EngineInfo};
 /// The API of Docker 20.10, the oldest engine that is supported.
 const OLDEST_API: (u32, u32) = (1, 41);
 
+/// Time for the description that an engine gives of itself, which takes it longer than its version.
+const DESCRIPTION_DEADLINE: Duration = Duration::from_secs(2);
+
 /// Asks the engine what it is.
 pub(super) async fn info(client: &Client) -> Result<EngineInfo, EngineError> {
-    let version = version(client).await?;
-    // A description that cannot be read is nothing to fail for: it is for people.
-    let described = client.call("info", "docker", client.docker().info()).await;
+    let described = client.call_within(DESCRIPTION_DEADLINE, "info", "docker", client.docker().info());
+    let (version, described) = tokio::join!(version(client), described);
+    let version = version?;
+    // A description that comes late or cannot be read is nothing to fail for: it is for people.
     let described = described.unwrap_or_else(|failure| {
         tracing::debug!(reason = failure.message(), "the engine does not describe itself");
         SystemInfo::default()
