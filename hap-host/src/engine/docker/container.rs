@@ -28,9 +28,11 @@ const CONCURRENT_INSPECTS: usize = 8;
 const REMOVAL_POLL: Duration = Duration::from_millis(100);
 
 pub(super) async fn create(client: &Client, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {
-    let network = network::id(client, &spec.instance, spec.network).await?;
-    let devices = device::resolve(client, spec).await?;
-    volume::ensure(client, spec).await?;
+    let (network, devices, ()) = tokio::try_join!(
+        network::id(client, &spec.instance, spec.network),
+        device::resolve(client, spec),
+        volume::ensure(client, spec),
+    )?;
     let options = CreateContainerOptionsBuilder::default().name(&spec.name).build();
     let body = convert::create_body(spec, &network, devices);
     let created = client

@@ -35,8 +35,9 @@ pub(super) async fn prepare(
     pool: SubnetPool,
     instance: &InstanceName,
 ) -> Result<Platform, EngineError> {
-    let isolated = ensure(client, pool, instance, NetworkMode::Isolated).await?;
-    let outbound = ensure(client, pool, instance, NetworkMode::Outbound).await?;
+    let known = all(client, instance, instance.as_str()).await?;
+    let isolated = ensure(client, pool, instance, NetworkMode::Isolated, &known).await?;
+    let outbound = ensure(client, pool, instance, NetworkMode::Outbound, &known).await?;
     Ok(Platform::new(isolated, outbound))
 }
 
@@ -77,8 +78,13 @@ async fn ensure(
     pool: SubnetPool,
     instance: &InstanceName,
     mode: NetworkMode,
+    known: &[Network],
 ) -> Result<IpAddr, EngineError> {
-    if let Some(network) = settle(client, find(client, instance, mode).await?).await? {
+    let known = known
+        .iter()
+        .filter(|network| is_named(network, instance, mode))
+        .cloned();
+    if let Some(network) = settle(client, known.collect()).await? {
         if isolates(&network, mode) {
             return gateway(&network, instance, mode);
         }
@@ -139,21 +145,20 @@ async fn find(
     instance: &InstanceName,
     mode: NetworkMode,
 ) -> Result<Vec<Network>, EngineError> {
-    let name = name(instance, mode);
-    let mut found = all(client, instance, &name).await?;
-    found.retain(|network| network.name.as_ref() == Some(&name));
+    let mut found = all(client, instance, &name(instance, mode)).await?;
+    found.retain(|network| is_named(network, instance, mode));
     Ok(found)
+}
+
+fn is_named(network: &Network, instance: &InstanceName, mode: NetworkMode) -> bool {
+    network.name.as_deref() == Some(name(instance, mode).as_str())
 }
 
 /// The instance's networks that [`prepare`] would not hand out: younger twins, and whatever has another name.
 pub(super) async fn unneeded(client: &Client, instance: &InstanceName) -> Result<Vec<Network>, EngineError> {
     let mut found = all(client, instance, instance.as_str()).await?;
     for mode in [NetworkMode::Isolated, NetworkMode::Outbound] {
-        let name = name(instance, mode);
-        if let Some(oldest) = found
-            .iter()
-            .position(|network| network.name.as_ref() == Some(&name))
-        {
+        if let Some(oldest) = found.iter().position(|network| is_named(network, instance, mode)) {
             found.remove(oldest);
         }
     }
