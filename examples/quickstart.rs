@@ -189,6 +189,9 @@ async fn live(
         .uninstall(UninstallOptions::default().remove_data(true))
         .await?;
     story.say("uninstalled");
+    // An image stays for whoever installs it again, until somebody wants the disk back.
+    let pruned = supervisor.prune_images().await?;
+    story.say(&format!("images removed: {}", pruned.removed.len()));
     Ok(())
 }
 

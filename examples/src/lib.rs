@@ -6,7 +6,7 @@ pub mod program;
 mod story;
 pub mod usage;
 
-use hap_host::engine::{Engine, InstanceName, Progress, ProgressSink};
+use hap_host::engine::{Engine, HoldingKind, InstanceName, Progress, ProgressSink};
 
 pub use self::story::Story;
 
@@ -49,13 +49,26 @@ pub async fn show_what_is_left(
     outside: &dyn Engine,
     instance: &InstanceName,
 ) -> Result<(), Failure> {
-    let containers = outside.list(instance).await?.len();
+    let mut left = Vec::new();
+    for kind in [
+        HoldingKind::Container,
+        HoldingKind::Network,
+        HoldingKind::Volume,
+        HoldingKind::Image,
+    ] {
+        left.extend(outside.holdings(instance, kind).await?);
+    }
     story.say(&format!(
-        "containers of ours that the engine still has: {containers}"
+        "containers, networks, volumes and images of ours that are still there: {}",
+        left.len()
     ));
-    if containers == 0 {
+    if left.is_empty() {
         Ok(())
     } else {
-        Err("something was left behind".into())
+        let names: Vec<_> = left
+            .iter()
+            .map(|one| format!("{} {}", one.kind, one.name))
+            .collect();
+        Err(format!("left behind: {}", names.join(", ")).into())
     }
 }

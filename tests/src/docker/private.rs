@@ -1,4 +1,6 @@
 use std::{
+    env,
+    ffi::OsString,
     fs::{self, File},
     panic,
     path::{Path, PathBuf},
@@ -44,6 +46,7 @@ pub fn in_private_network<F: Future<Output = ()>>(test: impl FnOnce() -> F + Sen
 pub struct PrivateDocker {
     folder: TempDir,
     live_restore: bool,
+    program: OsString,
     daemon: Option<Child>,
 }
 
@@ -53,11 +56,28 @@ impl PrivateDocker {
     /// # Panics
     /// When there is no `dockerd`, or it does not start.
     pub async fn start(live_restore: bool) -> Self {
+        Self::start_as("dockerd".into(), live_restore).await
+    }
+
+    /// Starts one of the version before where there is one: the program that `HAP_OLDER_DOCKERD` names. After its end it is
+    /// [resumed](Self::resume) as the one that the tests are about.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn start_older() -> Self {
+        let older = env::var_os("HAP_OLDER_DOCKERD").unwrap_or_else(|| "dockerd".into());
+        let mut docker = Self::start_as(older, false).await;
+        docker.program = "dockerd".into();
+        docker
+    }
+
+    async fn start_as(program: OsString, live_restore: bool) -> Self {
         #[expect(clippy::expect_used, reason = "a test cannot go on without its engine")]
         let folder = tempfile::tempdir().expect("there is room for a temporary folder");
         let mut docker = Self {
             folder,
             live_restore,
+            program,
             daemon: None,
         };
         docker.resume().await;
@@ -103,7 +123,7 @@ impl PrivateDocker {
         fs::write(&config, "{}").expect("a temporary folder can be written");
         let log = File::options().append(true).create(true).open(self.path("log"));
         let log = log.expect("a temporary folder can be written");
-        let mut command = Command::new("dockerd");
+        let mut command = Command::new(&self.program);
         command
             .arg("--config-file")
             .arg(config)

@@ -173,6 +173,18 @@ async fn an_isolated_plugin_reaches_the_platform_and_nothing_else() {
     ] {
         assert!(!reaches(from, to).await, "{from} to {to}");
     }
+    // Seen from inside: there is no way to elsewhere, or one that ends at an address that nobody has.
+    let routes = ask(isolated, "/read?/proc/net/route").await.unwrap();
+    let gateways = routes.lines().skip(1).filter_map(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let (destination, gateway) = (fields.next()?, fields.next()?);
+        let gateway = u32::from_str_radix(gateway, 16).unwrap();
+        (destination == "00000000").then(|| IpAddr::from(gateway.to_ne_bytes()))
+    });
+    for gateway in gateways {
+        assert_ne!(gateway, platform.isolated_gateway, "{routes}");
+        assert!(!reaches(isolated, SocketAddr::new(gateway, 80)).await, "{routes}");
+    }
     // Not even the host, except on its own network.
     let elsewhere = platform_at(platform.outbound_gateway).await;
     assert!(!reaches(isolated, elsewhere).await);

@@ -77,6 +77,32 @@ fn an_engine_that_ends_its_containers_finds_them_started_again() {
     });
 }
 
+/// An engine before 25.0 has an isolated network that a later one cannot take over: it is gone, and so is what was to run
+/// on it. Under `.ci/engine` the older one is the machine's.
+#[test]
+fn an_engine_that_was_replaced_by_another_version_has_its_plugins_again() {
+    in_private_network(|| async {
+        let mut docker = PrivateDocker::start_older().await;
+        let bed = bed(&docker).await;
+        let victim = bed.victim("victim", "").await;
+        let older = bed.supervisor.engine_info();
+        docker.end(Signal::TERM).await;
+        docker.resume().await;
+        let newer = docker.engine().await.info().await.unwrap();
+        println!("from {older} to {newer}");
+        victim.lost_nothing().await;
+        let learnt = async {
+            while bed.supervisor.engine_info() != newer {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), learnt)
+            .await
+            .unwrap();
+        bed.end(&[victim]).await;
+    });
+}
+
 #[test]
 fn an_engine_that_keeps_its_containers_is_not_missed() {
     in_private_network(|| async {
