@@ -70,13 +70,22 @@ pub(super) async fn start(client: &Client, id: &ContainerId) -> Result<(), Engin
     let started = client
         .docker()
         .start_container(id.as_str(), None::<StartContainerOptions>);
-    client
-        .call("start", &id.to_string(), started)
-        .await
-        .map_err(|failure| match device::named_as_missing(failure.message()) {
-            Some(path) => device::missing(path),
-            None => failure.into(),
-        })
+    let Err(failure) = client.call("start", &id.to_string(), started).await else {
+        return Ok(());
+    };
+    if let Some(path) = device::named_as_missing(failure.message()) {
+        return Err(device::missing(path));
+    }
+    if network::is_named_as_missing(failure.message()) {
+        let labels = labels_of(client, "start", id).await?.unwrap_or_default();
+        let instance = labels.get(labels::INSTANCE).map(|name| InstanceName::new(name));
+        if let Some(Ok(instance)) = instance {
+            network::remove_unusable(client, &instance).await?;
+        }
+        // The network that the container was made for will not come back: it is made anew, and the container with it.
+        return Err(failure.with_kind(EngineErrorKind::NotFound).into());
+    }
+    Err(failure.into())
 }
 
 /// A container that is gone is down, too.

@@ -73,6 +73,38 @@ pub(super) async fn teardown(client: &Client, instance: &InstanceName) -> Result
     Ok(())
 }
 
+/// Whether the engine refuses a start because it lacks the container's network, in whatever words and by whatever code.
+pub(super) fn is_named_as_missing(message: &str) -> bool {
+    message.contains("network")
+        && ["does not exist", "not found"]
+            .iter()
+            .any(|words| message.contains(words))
+}
+
+/// Removes networks that this engine lists and cannot use. One before 25.0 made them with a way out that ends nowhere,
+/// which its successor refuses when it starts, and then it goes on listing them.
+pub(super) async fn remove_unusable(client: &Client, instance: &InstanceName) -> Result<(), EngineError> {
+    for network in find(client, instance, NetworkMode::Isolated).await? {
+        if has_dead_end(&network) && remove(client, &network).await? {
+            tracing::warn!(
+                network = network.name,
+                "an earlier engine's network cannot be used by this one and is made anew"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn has_dead_end(network: &Network) -> bool {
+    let configs = network
+        .ipam
+        .iter()
+        .filter_map(|ipam| ipam.config.as_ref())
+        .flatten();
+    let mut addresses = configs.filter_map(|config| config.auxiliary_addresses.as_ref());
+    addresses.any(|addresses| addresses.contains_key(DEFAULT_GATEWAY))
+}
+
 async fn ensure(
     client: &Client,
     pool: SubnetPool,
@@ -266,7 +298,8 @@ async fn taken_subnets(client: &Client, subject: &str) -> Result<Vec<Subnet>, En
         .call("list networks", subject, client.docker().list_networks(Some(all)))
         .await?;
     // Elsewhere than on Linux there is no such file, and the engine's own check has to do.
-    let table = tokio::fs::read_to_string("/proc/net/route")
+    // The thread's own table: a process may have threads in several networks.
+    let table = tokio::fs::read_to_string("/proc/thread-self/net/route")
         .await
         .unwrap_or_default();
     let of_networks = networks
@@ -422,6 +455,25 @@ mod tests {
             assert!(isolates(&made(mode), mode));
             assert!(!isolates(&made(mode), other));
         }
+    }
+
+    #[test]
+    fn the_words_for_a_missing_network_are_known_and_others_are_not() {
+        for message in [
+            "failed to set up container networking: failed to create endpoint hap.home.light on network \
+             hap-home-isolated: network 048c0a20e2e4 does not exist",
+            "network 048c0a20e2e4 not found",
+        ] {
+            assert!(is_named_as_missing(message), "{message}");
+        }
+        for message in [
+            "exec: \"/light\": no such file",
+            "driver failed programming external connectivity",
+        ] {
+            assert!(!is_named_as_missing(message), "{message}");
+        }
+        assert!(has_dead_end(&made(NetworkMode::Isolated)));
+        assert!(!has_dead_end(&made(NetworkMode::Outbound)));
     }
 
     #[test]
