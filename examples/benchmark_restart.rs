@@ -16,13 +16,13 @@ use std::{
 
 use bollard::{
     Docker,
-    models::{ContainerCreateBody, RestartPolicy, RestartPolicyNameEnum},
-    query_parameters::{
-        CreateContainerOptionsBuilder, InspectContainerOptions, RemoveContainerOptionsBuilder,
-        StartContainerOptions,
-    },
+    models::{RestartPolicy, RestartPolicyNameEnum},
+    query_parameters::InspectContainerOptions,
 };
-use hap_examples::{Failure, Story, instance, light};
+use hap_examples::{
+    Failure, Story, instance, light,
+    twin::{Twin, remove},
+};
 use hap_host::{PluginHandle, Shutdown, Supervisor, UninstallOptions, engine::DockerEngine};
 
 /// Kills of each of the two.
@@ -55,12 +55,7 @@ async fn measure(story: &Story) -> Result<(), Failure> {
     let docker = Docker::connect_with_local_defaults()?;
     let rival = format!("restart-always-{}", std::process::id());
     let run = rounds(story, &docker, &light, &rival).await;
-    let remove = RemoveContainerOptionsBuilder::default()
-        .force(true)
-        .v(true)
-        .build();
-    // It may not have been made yet.
-    let _ = docker.remove_container(&rival, Some(remove)).await;
+    remove(&docker, &rival).await;
     light
         .uninstall(UninstallOptions::default().remove_data(true))
         .await?;
@@ -80,7 +75,13 @@ async fn rounds(
     light: &PluginHandle,
     rival: &str,
 ) -> Result<(Vec<f64>, Vec<f64>), Failure> {
-    start_rival(docker, light, rival).await?;
+    // A twin in Docker's own hands.
+    let always = RestartPolicy {
+        name: Some(RestartPolicyNameEnum::ALWAYS),
+        maximum_retry_count: None,
+    };
+    let twin = Twin::of(docker, light).await?.restarting(always);
+    twin.start(rival).await?;
     let http = reqwest::Client::builder()
         .no_proxy()
         .pool_max_idle_per_host(0)
@@ -164,35 +165,6 @@ async fn address(docker: &Docker, container: &str, before: &str) -> Result<Optio
     Ok(networks
         .into_values()
         .find_map(|network| network.ip_address.filter(|ip| !ip.is_empty())))
-}
-
-/// A twin of the plugin's container in Docker's own hands: the same image, limits, hardening and network. Only the
-/// restart policy differs, the volume is one of its own, and the labels are left out, so that no supervisor sees it.
-async fn start_rival(docker: &Docker, light: &PluginHandle, name: &str) -> Result<(), Failure> {
-    let container = light.state().container.ok_or("the plugin has no container")?;
-    let twin = docker
-        .inspect_container(container.as_str(), None::<InspectContainerOptions>)
-        .await?;
-    let mut host_config = twin
-        .host_config
-        .ok_or("the engine does not tell how the container is made")?;
-    host_config.restart_policy = Some(RestartPolicy {
-        name: Some(RestartPolicyNameEnum::ALWAYS),
-        maximum_retry_count: None,
-    });
-    host_config.mounts = None;
-    let body = ContainerCreateBody {
-        image: Some(light.manifest().image().to_string()),
-        volumes: Some(vec!["/data".to_owned()]),
-        host_config: Some(host_config),
-        ..ContainerCreateBody::default()
-    };
-    let options = CreateContainerOptionsBuilder::default().name(name).build();
-    docker.create_container(Some(options), body).await?;
-    docker
-        .start_container(name, None::<StartContainerOptions>)
-        .await?;
-    Ok(())
 }
 
 fn median(figures: &mut [f64]) -> f64 {

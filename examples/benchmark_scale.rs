@@ -17,19 +17,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bollard::{
-    Docker,
-    models::{ContainerCreateBody, HostConfig, RestartPolicy},
-    query_parameters::{
-        CreateContainerOptionsBuilder, InspectContainerOptions, RemoveContainerOptionsBuilder,
-        StartContainerOptions,
-    },
-};
+use bollard::Docker;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use hap_examples::{Failure, Story, instance, light, usage};
-use hap_host::{
-    Desired, ErrorKind, Phase, PluginHandle, Shutdown, Supervisor, UninstallOptions, engine::DockerEngine,
+use hap_examples::{
+    Failure, Story, instance, light,
+    twin::{Twin, remove},
+    usage,
 };
+use hap_host::{Desired, ErrorKind, Phase, Shutdown, Supervisor, UninstallOptions, engine::DockerEngine};
 use hap_manifest::Manifest;
 use serde_json::json;
 
@@ -71,6 +66,11 @@ async fn measure(story: &Story, plugins: usize) -> Result<(), Failure> {
     first.start().await?;
     let docker = Docker::connect_with_local_defaults()?;
     let twin = Twin::of(&docker, &first).await?;
+    let rivals = Raw {
+        docker: &docker,
+        twin: &twin,
+        prefix: format!("scale-twin-{}", std::process::id()),
+    };
     for index in 1..plugins {
         supervisor.install(another(&first.manifest(), index)?).await?;
     }
@@ -96,8 +96,8 @@ async fn measure(story: &Story, plugins: usize) -> Result<(), Failure> {
         ));
         stop_all(&supervisor).await?;
         for concurrency in CONCURRENCIES {
-            let took = twin.start_all(plugins, concurrency).await;
-            twin.remove_all(plugins).await;
+            let took = rivals.start_all(plugins, concurrency).await;
+            rivals.remove_all(plugins).await;
             let took = took?.as_secs_f64();
             story.say(&format!("raw API, {concurrency} at a time: {took:.1} s"));
             raw.entry(concurrency).or_default().push(took);
@@ -219,39 +219,14 @@ fn containers(supervisor: &Supervisor) -> Vec<String> {
     ids.map(|id| id.as_str().to_owned()).collect()
 }
 
-/// A container like the plugin's, in nobody's hands.
-struct Twin {
-    docker: Docker,
-    http: reqwest::Client,
-    image: String,
-    host_config: HostConfig,
+/// Twins by number, straight through the API.
+struct Raw<'a> {
+    docker: &'a Docker,
+    twin: &'a Twin,
     prefix: String,
 }
 
-impl Twin {
-    async fn of(docker: &Docker, light: &PluginHandle) -> Result<Self, Failure> {
-        let container = light.state().container.ok_or("the plugin has no container")?;
-        let seen = docker
-            .inspect_container(container.as_str(), None::<InspectContainerOptions>)
-            .await?;
-        let mut host_config = seen
-            .host_config
-            .ok_or("the engine does not tell how it is made")?;
-        host_config.restart_policy = None::<RestartPolicy>;
-        // A volume of its own instead of the plugin's; it goes with the container.
-        host_config.mounts = None;
-        Ok(Self {
-            docker: docker.clone(),
-            http: reqwest::Client::builder()
-                .no_proxy()
-                .timeout(Duration::from_secs(1))
-                .build()?,
-            image: light.manifest().image().to_string(),
-            host_config,
-            prefix: format!("scale-twin-{}", std::process::id()),
-        })
-    }
-
+impl Raw<'_> {
     async fn start_all(&self, count: usize, concurrency: usize) -> Result<Duration, Failure> {
         let began = Instant::now();
         stream::iter(0..count)
@@ -264,51 +239,14 @@ impl Twin {
 
     async fn start(&self, index: usize) -> Result<(), Failure> {
         let name = format!("{}-{index}", self.prefix);
-        let body = ContainerCreateBody {
-            image: Some(self.image.clone()),
-            volumes: Some(vec!["/data".to_owned()]),
-            host_config: Some(self.host_config.clone()),
-            ..ContainerCreateBody::default()
-        };
-        let options = CreateContainerOptionsBuilder::default().name(&name).build();
-        self.docker.create_container(Some(options), body).await?;
-        self.docker
-            .start_container(&name, None::<StartContainerOptions>)
-            .await?;
-        self.answers(&name).await
-    }
-
-    /// Waits until a container answers its health check.
-    async fn answers(&self, name: &str) -> Result<(), Failure> {
-        let seen = self
-            .docker
-            .inspect_container(name, None::<InspectContainerOptions>)
-            .await?;
-        let networks = seen.network_settings.and_then(|settings| settings.networks);
-        let address = networks
-            .unwrap_or_default()
-            .into_values()
-            .find_map(|network| network.ip_address.filter(|ip| !ip.is_empty()))
-            .ok_or("the twin has no address")?;
-        let began = Instant::now();
-        while began.elapsed() < DEADLINE {
-            let asked = self
-                .http
-                .get(format!("http://{address}:8000/health"))
-                .send()
-                .await;
-            if asked.is_ok_and(|answer| answer.status().is_success()) {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        Err("a twin did not become healthy".into())
+        self.twin.start(&name).await?;
+        self.twin.answers(&name).await
     }
 
     async fn remove_all(&self, count: usize) {
         let names = (0..count).map(|index| format!("{}-{index}", self.prefix));
         stream::iter(names)
-            .for_each_concurrent(4, |name| async move { remove(&self.docker, &name).await })
+            .for_each_concurrent(4, |name| async move { remove(self.docker, &name).await })
             .await;
     }
 }
@@ -317,6 +255,7 @@ impl Twin {
 struct Compose<'a> {
     command: &'static str,
     folder: tempfile::TempDir,
+    project: String,
     twin: &'a Twin,
 }
 
@@ -329,6 +268,7 @@ impl<'a> Compose<'a> {
                 return Ok(Some(Self {
                     command,
                     folder,
+                    project: format!("scale-{}", std::process::id()),
                     twin,
                 }));
             }
@@ -338,7 +278,7 @@ impl<'a> Compose<'a> {
 
     fn run(&self) -> tokio::process::Command {
         let mut run = words(self.command);
-        run.args(["--project-name", &self.twin.prefix, "--file"])
+        run.args(["--project-name", &self.project, "--file"])
             .arg(self.folder.path().join("compose.json"))
             .stdout(Stdio::null())
             .stderr(Stdio::null());
@@ -347,7 +287,7 @@ impl<'a> Compose<'a> {
 
     async fn start_all(&self, count: usize) -> Result<Duration, Failure> {
         let service = json!({
-            "image": self.twin.image, "mem_limit": "64m", "memswap_limit": "64m", "cpus": 0.5, "pids_limit": 256,
+            "image": self.twin.image(), "mem_limit": "64m", "memswap_limit": "64m", "cpus": 0.5, "pids_limit": 256,
             "cap_drop": ["ALL"], "security_opt": ["no-new-privileges"], "read_only": true, "tmpfs": ["/tmp"],
             "init": true, "volumes": ["/data"], "ports": ["127.0.0.1::8000"],
         });
@@ -367,7 +307,7 @@ impl<'a> Compose<'a> {
             '-'
         };
         for index in 0..count {
-            let name = format!("{}{between}s{index}{between}1", self.twin.prefix);
+            let name = format!("{}{between}s{index}{between}1", self.project);
             self.twin.answers(&name).await?;
         }
         Ok(began.elapsed())
@@ -388,15 +328,6 @@ fn words(command: &str) -> tokio::process::Command {
     let mut run = tokio::process::Command::new(words.next().unwrap_or_default());
     run.args(words);
     run
-}
-
-async fn remove(docker: &Docker, container: &str) {
-    let options = RemoveContainerOptionsBuilder::default()
-        .force(true)
-        .v(true)
-        .build();
-    // It may not have been made.
-    let _ = docker.remove_container(container, Some(options)).await;
 }
 
 fn least(figures: &[f64]) -> f64 {

@@ -16,20 +16,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bollard::{
-    Docker,
-    models::ContainerCreateBody,
-    query_parameters::{
-        CreateContainerOptionsBuilder, InspectContainerOptions, RemoveContainerOptionsBuilder,
-        RemoveVolumeOptions, StartContainerOptions,
-    },
+use bollard::{Docker, query_parameters::RemoveVolumeOptions};
+use hap_examples::{
+    Failure, Story, instance, light,
+    twin::{Twin, remove},
 };
-use hap_examples::{Failure, Story, instance, light};
 use hap_host::{Phase, PluginHandle, Shutdown, Supervisor, UninstallOptions, engine::DockerEngine};
 use tokio::process::Command;
 
 const ROUNDS: usize = 21;
-const POLL: Duration = Duration::from_millis(2);
 const DEADLINE: Duration = Duration::from_secs(60);
 
 #[tokio::main]
@@ -79,13 +74,8 @@ async fn rounds(
     light: &PluginHandle,
     rival: &str,
 ) -> Result<[Vec<f64>; 3], Failure> {
-    let http = reqwest::Client::builder()
-        .no_proxy()
-        .pool_max_idle_per_host(0)
-        .timeout(Duration::from_secs(1))
-        .build()?;
     light.start().await?;
-    let twin = twin(docker, light).await?;
+    let twin = Twin::of(docker, light).await?;
     forget_container(docker, light).await?;
     let image = light.manifest().image().to_string();
     let mut figures = [const { Vec::new() }; 3];
@@ -102,7 +92,8 @@ async fn rounds(
         remove(docker, rival).await;
 
         let began = Instant::now();
-        start_twin(docker, &http, rival, &twin).await?;
+        twin.start(rival).await?;
+        twin.answers(rival).await?;
         let raw = milliseconds(began);
         remove(docker, rival).await;
         if round > 0 {
@@ -147,65 +138,6 @@ async fn docker_run(name: &str, image: &str) -> Result<(), Failure> {
         return Err("docker run failed, see above".into());
     }
     Ok(())
-}
-
-/// A container like the plugin's, in nobody's hands.
-async fn twin(docker: &Docker, light: &PluginHandle) -> Result<ContainerCreateBody, Failure> {
-    let container = light.state().container.ok_or("the plugin has no container")?;
-    let seen = docker
-        .inspect_container(container.as_str(), None::<InspectContainerOptions>)
-        .await?;
-    let mut host_config = seen
-        .host_config
-        .ok_or("the engine does not tell how it is made")?;
-    // A volume of its own instead of the plugin's; it goes with the container.
-    host_config.mounts = None;
-    Ok(ContainerCreateBody {
-        image: Some(light.manifest().image().to_string()),
-        volumes: Some(vec!["/data".to_owned()]),
-        host_config: Some(host_config),
-        ..ContainerCreateBody::default()
-    })
-}
-
-async fn start_twin(
-    docker: &Docker,
-    http: &reqwest::Client,
-    name: &str,
-    twin: &ContainerCreateBody,
-) -> Result<(), Failure> {
-    let options = CreateContainerOptionsBuilder::default().name(name).build();
-    docker.create_container(Some(options), twin.clone()).await?;
-    docker
-        .start_container(name, None::<StartContainerOptions>)
-        .await?;
-    let seen = docker
-        .inspect_container(name, None::<InspectContainerOptions>)
-        .await?;
-    let networks = seen.network_settings.and_then(|settings| settings.networks);
-    let address = networks
-        .unwrap_or_default()
-        .into_values()
-        .find_map(|network| network.ip_address.filter(|ip| !ip.is_empty()))
-        .ok_or("the twin has no address")?;
-    let began = Instant::now();
-    while began.elapsed() < DEADLINE {
-        let asked = http.get(format!("http://{address}:8000/health")).send().await;
-        if asked.is_ok_and(|answer| answer.status().is_success()) {
-            return Ok(());
-        }
-        tokio::time::sleep(POLL).await;
-    }
-    Err("the twin did not become healthy".into())
-}
-
-async fn remove(docker: &Docker, container: &str) {
-    let options = RemoveContainerOptionsBuilder::default()
-        .force(true)
-        .v(true)
-        .build();
-    // It may not have been made.
-    let _ = docker.remove_container(container, Some(options)).await;
 }
 
 fn milliseconds(since: Instant) -> f64 {

@@ -4,6 +4,7 @@
 pub mod light;
 pub mod program;
 mod story;
+pub mod twin;
 pub mod usage;
 
 use hap_host::engine::{Engine, HoldingKind, InstanceName, Progress, ProgressSink};

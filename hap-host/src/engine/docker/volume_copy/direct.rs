@@ -43,10 +43,6 @@ pub(super) async fn copy(
         return Ok(false);
     };
     if !is_the_engines(client, &into, to, index).await? {
-        tracing::debug!(
-            volume = source,
-            "this process does not see the engine's files, so the engine copies"
-        );
         return Ok(false);
     }
     let cancelled = CancelOnDrop::default();

@@ -94,7 +94,10 @@ async fn carry_out(
     let Some(from) = from else { return Ok(()) };
     let to = create_helper(client, copy, Side::To, targets).await?;
     for (index, (source, target)) in sources.iter().zip(targets).enumerate() {
-        if !copied_directly(client, source, target, &to, index).await? {
+        if copied_directly(client, source, target, &to, index).await? {
+            tracing::info!(%plugin, volume = source, "its data was copied file by file");
+        } else {
+            tracing::info!(%plugin, volume = source, "its data is copied by the engine, which keeps less of times and attributes");
             streamed::copy(client, &from, &to, index, source).await?;
         }
     }
