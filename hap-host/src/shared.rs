@@ -67,16 +67,11 @@ pub(crate) type Listing = BTreeMap<PluginId, Observed>;
 impl Shared {
     /// Keeps what the engine says that it is, and what it said before of what it leaves out now.
     pub(crate) fn learn(&self, told: EngineInfo) -> EngineInfo {
-        let mut info = told;
-        self.engine_info.send_if_modified(|known| {
-            info = std::mem::replace(&mut info, known.clone()).or_known(known);
-            if *known == info {
-                return false;
-            }
-            tracing::info!(before = %known, now = %info, "the engine is another one than before");
-            known.clone_from(&info);
-            true
-        });
+        let info = told.or_known(&self.engine_info.borrow());
+        let before = self.engine_info.send_replace(info.clone());
+        if before != info {
+            tracing::info!(%before, now = %info, "the engine is another one than before");
+        }
         info
     }
 
