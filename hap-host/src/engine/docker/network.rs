@@ -75,10 +75,11 @@ pub(super) async fn teardown(client: &Client, instance: &InstanceName) -> Result
 
 /// Whether the engine refuses a start because it lacks the container's network, in whatever words and by whatever code.
 pub(super) fn is_named_as_missing(message: &str) -> bool {
-    message.contains("network")
-        && ["does not exist", "not found"]
-            .iter()
-            .any(|words| message.contains(words))
+    // The words follow its name: a program may be called after networks and be missing too.
+    message.split("network ").skip(1).any(|rest| {
+        let said = rest.split_once(' ').map_or("", |(_, said)| said);
+        said.starts_with("does not exist") || said.starts_with("not found")
+    })
 }
 
 /// Removes networks that this engine lists and cannot use. One before 25.0 made them with a way out that ends nowhere,
@@ -95,13 +96,13 @@ pub(super) async fn remove_unusable(client: &Client, instance: &InstanceName) ->
     Ok(())
 }
 
+fn address_ranges(network: &Network) -> impl Iterator<Item = &IpamConfig> {
+    let configs = network.ipam.iter().filter_map(|ipam| ipam.config.as_ref());
+    configs.flatten()
+}
+
 fn has_dead_end(network: &Network) -> bool {
-    let configs = network
-        .ipam
-        .iter()
-        .filter_map(|ipam| ipam.config.as_ref())
-        .flatten();
-    let mut addresses = configs.filter_map(|config| config.auxiliary_addresses.as_ref());
+    let mut addresses = address_ranges(network).filter_map(|config| config.auxiliary_addresses.as_ref());
     addresses.any(|addresses| addresses.contains_key(DEFAULT_GATEWAY))
 }
 
@@ -248,7 +249,7 @@ async fn create(
                 last = Some(failure);
                 next = free.next();
             }
-            // It was asked for in its own words, and the answer says what its version would have said by the way.
+            // The refusal is the answer to which kind of engine this is.
             Err(failure) if failure.is(400) && way_out == WayOut::DeadEnd => way_out = WayOut::EnginesOwn,
             Err(failure) => return Err(failure.into()),
         }
@@ -380,12 +381,7 @@ fn isolates(network: &Network, mode: NetworkMode) -> bool {
 
 /// Where the host is on a network. Some engines print the address with the subnet's prefix.
 fn gateway(network: &Network, instance: &InstanceName, mode: NetworkMode) -> Result<IpAddr, EngineError> {
-    let configs = network
-        .ipam
-        .iter()
-        .filter_map(|ipam| ipam.config.as_ref())
-        .flatten();
-    let mut gateways = configs.filter_map(|config| config.gateway.as_ref());
+    let mut gateways = address_ranges(network).filter_map(|config| config.gateway.as_ref());
     gateways
         .find_map(|gateway| gateway.split('/').next()?.parse().ok())
         .ok_or_else(|| {
@@ -468,6 +464,7 @@ mod tests {
         }
         for message in [
             "exec: \"/light\": no such file",
+            "exec: \"network-manager\": executable file not found in $PATH",
             "driver failed programming external connectivity",
         ] {
             assert!(!is_named_as_missing(message), "{message}");
