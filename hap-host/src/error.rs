@@ -3,10 +3,9 @@ use std::{error::Error as StdError, fmt};
 use hap_manifest::{PluginId, wire::WireError};
 
 use crate::{
-    config::Redactor,
-    engine::{EngineError, EngineErrorKind},
-    policy::{Refusal, words},
-    state::Failure,
+    engine::error::{EngineError, EngineErrorKind},
+    model::{redact::Redactor, state::Failure},
+    policy::refusal::{Refusal, words},
 };
 
 /// Why a call of this crate failed.
@@ -312,7 +311,7 @@ impl StdError for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::FailureCause;
+    use crate::model::state::FailureCause;
 
     #[test]
     fn a_report_says_everything_once() {

@@ -5,8 +5,13 @@ use std::{fmt, future::Future, time::Duration};
 use futures_util::StreamExt as _;
 
 use super::{
-    ContainerId, ContainerSpec, ContainerStatus, Engine, EngineError, EngineErrorKind, EngineEvent,
-    EngineEventKind, EngineStream, Holding, HoldingKind, LogOptions, Observed, labels,
+    Engine,
+    error::{EngineError, EngineErrorKind},
+    labels,
+    observed::{ContainerId, ContainerStatus, Observed},
+    resource::{Holding, HoldingKind},
+    spec::ContainerSpec,
+    stream::{EngineEvent, EngineEventKind, EngineStream, LogOptions},
 };
 
 /// Longest wait for what an engine does on its own, such as noticing that a process ended.
@@ -149,7 +154,8 @@ impl<'a> EngineContract<'a> {
             ours == 1,
             &listed,
         )?;
-        let elsewhere = super::InstanceName::new(&format!("{}-x", self.stays.instance)).unwrap_or_default();
+        let elsewhere =
+            super::instance::InstanceName::new(&format!("{}-x", self.stays.instance)).unwrap_or_default();
         let listed = ok("all containers are listed", engine.list(&elsewhere)).await?;
         rule(
             "a list has no container of another instance",
@@ -161,7 +167,7 @@ impl<'a> EngineContract<'a> {
     }
 
     /// What the engine says that it keeps, and that it gives none of it away.
-    async fn account(&self, id: &ContainerId, elsewhere: &super::InstanceName) -> Checked {
+    async fn account(&self, id: &ContainerId, elsewhere: &super::instance::InstanceName) -> Checked {
         let (engine, spec) = (self.engine, &self.stays);
         let kind = HoldingKind::Container;
         let kept = ok("all that is kept is told", engine.holdings(&spec.instance, kind)).await?;
@@ -243,7 +249,7 @@ impl<'a> EngineContract<'a> {
         let name = |which: &str| format!("{}.contract-{which}", spec.name);
         let pairs = vec![(name("from"), name("to"))];
         let (instance, plugin) = (spec.instance.clone(), spec.plugin.clone());
-        let copy = super::VolumeCopy::new(instance, plugin, spec.image.clone(), pairs);
+        let copy = super::volume_copy::VolumeCopy::new(instance, plugin, spec.image.clone(), pairs);
         for _ in 0..2 {
             let rule = "a volume that does not exist is copied as an empty one, and again over the copy";
             if !supported(rule, engine.copy_volumes(&copy)).await? {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hap_manifest::{ImageRef, PluginId};
 
-use super::InstanceName;
+use super::instance::InstanceName;
 
 /// On everything that the supervisor makes; the value is the format of these labels.
 pub const SCHEMA: &str = "hap.schema";

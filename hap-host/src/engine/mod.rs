@@ -3,25 +3,26 @@
 //! [`Engine`] is object safe, because the engine is chosen at run time. Only types of this module cross it:
 //! no type of an engine's client library does, so that library can change without breaking an embedder.
 
-mod build;
+pub(crate) mod build;
 #[cfg(feature = "testing")]
 mod contract;
+pub(crate) mod deadline;
 #[cfg(feature = "docker")]
-pub(crate) mod docker;
-mod error;
+mod docker;
+pub(crate) mod error;
 #[cfg(feature = "testing")]
 pub(crate) mod fake;
-mod holding;
-mod info;
-mod instance;
+pub(crate) mod info;
+pub(crate) mod instance;
 pub mod labels;
-mod observed;
-pub(crate) mod process;
-mod program;
-mod progress;
-mod spec;
-mod stream;
-mod volume_copy;
+pub(crate) mod observed;
+mod process;
+pub(crate) mod program_fault;
+pub(crate) mod progress;
+pub(crate) mod resource;
+pub(crate) mod spec;
+pub(crate) mod stream;
+pub(crate) mod volume_copy;
 
 use std::{
     fmt,
@@ -35,19 +36,24 @@ use hap_manifest::ImageRef;
 #[cfg(feature = "testing")]
 pub use self::contract::{ContractViolation, EngineContract};
 #[cfg(feature = "docker")]
-pub use self::docker::{DockerEngine, SubnetPool};
+pub use self::docker::{DockerEngine, subnet::SubnetPool};
 #[cfg(feature = "testing")]
-pub use self::fake::{FakeCall, FakeEnd, FakeEngine, FakeImage, FakeOperation, FakeRun};
+pub use self::fake::{
+    FakeEngine,
+    faults::{FakeCall, FakeOperation},
+    run::{FakeEnd, FakeRun},
+    state::FakeImage,
+};
 pub use self::process::ProcessEngine;
 pub use self::{
     build::BuildContext,
     error::{EngineError, EngineErrorKind},
-    holding::{Holding, HoldingKind},
     info::EngineInfo,
     instance::InstanceName,
     observed::{ContainerId, ContainerStatus, Exit, Observed, ObservedLimits},
-    program::ProgramFault,
+    program_fault::ProgramFault,
     progress::{Progress, ProgressSink, ProgressStream, Stage},
+    resource::{Holding, HoldingKind},
     spec::{
         ContainerSpec, DeviceAccess, EnvVar, LogRotation, NetworkMode, ResourceLimits, TmpfsMount,
         VolumeMount,

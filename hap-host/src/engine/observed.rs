@@ -4,7 +4,7 @@ use hap_manifest::{MemoryLimit, PluginId};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::ResourceLimits;
+use super::spec::ResourceLimits;
 
 /// The engine's id of one container. A container that is removed and created again has another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]

@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use hap_manifest::PluginId;
 
-use super::InstanceName;
+use super::instance::InstanceName;
 
 /// Everything an engine needs to make a plugin's container.
 ///

@@ -7,7 +7,7 @@ use futures_core::Stream;
 use hap_manifest::PluginId;
 use time::OffsetDateTime;
 
-use super::{ContainerId, EngineError};
+use super::{error::EngineError, observed::ContainerId};
 
 /// A stream from an engine. An error ends what the engine could tell; most streams end after one.
 pub type EngineStream<T> = Pin<Box<dyn Stream<Item = Result<T, EngineError>> + Send>>;

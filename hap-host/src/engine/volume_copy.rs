@@ -1,6 +1,6 @@
 use hap_manifest::PluginId;
 
-use super::InstanceName;
+use super::instance::InstanceName;
 
 /// Which volumes of one plugin are to be copied to where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct VolumeCopy {
     pub other_image: Option<String>,
     /// Names of the volumes, each source with its target.
     pub volumes: Vec<(String, String)>,
-    /// A source that does not exist is [`EngineErrorKind::NotFound`](super::EngineErrorKind::NotFound), before any target is
+    /// A source that does not exist is [`EngineErrorKind::NotFound`](super::error::EngineErrorKind::NotFound), before any target is
     /// touched, instead of counting as empty.
     pub sources_required: bool,
 }

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::engine::StatsSample;
+use crate::engine::stream::StatsSample;
 
 /// Counters under keys that come up as they are counted. The keys are few: words of this crate.
 #[derive(Debug)]

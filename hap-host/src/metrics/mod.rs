@@ -4,8 +4,8 @@
 //! A plugin's id is the only label without a bound of its own; it is bounded by the installed plugins, and what was
 //! counted for one goes when it is uninstalled. Nothing that a plugin or a caller says becomes a label.
 
-mod counters;
-mod scrape;
+pub(crate) mod counters;
+pub(crate) mod scrape;
 #[cfg(test)]
 mod tests;
 
@@ -22,10 +22,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-pub(crate) use self::{
-    counters::{Counts, PluginCounters, add},
-    scrape::PluginScrape,
-};
+use self::counters::{Counts, PluginCounters};
 
 /// Labels whose values are all in this crate's source.
 type Labels = Vec<(&'static str, &'static str)>;

@@ -9,8 +9,11 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{Metrics, PluginCounters, counters::read};
-use crate::state::{Phase, PluginState};
+use super::{
+    Metrics,
+    counters::{PluginCounters, read},
+};
+use crate::model::state::{Phase, PluginState};
 
 /// What is known at the moment of a scrape besides what was counted.
 #[derive(Debug)]

@@ -1,6 +1,8 @@
 use super::*;
-use crate::{
-    config::ConfigState,
+use crate::metrics::counters::add;
+use crate::metrics::scrape::PluginScrape;
+use crate::model::{
+    config_state::ConfigState,
     state::{Desired, Phase, PluginState},
 };
 
@@ -20,7 +22,7 @@ fn scrape(metrics: &Metrics, id: &PluginId, phase: Phase) -> PluginScrape {
             health_message: None,
             time_to_healthy: None,
             config: ConfigState::None,
-            boot: crate::Boot::default(),
+            boot: crate::model::boot::Boot::default(),
             operation: None,
             waiting_for: Vec::new(),
             update: None,
@@ -96,7 +98,7 @@ fn resources_are_told_only_when_they_were_sampled() {
     let light = id("light");
     let text = |metrics: &Metrics| metrics.text(vec![scrape(metrics, &light, Phase::Healthy)], 0, Vec::new());
     assert!(!text(&metrics).contains("hap_plugin_memory_bytes{"));
-    let sample = crate::engine::StatsSample {
+    let sample = crate::engine::stream::StatsSample {
         memory_bytes: 4096,
         cpu_time: Duration::from_millis(1500),
         ..Default::default()

@@ -3,8 +3,9 @@ use hap_manifest::{
     permission::{Permission, requested},
 };
 
-use super::{Access, Admission, DevicePattern, Origin, Policy, Refusal};
-use crate::{engine::ResourceLimits, limits::LimitOverrides};
+use super::{Policy, access::Access, pattern::DevicePattern, refusal::Refusal};
+use crate::model::grants::{Admission, InstallOrigin};
+use crate::{engine::spec::ResourceLimits, plugin::handle::limits::LimitOverrides};
 
 impl Policy {
     /// Why a plugin with these grants may not run here: all reasons at once, none if it may.
@@ -12,7 +13,7 @@ impl Policy {
     /// Where its image is from is judged as for one that is pulled; whether it may be built here is judged when it is.
     #[must_use]
     pub fn review(&self, manifest: &Manifest, granted: &[Permission]) -> Vec<Refusal> {
-        let admission = Admission::new(Origin::Image, granted.iter().cloned(), manifest);
+        let admission = Admission::new(InstallOrigin::Image, granted.iter().cloned(), manifest);
         self.judge(manifest, &admission)
     }
 
@@ -37,8 +38,10 @@ impl Policy {
             });
         }
         refusals.extend(match admission.origin() {
-            Origin::Image => self.refuses_image(manifest.image()),
-            Origin::Build | Origin::Signed(_) => (!self.local_builds).then_some(Refusal::LocalBuild),
+            InstallOrigin::Image => self.refuses_image(manifest.image()),
+            InstallOrigin::Build | InstallOrigin::Signed(_) => {
+                (!self.local_builds).then_some(Refusal::LocalBuild)
+            }
         });
         refusals.extend(self.refuses_signer(admission.origin()));
         refusals
@@ -98,14 +101,14 @@ impl Policy {
         memory.into_iter().chain(cpu).chain(processes)
     }
 
-    fn refuses_signer(&self, origin: Origin) -> Option<Refusal> {
+    fn refuses_signer(&self, origin: InstallOrigin) -> Option<Refusal> {
         match origin {
             _ if self.unsigned_packages => None,
-            Origin::Image => None,
-            Origin::Build => Some(Refusal::Unsigned),
-            Origin::Signed(key) if self.trusted_keys.contains(&key) => None,
+            InstallOrigin::Image => None,
+            InstallOrigin::Build => Some(Refusal::Unsigned),
+            InstallOrigin::Signed(key) if self.trusted_keys.contains(&key) => None,
             // It was when the package was installed.
-            Origin::Signed(key) => Some(Refusal::UnknownKey { key: key.id() }),
+            InstallOrigin::Signed(key) => Some(Refusal::UnknownKey { key: key.id() }),
         }
     }
 

@@ -1,14 +1,12 @@
 //! What plugins may have at most, what each was granted, and what of a manifest is refused.
 
-mod access;
-mod grants;
+pub(crate) mod access;
 mod judge;
-mod origin;
-mod pattern;
-mod refusal;
+pub(crate) mod pattern;
+pub(crate) mod refusal;
 #[cfg(test)]
 mod tests;
-mod trust;
+pub(crate) mod trust;
 
 use std::collections::BTreeSet;
 
@@ -18,12 +16,11 @@ use hap_manifest::{
     permission::{Capability, DevicePath},
 };
 
-pub use self::{
+use self::trust::Trust;
+use self::{
     access::Access,
     pattern::{DevicePattern, ImageSource},
-    refusal::Refusal,
 };
-pub(crate) use self::{grants::Admission, origin::Origin, refusal::words, trust::Trust};
 
 /// What plugins may have on this host: at most, without asking, and only when it was granted.
 ///

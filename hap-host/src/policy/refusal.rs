@@ -3,7 +3,7 @@ use std::fmt;
 use hap_manifest::{CpuLimit, ImageRef, MemoryLimit, PidsLimit, permission::Permission};
 use serde::Serialize;
 
-use super::ImageSource;
+use super::pattern::ImageSource;
 
 /// One reason why a plugin is not permitted, in words that complete "it".
 ///

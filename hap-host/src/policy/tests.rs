@@ -1,3 +1,6 @@
+use crate::model::grants::Admission;
+use crate::model::grants::InstallOrigin;
+use crate::policy::refusal::Refusal;
 use hap_manifest::{
     Manifest,
     package::PackageKey,
@@ -6,7 +9,7 @@ use hap_manifest::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::engine::ResourceLimits;
+use crate::engine::spec::ResourceLimits;
 
 fn manifest(extra: &str) -> Manifest {
     let text = format!(
@@ -152,8 +155,8 @@ fn an_image_is_judged_by_where_it_comes_from_and_a_build_by_whether_it_may_be() 
         .allow_images("ghcr.io/acme".parse().unwrap())
         .local_builds(false);
     let manifest = manifest("");
-    let pulled = Admission::new(Origin::Image, [], &manifest);
-    let built = Admission::new(Origin::Build, [], &manifest);
+    let pulled = Admission::new(InstallOrigin::Image, [], &manifest);
+    let built = Admission::new(InstallOrigin::Build, [], &manifest);
     let told = policy.judge(&manifest, &pulled);
     assert!(matches!(&told[..], [Refusal::Image { .. }]), "{told:?}");
     assert!(told[0].to_string().contains("ghcr.io/acme"), "{}", told[0]);
@@ -169,14 +172,20 @@ fn where_packages_have_to_be_signed_what_is_pulled_need_not_be() {
     let manifest = manifest("");
     let told = |policy: &Policy, origin| policy.judge(&manifest, &Admission::new(origin, [], &manifest));
     let policy = Policy::default().unsigned_packages(false);
-    assert_eq!(told(&policy, Origin::Image), []);
-    assert_eq!(told(&policy, Origin::Build), [Refusal::Unsigned]);
+    assert_eq!(told(&policy, InstallOrigin::Image), []);
+    assert_eq!(told(&policy, InstallOrigin::Build), [Refusal::Unsigned]);
     let unknown = Refusal::UnknownKey { key: key.id() };
-    assert_eq!(told(&policy, Origin::Signed(key)), std::slice::from_ref(&unknown));
-    assert_eq!(told(&policy.clone().trust_key(key), Origin::Signed(key)), []);
-    assert_eq!(told(&Policy::default(), Origin::Signed(key)), []);
+    assert_eq!(
+        told(&policy, InstallOrigin::Signed(key)),
+        std::slice::from_ref(&unknown)
+    );
+    assert_eq!(
+        told(&policy.clone().trust_key(key), InstallOrigin::Signed(key)),
+        []
+    );
+    assert_eq!(told(&Policy::default(), InstallOrigin::Signed(key)), []);
     // A signature makes up for nothing else.
-    let both = told(&policy.local_builds(false), Origin::Signed(key));
+    let both = told(&policy.local_builds(false), InstallOrigin::Signed(key));
     assert_eq!(both, [Refusal::LocalBuild, unknown]);
 }
 
@@ -184,7 +193,7 @@ fn where_packages_have_to_be_signed_what_is_pulled_need_not_be() {
 fn a_grant_for_what_nobody_asks_for_is_not_kept_for_a_later_version() {
     let old = manifest("");
     let grants = [Permission::WritableRoot, Permission::Network, Permission::Network];
-    let admission = Admission::new(Origin::Image, grants, &old);
+    let admission = Admission::new(InstallOrigin::Image, grants, &old);
     assert_eq!(admission.granted(), [Permission::Network]);
     let new = manifest(r#","writable_rootfs":true"#);
     assert_eq!(Policy::default().judge(&new, &admission).len(), 1);

@@ -3,7 +3,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::RestartPolicy;
+use crate::model::run_policy::RestartPolicy;
 
 /// Counts failures and says how long to wait before the next start.
 #[derive(Debug)]

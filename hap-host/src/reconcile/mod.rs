@@ -9,28 +9,13 @@
 //! corrupts.
 
 mod backoff;
-mod machine;
-mod mark;
-mod needs;
-mod order;
-mod policy;
-mod probation;
-mod spec;
-mod watchdog;
-
-pub(crate) use self::{
-    machine::{DEPENDENCY_WAIT, Hold, Input, Machine, Op, Outcome, Seen, Step, VersionTerms},
-    mark::SpecMark,
-    order::{Board, Standing, broken_by, circle, may_stop, needed_by, unmet},
-    probation::ProbationVerdict,
-    spec::{SpecInputs, container_spec, network_of, volume_names},
-    watchdog::ProbeResult,
-};
-pub use self::{
-    order::{Unmet, UnmetReason},
-    policy::{HealthPolicy, RestartPolicy},
-    probation::ProbationPolicy,
-};
+pub(crate) mod dependencies;
+mod dependency_gate;
+pub(crate) mod drift;
+pub(crate) mod machine;
+pub(crate) mod probation;
+pub(crate) mod spec;
+pub(crate) mod watchdog;
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use crate::{
     error::{Error, ErrorKind},
-    state::{Failure, FailureCause},
+    model::state::{Failure, FailureCause},
 };
 
 /// When a new version of a plugin has proven itself.

@@ -4,12 +4,16 @@ use hap_manifest::{Manifest, PluginId, env};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    choices::Choices,
     engine::{
-        ContainerSpec, DeviceAccess, EnvVar, InstanceName, NetworkMode, TmpfsMount, VolumeMount, labels,
+        instance::InstanceName,
+        labels,
+        spec::{ContainerSpec, DeviceAccess, EnvVar, NetworkMode, TmpfsMount, VolumeMount},
     },
-    keys::PluginKeys,
-    limits::{DefaultLimits, LimitOverrides},
+    model::keys::PluginKeys,
+    plugin::handle::{
+        limits::{DefaultLimits, LimitOverrides},
+        overrides::Choices,
+    },
     policy::Policy,
 };
 
@@ -230,7 +234,10 @@ mod tests {
     use hap_manifest::{ApiToken, WebhookSecret};
 
     use super::*;
-    use crate::{choices::EnvOverrides, engine::ResourceLimits, keys::KeyPair};
+    use crate::{
+        engine::spec::ResourceLimits,
+        model::{env::EnvOverrides, keys::KeyPair},
+    };
 
     fn manifest(extra: &str) -> Manifest {
         let text = format!(

@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
-use super::{HealthPolicy, backoff::Jitter};
+use super::backoff::Jitter;
+use crate::model::run_policy::HealthPolicy;
 
 /// What one health probe found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -326,7 +327,7 @@ impl Watchdog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reconcile::{RestartPolicy, backoff::Backoff};
+    use crate::{model::run_policy::RestartPolicy, reconcile::backoff::Backoff};
 
     fn miss() -> ProbeResult {
         ProbeResult::Missed("timed out".to_owned())

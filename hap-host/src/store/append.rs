@@ -4,8 +4,9 @@ use hap_manifest::{PluginId, wire::Event};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use time::OffsetDateTime;
 
-use super::{EventRetention, fail, plugin::json, source::Source};
-use crate::Error;
+use super::{error, event_source::Source, plugin::json};
+use crate::error::Error;
+use crate::model::retention::EventRetention;
 
 /// Rows that retention takes during one append: several times the largest batch, so that it catches up.
 const MOST_REMOVED: u64 = 2000;
@@ -73,7 +74,7 @@ pub(super) fn append_all(
         transaction.commit()?;
         Ok(appended)
     })()
-    .map_err(fail::sql("store the events"))
+    .map_err(error::sql("store the events"))
 }
 
 fn append(

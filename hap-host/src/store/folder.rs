@@ -4,8 +4,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::fail;
-use crate::{Error, ErrorKind};
+use super::error;
+use crate::error::{Error, ErrorKind};
 
 const LOCK: &str = "hap.lock";
 const DATABASE: &str = "hap.db";
@@ -29,11 +29,11 @@ impl Folder {
         // SQLite is told to follow no link, so the way to the folder must not hold one either.
         let path = path
             .canonicalize()
-            .map_err(fail::io(format!("find the folder {}", path.display())))?;
+            .map_err(error::io(format!("find the folder {}", path.display())))?;
         close_to_others(&path)?;
 
         let at = path.join(LOCK);
-        let mut lock = private_file(&at).map_err(fail::io(format!("open {}", at.display())))?;
+        let mut lock = private_file(&at).map_err(error::io(format!("open {}", at.display())))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -42,7 +42,7 @@ impl Folder {
                 });
             }
             Err(TryLockError::Error(error)) => {
-                return Err(fail::io(format!("lock {}", at.display()))(error));
+                return Err(error::io(format!("lock {}", at.display()))(error));
             }
         }
         // Only for the message that a second opener prints, so a failure to write it is no reason to stop.
@@ -51,7 +51,7 @@ impl Folder {
         }
 
         let database = path.join(DATABASE);
-        private_file(&database).map_err(fail::io(format!("open {}", database.display())))?;
+        private_file(&database).map_err(error::io(format!("open {}", database.display())))?;
         for name in COMPANIONS {
             restrict_if_there(&path.join(name))?;
         }
@@ -107,7 +107,7 @@ fn create(path: &Path) -> Result<(), Error> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder
         .create(path)
-        .map_err(fail::io(format!("make the folder {}", path.display())))
+        .map_err(error::io(format!("make the folder {}", path.display())))
 }
 
 /// Opens a file that only its owner may read, and takes wider permissions off one that exists.
@@ -136,9 +136,9 @@ fn restrict_if_there(path: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(path) {
         Ok(_) => private_file(path)
             .map(drop)
-            .map_err(fail::io(format!("open {}", path.display()))),
+            .map_err(error::io(format!("open {}", path.display()))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(fail::io(format!("look at {}", path.display()))(error)),
+        Err(error) => Err(error::io(format!("look at {}", path.display()))(error)),
     }
 }
 
@@ -151,14 +151,14 @@ fn close_to_others(path: &Path) -> Result<(), Error> {
 
     let doing = || format!("look at the folder {}", path.display());
     let mode = fs::metadata(path)
-        .map_err(fail::io(doing()))?
+        .map_err(error::io(doing()))?
         .permissions()
         .mode()
         & 0o777;
     if mode & 0o077 == 0 {
         return Ok(());
     }
-    let mut entries = fs::read_dir(path).map_err(fail::io(doing()))?;
+    let mut entries = fs::read_dir(path).map_err(error::io(doing()))?;
     let ours = path.join(DATABASE).exists() || entries.next().is_none();
     if !ours {
         return Err(Error::new(
@@ -170,7 +170,7 @@ fn close_to_others(path: &Path) -> Result<(), Error> {
             ),
         ));
     }
-    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(fail::io(format!(
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(error::io(format!(
         "set the mode of the folder {} to 700",
         path.display()
     )))

@@ -1,7 +1,12 @@
 use tokio::sync::watch;
 
-use super::{Filter, Page, Store, fail, lane::WeakLane, page, writer::Reader};
-use crate::Error;
+use super::{
+    Store, error,
+    page::{self, Filter, Page},
+    worker::WeakLane,
+    writer::Reader,
+};
+use crate::error::Error;
 
 /// The log of events, for readers. It does not keep the store open: a stream that an application holds on to must not
 /// keep the next supervisor out of the folder.
@@ -31,7 +36,7 @@ impl EventLog {
             .wait_for(|last| *last != after)
             .await
             .map(drop)
-            .map_err(|_| fail::closed())
+            .map_err(|_| error::closed())
     }
 
     /// Reads on after a cursor: at most `limit` rows, of which the filter may leave fewer events.
@@ -44,7 +49,7 @@ impl EventLog {
         limit: usize,
         filter: &Filter,
     ) -> Result<Page, Error> {
-        let reader = self.reader.upgrade().ok_or_else(fail::closed)?;
+        let reader = self.reader.upgrade().ok_or_else(error::closed)?;
         let filter = filter.clone();
         super::read(&reader, move |connection| {
             page::read(connection, after, limit, &filter)

@@ -4,21 +4,20 @@
 //! calls block, so they run on two [lanes](lane::Lane) in the runtime's blocking pool: one that writes, one that
 //! reads. No type of the database library leaves this module.
 
-mod append;
-mod choices;
-mod fail;
+pub(crate) mod append;
+mod error;
+mod event_source;
 mod folder;
-mod lane;
-mod log;
-mod page;
-mod plugin;
-mod retention;
+pub(crate) mod log;
+mod overrides;
+pub(crate) mod page;
+pub(crate) mod plugin;
 mod schema;
 mod settings;
-mod source;
 #[cfg(test)]
 mod tests;
 mod version;
+mod worker;
 mod writer;
 
 use std::{
@@ -32,31 +31,36 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
-pub use self::retention::EventRetention;
-pub(crate) use self::{
+use self::{
     append::Appended,
     log::EventLog,
-    page::{Entry, Filter, Page, StoredEvent},
+    page::StoredEvent,
     plugin::{KnownPlugin, Loaded, PluginRecord},
 };
 use self::{
     append::Batch,
-    choices::ChoicesRow,
     folder::{Claim, Folder},
-    lane::Lane,
+    overrides::ChoicesRow,
     plugin::{KeyRow, PluginRow, json},
     settings::Settings,
     version::SwitchRow,
+    worker::Lane,
     writer::{Read, Reader, Write, Writer},
 };
+use crate::model::retention::EventRetention;
 use crate::{
-    Desired, Error, ErrorKind,
-    choices::Choices,
-    config::SecretPlaces,
-    keys::PluginKeys,
-    limits::LimitOverrides,
-    policy::Admission,
-    update::{PluginVersion, SettingsChange, UpdateRecord},
+    error::{Error, ErrorKind},
+    model::{
+        grants::Admission,
+        keys::PluginKeys,
+        secret_paths::SecretPlaces,
+        state::Desired,
+        version::{PluginVersion, UpdateRecord},
+    },
+    plugin::{
+        handle::{limits::LimitOverrides, overrides::Choices},
+        update_plan::SettingsChange,
+    },
 };
 
 /// How long an opener waits for an owner that is just going.
@@ -108,7 +112,7 @@ impl Store {
             let reader = schema::open_reader(&folder.database())?;
             let loaded = plugin::load(&reader)?;
             plugin::separate_secrets(&mut writer, &loaded)?;
-            let last = page::last_seq(&reader).map_err(fail::sql("read the events"))?;
+            let last = page::last_seq(&reader).map_err(error::sql("read the events"))?;
             let (sender, last) = watch::channel(last);
             let folder = Arc::new(folder);
             let writer = Writer::new(writer, retention, sender, Arc::clone(&folder));
@@ -168,7 +172,7 @@ impl Store {
     /// Stores what the operator chose. [`ErrorKind::NotInstalled`] for an unknown plugin.
     pub(crate) async fn set_choices(&self, id: &PluginId, choices: &Choices) -> Result<(), Error> {
         let (id, row) = (id.clone(), ChoicesRow::of(choices)?);
-        self.write(move |writer| choices::set(writer.connection(), &id, &row))
+        self.write(move |writer| overrides::set(writer.connection(), &id, &row))
             .await
     }
 

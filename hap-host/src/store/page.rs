@@ -6,10 +6,10 @@ use time::OffsetDateTime;
 
 use super::{
     append::{signed, time_of, unsigned},
-    fail,
-    source::Source,
+    error,
+    event_source::Source,
 };
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 /// A page ends after this many bytes of events, so that what a reader holds is bounded.
 const MOST_BYTES: i64 = 4 * 1024 * 1024;
@@ -63,7 +63,7 @@ pub(super) fn read(
     limit: usize,
     filter: &Filter,
 ) -> Result<Page, Error> {
-    let failed = || fail::sql("read the events");
+    let failed = || error::sql("read the events");
     // One transaction: rows, sums and the end of the log must be of the same moment.
     let transaction = connection.transaction().map_err(failed())?;
     let last = last_seq(&transaction).map_err(failed())?;
@@ -222,7 +222,7 @@ pub(super) fn last_status(connection: &Connection, plugin: &PluginId) -> Result<
                 })
                 .optional()
         })
-        .map_err(|error| fail::sql("read the last status")(error).with_plugin(plugin))?;
+        .map_err(|error| error::sql("read the last status")(error).with_plugin(plugin))?;
     Ok(row.and_then(|(seq, received, body)| {
         stored(unsigned(seq), plugin.as_str().to_owned(), received, Some(body))
     }))

@@ -8,19 +8,21 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::Value;
 
 use super::{
-    choices::{self, ChoicesRow},
-    fail,
+    error,
+    overrides::{self, ChoicesRow},
     settings::{self, Settings},
     version,
 };
 use crate::{
-    Desired, Error, ErrorKind,
-    choices::Choices,
-    config::SecretPlaces,
-    keys::{KeyPair, PluginKeys},
-    limits::LimitOverrides,
-    policy::{Admission, Origin},
-    update::{PluginVersion, UpdateRecord},
+    error::{Error, ErrorKind},
+    model::{
+        grants::{Admission, InstallOrigin},
+        keys::{KeyPair, PluginKeys},
+        secret_paths::SecretPlaces,
+        state::Desired,
+        version::{PluginVersion, UpdateRecord},
+    },
+    plugin::handle::{limits::LimitOverrides, overrides::Choices},
 };
 
 /// Everything about an installed plugin that must survive a kill.
@@ -96,7 +98,7 @@ pub(super) fn separate_secrets(connection: &mut Connection, loaded: &Loaded) -> 
             .query_row("SELECT config FROM plugins WHERE id = ?1", [id.as_str()], |row| {
                 row.get(0)
             })
-            .map_err(fail::sql("read the plugins"))?;
+            .map_err(error::sql("read the plugins"))?;
         if stored != wanted.public {
             settings::set(connection, id, &wanted)?;
         }
@@ -106,7 +108,7 @@ pub(super) fn separate_secrets(connection: &mut Connection, loaded: &Loaded) -> 
 
 /// Reads all plugins. One row that cannot be read costs that row.
 pub(super) fn load(connection: &Connection) -> Result<Loaded, Error> {
-    let failed = || fail::sql("read the plugins");
+    let failed = || error::sql("read the plugins");
     let mut statement = connection
         .prepare(
             "SELECT id, manifest, desired, config, token, webhook_secret, image_id, program, \
@@ -181,7 +183,7 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<PluginRecord, String> 
             serde_json::from_str(&text).map_err(|_| "its admission is not a known one".to_owned())?
         }
         // From before there were grants: whoever installed it agreed to what it asked for.
-        None => Admission::of_everything(Origin::Image, &manifest),
+        None => Admission::of_everything(InstallOrigin::Image, &manifest),
     };
 
     let desired: String = row.get(2).map_err(unreadable("desired state"))?;
@@ -217,7 +219,7 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<PluginRecord, String> 
         manifest,
         admission,
         desired,
-        choices: choices::read(connection, &id)?,
+        choices: overrides::read(connection, &id)?,
         config,
         keys,
         image_id,
@@ -343,7 +345,7 @@ pub(super) fn put(connection: &mut Connection, row: &PluginRow) -> Result<(), Er
         row.settings.put_secrets(&transaction, &row.id)?;
         transaction.commit()
     })()
-    .map_err(|error| fail::sql("store the plugin")(error).with_plugin(&row.id))
+    .map_err(|error| error::sql("store the plugin")(error).with_plugin(&row.id))
 }
 
 /// Stores what is wanted of an installed plugin.
@@ -396,7 +398,7 @@ pub(super) fn installed(id: &PluginId, changed: rusqlite::Result<usize>) -> Resu
     match changed {
         Ok(0) => Err(Error::new(ErrorKind::NotInstalled, "is not in the store").with_plugin(id)),
         Ok(_) => Ok(()),
-        Err(error) => Err(fail::sql("store the plugin")(error).with_plugin(id)),
+        Err(error) => Err(error::sql("store the plugin")(error).with_plugin(id)),
     }
 }
 
@@ -405,7 +407,7 @@ pub(super) fn installed(id: &PluginId, changed: rusqlite::Result<usize>) -> Resu
 pub(super) fn remove(connection: &mut Connection, id: &PluginId) -> Result<(), Error> {
     (|| {
         let transaction = connection.transaction()?;
-        choices::remove(&transaction, id)?;
+        overrides::remove(&transaction, id)?;
         let id = [id.as_str()];
         for table in ["config_secrets", "previous_config", "previous_config_secrets"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE plugin = ?1"), id)?;
@@ -422,14 +424,14 @@ pub(super) fn remove(connection: &mut Connection, id: &PluginId) -> Result<(), E
         )?;
         transaction.commit()
     })()
-    .map_err(|error| fail::sql("remove the plugin from the store")(error).with_plugin(id))
+    .map_err(|error| error::sql("remove the plugin from the store")(error).with_plugin(id))
 }
 
 pub(super) fn meta(connection: &Connection, key: &str) -> Result<Option<String>, Error> {
     connection
         .prepare_cached("SELECT value FROM meta WHERE key = ?1")
         .and_then(|mut get| get.query_row([key], |row| row.get(0)).optional())
-        .map_err(fail::sql("read from the store"))
+        .map_err(error::sql("read from the store"))
 }
 
 pub(super) fn set_meta(connection: &Connection, key: &str, value: &str) -> Result<(), Error> {
@@ -437,5 +439,5 @@ pub(super) fn set_meta(connection: &Connection, key: &str, value: &str) -> Resul
         .prepare_cached("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2")
         .and_then(|mut set| set.execute([key, value]))
         .map(drop)
-        .map_err(fail::sql("write to the store"))
+        .map_err(error::sql("write to the store"))
 }

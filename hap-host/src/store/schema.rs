@@ -4,8 +4,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-use super::fail;
-use crate::{Error, ErrorKind};
+use super::error;
+use crate::error::{Error, ErrorKind};
 
 /// Marks a file as ours, so that somebody else's database is never migrated: "hap1" in ASCII.
 const APPLICATION_ID: i32 = 0x6861_7031;
@@ -34,7 +34,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     })()
-    .map_err(fail::sql("prepare the database"))?;
+    .map_err(error::sql("prepare the database"))?;
     migrate(&mut connection, MIGRATIONS)?;
     Ok(connection)
 }
@@ -46,7 +46,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, Error> {
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
         .and_then(|_| connection.pragma_update(None, "query_only", true))
-        .map_err(fail::sql("prepare the database for reading"))?;
+        .map_err(error::sql("prepare the database for reading"))?;
     Ok(connection)
 }
 
@@ -60,12 +60,12 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Error> {
             connection.pragma_update(None, "cell_size_check", true)?;
             Ok(connection)
         })
-        .map_err(fail::sql(&format!("open the database {}", path.display())))
+        .map_err(error::sql(&format!("open the database {}", path.display())))
 }
 
 /// Makes a new file ours, and refuses a file that belongs to something else.
 fn identify(connection: &Connection, path: &Path) -> Result<(), Error> {
-    let failed = || fail::sql("read the database");
+    let failed = || error::sql("read the database");
     let id: i32 = connection
         .pragma_query_value(None, "application_id", |row| row.get(0))
         .map_err(failed())?;
@@ -88,13 +88,13 @@ fn identify(connection: &Connection, path: &Path) -> Result<(), Error> {
     connection
         .pragma_update(None, "auto_vacuum", "incremental")
         .and_then(|()| connection.pragma_update(None, "application_id", APPLICATION_ID))
-        .map_err(fail::sql("set up the database"))
+        .map_err(error::sql("set up the database"))
 }
 
 fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), Error> {
     let version: i64 = connection
         .pragma_query_value(None, "user_version", |row| row.get(0))
-        .map_err(fail::sql("read the database's version"))?;
+        .map_err(error::sql("read the database's version"))?;
     let Some(pending) = usize::try_from(version)
         .ok()
         .and_then(|done| migrations.get(done..))
@@ -116,7 +116,7 @@ fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), Error
             transaction.pragma_update(None, "user_version", to)?;
             transaction.commit()
         })()
-        .map_err(fail::sql(&format!("bring the database to format {to}")))?;
+        .map_err(error::sql(&format!("bring the database to format {to}")))?;
     }
     Ok(())
 }

@@ -6,10 +6,10 @@ use hap_manifest::PluginId;
 use rusqlite::{Connection, params};
 use serde_json::Value;
 
-use super::{fail, plugin::json};
+use super::{error, plugin::json};
 use crate::{
-    Error,
-    config::{SecretPlaces, put_back},
+    error::Error,
+    model::secret_paths::{SecretPlaces, put_back},
 };
 
 /// Settings as they are stored: what may be seen, and what may not.
@@ -72,7 +72,7 @@ pub(super) fn set(connection: &mut Connection, id: &PluginId, settings: &Setting
         transaction.commit()?;
         Ok(changed > 0)
     })()
-    .map_err(|error| fail::sql("store the configuration")(error).with_plugin(id))
+    .map_err(|error| error::sql("store the configuration")(error).with_plugin(id))
 }
 
 /// Puts the two parts of a plugin's settings together, or says what is wrong with them, without quoting any.

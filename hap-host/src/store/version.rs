@@ -5,15 +5,17 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde_json::Value;
 
 use super::{
-    fail,
+    error,
     plugin::{installed, json},
     settings::{self, Settings},
 };
 use crate::{
-    Error, ErrorKind,
-    config::SecretPlaces,
-    limits::LimitOverrides,
-    update::{PluginVersion, SettingsChange, UpdateRecord},
+    error::{Error, ErrorKind},
+    model::{
+        secret_paths::SecretPlaces,
+        version::{PluginVersion, UpdateRecord},
+    },
+    plugin::{handle::limits::LimitOverrides, update_plan::SettingsChange},
 };
 
 /// A switch as it is stored. Made before the database is involved, so that what cannot be stored is the caller's error.
@@ -121,7 +123,7 @@ pub(super) fn switch(
         }
         Ok((1, settings))
     })()
-    .map_err(fail::sql("store the plugin's version"))
+    .map_err(error::sql("store the plugin's version"))
     .map_err(|error| error.with_plugin(id))?;
     installed(id, Ok(changed))?;
     settings.map_err(|reason| Error::new(ErrorKind::Store, reason).with_plugin(id))

@@ -5,14 +5,15 @@ use time::OffsetDateTime;
 use tokio::sync::{oneshot, watch};
 
 use super::{
-    Appended, EventRetention, Pruned,
-    append::{self, Batch, micros},
-    fail,
+    Pruned,
+    append::{self, Appended, Batch, micros},
+    error,
+    event_source::Source,
     folder::Folder,
-    lane::Worker,
-    source::Source,
+    worker::Worker,
 };
-use crate::Error;
+use crate::error::Error;
+use crate::model::retention::EventRetention;
 
 /// Batches that share one transaction: enough to share the wait for the disk, few enough that none waits long.
 const GROUP: usize = 64;
@@ -117,7 +118,7 @@ impl Writer {
             }
             Ok(pruned)
         })()
-        .map_err(fail::sql("remove old events"))
+        .map_err(error::sql("remove old events"))
     }
 }
 

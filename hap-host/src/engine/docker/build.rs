@@ -11,13 +11,18 @@ use futures_util::{Stream, StreamExt, stream};
 use hap_manifest::ImageRef;
 
 use super::{
+    build_context,
     client::Client,
-    context,
-    failure::Failure,
+    error::Failure,
     image::{self, Parts},
     pull::is_decoder_slip,
 };
-use crate::engine::{BuildContext, EngineError, EngineErrorKind, ImageId, Progress, ProgressSink, Stage};
+use crate::engine::{
+    ImageId,
+    build::BuildContext,
+    error::{EngineError, EngineErrorKind},
+    progress::{Progress, ProgressSink, Stage},
+};
 
 /// Longest that a build may take. Compilers are silent for long, so there is no shorter one for silence.
 const BUILD_DEADLINE: Duration = Duration::from_secs(60 * 60);
@@ -48,7 +53,7 @@ pub(super) async fn build(
     }
     let dockerfile = context.dockerfile().to_owned();
     let folder = context.clone();
-    let packed = tokio::task::spawn_blocking(move || context::pack(&folder))
+    let packed = tokio::task::spawn_blocking(move || build_context::pack(&folder))
         .await
         .map_err(|error| {
             EngineError::new(

@@ -7,7 +7,7 @@ use std::{
 use bollard::{Docker, errors::Error as ClientError};
 use tokio::net::UnixStream;
 
-use super::failure::Failure;
+use super::error::Failure;
 
 /// Longest that a call may take which only reads or writes the engine's books.
 pub(super) const CONTROL_DEADLINE: Duration = Duration::from_secs(30);
@@ -128,7 +128,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::engine::EngineErrorKind;
+    use crate::engine::error::EngineErrorKind;
 
     #[tokio::test(start_paused = true)]
     async fn an_engine_that_accepts_and_never_answers_ends_at_the_deadline() {

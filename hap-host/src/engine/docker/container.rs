@@ -14,11 +14,15 @@ use hap_manifest::PluginId;
 use super::{
     client::{CONTROL_DEADLINE, Client},
     convert, device,
-    failure::Failure,
+    error::Failure,
     network, volume,
 };
 use crate::engine::{
-    ContainerId, ContainerSpec, EngineError, EngineErrorKind, InstanceName, Observed, ResourceLimits, labels,
+    error::{EngineError, EngineErrorKind},
+    instance::InstanceName,
+    labels,
+    observed::{ContainerId, Observed},
+    spec::{ContainerSpec, ResourceLimits},
 };
 
 /// Containers that are inspected at the same time when all are listed.

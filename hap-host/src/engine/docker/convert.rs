@@ -14,8 +14,10 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::device::Devices;
 use crate::engine::{
-    ContainerId, ContainerSpec, ContainerStatus, Exit, InstanceName, LogRotation, NetworkMode, Observed,
-    ObservedLimits, ResourceLimits, labels,
+    instance::InstanceName,
+    labels,
+    observed::{ContainerId, ContainerStatus, Exit, Observed, ObservedLimits},
+    spec::{ContainerSpec, LogRotation, NetworkMode, ResourceLimits},
 };
 
 /// Whether labels say that something belongs to an instance, and to a plugin of it where one is named.
@@ -318,7 +320,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::engine::{EnvVar, TmpfsMount, VolumeMount};
+    use crate::engine::spec::{EnvVar, TmpfsMount, VolumeMount};
 
     fn spec() -> ContainerSpec {
         let plugin = PluginId::new("light").unwrap();

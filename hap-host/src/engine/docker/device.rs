@@ -3,7 +3,11 @@ use std::{collections::BTreeSet, fs, io, path::Path};
 use bollard::models::DeviceMapping;
 
 use super::client::Client;
-use crate::engine::{ContainerSpec, DeviceAccess, EngineError, EngineErrorKind, FIND_DEVICE};
+use crate::engine::{
+    FIND_DEVICE,
+    error::{EngineError, EngineErrorKind},
+    spec::{ContainerSpec, DeviceAccess},
+};
 
 /// Entries of a folder of devices that are looked at; `/dev/input` of a large machine has some dozens.
 const MOST_ENTRIES: usize = 512;

@@ -5,7 +5,10 @@ use std::time::Duration;
 use bollard::models::{SystemInfo, SystemVersion};
 
 use super::client::Client;
-use crate::engine::{EngineError, EngineErrorKind, EngineInfo};
+use crate::engine::{
+    error::{EngineError, EngineErrorKind},
+    info::EngineInfo,
+};
 
 /// The API of Docker 20.10, the oldest engine that is supported.
 const OLDEST_API: (u32, u32) = (1, 41);

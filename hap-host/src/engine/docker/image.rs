@@ -1,7 +1,10 @@
 use hap_manifest::ImageRef;
 
 use super::client::Client;
-use crate::engine::{EngineError, EngineErrorKind, ImageId};
+use crate::engine::{
+    ImageId,
+    error::{EngineError, EngineErrorKind},
+};
 
 /// A reference in the parts that the engine's calls take.
 pub(super) struct Parts {

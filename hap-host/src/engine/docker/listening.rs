@@ -1,7 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::{client::Client, container};
-use crate::engine::{ContainerId, EngineError};
+use crate::engine::{error::EngineError, observed::ContainerId};
 
 /// Where the engine's own resolver listens in every container, on a port of its choice.
 const RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11));

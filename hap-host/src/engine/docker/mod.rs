@@ -1,26 +1,26 @@
 //! The engine over the API of Docker.
 
 mod build;
+mod build_context;
 mod client;
 mod container;
-mod context;
 mod convert;
 mod device;
 mod elf;
-mod failure;
-mod holding;
+mod error;
 mod identity;
 mod ignore;
 mod image;
 mod layers;
-mod lines;
 mod listening;
+mod log_lines;
 mod network;
-mod program;
+mod program_fault;
 mod pull;
+mod resource;
 mod stats;
 mod stream;
-mod subnet;
+pub(crate) mod subnet;
 mod volume;
 mod volume_copy;
 
@@ -31,11 +31,20 @@ use hap_manifest::{ImageRef, PluginId};
 use tokio::sync::Mutex;
 
 use self::client::Client;
-pub use self::subnet::SubnetPool;
+pub(super) use self::subnet::SubnetPool;
 use super::{
-    BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineError, EngineErrorKind,
-    EngineEvent, EngineInfo, EngineStream, Holding, HoldingKind, ImageId, InstanceName, LogLine, LogOptions,
-    Observed, Platform, ProgramFault, ProgressSink, ResourceLimits, StatsSample, VolumeCopy,
+    Engine, EngineCapabilities, ImageId, Platform,
+    build::BuildContext,
+    error::{EngineError, EngineErrorKind},
+    info::EngineInfo,
+    instance::InstanceName,
+    observed::{ContainerId, Observed},
+    program_fault::ProgramFault,
+    progress::ProgressSink,
+    resource::{Holding, HoldingKind},
+    spec::{ContainerSpec, ResourceLimits},
+    stream::{EngineEvent, EngineStream, LogLine, LogOptions, StatsSample},
+    volume_copy::VolumeCopy,
 };
 
 /// Where Docker listens unless told otherwise.
@@ -226,7 +235,7 @@ impl Engine for DockerEngine {
     }
 
     async fn program_fault(&self, id: &ContainerId) -> Result<Option<ProgramFault>, EngineError> {
-        program::fault(&self.client, id).await
+        program_fault::fault(&self.client, id).await
     }
 
     async fn list(&self, instance: &InstanceName) -> Result<Vec<Observed>, EngineError> {
@@ -242,13 +251,13 @@ impl Engine for DockerEngine {
         instance: &InstanceName,
         kind: HoldingKind,
     ) -> Result<Vec<Holding>, EngineError> {
-        holding::list(&self.client, instance, kind).await
+        resource::list(&self.client, instance, kind).await
     }
 
     async fn discard(&self, instance: &InstanceName, holding: &Holding) -> Result<u64, EngineError> {
         // Between making a network and finding it again, it is one that nobody needs.
         let _no_preparing = self.preparing.lock().await;
-        holding::discard(&self.client, instance, holding).await
+        resource::discard(&self.client, instance, holding).await
     }
 
     fn events(&self, instance: &InstanceName) -> EngineStream<EngineEvent> {

@@ -8,10 +8,16 @@ use bollard::{
 use super::{
     client::Client,
     convert,
-    failure::Failure,
+    error::Failure,
     subnet::{self, Subnet, SubnetPool},
 };
-use crate::engine::{EngineError, EngineErrorKind, InstanceName, NetworkMode, Platform, labels};
+use crate::engine::{
+    Platform,
+    error::{EngineError, EngineErrorKind},
+    instance::InstanceName,
+    labels,
+    spec::NetworkMode,
+};
 
 /// Inter-container communication: off, so that plugins on one bridge do not reach each other.
 const ICC: &str = "com.docker.network.bridge.enable_icc";

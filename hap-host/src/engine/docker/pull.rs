@@ -9,10 +9,14 @@ use tokio::time::Instant;
 
 use super::{
     client::Client,
-    failure::Failure,
+    error::Failure,
     image::{self, Parts},
 };
-use crate::engine::{EngineError, EngineErrorKind, ImageId, Progress, ProgressSink, Stage};
+use crate::engine::{
+    ImageId,
+    error::{EngineError, EngineErrorKind},
+    progress::{Progress, ProgressSink, Stage},
+};
 
 /// Longest that a pull may take.
 const PULL_DEADLINE: Duration = Duration::from_secs(15 * 60);

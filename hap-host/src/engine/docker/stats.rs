@@ -7,7 +7,11 @@ use bollard::{
 use futures_util::StreamExt;
 
 use super::client::Client;
-use crate::engine::{ContainerId, EngineError, EngineErrorKind, StatsSample};
+use crate::engine::{
+    error::{EngineError, EngineErrorKind},
+    observed::ContainerId,
+    stream::StatsSample,
+};
 
 pub(super) async fn sample(client: &Client, id: &ContainerId) -> Result<StatsSample, EngineError> {
     // Without one-shot the engine waits a second or two for a second sample to compare with.

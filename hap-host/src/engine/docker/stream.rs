@@ -9,10 +9,13 @@ use hap_manifest::PluginId;
 
 use super::{
     client::Client,
-    lines::{LineAssembler, is_before},
+    log_lines::{LineAssembler, is_before},
 };
 use crate::engine::{
-    ContainerId, EngineEvent, EngineEventKind, EngineStream, InstanceName, LogLine, LogOptions, labels,
+    instance::InstanceName,
+    labels,
+    observed::ContainerId,
+    stream::{EngineEvent, EngineEventKind, EngineStream, LogLine, LogOptions},
 };
 
 /// What may change a container's state. Without naming them, each check of health would add three more.

@@ -7,7 +7,12 @@ use bollard::{
 use hap_manifest::PluginId;
 
 use super::{client::Client, convert, volume_copy};
-use crate::engine::{ContainerSpec, EngineError, EngineErrorKind, InstanceName, labels};
+use crate::engine::{
+    error::{EngineError, EngineErrorKind},
+    instance::InstanceName,
+    labels,
+    spec::ContainerSpec,
+};
 
 /// Makes the volumes of a container, or finds them. One of that name that is not this plugin's is an error: it is
 /// somebody's data, and mounting it would hand it to the plugin.

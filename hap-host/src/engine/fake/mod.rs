@@ -1,13 +1,13 @@
 //! A stateful engine without containers, with scripted faults, for tests.
 
-mod hand;
-mod holding;
+mod control;
+pub(crate) mod faults;
 mod output;
-mod run;
-mod script;
+mod resource;
+pub(crate) mod run;
+pub(crate) mod state;
 #[cfg(test)]
 mod tests;
-mod world;
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -20,20 +20,27 @@ use futures_util::{StreamExt, stream};
 use hap_manifest::{ImageRef, PluginId};
 use tokio::sync::broadcast;
 
-pub use self::{
-    run::{FakeEnd, FakeRun},
-    script::{FakeCall, FakeOperation},
-    world::FakeImage,
+pub(crate) use self::{
+    faults::{FakeCall, FakeOperation},
+    run::FakeEnd,
+    state::FakeImage,
 };
 use self::{
-    script::{Fault, InFlight},
-    world::World,
+    faults::{Fault, InFlight},
+    state::World,
 };
 use super::{
-    BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineError, EngineErrorKind,
-    EngineEvent, EngineEventKind, EngineInfo, EngineStream, Exit, Holding, HoldingKind, ImageId,
-    InstanceName, LogLine, LogOptions, Observed, Platform, Progress, ProgressSink, ResourceLimits,
-    SimulatedHealth, Stage, StatsSample, VolumeCopy,
+    Engine, EngineCapabilities, ImageId, Platform, SimulatedHealth,
+    build::BuildContext,
+    error::{EngineError, EngineErrorKind},
+    info::EngineInfo,
+    instance::InstanceName,
+    observed::{ContainerId, Exit, Observed},
+    progress::{Progress, ProgressSink, Stage},
+    resource::{Holding, HoldingKind},
+    spec::{ContainerSpec, ResourceLimits},
+    stream::{EngineEvent, EngineEventKind, EngineStream, LogLine, LogOptions, StatsSample},
+    volume_copy::VolumeCopy,
 };
 
 /// An engine that only pretends: containers are entries in a table, plugins answer what the test says.

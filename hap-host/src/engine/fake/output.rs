@@ -9,7 +9,9 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::FakeEngine;
 use crate::engine::{
-    ContainerId, EngineError, EngineErrorKind, EngineStream, LogLine, LogOptions, LogSource,
+    error::{EngineError, EngineErrorKind},
+    observed::ContainerId,
+    stream::{EngineStream, LogLine, LogOptions, LogSource},
 };
 
 /// Lines that are remembered of each container.

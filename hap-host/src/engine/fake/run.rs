@@ -1,7 +1,7 @@
 use hap_manifest::PluginId;
 use tokio::time::Instant;
 
-use crate::engine::{ContainerId, Exit};
+use crate::engine::observed::{ContainerId, Exit};
 
 /// One run of a container in a [`FakeEngine`](super::FakeEngine).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 use hap_manifest::PluginId;
 
 use super::*;
-use crate::engine::{LogSource, ResourceLimits};
+use crate::engine::{spec::ResourceLimits, stream::LogSource};
 
 fn spec(instance: &str, plugin: &str) -> ContainerSpec {
     let id = PluginId::new(plugin).unwrap();

@@ -11,14 +11,18 @@ use hap_manifest::PluginId;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    failure::{self, blocking},
+    error::{self, blocking},
     folder::{StateFolder, is_absent, is_name, make_private, new_id, write_json},
-    holding::age,
     record::Record,
+    resource::age,
     shared::Shared,
 };
 use crate::engine::{
-    ContainerId, ContainerSpec, EngineError, EngineErrorKind, Holding, HoldingKind, InstanceName,
+    error::{EngineError, EngineErrorKind},
+    instance::InstanceName,
+    observed::ContainerId,
+    resource::{Holding, HoldingKind},
+    spec::ContainerSpec,
 };
 
 /// Whose a volume is.
@@ -38,12 +42,12 @@ fn create_now(shared: &Shared, spec: &ContainerSpec) -> Result<ContainerId, Engi
     for name in names {
         if !is_name(name) {
             let message = format!("{name:?} cannot name a file, which it has to on this engine");
-            return Err(failure::rejected("create", &spec.name, message));
+            return Err(error::rejected("create", &spec.name, message));
         }
     }
     let program = program(spec)?;
     let folder = &shared.folder;
-    let io = |error| failure::file("create", folder.root(), error);
+    let io = |error| error::file("create", folder.root(), error);
     for volume in &spec.volumes {
         ensure_volume(folder, spec, &volume.name)?;
     }
@@ -65,7 +69,7 @@ fn create_now(shared: &Shared, spec: &ContainerSpec) -> Result<ContainerId, Engi
 
 /// The program of a spec, by its absolute path.
 fn program(spec: &ContainerSpec) -> Result<PathBuf, EngineError> {
-    let refuse = |message: String| failure::rejected("create", &spec.name, message);
+    let refuse = |message: String| error::rejected("create", &spec.name, message);
     let Some(program) = &spec.program else {
         return Err(refuse(format!(
             "this engine runs plugins as local processes and needs a program in place of image {}: give one with \
@@ -87,18 +91,18 @@ fn program(spec: &ContainerSpec) -> Result<PathBuf, EngineError> {
         )));
     }
     // It runs in a folder of its own, where a relative path would mean something else.
-    std::path::absolute(program).map_err(|error| failure::file("create", program, error))
+    std::path::absolute(program).map_err(|error| error::file("create", program, error))
 }
 
 fn ensure_volume(folder: &StateFolder, spec: &ContainerSpec, name: &str) -> Result<(), EngineError> {
     let path = folder.volume(name);
-    let io = |error| failure::file("create", &path, error);
+    let io = |error| error::file("create", &path, error);
     let owner = Owner {
         instance: spec.instance.as_str().to_owned(),
         plugin: spec.plugin.clone(),
     };
     match read_owner(&folder.owner(name)).map_err(io)? {
-        Some(other) if other != owner => Err(failure::rejected(
+        Some(other) if other != owner => Err(error::rejected(
             "create",
             name,
             format!(
@@ -126,7 +130,7 @@ pub(super) async fn remove_volumes(
         plugin: plugin.clone(),
     };
     blocking("remove volumes", move || {
-        let io = |error| failure::file("remove volumes", folder.root(), error);
+        let io = |error| error::file("remove volumes", folder.root(), error);
         for name in folder.owners().map_err(io)? {
             if read_owner(&folder.owner(&name)).map_err(io)?.as_ref() == Some(&wanted) {
                 absent_is_fine(fs::remove_dir_all(folder.volume(&name))).map_err(io)?;

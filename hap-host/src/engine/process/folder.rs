@@ -12,8 +12,11 @@ use tempfile::NamedTempFile;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{failure, record::Record};
-use crate::engine::{ContainerId, EngineError, EngineErrorKind};
+use super::{error, record::Record};
+use crate::engine::{
+    error::{EngineError, EngineErrorKind},
+    observed::ContainerId,
+};
 
 /// How long to wait for a container that another call or another host is changing.
 const LOCK_DEADLINE: Duration = Duration::from_secs(10);
@@ -166,7 +169,7 @@ impl StateFolder {
                         "another call has been changing this container for too long",
                     ));
                 }
-                Err(error) => return Err(failure::file(operation, &self.root, error)),
+                Err(error) => return Err(error::file(operation, &self.root, error)),
             }
         }
     }

@@ -4,13 +4,17 @@ use futures_util::{TryStreamExt as _, stream};
 use time::OffsetDateTime;
 
 use super::{
-    failure::{self, blocking},
+    error::{self, blocking},
     identity::Life,
     reader::Reader,
     shared::Shared,
     spool,
 };
-use crate::engine::{ContainerId, EngineError, EngineStream, LogLine, LogOptions};
+use crate::engine::{
+    error::EngineError,
+    observed::ContainerId,
+    stream::{EngineStream, LogLine, LogOptions},
+};
 
 /// How often to look for new lines.
 const POLL: Duration = Duration::from_millis(100);
@@ -74,11 +78,11 @@ impl Follower {
                 self.ended = true;
                 return Ok(());
             }
-            return Err(failure::gone("logs", &self.id));
+            return Err(error::gone("logs", &self.id));
         };
         let (shared, id, tail) = (Arc::clone(&self.shared), self.id.clone(), self.tail);
         let (ended, reader) = blocking("logs", move || {
-            let io = |error| failure::file("logs", lock.folder(), error);
+            let io = |error| error::file("logs", lock.folder(), error);
             let Some(record) = shared.folder.find(&id).map_err(io)? else {
                 return Ok((true, None));
             };
@@ -104,7 +108,7 @@ async fn read(mut reader: Reader) -> Result<(Vec<LogLine>, Reader), EngineError>
     blocking("logs", move || {
         let lines = reader
             .next()
-            .map_err(|error| failure::file("logs", reader.folder(), error))?;
+            .map_err(|error| error::file("logs", reader.folder(), error))?;
         Ok((lines, reader))
     })
     .await

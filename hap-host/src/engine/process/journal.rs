@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::lines::Piece;
-use crate::engine::{LogLine, LogRotation, LogSource};
+use crate::engine::{
+    spec::LogRotation,
+    stream::{LogLine, LogSource},
+};
 
 /// A line as it is written: one JSON object on one line.
 #[derive(Debug, Serialize, Deserialize)]

@@ -12,24 +12,27 @@ use tokio::process::{Child, Command};
 
 use super::{
     create::{free_port, is_free},
-    failure::{self, blocking},
+    error::{self, blocking},
     folder::Lock,
     identity::{self, Identity},
-    look,
+    inspect,
     record::{Record, Run},
     shared::Shared,
     spool,
 };
-use crate::engine::{ContainerId, EngineError, EngineErrorKind, Exit};
+use crate::engine::{
+    error::{EngineError, EngineErrorKind},
+    observed::{ContainerId, Exit},
+};
 
 /// Where programs are found when neither the spec nor the host's environment says so.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 pub(super) async fn start(shared: &Arc<Shared>, id: &ContainerId) -> Result<(), EngineError> {
     // An earlier run that nobody saw end is brought to its end first.
-    look::at(shared, "start", id).await?;
+    inspect::at(shared, "start", id).await?;
     let Some(lock) = shared.folder.lock("start", id).await? else {
-        return Err(failure::gone("start", id));
+        return Err(error::gone("start", id));
     };
     let (shared, id) = (Arc::clone(shared), id.clone());
     blocking("start", move || start_locked(&shared, &id, &lock)).await
@@ -38,9 +41,9 @@ pub(super) async fn start(shared: &Arc<Shared>, id: &ContainerId) -> Result<(), 
 /// Everything from the look to the record of the new process is one piece that no deadline interrupts.
 fn start_locked(shared: &Arc<Shared>, id: &ContainerId, lock: &Lock) -> Result<(), EngineError> {
     let folder = &shared.folder;
-    let io = |error: io::Error| failure::file("start", lock.folder(), error);
+    let io = |error: io::Error| error::file("start", lock.folder(), error);
     let Some(mut record) = folder.find(id).map_err(io)? else {
-        return Err(failure::gone("start", id));
+        return Err(error::gone("start", id));
     };
     if record.process().is_some() && !record.is_behind() {
         return Ok(());
@@ -91,7 +94,7 @@ fn start_locked(shared: &Arc<Shared>, id: &ContainerId, lock: &Lock) -> Result<(
     };
     // The number is not given away before the child is reaped, so this is surely the child.
     let Some(process) = child.id().and_then(Identity::of) else {
-        return Err(failure::rejected(
+        return Err(error::rejected(
             "start",
             id,
             "the new process is not in /proc".to_owned(),
@@ -163,7 +166,7 @@ async fn reap(shared: Arc<Shared>, id: ContainerId, process: Identity, mut child
         // The container's first process is the container: what it leaves behind would hold the port.
         process.signal_group(Signal::KILL);
     }
-    if let Err(error) = look::record_end(&shared, &id, &process, exit).await {
+    if let Err(error) = inspect::record_end(&shared, &id, &process, exit).await {
         tracing::warn!(container = %id, %error, "the end of a process was not recorded");
     }
 }

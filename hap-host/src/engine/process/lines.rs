@@ -1,4 +1,4 @@
-use crate::engine::{LogLine, stream::character_start};
+use crate::engine::stream::{LogLine, character_start};
 
 /// A line of output, or a piece of one that is too long.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,23 +1,23 @@
 //! The engine that runs plugins as local processes: no isolation, no limits.
 
 mod create;
-mod end;
-mod failure;
+mod error;
+mod events;
 mod folder;
 mod follow;
-mod holding;
 mod identity;
+mod inspect;
 mod journal;
 mod launch;
 mod lines;
-mod look;
-mod news;
 mod reader;
 mod record;
+mod resource;
 mod secrets;
 mod shared;
 mod spool;
 mod stats;
+mod stop;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -28,11 +28,18 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use hap_manifest::{ImageRef, PluginId};
 
-use self::{failure::blocking, folder::StateFolder, news::News, shared::Shared, watch::Watcher};
+use self::{error::blocking, events::News, folder::StateFolder, shared::Shared, watch::Watcher};
 use super::{
-    BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineError, EngineErrorKind,
-    EngineEvent, EngineInfo, EngineStream, Holding, HoldingKind, ImageId, InstanceName, LogLine, LogOptions,
-    Observed, Platform, ProgressSink, StatsSample,
+    Engine, EngineCapabilities, ImageId, Platform,
+    build::BuildContext,
+    error::{EngineError, EngineErrorKind},
+    info::EngineInfo,
+    instance::InstanceName,
+    observed::{ContainerId, Observed},
+    progress::ProgressSink,
+    resource::{Holding, HoldingKind},
+    spec::ContainerSpec,
+    stream::{EngineEvent, EngineStream, LogLine, LogOptions, StatsSample},
 };
 
 /// Runs plugins as local processes, for authors, tests and machines without a container engine.
@@ -99,7 +106,7 @@ impl ProcessEngine {
             )
             .with_source(error)
         })?;
-        let io = |error| failure::file("open", &path, error);
+        let io = |error| error::file("open", &path, error);
         let folder = StateFolder::open(&path).map_err(io)?;
         let news = News::new(&folder.all().map_err(io)?);
         tracing::warn!(
@@ -146,7 +153,7 @@ impl Engine for ProcessEngine {
         let path = self.shared().folder.root().to_owned();
         // It may have been removed by hand.
         blocking("prepare", move || {
-            StateFolder::open(&path).map_err(|error| failure::file("prepare", &path, error))
+            StateFolder::open(&path).map_err(|error| error::file("prepare", &path, error))
         })
         .await?;
         let host = Ipv4Addr::LOCALHOST.into();
@@ -183,15 +190,15 @@ impl Engine for ProcessEngine {
     }
 
     async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<(), EngineError> {
-        end::stop(self.shared(), id, grace).await
+        stop::stop(self.shared(), id, grace).await
     }
 
     async fn kill(&self, id: &ContainerId) -> Result<(), EngineError> {
-        end::kill(self.shared(), id).await
+        stop::kill(self.shared(), id).await
     }
 
     async fn remove(&self, id: &ContainerId) -> Result<(), EngineError> {
-        end::remove(self.shared(), id).await
+        stop::remove(self.shared(), id).await
     }
 
     async fn remove_volumes(&self, instance: &InstanceName, plugin: &PluginId) -> Result<(), EngineError> {
@@ -199,10 +206,10 @@ impl Engine for ProcessEngine {
     }
 
     async fn inspect(&self, id: &ContainerId) -> Result<Observed, EngineError> {
-        let sight = look::at(self.shared(), "inspect", id).await?;
+        let sight = inspect::at(self.shared(), "inspect", id).await?;
         sight
             .map(|sight| sight.observed)
-            .ok_or_else(|| failure::gone("inspect", id))
+            .ok_or_else(|| error::gone("inspect", id))
     }
 
     async fn list(&self, instance: &InstanceName) -> Result<Vec<Observed>, EngineError> {
@@ -210,12 +217,12 @@ impl Engine for ProcessEngine {
         let mut records = blocking("list", move || {
             folder
                 .all()
-                .map_err(|error| failure::file("list", folder.root(), error))
+                .map_err(|error| error::file("list", folder.root(), error))
         })
         .await?;
         records.retain(|record| record.belongs_to(&wanted));
         let ids: Vec<ContainerId> = records.iter().map(record::Record::container).collect();
-        let looks = ids.iter().map(|id| look::at(&self.shared, "list", id));
+        let looks = ids.iter().map(|id| inspect::at(&self.shared, "list", id));
         let found = try_join_all(looks).await?;
         Ok(found.into_iter().flatten().map(|sight| sight.observed).collect())
     }
@@ -225,7 +232,7 @@ impl Engine for ProcessEngine {
         instance: &InstanceName,
         kind: HoldingKind,
     ) -> Result<Vec<Holding>, EngineError> {
-        holding::list(self.shared(), instance, kind).await
+        resource::list(self.shared(), instance, kind).await
     }
 
     fn events(&self, instance: &InstanceName) -> EngineStream<EngineEvent> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{folder::is_absent, journal};
-use crate::engine::LogLine;
+use crate::engine::stream::LogLine;
 
 /// Lines that are read at once.
 const BATCH: usize = 256;
@@ -148,8 +148,9 @@ fn line_starts(path: &Path, most: usize) -> io::Result<(VecDeque<u64>, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::journal::Journal, super::lines::Piece, *};
-    use crate::engine::{LogRotation, LogSource};
+    use super::*;
+    use crate::engine::process::{journal::Journal, lines::Piece};
+    use crate::engine::{spec::LogRotation, stream::LogSource};
 
     fn write(journal: &mut Journal, from: usize, to: usize) {
         let pieces: Vec<Piece> = (from..to)

@@ -5,7 +5,12 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::identity::{Identity, Life};
-use crate::engine::{ContainerId, ContainerStatus, Exit, InstanceName, LogRotation, Observed, labels};
+use crate::engine::{
+    instance::InstanceName,
+    labels,
+    observed::{ContainerId, ContainerStatus, Exit, Observed},
+    spec::LogRotation,
+};
 
 /// What is on disk of a container. It holds no value of a secret.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -69,16 +74,16 @@ pub(super) enum Run {
 
 impl Record {
     pub(super) fn new(
-        spec: &crate::engine::ContainerSpec,
+        spec: &crate::engine::spec::ContainerSpec,
         id: &ContainerId,
         program: PathBuf,
         port: u16,
     ) -> Self {
-        let variable = |var: &crate::engine::EnvVar| Variable {
+        let variable = |var: &crate::engine::spec::EnvVar| Variable {
             name: var.name().to_owned(),
             value: (!var.is_secret()).then(|| var.expose_value().to_owned()),
         };
-        let volume = |mount: &crate::engine::VolumeMount| Volume {
+        let volume = |mount: &crate::engine::spec::VolumeMount| Volume {
             name: mount.name.clone(),
             path: mount.path.clone(),
         };

@@ -4,7 +4,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::engine::{ContainerId, EnvVar};
+use crate::engine::{observed::ContainerId, spec::EnvVar};
 
 /// Values of the secret variables of the containers that this host created. They are never on disk.
 #[derive(Default)]

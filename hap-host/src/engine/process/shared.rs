@@ -3,8 +3,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{folder::StateFolder, news::News, secrets::Secrets};
-use crate::engine::ContainerId;
+use super::{events::News, folder::StateFolder, secrets::Secrets};
+use crate::engine::observed::ContainerId;
 
 /// What the calls and tasks of one engine value share.
 #[derive(Debug)]

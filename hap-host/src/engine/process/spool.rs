@@ -18,7 +18,7 @@ use super::{
     journal::Journal,
     lines,
 };
-use crate::engine::{LogRotation, LogSource};
+use crate::engine::{spec::LogRotation, stream::LogSource};
 
 /// Space that may lie in a spool before it is given back.
 const SLACK: u64 = 1 << 20;

@@ -1,16 +1,20 @@
 use std::{fs, sync::Arc, time::Duration};
 
 use super::{
-    failure::{self, blocking},
+    error::{self, blocking},
     identity::Identity,
-    look,
+    inspect,
     shared::Shared,
 };
-use crate::engine::{ContainerId, EngineError, EngineErrorKind, StatsSample};
+use crate::engine::{
+    error::{EngineError, EngineErrorKind},
+    observed::ContainerId,
+    stream::StatsSample,
+};
 
 pub(super) async fn sample(shared: &Arc<Shared>, id: &ContainerId) -> Result<StatsSample, EngineError> {
-    let Some(sight) = look::at(shared, "stats", id).await? else {
-        return Err(failure::gone("stats", id));
+    let Some(sight) = inspect::at(shared, "stats", id).await? else {
+        return Err(error::gone("stats", id));
     };
     let process = sight.record.process().cloned().ok_or_else(|| {
         EngineError::new(

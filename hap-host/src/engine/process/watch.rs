@@ -11,14 +11,14 @@ use tokio::{
 };
 
 use super::{
-    failure::{self, blocking},
+    error::{self, blocking},
     folder::Attempt,
-    look,
+    inspect,
     record::Record,
     shared::Shared,
     spool,
 };
-use crate::engine::EngineError;
+use crate::engine::error::EngineError;
 
 /// How often to look for what no other task of this host sees, and for new output.
 const PERIOD: Duration = Duration::from_millis(200);
@@ -69,7 +69,7 @@ async fn tick(shared: &Arc<Shared>) -> Result<(), EngineError> {
         let records = on
             .folder
             .all()
-            .map_err(|error| failure::file("watch", on.folder.root(), error))?;
+            .map_err(|error| error::file("watch", on.folder.root(), error))?;
         let listed: HashSet<_> = records.iter().map(Record::container).collect();
         for id in known.iter().filter(|id| !listed.contains(id)) {
             on.secrets.forget(id);
@@ -88,7 +88,7 @@ async fn tick(shared: &Arc<Shared>) -> Result<(), EngineError> {
     })
     .await?;
     // Whoever holds a lock now changes the record, and the next look sees it.
-    let looks = behind.iter().map(|id| look::at(shared, "watch", id));
+    let looks = behind.iter().map(|id| inspect::at(shared, "watch", id));
     for error in join_all(looks).await.into_iter().filter_map(Result::err) {
         tracing::debug!(%error, "a container could not be looked at");
     }

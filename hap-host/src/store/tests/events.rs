@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{ErrorKind, store::append::STATUS};
+use crate::{error::ErrorKind, store::append::STATUS};
 
 #[tokio::test]
 async fn events_come_back_in_order_and_whole() {

@@ -3,7 +3,7 @@ use std::fs;
 use rusqlite::Connection;
 
 use super::*;
-use crate::ErrorKind;
+use crate::error::ErrorKind;
 
 impl Store {
     /// Lets the database grow by so many pages more, as a disk does that is nearly full.

@@ -6,7 +6,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::*;
-use crate::ErrorKind;
+use crate::error::ErrorKind;
 
 fn mode(path: impl AsRef<std::path::Path>) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777

@@ -13,13 +13,22 @@ use serde_json::json;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-use super::{Appended, Entry, EventRetention, Filter, Loaded, Page, PluginRecord, Store};
+use super::{
+    Store,
+    append::Appended,
+    page::{Entry, Filter, Page},
+    plugin::{Loaded, PluginRecord},
+};
+use crate::model::retention::EventRetention;
 use crate::{
-    Desired, Result,
-    choices::Choices,
-    config::SecretPlaces,
-    keys::{KeyPair, PluginKeys},
-    policy::{Admission, Origin},
+    Result,
+    model::{
+        grants::{Admission, InstallOrigin},
+        keys::{KeyPair, PluginKeys},
+        secret_paths::SecretPlaces,
+        state::Desired,
+    },
+    plugin::handle::overrides::Choices,
 };
 
 /// What only tests ask for.
@@ -82,7 +91,7 @@ fn record(name: &str) -> PluginRecord {
     .unwrap()
     .manifest;
     PluginRecord {
-        admission: Admission::of_everything(Origin::Image, &manifest),
+        admission: Admission::of_everything(InstallOrigin::Image, &manifest),
         manifest,
         desired: Desired::Running,
         choices: Choices::default(),
@@ -90,8 +99,8 @@ fn record(name: &str) -> PluginRecord {
         keys: PluginKeys::new(pair(7)),
         image_id: Some("sha256:0".to_owned()),
         program: Some("/bin/light".into()),
-        limits: crate::LimitOverrides::default(),
-        updates: crate::update::UpdateRecord::default(),
+        limits: crate::plugin::handle::limits::LimitOverrides::default(),
+        updates: crate::model::version::UpdateRecord::default(),
     }
 }
 

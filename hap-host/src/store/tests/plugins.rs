@@ -2,8 +2,11 @@ use hap_manifest::permission::Permission;
 use rusqlite::Connection;
 
 use super::*;
-use crate::update::SettingsChange;
-use crate::{Boot, EnvOverrides, ErrorKind};
+use crate::plugin::update_plan::SettingsChange;
+use crate::{
+    error::ErrorKind,
+    model::{boot::Boot, env::EnvOverrides},
+};
 
 fn assert_same(left: &PluginRecord, right: &PluginRecord) {
     assert_eq!(left.manifest, right.manifest);
@@ -35,7 +38,7 @@ async fn a_plugin_comes_back_as_it_was_stored() {
     wanted.program = None;
     wanted.image_id = None;
     wanted.desired = Desired::Removed { with_data: true };
-    wanted.admission = Admission::new(Origin::Build, [], &wanted.manifest);
+    wanted.admission = Admission::new(InstallOrigin::Build, [], &wanted.manifest);
     store.put_plugin(&wanted).await.unwrap();
     drop(store);
     let (_store, loaded) = Store::open(folder.path().to_path_buf()).await.unwrap();
@@ -49,7 +52,7 @@ async fn each_part_of_a_plugin_changes_by_itself() {
     let light = id("light");
     store.put_plugin(&record("light")).await.unwrap();
     store.set_desired(&light, Desired::Stopped).await.unwrap();
-    let none = Admission::new(Origin::Build, [], &record("light").manifest);
+    let none = Admission::new(InstallOrigin::Build, [], &record("light").manifest);
     store.set_admission(&light, &none).await.unwrap();
     let places = SecretPlaces::default();
     store

@@ -126,7 +126,7 @@ async fn both_pairs_of_keys_survive_while_they_are_rotated() {
     let store = open(&folder).await;
     store.set_keys(&id("light"), &keys.retired()).await.unwrap();
     let unknown = store.set_keys(&id("other"), &keys).await.unwrap_err();
-    assert_eq!(unknown.kind(), crate::ErrorKind::NotInstalled);
+    assert_eq!(unknown.kind(), crate::error::ErrorKind::NotInstalled);
     drop(store);
     let keys = reopened(&folder).await.keys;
     assert!(keys.previous.is_none());

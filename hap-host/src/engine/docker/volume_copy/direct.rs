@@ -19,7 +19,10 @@ use super::{
     mount_point,
     tree::{self, TreeError},
 };
-use crate::engine::{EngineError, EngineErrorKind, docker::client::Client};
+use crate::engine::{
+    docker::client::Client,
+    error::{EngineError, EngineErrorKind},
+};
 
 /// How much of the path of an entry an error tells, in characters.
 const LONGEST_ENTRY: usize = 200;

@@ -21,8 +21,13 @@ use bollard::{
 };
 use hap_manifest::PluginId;
 
-use super::{client::Client, convert, failure::Failure, volume};
-use crate::engine::{EngineError, EngineErrorKind, InstanceName, VolumeCopy, labels};
+use super::{client::Client, convert, error::Failure, volume};
+use crate::engine::{
+    error::{EngineError, EngineErrorKind},
+    instance::InstanceName,
+    labels,
+    volume_copy::VolumeCopy,
+};
 
 /// Which of the two containers: the engine lets nobody write to a container while somebody reads from it.
 #[derive(Clone, Copy)]

@@ -10,7 +10,10 @@ use bollard::{
 use futures_util::{StreamExt, stream};
 
 use super::mount_point;
-use crate::engine::{EngineError, EngineErrorKind, docker::client::Client};
+use crate::engine::{
+    docker::client::Client,
+    error::{EngineError, EngineErrorKind},
+};
 
 /// Longest wait for the next piece of a volume's content.
 const PIECE_DEADLINE: Duration = Duration::from_secs(60);

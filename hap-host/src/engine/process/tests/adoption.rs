@@ -1,5 +1,6 @@
-use super::{super::folder::write_json, *};
-use crate::engine::EngineErrorKind;
+use super::*;
+use crate::engine::error::EngineErrorKind;
+use crate::engine::process::folder::write_json;
 
 #[tokio::test]
 async fn a_second_value_sees_the_process_and_may_kill_it() {
@@ -121,7 +122,7 @@ async fn a_process_outlives_the_kill_of_its_host() {
     );
     bench.engine.start(&id).await.unwrap();
     assert_eq!(bench.pid("light"), pid);
-    super::super::identity::kill(pid);
+    crate::engine::process::identity::kill(pid);
     assert_eq!(event(&mut events, EngineEventKind::Died).await.container, id);
     assert_eq!(bench.engine.inspect(&id).await.unwrap().exit.unwrap().code, -1);
 }
@@ -140,7 +141,7 @@ fn an_adopted_process_that_ends_is_told_of_without_a_code() {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let engine = bench.second();
         let mut events = engine.events(&InstanceName::default());
-        super::super::identity::kill(bench.pid("light"));
+        crate::engine::process::identity::kill(bench.pid("light"));
         assert_eq!(event(&mut events, EngineEventKind::Died).await.container, id);
         let exit = engine.inspect(&id).await.unwrap().exit.unwrap();
         assert_eq!((exit.code, exit.signal()), (-1, None));
@@ -176,7 +177,7 @@ async fn a_process_of_a_reused_number_is_neither_seen_nor_killed() {
     other.kill(&id).await.unwrap();
     other.remove(&id).await.unwrap();
     assert!(lives(pid));
-    super::super::identity::kill(pid);
+    crate::engine::process::identity::kill(pid);
 }
 
 #[tokio::test]
@@ -244,7 +245,7 @@ async fn a_process_that_ends_while_its_start_is_looked_at_keeps_its_exit_code() 
     };
     let at = "2024-01-01T00:00:00Z";
     let record: serde_json::Value = serde_json::from_slice(&ended).unwrap();
-    let owner = super::super::identity::Identity::of(std::process::id());
+    let owner = crate::engine::process::identity::Identity::of(std::process::id());
     // As its own host leaves it step by step, with looks at each of them.
     let lock = bench.engine.shared.folder.lock("test", &id).await.unwrap();
     write(serde_json::json!({ "state": "starting", "at": at }));

@@ -1,7 +1,7 @@
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use super::*;
-use crate::engine::{EngineErrorKind, ProgressSink, VolumeMount};
+use crate::engine::{error::EngineErrorKind, progress::ProgressSink, spec::VolumeMount};
 
 #[tokio::test]
 async fn a_plugin_runs_with_its_environment_and_nothing_else() {

@@ -183,7 +183,7 @@ async fn the_death_of_an_own_process_is_told_at_once() {
     let bench = Bench::new();
     let id = bench.started("light", "exec sleep 600").await;
     let mut events = bench.engine.events(&InstanceName::default());
-    super::super::identity::kill(bench.pid("light"));
+    crate::engine::process::identity::kill(bench.pid("light"));
     assert_eq!(event(&mut events, EngineEventKind::Died).await.container, id);
     // Whoever hears of the end finds it on record.
     assert_eq!(

@@ -19,8 +19,11 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::ProcessEngine;
 use crate::engine::{
-    ContainerId, ContainerSpec, ContainerStatus, Engine as _, EngineEvent, EngineEventKind, EngineStream,
-    EnvVar, InstanceName, LogOptions, Observed, ResourceLimits,
+    Engine as _,
+    instance::InstanceName,
+    observed::{ContainerId, ContainerStatus, Observed},
+    spec::{ContainerSpec, EnvVar, ResourceLimits},
+    stream::{EngineEvent, EngineEventKind, EngineStream, LogOptions},
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,7 +1,11 @@
 use std::{os::unix::fs::MetadataExt as _, time::SystemTime};
 
 use super::*;
-use crate::engine::{EngineErrorKind, LogLine, LogRotation, LogSource};
+use crate::engine::{
+    error::EngineErrorKind,
+    spec::LogRotation,
+    stream::{LogLine, LogSource},
+};
 
 #[tokio::test]
 async fn lines_of_both_streams_are_kept_with_their_time() {

@@ -1,0 +1,16 @@
+//! How long a call may take, and the deadline around it.
+
+use std::time::Duration;
+
+/// One control call of an engine.
+pub(crate) const CONTROL: Duration = Duration::from_secs(30);
+/// A pull or a build in all.
+pub(crate) const IMAGE: Duration = Duration::from_secs(15 * 60);
+/// A command, a config or a status call, unless the caller says otherwise.
+pub(crate) const PLUGIN_CALL: Duration = Duration::from_secs(30);
+/// A copy of a plugin's volumes, during which it does not run.
+pub(crate) const DATA: Duration = Duration::from_secs(15 * 60);
+/// Putting it back, which is begun anew when it is given up: so twice what the copy may have taken.
+pub(crate) const RESTORE: Duration = Duration::from_secs(30 * 60);
+/// The last lines of a plugin that failed.
+pub(crate) const DIAGNOSIS: Duration = Duration::from_secs(2);

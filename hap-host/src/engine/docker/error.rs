@@ -1,0 +1,222 @@
+use std::{error::Error as StdError, io};
+
+use bollard::errors::Error as ClientError;
+
+use crate::{
+    engine::error::{EngineError, EngineErrorKind},
+    error::report,
+};
+
+/// A failed call with the engine's status code, which means different things to different operations.
+#[derive(Debug)]
+pub(super) struct Failure {
+    status: Option<u16>,
+    kind: EngineErrorKind,
+    operation: &'static str,
+    subject: String,
+    message: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Failure {
+    /// Describes what the client library reports; `uri` is where the engine was looked for.
+    pub(super) fn new(operation: &'static str, subject: &str, uri: &str, error: ClientError) -> Self {
+        let (status, kind, message) = classify(&error, uri);
+        Self {
+            status,
+            kind,
+            operation,
+            subject: subject.to_owned(),
+            message,
+            source: Some(Box::new(error)),
+        }
+    }
+
+    pub(super) fn timeout(operation: &'static str, subject: &str, message: String) -> Self {
+        let kind = EngineErrorKind::Timeout;
+        Self {
+            status: None,
+            kind,
+            operation,
+            subject: subject.to_owned(),
+            message,
+            source: None,
+        }
+    }
+
+    /// Whether the engine answered with this status code.
+    pub(super) fn is(&self, status: u16) -> bool {
+        self.status == Some(status)
+    }
+
+    /// The class by the general meaning of the status code.
+    pub(super) const fn kind(&self) -> EngineErrorKind {
+        self.kind
+    }
+
+    /// The engine's own words.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The class that this status code has for the operation at hand.
+    #[must_use]
+    pub(super) const fn with_kind(mut self, kind: EngineErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Words that say more than the engine's.
+    #[must_use]
+    pub(super) fn with_message(mut self, message: String) -> Self {
+        self.message = message;
+        self
+    }
+}
+
+impl From<Failure> for EngineError {
+    fn from(failure: Failure) -> Self {
+        let error = Self::new(failure.kind, failure.operation, failure.subject, failure.message);
+        match failure.source {
+            Some(source) => error.with_source(source),
+            None => error,
+        }
+    }
+}
+
+fn classify(error: &ClientError, uri: &str) -> (Option<u16>, EngineErrorKind, String) {
+    match error {
+        ClientError::DockerResponseServerError { status_code, message } => (
+            Some(*status_code),
+            kind_of(*status_code),
+            message.trim().to_owned(),
+        ),
+        ClientError::DockerStreamError { error } => (None, EngineErrorKind::Failed, error.trim().to_owned()),
+        ClientError::DockerContainerWaitError { error, .. } => (None, EngineErrorKind::Failed, error.clone()),
+        ClientError::RequestTimeoutError => (
+            None,
+            EngineErrorKind::Timeout,
+            format!("the Docker engine at {uri} did not answer in time"),
+        ),
+        ClientError::HyperLegacyError { .. } => (None, EngineErrorKind::Unavailable, no_answer(uri, error)),
+        ClientError::SocketNotFoundError(_) => (None, EngineErrorKind::Unavailable, no_answer(uri, error)),
+        ClientError::IOError { .. } | ClientError::HyperResponseError { .. } => (
+            None,
+            EngineErrorKind::Unavailable,
+            format!(
+                "the connection to the Docker engine at {uri} broke ({})",
+                report(error)
+            ),
+        ),
+        ClientError::UnsupportedURISchemeError { uri } => (
+            None,
+            EngineErrorKind::Unsupported,
+            format!(
+                "{uri} is no address that this engine can use: set DOCKER_HOST to unix://, tcp:// or http://"
+            ),
+        ),
+        other => (
+            None,
+            EngineErrorKind::Failed,
+            format!(
+                "the Docker engine at {uri} answered with something unexpected ({})",
+                report(other)
+            ),
+        ),
+    }
+}
+
+fn no_answer(uri: &str, error: &ClientError) -> String {
+    format!(
+        "no Docker engine answers at {uri}: is it running, and may this user open the socket? ({})",
+        root_cause(error)
+    )
+}
+
+/// The operating system's own reason where there is one: the layers above it add nothing for a reader.
+fn root_cause(error: &ClientError) -> String {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    let mut last = String::new();
+    while let Some(error) = next {
+        last = error.to_string();
+        if error.is::<io::Error>() {
+            break;
+        }
+        next = error.source();
+    }
+    last
+}
+
+const fn kind_of(status: u16) -> EngineErrorKind {
+    match status {
+        401 | 403 => EngineErrorKind::Denied,
+        404 => EngineErrorKind::NotFound,
+        408 | 504 => EngineErrorKind::Timeout,
+        409 => EngineErrorKind::Conflict,
+        501 => EngineErrorKind::Unsupported,
+        502 | 503 => EngineErrorKind::Unavailable,
+        400..=499 => EngineErrorKind::Rejected,
+        _ => EngineErrorKind::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(status_code: u16) -> Failure {
+        let error = ClientError::DockerResponseServerError {
+            status_code,
+            message: "so it is\n".to_owned(),
+        };
+        Failure::new("create", "hap-home-light", "unix:///x.sock", error)
+    }
+
+    #[test]
+    fn status_codes_become_classes() {
+        for (status, kind) in [
+            (400, EngineErrorKind::Rejected),
+            (401, EngineErrorKind::Denied),
+            (403, EngineErrorKind::Denied),
+            (404, EngineErrorKind::NotFound),
+            (409, EngineErrorKind::Conflict),
+            (422, EngineErrorKind::Rejected),
+            (500, EngineErrorKind::Failed),
+            (503, EngineErrorKind::Unavailable),
+        ] {
+            assert_eq!(failure(status).kind(), kind, "{status}");
+            assert!(failure(status).is(status));
+        }
+    }
+
+    #[test]
+    fn an_error_names_operation_subject_and_the_engines_words_once() {
+        let error = EngineError::from(failure(400));
+        assert_eq!(error.to_string(), "create hap-home-light: so it is");
+        assert!(StdError::source(&error).is_some());
+    }
+
+    #[test]
+    fn a_missing_socket_says_what_to_do() {
+        let error = ClientError::SocketNotFoundError("/x.sock".to_owned());
+        let error = EngineError::from(Failure::new("version", "docker", "unix:///x.sock", error));
+        assert_eq!(error.kind(), EngineErrorKind::Unavailable);
+        assert!(
+            error.message().starts_with(
+                "no Docker engine answers at unix:///x.sock: is it running, and may this user open the socket? ("
+            ),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_scheme_without_support_names_those_with() {
+        let error = ClientError::UnsupportedURISchemeError {
+            uri: "ssh://box".to_owned(),
+        };
+        let error = EngineError::from(Failure::new("connect", "docker", "ssh://box", error));
+        assert_eq!(error.kind(), EngineErrorKind::Unsupported);
+        assert!(error.message().contains("ssh://box"), "{error}");
+        assert!(error.message().contains("unix://, tcp:// or http://"), "{error}");
+    }
+}

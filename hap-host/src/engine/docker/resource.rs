@@ -1,0 +1,349 @@
+//! What the engine keeps for an instance, by its labels, and how one piece of it goes.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use bollard::{
+    auth::DockerCredentials,
+    models::{ContainerSummary, ImageSummary, NetworkInspect},
+    query_parameters::{
+        InspectNetworkOptions, ListContainersOptionsBuilder, ListImagesOptionsBuilder,
+        ListVolumesOptionsBuilder, RemoveImageOptionsBuilder,
+    },
+};
+use hap_manifest::PluginId;
+use time::OffsetDateTime;
+
+use super::{client::Client, container, convert, layers, network};
+use crate::engine::{
+    cannot_discard,
+    error::{EngineError, EngineErrorKind},
+    instance::InstanceName,
+    labels, not_of_instance,
+    observed::ContainerId,
+    resource::{Holding, HoldingKind},
+};
+
+pub(super) async fn list(
+    client: &Client,
+    instance: &InstanceName,
+    kind: HoldingKind,
+) -> Result<Vec<Holding>, EngineError> {
+    match kind {
+        HoldingKind::Container => containers(client, instance).await,
+        HoldingKind::Network => networks(client, instance).await,
+        HoldingKind::Volume => volumes(client, instance).await,
+        HoldingKind::Image => images(client, instance).await,
+    }
+}
+
+/// Looks whose it is once more, then removes it.
+pub(super) async fn discard(
+    client: &Client,
+    instance: &InstanceName,
+    holding: &Holding,
+) -> Result<u64, EngineError> {
+    match holding.kind {
+        HoldingKind::Container => {
+            let id = ContainerId::new(holding.id.as_str());
+            match container::labels_of(client, "discard", &id).await? {
+                None => Ok(0),
+                Some(labels) if is_whole(&labels, instance) => {
+                    container::remove(client, &id).await.map(|()| 0)
+                }
+                Some(_) => Err(not_of_instance(instance, holding)),
+            }
+        }
+        HoldingKind::Network => discard_network(client, instance, holding).await.map(|()| 0),
+        HoldingKind::Image => discard_image(client, instance, holding).await,
+        HoldingKind::Volume => Err(cannot_discard(holding)),
+    }
+}
+
+/// Whether something carries every label that is put on whatever the supervisor makes.
+fn is_whole(found: &HashMap<String, String>, instance: &InstanceName) -> bool {
+    found.contains_key(labels::SCHEMA) && convert::carries(found, instance, None)
+}
+
+/// The plugin that labels name.
+fn plugin(found: &HashMap<String, String>, label: &str) -> Option<PluginId> {
+    PluginId::new(found.get(label)?).ok()
+}
+
+/// The engine's clock and ours are one where both are on one machine; elsewhere a clock that is ahead makes things young.
+fn age(since: Option<OffsetDateTime>) -> Option<Duration> {
+    let age = OffsetDateTime::now_utc() - since?;
+    Some(Duration::try_from(age).unwrap_or_default())
+}
+
+fn of_seconds(seconds: i64) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(seconds)
+        .ok()
+        .filter(|_| seconds > 0)
+}
+
+fn label_filter(label: &str, instance: &InstanceName) -> HashMap<&'static str, Vec<String>> {
+    HashMap::from([("label", vec![format!("{label}={instance}")])])
+}
+
+async fn all_containers(
+    client: &Client,
+    subject: &InstanceName,
+    filters: &HashMap<&'static str, Vec<String>>,
+) -> Result<Vec<ContainerSummary>, EngineError> {
+    let options = ListContainersOptionsBuilder::default()
+        .all(true)
+        .filters(filters)
+        .build();
+    let listed = client.docker().list_containers(Some(options));
+    Ok(client.call("list", subject.as_str(), listed).await?)
+}
+
+async fn containers(client: &Client, instance: &InstanceName) -> Result<Vec<Holding>, EngineError> {
+    let listed = all_containers(client, instance, &label_filter(labels::INSTANCE, instance)).await?;
+    let ours = listed.into_iter().filter_map(|found| {
+        let labels = found.labels.filter(|labels| is_whole(labels, instance))?;
+        let id = found.id?;
+        let name = found.names.into_iter().flatten().next();
+        let name = name.map_or_else(|| id.clone(), |name| name.trim_start_matches('/').to_owned());
+        Some(Holding {
+            plugin: Some(plugin(&labels, labels::PLUGIN_ID)?),
+            age: age(found.created.and_then(of_seconds)),
+            ..Holding::new(HoldingKind::Container, id, name)
+        })
+    });
+    Ok(ours.collect())
+}
+
+async fn networks(client: &Client, instance: &InstanceName) -> Result<Vec<Holding>, EngineError> {
+    let mut holdings = Vec::new();
+    for found in network::unneeded(client, instance).await? {
+        let Some(id) = found.id else { continue };
+        // Only the details tell who is on it.
+        let Some(details) = inspect_network(client, &id).await? else {
+            continue;
+        };
+        holdings.push(Holding {
+            age: age(found.created),
+            in_use: details.containers.is_some_and(|attached| !attached.is_empty()),
+            ..Holding::new(HoldingKind::Network, id.clone(), found.name.unwrap_or(id))
+        });
+    }
+    Ok(holdings)
+}
+
+async fn inspect_network(client: &Client, id: &str) -> Result<Option<NetworkInspect>, EngineError> {
+    let looked = client.docker().inspect_network(id, None::<InspectNetworkOptions>);
+    match client.call("inspect network", id, looked).await {
+        Ok(details) => Ok(Some(details)),
+        Err(failure) if failure.is(404) => Ok(None),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+async fn discard_network(
+    client: &Client,
+    instance: &InstanceName,
+    holding: &Holding,
+) -> Result<(), EngineError> {
+    let Some(details) = inspect_network(client, &holding.id).await? else {
+        return Ok(());
+    };
+    let is_ours = details
+        .labels
+        .as_ref()
+        .is_some_and(|labels| is_whole(labels, instance));
+    let unneeded = network::unneeded(client, instance).await?;
+    if !is_ours
+        || !unneeded
+            .iter()
+            .any(|network| network.id.as_deref() == Some(&holding.id))
+    {
+        return Err(not_of_instance(instance, holding));
+    }
+    if network::remove_unused(client, &holding.id, &holding.name).await? {
+        Ok(())
+    } else {
+        Err(in_use("containers are attached to it", holding))
+    }
+}
+
+async fn volumes(client: &Client, instance: &InstanceName) -> Result<Vec<Holding>, EngineError> {
+    let mut filters = label_filter(labels::INSTANCE, instance);
+    let all = list_volumes(client, instance, &filters).await?;
+    filters.insert("dangling", vec!["true".to_owned()]);
+    let free = list_volumes(client, instance, &filters).await?;
+    let free: HashSet<_> = free.into_iter().map(|volume| volume.name).collect();
+    let ours = all.into_iter().filter_map(|found| {
+        if !is_whole(&found.labels, instance) {
+            return None;
+        }
+        Some(Holding {
+            plugin: Some(plugin(&found.labels, labels::PLUGIN_ID)?),
+            age: age(found.created_at),
+            in_use: !free.contains(&found.name),
+            ..Holding::new(HoldingKind::Volume, found.name.as_str(), found.name.as_str())
+        })
+    });
+    Ok(ours.collect())
+}
+
+async fn list_volumes(
+    client: &Client,
+    instance: &InstanceName,
+    filters: &HashMap<&'static str, Vec<String>>,
+) -> Result<Vec<bollard::models::Volume>, EngineError> {
+    let options = ListVolumesOptionsBuilder::default().filters(filters).build();
+    let listed = client.docker().list_volumes(Some(options));
+    let listed = client.call("list volumes", instance.as_str(), listed).await?;
+    Ok(listed.volumes.unwrap_or_default())
+}
+
+/// An image carries the tag that it was built under, because an image that somebody builds `FROM` one of ours inherits
+/// its labels, and is theirs: it has another tag.
+fn is_our_image(found: &HashMap<String, String>, tags: &[String], instance: &InstanceName) -> bool {
+    let of = found.get(labels::IMAGE_INSTANCE).map(String::as_str);
+    let Some(tag) = found.get(labels::IMAGE_TAG) else {
+        return false;
+    };
+    of == Some(instance.as_str())
+        && tags
+            .iter()
+            .filter(|other| !other.starts_with("<none>"))
+            .all(|other| other == tag)
+}
+
+async fn images(client: &Client, instance: &InstanceName) -> Result<Vec<Holding>, EngineError> {
+    let options = ListImagesOptionsBuilder::default()
+        .filters(&label_filter(labels::IMAGE_INSTANCE, instance))
+        .build();
+    let listed = client.docker().list_images(Some(options));
+    let listed = client.call("list images", instance.as_str(), listed).await?;
+    let containers = all_containers(client, instance, &HashMap::new()).await?;
+    let used: HashSet<_> = containers
+        .into_iter()
+        .filter_map(|container| container.image_id)
+        .collect();
+    let ours = listed.into_iter().filter_map(|found: ImageSummary| {
+        if !is_our_image(&found.labels, &found.repo_tags, instance) {
+            return None;
+        }
+        let tag = found.repo_tags.iter().find(|tag| !tag.starts_with("<none>"));
+        Some(Holding {
+            plugin: Some(plugin(&found.labels, labels::IMAGE_PLUGIN)?),
+            age: age(of_seconds(found.created)),
+            bytes: u64::try_from(found.size).ok(),
+            in_use: used.contains(&found.id),
+            ..Holding::new(
+                HoldingKind::Image,
+                found.id.as_str(),
+                tag.unwrap_or(&found.id).as_str(),
+            )
+        })
+    });
+    Ok(ours.collect())
+}
+
+async fn discard_image(
+    client: &Client,
+    instance: &InstanceName,
+    holding: &Holding,
+) -> Result<u64, EngineError> {
+    let (id, subject) = (holding.id.as_str(), holding.name.as_str());
+    let found = match client
+        .call("inspect image", subject, client.docker().inspect_image(id))
+        .await
+    {
+        Ok(found) => found,
+        Err(failure) if failure.is(404) => return Ok(0),
+        Err(failure) => return Err(failure.into()),
+    };
+    let labels = found
+        .config
+        .as_ref()
+        .and_then(|config| config.labels.clone())
+        .unwrap_or_default();
+    let tags = found.repo_tags.clone().unwrap_or_default();
+    if !is_our_image(&labels, &tags, instance) {
+        return Err(not_of_instance(instance, holding));
+    }
+    let history = client
+        .call("inspect image", subject, client.docker().image_history(id))
+        .await?;
+    let options = RemoveImageOptionsBuilder::default().force(false).build();
+    let removal = client
+        .docker()
+        .remove_image(id, Some(options), None::<DockerCredentials>);
+    match client.call("remove image", subject, removal).await {
+        Ok(removed) => {
+            let gone = removed.into_iter().filter_map(|item| item.deleted).collect();
+            Ok(layers::freed(&found, &history, &gone))
+        }
+        Err(failure) if failure.is(404) => Ok(0),
+        Err(failure) if failure.is(409) => Err(in_use(failure.message(), holding)),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+fn in_use(why: &str, holding: &Holding) -> EngineError {
+    let message = format!("it is in use and stays: {why}");
+    EngineError::new(EngineErrorKind::Conflict, "discard", &holding.name, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labelled(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+        let owned = |text: &&str| (*text).to_owned();
+        pairs
+            .iter()
+            .map(|(name, value)| (owned(name), owned(value)))
+            .collect()
+    }
+
+    #[test]
+    fn an_image_is_ours_as_long_as_nobody_gave_it_a_tag_of_their_own() {
+        let home = InstanceName::new("home").unwrap();
+        let ours = labelled(&[
+            (labels::IMAGE_INSTANCE, "home"),
+            (labels::IMAGE_TAG, "light:1"),
+            (labels::IMAGE_PLUGIN, "light"),
+        ]);
+        let tags = |all: &[&str]| all.iter().map(|tag| (*tag).to_owned()).collect::<Vec<_>>();
+        for mine in [&["light:1"][..], &[], &["<none>:<none>"]] {
+            assert!(is_our_image(&ours, &tags(mine), &home), "{mine:?}");
+        }
+        for theirs in [&["their-light:1"][..], &["light:1", "kept:1"]] {
+            assert!(!is_our_image(&ours, &tags(theirs), &home), "{theirs:?}");
+        }
+        assert!(!is_our_image(
+            &ours,
+            &tags(&["light:1"]),
+            &InstanceName::new("away").unwrap()
+        ));
+        let untagged = labelled(&[(labels::IMAGE_INSTANCE, "home")]);
+        assert!(!is_our_image(&untagged, &[], &home));
+    }
+
+    #[test]
+    fn copied_labels_that_are_not_all_there_are_not_ours() {
+        let home = InstanceName::new("home").unwrap();
+        let whole = labels::of_instance(&home).into_iter().collect();
+        assert!(is_whole(&whole, &home));
+        assert!(!is_whole(&labelled(&[(labels::INSTANCE, "home")]), &home));
+        assert!(!is_whole(&whole, &InstanceName::new("away").unwrap()));
+    }
+
+    #[test]
+    fn what_was_made_in_the_future_is_young_and_what_has_no_date_has_no_age() {
+        assert_eq!(
+            age(Some(OffsetDateTime::now_utc() + Duration::from_secs(60))),
+            Some(Duration::ZERO)
+        );
+        assert_eq!(age(of_seconds(0)), None);
+        assert!(age(of_seconds(1)).is_some_and(|age| age > Duration::from_secs(1_000_000)));
+    }
+}

@@ -1,0 +1,98 @@
+//! What a test does to the world behind the supervisor's back, besides letting plugins crash.
+
+use hap_manifest::PluginId;
+
+use super::{
+    FakeEngine, Told,
+    faults::{FakeOperation, Fault},
+    run::FakeRun,
+};
+use crate::engine::{Platform, error::EngineErrorKind, observed::ContainerStatus, stream::EngineEventKind};
+
+impl FakeEngine {
+    /// Lets the next call of an operation be carried out and answered with an error all the same, as when the
+    /// connection breaks at the wrong moment. Calls that change nothing fail as with
+    /// [`fail_next`](Self::fail_next).
+    pub fn lose_next_answer(&self, operation: FakeOperation, kind: EngineErrorKind) {
+        self.world()
+            .script
+            .faults
+            .push_back((operation, Fault::LoseAnswer(kind)));
+    }
+
+    /// Breaks all event streams. They are opened again by whoever reads them, and what happened in between is lost.
+    pub fn cut_events(&self) {
+        // Nobody listening is fine.
+        let _ = self.events.send(Told::Cut);
+    }
+
+    /// Moves the host: where [`prepare`](crate::engine::Engine::prepare) says from now on that plugins find it, as when
+    /// networks were removed and come back on other subnets. Default: 127.0.0.1.
+    pub fn move_platform(&self, platform: Platform) {
+        self.world().platform = Some(platform);
+    }
+
+    /// Takes the containers of a plugin off their network: they run, nobody reaches them, and no start brings them back.
+    pub fn disconnect_by_hand(&self, plugin: &PluginId) {
+        let mut world = self.world();
+        let of = world.containers.values_mut();
+        for container in of.filter(|container| container.observed.plugin == *plugin) {
+            container.is_cut_off = true;
+            container.observed.address = None;
+        }
+    }
+
+    /// Freezes the containers of a plugin that run: they exist, and answer no health check.
+    pub fn pause_by_hand(&self, plugin: &PluginId) {
+        self.set_status(plugin, ContainerStatus::Running, ContainerStatus::Paused);
+    }
+
+    /// Lets the frozen containers of a plugin go on.
+    pub fn resume_by_hand(&self, plugin: &PluginId) {
+        self.set_status(plugin, ContainerStatus::Paused, ContainerStatus::Running);
+    }
+
+    /// Lets the engine start the containers of a plugin again that ended by themselves, as Docker does after a moment. Only
+    /// those of a host whose [plugins outlive it](crate::SupervisorBuilder::plugins_outlive_host), and only until somebody
+    /// stopped them.
+    pub fn restart_by_engine(&self, plugin: &PluginId) {
+        let started = self.world().start_again(plugin);
+        for container in started {
+            self.tell(&container, EngineEventKind::Started);
+        }
+    }
+
+    fn set_status(&self, plugin: &PluginId, from: ContainerStatus, to: ContainerStatus) {
+        let mut world = self.world();
+        let of = world
+            .containers
+            .values_mut()
+            .map(|container| &mut container.observed);
+        of.filter(|observed| observed.plugin == *plugin && observed.status == from)
+            .for_each(|observed| observed.status = to);
+    }
+
+    /// Takes back everything that was scripted: faults, delays, crashes at start, answers to health checks, and that
+    /// the engine is away. What exists stays as it is.
+    pub fn calm(&self) {
+        let mut world = self.world();
+        world.script.faults.clear();
+        world.script.delays.clear();
+        world.script.unavailable = false;
+        world.script.events_to_lose = 0;
+        world.health.clear();
+        world.crashes.clear();
+        world.image_crashes.clear();
+    }
+
+    /// Removes a volume behind the supervisor's back.
+    pub fn remove_volume_by_hand(&self, name: &str) {
+        self.world().volumes.remove(name);
+    }
+
+    /// The newest runs of containers, by their start; at most 10,000.
+    #[must_use]
+    pub fn runs(&self) -> Vec<FakeRun> {
+        self.world().runs.iter().cloned().collect()
+    }
+}

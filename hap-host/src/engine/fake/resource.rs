@@ -1,0 +1,153 @@
+//! What the pretended engine keeps for an instance, and how a piece of it goes.
+
+use std::collections::BTreeMap;
+
+use hap_manifest::{ImageRef, PluginId};
+use tokio::time::Instant;
+
+use super::{FakeEngine, state::World};
+use crate::engine::{
+    cannot_discard,
+    error::{EngineError, EngineErrorKind},
+    instance::InstanceName,
+    labels, not_of_instance,
+    observed::ContainerId,
+    resource::{Holding, HoldingKind},
+};
+
+/// Bytes of an image that was built here.
+const IMAGE_BYTES: u64 = 1_000_000;
+
+/// A network that nobody needs, or an image that was built.
+#[derive(Debug)]
+pub(super) struct Kept {
+    instance: InstanceName,
+    holding: Holding,
+    made: Instant,
+}
+
+impl World {
+    /// An image that is built again under its tag stays the same one.
+    pub(super) fn note_built(&mut self, id: &str, tag: &ImageRef, found: &BTreeMap<String, String>) {
+        let label = |name: &str| found.get(name).map_or("", String::as_str);
+        let (Ok(instance), Ok(plugin)) = (
+            InstanceName::new(label(labels::IMAGE_INSTANCE)),
+            PluginId::new(label(labels::IMAGE_PLUGIN)),
+        ) else {
+            return;
+        };
+        let holding = Holding {
+            plugin: Some(plugin),
+            bytes: Some(IMAGE_BYTES),
+            ..Holding::new(HoldingKind::Image, id, tag.as_str())
+        };
+        self.kept.entry(id.to_owned()).or_insert(Kept {
+            instance,
+            holding,
+            made: Instant::now(),
+        });
+    }
+
+    pub(super) fn holdings(&self, instance: &InstanceName, kind: HoldingKind) -> Vec<Holding> {
+        match kind {
+            HoldingKind::Container => {
+                let all = self.containers.values();
+                let ours = all.filter(|container| container.spec.instance == *instance);
+                ours.map(|container| Holding {
+                    plugin: Some(container.observed.plugin.clone()),
+                    age: Some(container.made.elapsed()),
+                    ..Holding::new(kind, container.observed.id.as_str(), container.spec.name.as_str())
+                })
+                .collect()
+            }
+            HoldingKind::Volume => {
+                let ours = self
+                    .volumes
+                    .iter()
+                    .filter(|(_, volume)| volume.instance == *instance);
+                ours.map(|(name, volume)| Holding {
+                    plugin: Some(volume.plugin.clone()),
+                    ..Holding::new(kind, name.as_str(), name.as_str())
+                })
+                .collect()
+            }
+            HoldingKind::Network | HoldingKind::Image => {
+                let all = self.kept.values();
+                let ours = all.filter(|kept| kept.instance == *instance && kept.holding.kind == kind);
+                ours.map(|kept| Holding {
+                    age: Some(kept.made.elapsed()),
+                    in_use: kept.holding.in_use || self.is_run(&kept.holding),
+                    ..kept.holding.clone()
+                })
+                .collect()
+            }
+        }
+    }
+
+    /// Whether a container is made from an image.
+    fn is_run(&self, image: &Holding) -> bool {
+        let mut all = self.containers.values();
+        image.kind == HoldingKind::Image && all.any(|container| container.spec.image == image.id)
+    }
+}
+
+impl FakeEngine {
+    /// Leaves a network of an instance behind that its supervisor does not need, as a host that was killed at the wrong
+    /// moment does.
+    pub fn add_leftover_network(&self, instance: &InstanceName, name: &str, in_use: bool) {
+        let holding = Holding {
+            in_use,
+            ..Holding::new(HoldingKind::Network, name, name)
+        };
+        let kept = Kept {
+            instance: instance.clone(),
+            holding,
+            made: Instant::now(),
+        };
+        self.world().kept.insert(name.to_owned(), kept);
+    }
+
+    /// Names of the networks that were left behind and of the images that were built, which are still there.
+    #[must_use]
+    pub fn kept(&self) -> Vec<String> {
+        self.world().kept.keys().cloned().collect()
+    }
+
+    pub(super) fn throw_away(&self, instance: &InstanceName, holding: &Holding) -> Result<u64, EngineError> {
+        match holding.kind {
+            HoldingKind::Volume => Err(cannot_discard(holding)),
+            HoldingKind::Container => {
+                let id = ContainerId::new(holding.id.as_str());
+                let owner = self
+                    .world()
+                    .containers
+                    .get(&id)
+                    .map(|container| container.spec.instance.clone());
+                match owner {
+                    None => Ok(0),
+                    Some(owner) if owner == *instance => {
+                        self.forget(&id);
+                        Ok(0)
+                    }
+                    Some(_) => Err(not_of_instance(instance, holding)),
+                }
+            }
+            HoldingKind::Network | HoldingKind::Image => {
+                let mut world = self.world();
+                let Some(kept) = world.kept.get(&holding.id) else {
+                    return Ok(0);
+                };
+                if kept.instance != *instance {
+                    return Err(not_of_instance(instance, holding));
+                }
+                if kept.holding.in_use || world.is_run(&kept.holding) {
+                    let (kind, message) = (EngineErrorKind::Conflict, "something uses it");
+                    return Err(EngineError::new(kind, "discard", &holding.name, message));
+                }
+                let freed = kept.holding.bytes.unwrap_or_default();
+                world.kept.remove(&holding.id);
+                Ok(freed)
+            }
+        }
+    }
+}

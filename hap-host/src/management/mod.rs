@@ -1,0 +1,118 @@
+//! The management API: what a [`Supervisor`] and its [`PluginHandle`](crate::PluginHandle)s offer, over HTTP.
+//!
+//! `table.rs` lists every route once. The router, the OpenAPI document and the checks of each request are made of it.
+//! `error.rs` is the one place where a failure gets its HTTP status. What goes over the wire are the types in `view/`
+//! and those of [`hap_manifest::wire`], so that a change within the supervisor changes no byte of it.
+
+mod body;
+mod calls;
+mod error;
+mod lifecycle;
+mod observe;
+mod openapi;
+mod orphans;
+mod overrides;
+mod params;
+mod permissions;
+mod plugins;
+mod route;
+mod router;
+mod sse;
+mod streams;
+mod table;
+#[cfg(test)]
+mod tests;
+mod upload;
+mod versions;
+mod view;
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRequestParts, Path},
+    http::request::Parts,
+};
+use hap_manifest::PluginId;
+use tokio::sync::Semaphore;
+
+use self::{error::Refusal, sse::Streams};
+use crate::{plugin::handle::PluginHandle, supervisor::Supervisor};
+
+/// Packages that are uploaded at a time: each may take 50 MiB of the disk.
+const UPLOADS: usize = 2;
+
+impl Supervisor {
+    /// The management API's routes: list, install, start, stop, command, configure and watch plugins over HTTP. To be
+    /// mounted in a server of the embedder's, behind the embedder's own authentication.
+    ///
+    /// **It authenticates nobody.** Whoever reaches these routes installs programs on this machine, reads what plugins
+    /// print and removes their data. So put a check around them, and never serve them where plugins reach them: not
+    /// beside [`events_router`](Self::events_router), not on the gateways of the plugins' networks, not on all interfaces.
+    ///
+    /// A web page elsewhere cannot use a signed-in user's browser against them: whatever changes something takes only
+    /// the content types `application/json` and `application/zip`, or the methods `PUT` and `DELETE`, none of which a
+    /// browser sends to another site without asking it first. A layer that answers such a question with "everybody may"
+    /// takes that protection away.
+    ///
+    /// All paths begin with `/v1`, but that of the OpenAPI document, which is `/openapi.json`. Every refusal has the shape
+    /// of [`WireError`](hap_manifest::wire::WireError), with a field `refused_by` that tells the `host`'s from a `plugin`'s.
+    /// `docs/management-api.md` has the routes, the codes and examples.
+    ///
+    /// The router is one more clone of the supervisor. Streams end, and all other calls are refused, once the supervisor
+    /// [shuts down](Self::shutdown): do that before you wait for the server to finish its last requests.
+    ///
+    /// ```
+    /// use axum::{
+    ///     Router,
+    ///     extract::Request,
+    ///     http::{StatusCode, header},
+    ///     middleware::{Next, from_fn},
+    ///     response::{IntoResponse, Response},
+    /// };
+    ///
+    /// /// Stands for the embedder's own way to know its users.
+    /// async fn only_the_operator(request: Request, next: Next) -> Response {
+    ///     let token = request.headers().get(header::AUTHORIZATION);
+    ///     if token.is_some_and(|token| token == "Bearer of-the-operator") {
+    ///         next.run(request).await
+    ///     } else {
+    ///         StatusCode::UNAUTHORIZED.into_response()
+    ///     }
+    /// }
+    ///
+    /// fn app(supervisor: &hap_host::Supervisor) -> Router {
+    ///     let api = supervisor.management_router().layer(from_fn(only_the_operator));
+    ///     Router::new().nest("/api", api)
+    /// }
+    /// ```
+    pub fn management_router(&self) -> axum::Router {
+        router::build(Api {
+            supervisor: self.clone(),
+            streams: Streams::new(self),
+            uploads: Arc::new(Semaphore::new(UPLOADS)),
+        })
+    }
+}
+
+/// What the routes share.
+#[derive(Debug, Clone)]
+struct Api {
+    supervisor: Supervisor,
+    streams: Streams,
+    uploads: Arc<Semaphore>,
+}
+
+/// The plugin that the path names.
+struct Named(PluginHandle);
+
+impl FromRequestParts<Api> for Named {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refusal> {
+        let Path(id) = Path::<String>::from_request_parts(parts, api)
+            .await
+            .map_err(|_| Refusal::bad("invalid_path", "the path is not valid UTF-8"))?;
+        let plugin = PluginId::new(&id).ok().and_then(|id| api.supervisor.plugin(&id));
+        plugin.map(Self).ok_or_else(|| Refusal::unknown_plugin(&id))
+    }
+}

@@ -1,0 +1,128 @@
+//! How plugins and the supervisor do.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::SystemTime,
+};
+
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::{
+    Api, Named,
+    error::{Refusal, quoted, status},
+    openapi,
+    params::{Params, invalid},
+    view::{
+        activity::{ActivityView, InstallingList, InstallingView},
+        answer::{EngineReport, Health},
+        log::{LogLineView, LogLines},
+        usage::UsageView,
+    },
+};
+use crate::{Result, engine::stream::LogOptions, error::ErrorKind, supervisor::Supervisor};
+
+/// Lines of output that are answered at once, and how many unless the caller says otherwise.
+pub(super) const TAIL: (u32, u32) = (1, 5_000);
+const TAIL_USUAL: u32 = 200;
+/// Bytes of text in one answer.
+const LOG_BYTES: usize = 4 << 20;
+
+pub(super) async fn usage(Named(plugin): Named) -> Result<Json<UsageView>, Refusal> {
+    Ok(Json(plugin.usage().await?.into()))
+}
+
+pub(super) async fn activity(Named(plugin): Named) -> Json<ActivityView> {
+    Json(plugin.activity().into())
+}
+
+pub(super) async fn installing(State(api): State<Api>) -> Json<InstallingList> {
+    let installing = api.supervisor.installing();
+    Json(InstallingList {
+        installing: installing.into_iter().map(InstallingView::from).collect(),
+    })
+}
+
+pub(super) async fn logs(Named(plugin): Named, params: Params) -> Result<Json<LogLines>, Refusal> {
+    let tail = params.number("tail", TAIL.0..=TAIL.1)?;
+    let mut options = LogOptions::default().tail(tail.unwrap_or(TAIL_USUAL));
+    if let Some(since) = since(&params)? {
+        options = options.since(since);
+    }
+    let mut stream = plugin.logs(&options);
+    let (mut lines, mut bytes, mut truncated) = (VecDeque::new(), 0, false);
+    while let Some(line) = stream.next().await {
+        let line = line?;
+        bytes += line.text.len();
+        lines.push_back(LogLineView::from(line));
+        while bytes > LOG_BYTES
+            && let Some(oldest) = lines.pop_front()
+        {
+            bytes -= oldest.text.len();
+            truncated = true;
+        }
+    }
+    Ok(Json(LogLines {
+        lines: lines.into(),
+        truncated,
+    }))
+}
+
+/// The parameter `since`.
+pub(super) fn since(params: &Params) -> Result<Option<SystemTime>, Refusal> {
+    let Some(text) = params.one::<String>("since")? else {
+        return Ok(None);
+    };
+    time_of(&text).map(Some).ok_or_else(|| {
+        let rule = format!(
+            "it is a time by RFC 3339 such as 2026-01-31T08:00:00Z (a + in it is written %2B), and this is not: {}",
+            quoted(&text)
+        );
+        invalid("since", &rule)
+    })
+}
+
+pub(super) fn time_of(text: &str) -> Option<SystemTime> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    // Before 1970 no container printed anything, and engines count from there.
+    Some(time.max(OffsetDateTime::UNIX_EPOCH).into())
+}
+
+pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
+    let content_type = [(header::CONTENT_TYPE, Supervisor::METRICS_CONTENT_TYPE)];
+    (content_type, api.supervisor.metrics())
+}
+
+pub(super) async fn health(State(api): State<Api>) -> Result<Json<Health>, Refusal> {
+    let mut phases = BTreeMap::new();
+    for plugin in api.supervisor.plugins() {
+        *phases.entry(plugin.state().phase.as_str()).or_default() += 1;
+    }
+    let engine = api.supervisor.capabilities();
+    let info = api.supervisor.ask_engine().await.map_err(|error| {
+        let message = format!(
+            "the engine {} does not answer, so plugins are neither started nor stopped now: {}",
+            engine.name,
+            error.report()
+        );
+        let kind = ErrorKind::Engine;
+        Refusal::new(status(kind), kind.as_str(), message).with_details(json!({ "phases": phases }))
+    })?;
+    Ok(Json(Health {
+        status: "healthy",
+        engine: EngineReport::new(&engine, info),
+        events_port: api.supervisor.events_port(),
+        phases,
+    }))
+}
+
+pub(super) async fn document() -> Response {
+    let content_type = [(header::CONTENT_TYPE, super::body::JSON)];
+    (StatusCode::OK, content_type, openapi::text()).into_response()
+}

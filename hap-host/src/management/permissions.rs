@@ -1,0 +1,54 @@
+//! What plugins may have.
+
+use axum::{
+    Json,
+    extract::{Request, State},
+};
+use hap_manifest::permission::{Permission, requested};
+
+use super::{
+    Api, Named,
+    body::{JsonBody, misfit},
+    error::Refusal,
+    params::Params,
+    plugins::read_manifest,
+    view::{
+        access::{PermissionView, Permissions, RefusalReason, Review},
+        request::WantedGrants,
+    },
+};
+use crate::Result;
+
+pub(super) async fn permissions(Named(plugin): Named) -> Json<Permissions> {
+    Json(Permissions::of(&plugin.permissions()))
+}
+
+pub(super) async fn set_grants(
+    Named(plugin): Named,
+    JsonBody(wanted): JsonBody<WantedGrants>,
+) -> Result<Json<Permissions>, Refusal> {
+    let mut grants = Vec::new();
+    for (index, id) in wanted.grants.iter().enumerate() {
+        let permission: Permission = id
+            .parse()
+            .map_err(|error| misfit(&format!("grants[{index}]"), &format!("{error}")))?;
+        grants.push(permission);
+    }
+    plugin.set_grants(grants).await?;
+    Ok(Json(Permissions::of(&plugin.permissions())))
+}
+
+pub(super) async fn review(
+    State(api): State<Api>,
+    params: Params,
+    request: Request,
+) -> Result<Json<Review>, Refusal> {
+    let granted: Vec<Permission> = params.all("grant")?;
+    let (manifest, warnings) = read_manifest(request).await?;
+    let refusals = api.supervisor.policy().review(&manifest, &granted);
+    Ok(Json(Review {
+        requested: PermissionView::all(&requested(&manifest)),
+        refusals: refusals.iter().map(RefusalReason::of).collect(),
+        warnings,
+    }))
+}

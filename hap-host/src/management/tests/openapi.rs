@@ -1,0 +1,91 @@
+//! The document: it is one, it is complete, and it is the one that is committed.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::management::table::ROUTES;
+
+#[tokio::test]
+async fn it_reads_as_an_openapi_document_with_every_route_and_no_other() {
+    let bed = Bed::new().await;
+    let answer = bed.get("/openapi.json").await;
+    let document = oas3::from_json(&answer.text).unwrap();
+    assert_eq!(document.openapi, "3.1.0");
+    let described: BTreeSet<_> = document
+        .operations()
+        .map(|(path, method, _)| (path, method.to_string()))
+        .collect();
+    let served: BTreeSet<_> = ROUTES
+        .iter()
+        .map(|route| (route.path.to_owned(), route.verb.method().to_string()))
+        .collect();
+    assert_eq!(described, served);
+    assert_eq!(served.len(), ROUTES.len(), "a route stands there twice");
+    let names: BTreeSet<_> = ROUTES.iter().map(|route| route.operation).collect();
+    assert_eq!(names.len(), ROUTES.len(), "an operation stands there twice");
+    for (path, method, operation) in document.operations() {
+        assert!(
+            operation.summary.as_ref().is_some_and(|text| text.ends_with('.')),
+            "{method} {path}"
+        );
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere_and_every_schema_is_one() {
+    fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(object) => {
+                found.extend(object.get("$ref").and_then(Value::as_str));
+                object.values().for_each(|value| references(value, found));
+            }
+            Value::Array(list) => list.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    references(&DOCUMENT, &mut found);
+    assert!(found.len() > 100, "{}", found.len());
+    for reference in found {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(DOCUMENT.pointer(pointer).is_some(), "{reference}");
+    }
+    for (name, schema) in DOCUMENT["components"]["schemas"].as_object().unwrap() {
+        assert!(
+            jsonschema::draft202012::meta::is_valid(schema),
+            "{name}: {schema}"
+        );
+        assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{name}");
+        // A number at the end is how two types of one name are told apart: give one of them another.
+        assert!(!name.ends_with('2'), "{name}");
+    }
+}
+
+#[test]
+fn it_is_the_committed_one() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/management-api.openapi.json");
+    let text = crate::management::openapi::text() + "\n";
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(path, &text).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        committed == text,
+        "docs/management-api.openapi.json differs: look at what changed, then write it by running this with UPDATE_GOLDEN=1"
+    );
+}
+
+#[test]
+fn the_document_for_people_names_every_route_and_every_code() {
+    let page = include_str!("../../../../docs/management-api.md");
+    for route in &ROUTES {
+        let line = format!("`{} {}`", route.verb.method(), route.path);
+        assert!(page.contains(&line), "docs/management-api.md lacks {line}");
+        for (status, codes) in crate::management::openapi::refusals(route) {
+            for code in codes {
+                let row = format!("| `{code}` | {status} |");
+                assert!(page.contains(&row), "docs/management-api.md lacks {row}");
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::rfc3339;
+use crate::engine::stream::{LogLine, LogSource};
+
+/// The newest lines of a plugin's output, oldest first.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::management) struct LogLines {
+    /// Keys and secret settings are shown as `[REDACTED]`.
+    pub lines: Vec<LogLineView>,
+    /// Older lines that were asked for are left out, because the answer would be too long.
+    pub truncated: bool,
+}
+
+/// One line of a plugin's output.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "LogLine")]
+pub(in crate::management) struct LogLineView {
+    /// Where it was written.
+    #[schemars(extend("enum" = ["stdout", "stderr"]))]
+    pub source: &'static str,
+    /// When the engine received it, by RFC 3339, where the engine says.
+    pub time: Option<String>,
+    /// The text without its line end.
+    pub text: String,
+    /// More of the same line follows in the next item.
+    pub partial: bool,
+}
+
+impl From<LogLine> for LogLineView {
+    fn from(line: LogLine) -> Self {
+        Self {
+            source: match line.source {
+                LogSource::Stdout => "stdout",
+                LogSource::Stderr => "stderr",
+            },
+            time: line.time.map(rfc3339),
+            text: line.text,
+            partial: line.partial,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+use std::collections::BTreeMap;
+
+use hap_manifest::{CpuLimit, MemoryLimit, PidsLimit};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    model::{boot::Boot, env::EnvOverrides, redact::REDACTED},
+    plugin::handle::{PluginHandle, limits::LimitOverrides},
+};
+
+/// The limits of a plugin.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::management) struct Limits {
+    /// Those that hold for its container: the operator's, else its manifest's, else the host's default, and none above what
+    /// the policy gives.
+    pub in_force: LimitsInForce,
+    /// What the operator gave it in place of its manifest's.
+    pub overrides: WantedLimits,
+}
+
+impl Limits {
+    pub(in crate::management) fn of(plugin: &PluginHandle) -> Self {
+        let (limits, overrides) = (plugin.limits(), plugin.limit_overrides());
+        Self {
+            in_force: LimitsInForce {
+                memory_bytes: limits.memory_bytes,
+                nano_cpus: limits.nano_cpus,
+                pids: limits.pids,
+            },
+            overrides: WantedLimits {
+                memory_limit: overrides.memory,
+                cpu_limit: overrides.cpu,
+                pids_limit: overrides.pids,
+            },
+        }
+    }
+}
+
+/// Limits as numbers.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::management) struct LimitsInForce {
+    /// Memory, in bytes.
+    pub memory_bytes: u64,
+    /// CPU time, in billionths of a core.
+    pub nano_cpus: u64,
+    /// Processes and threads.
+    pub pids: u32,
+}
+
+/// Limits in place of those of the manifest, by the manifest's own names. What is left out or null is as the manifest says.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::management) struct WantedLimits {
+    /// Memory, such as `64m`.
+    #[serde(default)]
+    pub memory_limit: Option<MemoryLimit>,
+    /// Cores, such as 0.5.
+    #[serde(default)]
+    pub cpu_limit: Option<CpuLimit>,
+    /// Processes and threads.
+    #[serde(default)]
+    pub pids_limit: Option<PidsLimit>,
+}
+
+impl From<WantedLimits> for LimitOverrides {
+    fn from(wanted: WantedLimits) -> Self {
+        Self {
+            memory: wanted.memory_limit,
+            cpu: wanted.cpu_limit,
+            pids: wanted.pids_limit,
+        }
+    }
+}
+
+/// What becomes of a plugin when the host starts.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::management) struct WantedBoot {
+    /// `as_wanted`, `never` or `always`.
+    pub boot: BootState,
+}
+
+/// What may become of a plugin when the host starts. One whose process still runs then is adopted in all cases.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(in crate::management) enum BootState {
+    /// It goes on as it was.
+    AsWanted,
+    /// It is not started.
+    Never,
+    /// It is started, also when it was stopped before.
+    Always,
+}
+
+impl From<BootState> for Boot {
+    fn from(state: BootState) -> Self {
+        match state {
+            BootState::AsWanted => Self::AsWanted,
+            BootState::Never => Self::Never,
+            BootState::Always => Self::Always,
+        }
+    }
+}
+
+impl From<Boot> for BootState {
+    fn from(boot: Boot) -> Self {
+        match boot {
+            Boot::AsWanted => Self::AsWanted,
+            Boot::Never => Self::Never,
+            Boot::Always => Self::Always,
+        }
+    }
+}
+
+/// The environment variables that the operator sets for a plugin, over those of its manifest. What is read can be written
+/// back: a secret that says `[REDACTED]` stays as it is.
+// Without `Debug`: what comes in holds secrets.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::management) struct OperatorEnv {
+    /// Values by their names.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+    /// The same for values that nobody shall see: they are shown as `[REDACTED]`.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, String>,
+}
+
+impl From<&EnvOverrides> for OperatorEnv {
+    fn from(env: &EnvOverrides) -> Self {
+        let open = env.exposed(false);
+        let secret = env.names().filter(|(_, secret)| *secret);
+        Self {
+            variables: open
+                .map(|(name, text)| (name.to_owned(), text.to_owned()))
+                .collect(),
+            secrets: secret
+                .map(|(name, _)| (name.to_string(), REDACTED.to_owned()))
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,297 @@
+use hap_manifest::{Manifest, PluginId};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    access::Permissions,
+    activity::OperationView,
+    failure::FailureView,
+    millis,
+    overrides::BootState,
+    update::{UpdateOutcomeView, UpdateStateView},
+};
+use crate::{
+    engine::observed::Exit,
+    model::{
+        config_state::ConfigState,
+        state::{Desired, Phase},
+    },
+    plugin::handle::PluginHandle,
+    reconcile::dependencies::Unmet,
+};
+
+/// All installed plugins, by id.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PluginList")]
+pub(in crate::management) struct PluginList {
+    pub plugins: Vec<PluginSummary>,
+}
+
+/// One plugin in a list.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::management) struct PluginSummary {
+    /// Its id.
+    pub id: PluginId,
+    /// Its name for people.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its image.
+    pub image: String,
+    /// What is wanted.
+    #[schemars(schema_with = "desired_schema")]
+    pub desired: &'static str,
+    /// Where it is.
+    #[schemars(schema_with = "phase_schema")]
+    pub phase: &'static str,
+    /// It failed again and again lately.
+    pub crash_loop: bool,
+    /// How often it was started again after a failure, since the supervisor took it over.
+    pub restarts: u64,
+    /// Whether it has the settings that are kept for it: `none`, `pending`, `delivered` or `refused`.
+    pub config: &'static str,
+    /// What is wrong with it, in one sentence.
+    pub problem: Option<String>,
+}
+
+impl PluginSummary {
+    pub(in crate::management) fn of(plugin: &PluginHandle) -> Self {
+        let state = PluginStateView::of(plugin);
+        let manifest = plugin.manifest();
+        Self {
+            id: plugin.id().clone(),
+            name: manifest.name().to_owned(),
+            version: manifest.version().to_string(),
+            image: manifest.image().to_string(),
+            desired: state.desired,
+            phase: state.phase,
+            crash_loop: state.crash_loop,
+            restarts: state.restarts,
+            config: state.config.state,
+            problem: state.failure.map(|failure| failure.message),
+        }
+    }
+}
+
+/// Everything that is known of one plugin.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::management) struct PluginDetails {
+    /// Its id.
+    pub id: PluginId,
+    /// Where it is in its life.
+    pub state: PluginStateView,
+    /// What it asks for, and what became of it.
+    pub permissions: Permissions,
+    /// The settings that are kept for it, secrets shown as `[REDACTED]`; null when there are none. Absent while a call is
+    /// configuring it: `GET /v1/plugins/{id}/config` waits for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
+    pub settings: Option<Value>,
+    /// The manifest that it was installed from.
+    pub manifest: Manifest,
+}
+
+/// A snapshot of where a plugin is in its life.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PluginState")]
+pub(in crate::management) struct PluginStateView {
+    /// What is wanted.
+    #[schemars(schema_with = "desired_schema")]
+    pub desired: &'static str,
+    /// Where it is.
+    #[schemars(schema_with = "phase_schema")]
+    pub phase: &'static str,
+    /// The engine's id of its container, where there is one.
+    pub container: Option<String>,
+    /// How often it was started again after a failure, since the supervisor took it over.
+    pub restarts: u64,
+    /// It failed again and again lately. Stays true while it is healthy, until it has been so for a while.
+    pub crash_loop: bool,
+    /// How its last run ended, if it ended by itself.
+    pub last_exit: Option<ExitView>,
+    /// What is wrong with it, from a failure until it is healthy again.
+    pub failure: Option<FailureView>,
+    /// How it failed the last time, also when it has been healthy since.
+    pub last_failure: Option<FailureView>,
+    /// The pause before the next start, in milliseconds from when the phase was entered.
+    pub retry_in_ms: Option<u64>,
+    /// What the plugin says of itself in its last health report.
+    pub health_message: Option<String>,
+    /// What it depends on and does not have now.
+    pub waiting_for: Vec<UnmetView>,
+    /// From its last end, or from the request to start it, until its first healthy answer, in milliseconds.
+    pub time_to_healthy_ms: Option<u64>,
+    /// Whether it has the settings that are kept for it.
+    pub config: ConfigStateView,
+    /// The update that is under way.
+    pub update: Option<UpdateStateView>,
+    /// How its last update, or way back, ended.
+    pub last_update: Option<UpdateOutcomeView>,
+    /// The version that `POST /v1/plugins/{id}/roll-back` would go to.
+    pub previous_version: Option<String>,
+    /// What becomes of it when the host starts: `as_wanted`, `never` or `always`.
+    pub boot: BootState,
+    /// What is being done to it on the engine.
+    pub operation: Option<OperationView>,
+}
+
+impl PluginStateView {
+    pub(in crate::management) fn of(plugin: &PluginHandle) -> Self {
+        let state = plugin.state();
+        Self {
+            desired: desired_name(state.desired),
+            phase: state.phase.as_str(),
+            container: state.container.map(|id| id.as_str().to_owned()),
+            restarts: state.restarts,
+            crash_loop: state.crash_loop,
+            last_exit: state.last_exit.map(ExitView::from),
+            failure: state.failure.map(FailureView::from),
+            last_failure: state.last_failure.map(FailureView::from),
+            retry_in_ms: state.retry_in.map(millis),
+            health_message: state.health_message,
+            waiting_for: state.waiting_for.iter().map(UnmetView::of).collect(),
+            time_to_healthy_ms: state.time_to_healthy.map(millis),
+            config: ConfigStateView::from(&state.config),
+            update: state.update.as_ref().map(UpdateStateView::from),
+            last_update: state.last_update.map(UpdateOutcomeView::from),
+            previous_version: plugin.previous_version().map(|version| version.to_string()),
+            boot: state.boot.into(),
+            operation: state.operation.map(OperationView::from),
+        }
+    }
+}
+
+/// How a run ended, as the engine reports it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Exit")]
+pub(in crate::management) struct ExitView {
+    /// Exit code; 128 + n after signal n.
+    pub code: i64,
+    /// The signal that ended the run, where the code says one.
+    pub signal: Option<i64>,
+    /// The engine says that the kernel killed it for memory.
+    pub oom_killed: bool,
+    /// The limit that it ran out of, in bytes.
+    pub memory_limit_bytes: Option<u64>,
+    /// All of it in words.
+    pub text: String,
+}
+
+impl From<Exit> for ExitView {
+    fn from(exit: Exit) -> Self {
+        Self {
+            code: exit.code,
+            signal: exit.signal(),
+            oom_killed: exit.oom_killed,
+            memory_limit_bytes: exit.memory_limit_bytes,
+            text: exit.to_string(),
+        }
+    }
+}
+
+/// A plugin that another one needs and does not have now.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Unmet")]
+pub(in crate::management) struct UnmetView {
+    /// The plugin that is needed.
+    pub plugin: PluginId,
+    /// It, and why it is not there, in words.
+    pub text: String,
+}
+
+impl UnmetView {
+    pub(in crate::management) fn of(unmet: &Unmet) -> Self {
+        Self {
+            plugin: unmet.plugin.clone(),
+            text: unmet.to_string(),
+        }
+    }
+}
+
+/// How far the settings that are kept for a plugin have come.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ConfigState")]
+pub(in crate::management) struct ConfigStateView {
+    /// `none`, `pending`, `delivered` or `refused`.
+    #[schemars(extend("enum" = ["none", "pending", "delivered", "refused"]))]
+    pub state: &'static str,
+    /// Why they were not delivered, or are refused.
+    pub reason: Option<String>,
+}
+
+impl From<&ConfigState> for ConfigStateView {
+    fn from(state: &ConfigState) -> Self {
+        Self {
+            state: state.as_str(),
+            reason: state.reason().map(str::to_owned),
+        }
+    }
+}
+
+const fn desired_name(desired: Desired) -> &'static str {
+    match desired {
+        Desired::Running => "running",
+        Desired::Stopped => "stopped",
+        Desired::Removed { with_data: false } => "removed",
+        Desired::Removed { with_data: true } => "removed_with_data",
+    }
+}
+
+/// Every phase there is.
+pub(in crate::management) const PHASES: [Phase; 15] = [
+    Phase::Unknown,
+    Phase::Waiting,
+    Phase::Preparing,
+    Phase::Starting,
+    Phase::Healthy,
+    Phase::Degraded,
+    Phase::Unhealthy,
+    Phase::Backoff,
+    Phase::CrashLoop,
+    Phase::Updating,
+    Phase::Stopping,
+    Phase::Stopped,
+    Phase::Finished,
+    Phase::Failed,
+    Phase::Removed,
+];
+
+fn desired_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": ["running", "stopped", "removed", "removed_with_data"] })
+}
+
+/// The phase of a plugin, by name.
+pub(in crate::management) fn phase_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": PHASES.map(Phase::as_str) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_phase_is_in_the_schema() {
+        // Without a wildcard: a new phase has to be placed here and in the list.
+        let place = |phase| match phase {
+            Phase::Unknown => 0,
+            Phase::Waiting => 1,
+            Phase::Preparing => 2,
+            Phase::Starting => 3,
+            Phase::Healthy => 4,
+            Phase::Degraded => 5,
+            Phase::Unhealthy => 6,
+            Phase::Backoff => 7,
+            Phase::CrashLoop => 8,
+            Phase::Updating => 9,
+            Phase::Stopping => 10,
+            Phase::Stopped => 11,
+            Phase::Finished => 12,
+            Phase::Failed => 13,
+            Phase::Removed => 14,
+        };
+        for (index, phase) in PHASES.into_iter().enumerate() {
+            assert_eq!(place(phase), index);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What is going on with a plugin: who holds it, and since when.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use hap_manifest::PluginId;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::{engine::progress::Stage, reconcile::machine::Op};
+
+/// What is going on with a plugin at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Activity {
+    /// The operation on the engine that is under way. There is at most one; what is wanted meanwhile is done after it.
+    pub operation: Option<Operation>,
+    /// The calls of this process that wait for the plugin to come to what they want, the oldest first.
+    pub calls: Vec<Call>,
+}
+
+/// An operation on the engine that is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Operation {
+    /// What it does.
+    pub kind: OperationKind,
+    /// Since when, by the host's clock. An engine that hangs shows here: it is given up after its deadline, 30 s and for
+    /// a stop the plugin's grace on top, and tried again.
+    #[serde(with = "time::serde::rfc3339")]
+    pub since: OffsetDateTime,
+}
+
+/// What an [`Operation`] does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum OperationKind {
+    /// Looks at the container.
+    Look,
+    /// Makes the container.
+    Create,
+    /// Changes the container's limits in place.
+    SetLimits,
+    /// Starts the container.
+    Start,
+    /// Stops the container.
+    Stop,
+    /// Removes the container.
+    Remove,
+    /// Removes the plugin's volumes.
+    RemoveData,
+}
+
+impl OperationKind {
+    /// What an operation of the machine is called.
+    pub(crate) const fn of(op: &Op) -> Self {
+        match op {
+            Op::Look => Self::Look,
+            Op::Create => Self::Create,
+            Op::SetLimits => Self::SetLimits,
+            Op::Start => Self::Start,
+            Op::Stop => Self::Stop,
+            Op::Remove => Self::Remove,
+            Op::RemoveData => Self::RemoveData,
+        }
+    }
+
+    /// The name as it is serialised, such as `remove_data`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Look => "look",
+            Self::Create => "create",
+            Self::SetLimits => "set_limits",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Remove => "remove",
+            Self::RemoveData => "remove_data",
+        }
+    }
+}
+
+impl fmt::Display for OperationKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Operation {
+    /// One that begins now.
+    pub(crate) fn begins(op: &Op) -> Self {
+        Self {
+            kind: OperationKind::of(op),
+            since: OffsetDateTime::now_utc(),
+        }
+    }
+}
+
+/// A call that waits for a plugin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Call {
+    /// The method's name, such as `start`.
+    pub name: &'static str,
+    /// Since when, by the host's clock.
+    #[serde(with = "time::serde::rfc3339")]
+    pub since: OffsetDateTime,
+}
+
+/// An installation that is under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Installing {
+    /// The plugin.
+    pub plugin: PluginId,
+    /// Since when, by the host's clock.
+    pub since: OffsetDateTime,
+    /// What it is doing; `None` before its first stage.
+    pub stage: Option<Stage>,
+}
+
+/// The calls that wait for one plugin. Never locked across an await.
+#[derive(Debug, Default)]
+pub(crate) struct CallBook(Mutex<Calls>);
+
+#[derive(Debug, Default)]
+struct Calls {
+    /// In the order in which they began.
+    waiting: BTreeMap<u64, Call>,
+    last: u64,
+}
+
+impl CallBook {
+    /// Writes a call down; it is over when the entry is dropped, also when the caller gave up.
+    pub(crate) fn enter(&self, name: &'static str) -> Entry<'_> {
+        let since = OffsetDateTime::now_utc();
+        let mut calls = self.lock();
+        calls.last += 1;
+        let number = calls.last;
+        calls.waiting.insert(number, Call { name, since });
+        Entry { book: self, number }
+    }
+
+    pub(crate) fn waiting(&self) -> Vec<Call> {
+        self.lock().waiting.values().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Calls> {
+        // Each change is one insertion or removal.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call that is under way.
+#[derive(Debug)]
+pub(crate) struct Entry<'a> {
+    book: &'a CallBook,
+    number: u64,
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        self.book.lock().waiting.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_listed_from_the_oldest_on_until_they_are_over() {
+        let book = CallBook::default();
+        let names = || book.waiting().iter().map(|call| call.name).collect::<Vec<_>>();
+        let first = book.enter("start");
+        let second = book.enter("stop");
+        let third = book.enter("stop");
+        assert_eq!(names(), ["start", "stop", "stop"]);
+        drop(second);
+        assert_eq!(names(), ["start", "stop"]);
+        drop((first, third));
+        assert_eq!(names(), [""; 0]);
+    }
+
+    #[test]
+    fn an_operation_has_one_name_everywhere() {
+        for op in [
+            Op::Look,
+            Op::Create,
+            Op::Start,
+            Op::Stop,
+            Op::Remove,
+            Op::RemoveData,
+        ] {
+            let kind = Operation::begins(&op).kind;
+            assert_eq!(kind.to_string(), op.as_str());
+            assert_eq!(serde_json::to_value(kind).unwrap(), op.as_str());
+        }
+    }
+}

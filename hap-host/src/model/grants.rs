@@ -1,0 +1,69 @@
+use hap_manifest::{
+    Manifest,
+    package::PackageKey,
+    permission::{Permission, requested},
+};
+use serde::{Deserialize, Serialize};
+
+/// How a plugin came to this host. A policy of a later start judges it by that again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum InstallOrigin {
+    /// By a manifest whose image is pulled, or was put on the machine by someone.
+    #[default]
+    Image,
+    /// By a folder or a package, from which its image was built.
+    Build,
+    /// By a package that was signed with a key that was trusted then, from which its image was built.
+    Signed(PackageKey),
+}
+
+/// What was decided about a plugin when it was let in, as it is kept with it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Admission {
+    origin: InstallOrigin,
+    granted: Vec<Permission>,
+}
+
+impl Admission {
+    /// Keeps of the grants what the manifest asks for: a later version that asks for more needs a new consent.
+    pub(crate) fn new(
+        origin: InstallOrigin,
+        grants: impl IntoIterator<Item = Permission>,
+        manifest: &Manifest,
+    ) -> Self {
+        let asked = requested(manifest);
+        let mut granted: Vec<_> = grants.into_iter().collect();
+        granted.retain(|grant| asked.iter().any(|permission| grant.covers(permission)));
+        granted.sort();
+        granted.dedup();
+        Self { origin, granted }
+    }
+
+    /// Everything that the manifest asks for was consented to.
+    pub(crate) fn of_everything(origin: InstallOrigin, manifest: &Manifest) -> Self {
+        Self::new(origin, requested(manifest), manifest)
+    }
+
+    /// The same without what was revoked.
+    pub(crate) fn without(&self, revoked: &[Permission]) -> Self {
+        let kept = self.granted.iter().filter(|grant| !revoked.contains(grant));
+        Self {
+            origin: self.origin,
+            granted: kept.cloned().collect(),
+        }
+    }
+
+    pub(crate) const fn origin(&self) -> InstallOrigin {
+        self.origin
+    }
+
+    /// What was granted, ordered, nothing twice.
+    pub(crate) fn granted(&self) -> &[Permission] {
+        &self.granted
+    }
+
+    pub(crate) fn has(&self, permission: &Permission) -> bool {
+        self.granted.iter().any(|grant| grant.covers(permission))
+    }
+}

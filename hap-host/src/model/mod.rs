@@ -1,0 +1,19 @@
+//! The nouns and records that the rest of the crate shares: what a plugin is, wants, may have and has gone through.
+//!
+//! Values only: no tokio, no I/O, no clock. Of the crate it knows the engine's types.
+
+pub(crate) mod activity;
+pub(crate) mod boot;
+pub(crate) mod config_state;
+pub(crate) mod env;
+pub(crate) mod event;
+pub(crate) mod grants;
+pub(crate) mod keys;
+pub(crate) mod redact;
+pub(crate) mod retention;
+pub(crate) mod run_policy;
+pub(crate) mod secret_paths;
+pub(crate) mod settings_schema;
+pub(crate) mod state;
+pub(crate) mod update;
+pub(crate) mod version;

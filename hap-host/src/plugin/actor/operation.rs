@@ -1,0 +1,267 @@
+//! Carries out one operation of the reconcile machine on the engine, and says how it ended in the machine's words.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use tokio::sync::{Semaphore, watch};
+
+use crate::{
+    engine::{
+        Engine, FIND_DEVICE, Platform, deadline,
+        error::{EngineError, EngineErrorKind},
+        observed::{ContainerId, ContainerStatus, Observed},
+        spec::ContainerSpec,
+    },
+    metrics::Metrics,
+    model::state::{Failure, FailureCause},
+    reconcile::machine::{Op, Outcome, Seen},
+};
+
+/// Longest time for a container that somebody else makes to show, once its name is taken.
+const BEING_MADE: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What an operation needs; owned, because the actor holds the operation as a future beside itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Operator {
+    pub engine: Arc<dyn Engine>,
+    pub spec: Arc<ContainerSpec>,
+    /// Caps how many plugins are created or started at a time: the engine saturates at about twice the cores.
+    pub starts: Arc<Semaphore>,
+    pub stop_grace: Duration,
+    /// Where the host was found from inside when the spec was made.
+    pub platform: Platform,
+    /// Where it is found now.
+    pub platform_now: watch::Sender<Platform>,
+    pub metrics: Arc<Metrics>,
+}
+
+impl Operator {
+    /// Carries out `op` on `container`. Safe to drop at any await: the machine looks again afterwards.
+    pub(crate) async fn perform(self, op: Op, container: Option<ContainerId>) -> Outcome {
+        let (name, started) = (op.as_str(), tokio::time::Instant::now());
+        tracing::debug!("begins");
+        let outcome = self.carry_out(op, container).await;
+        tracing::debug!(outcome = outcome.as_str(), elapsed = ?started.elapsed(), "ended");
+        self.metrics.operated(name, outcome.as_str(), started.elapsed());
+        outcome
+    }
+
+    async fn carry_out(&self, op: Op, container: Option<ContainerId>) -> Outcome {
+        let done = match (op, container) {
+            (Op::Look, Some(id)) => self.look(&id).await,
+            (Op::Look, None) => self.find().await,
+            (Op::Create, _) => self.create().await,
+            (Op::Start, Some(id)) => self.start(&id).await,
+            (Op::SetLimits, Some(id)) => self.set_limits(&id).await,
+            (Op::Stop, Some(id)) => self.stop(&id).await,
+            (Op::Remove, Some(id)) => self
+                .control(self.engine.remove(&id))
+                .await
+                .map(|()| Seen::Absent)
+                .map_err(Trouble::from),
+            (Op::RemoveData, _) => {
+                let removal = self.engine.remove_volumes(&self.spec.instance, &self.spec.plugin);
+                self.control(removal)
+                    .await
+                    .map(|()| Seen::Absent)
+                    .map_err(Trouble::from)
+            }
+            // What shall be started, stopped or removed is gone already.
+            (Op::SetLimits | Op::Start | Op::Stop | Op::Remove, None) => Ok(Seen::Absent),
+        };
+        match done {
+            Ok(seen) => Outcome::Done(seen),
+            Err(Trouble::Engine(error)) if error.is_retryable() => Outcome::Retry(error.to_string()),
+            Err(Trouble::Engine(error)) => {
+                Outcome::Permanent(Failure::new(FailureCause::Refused, error.to_string()))
+            }
+            Err(Trouble::Plugin(failure)) if failure.cause.is_permanent() => Outcome::Permanent(failure),
+            Err(Trouble::Plugin(failure)) => Outcome::Failed(failure),
+        }
+    }
+
+    async fn look(&self, id: &ContainerId) -> Result<Seen, Trouble> {
+        match self.control(self.engine.inspect(id)).await {
+            Ok(observed) => Ok(Seen::Present(observed)),
+            // Another container may have taken its place.
+            Err(error) if error.kind() == EngineErrorKind::NotFound => self.find().await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn find(&self) -> Result<Seen, Trouble> {
+        let found = self.engine.find(&self.spec.instance, &self.spec.plugin);
+        let first = self.control(found).await?.into_iter().next();
+        Ok(first.map_or(Seen::Absent, Seen::Present))
+    }
+
+    /// Looks for the container until it shows. A host that was killed may have left the engine making it, and then its name is
+    /// taken before it can be seen.
+    async fn find_soon(&self) -> Result<Seen, Trouble> {
+        let until = tokio::time::Instant::now() + BEING_MADE;
+        loop {
+            let seen = self.find().await?;
+            if seen != Seen::Absent || tokio::time::Instant::now() >= until {
+                return Ok(seen);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn create(&self) -> Result<Seen, Trouble> {
+        let _permit = self.starts.acquire().await;
+        // The networks may have been removed by hand since the supervisor started.
+        let platform = self.control(self.engine.prepare(&self.spec.instance)).await?;
+        if self.is_elsewhere(&platform) {
+            return Ok(Seen::Absent);
+        }
+        match self.control(self.engine.create(&self.spec)).await {
+            Ok(id) => self.look(&id).await,
+            Err(error) if error.kind() == EngineErrorKind::Conflict => match self.find_soon().await? {
+                Seen::Present(observed) => Ok(Seen::Present(observed)),
+                _ => Err(Trouble::Plugin(
+                    Failure::new(FailureCause::Refused, error.to_string()).with_hint(
+                        "something of that name exists that is not this supervisor's: rename or remove it",
+                    ),
+                )),
+            },
+            Err(error) if error.operation() == FIND_DEVICE => Err(device_trouble(error)),
+            // Of what creating needs only the image can be missing for good; a network is prepared again.
+            Err(error) if error.kind() == EngineErrorKind::NotFound && error.operation() == "create" => {
+                Err(Trouble::Plugin(
+                    Failure::new(FailureCause::Image, error.to_string())
+                        .with_hint(
+                            "bring the very same image back and start the plugin, or install the plugin again with another one",
+                        ),
+                ))
+            }
+            Err(error) if error.kind() == EngineErrorKind::NotFound => Err(Trouble::Plugin(Failure::new(
+                FailureCause::Engine,
+                error.to_string(),
+            ))),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Tells everybody where the host is found, and whether that is elsewhere than what this spec says: then the actor has
+    /// another spec before it is asked to create again.
+    fn is_elsewhere(&self, platform: &Platform) -> bool {
+        self.platform_now.send_if_modified(|now| {
+            let moved = now != platform;
+            now.clone_from(platform);
+            moved
+        });
+        platform.gateway(self.spec.network) != self.platform.gateway(self.spec.network)
+    }
+
+    async fn start(&self, id: &ContainerId) -> Result<Seen, Trouble> {
+        let permit = self.starts.acquire().await;
+        let started = self.control(self.engine.start(id)).await;
+        drop(permit);
+        match started {
+            Ok(()) => match self.look(id).await? {
+                // Somebody took it off its network, to which no start brings it back.
+                Seen::Present(observed) if is_cut_off(&observed) => {
+                    self.make_anew(id, &"it is on no network").await
+                }
+                seen => Ok(seen),
+            },
+            // The next container is made with the devices that there are then.
+            Err(error) if error.operation() == FIND_DEVICE => {
+                self.control(self.engine.remove(id)).await?;
+                Err(device_trouble(error))
+            }
+            Err(error) => match error.kind() {
+                EngineErrorKind::Unavailable | EngineErrorKind::Timeout => Err(error.into()),
+                // The container is gone, or what it was made with is (its network, for one): make it anew.
+                EngineErrorKind::NotFound => self.make_anew(id, &error).await,
+                _ => Err(Trouble::Plugin(super::diagnose::refused_start(&error))),
+            },
+        }
+    }
+
+    /// Where the engine cannot, the look shows it, and the container is made anew.
+    async fn set_limits(&self, id: &ContainerId) -> Result<Seen, Trouble> {
+        match self.control(self.engine.set_limits(id, &self.spec.limits)).await {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    EngineErrorKind::Unavailable | EngineErrorKind::Timeout
+                ) =>
+            {
+                Err(error.into())
+            }
+            Err(error) => {
+                tracing::info!(plugin = %self.spec.plugin, error = %error, "its limits cannot be changed in place, so its container is made anew");
+                self.look(id).await
+            }
+            Ok(()) => self.look(id).await,
+        }
+    }
+
+    /// Removes a container that cannot run, so that the next operation creates another.
+    async fn make_anew(
+        &self,
+        id: &ContainerId,
+        reason: &(dyn std::fmt::Display + Sync),
+    ) -> Result<Seen, Trouble> {
+        tracing::info!(plugin = %self.spec.plugin, %reason, "its container is made anew, because it cannot run");
+        self.control(self.engine.remove(id)).await?;
+        Ok(Seen::Absent)
+    }
+
+    async fn stop(&self, id: &ContainerId) -> Result<Seen, Trouble> {
+        let limit = deadline::CONTROL + self.stop_grace;
+        within(limit, "stop", id, self.engine.stop(id, self.stop_grace)).await?;
+        self.look(id).await
+    }
+
+    async fn control<T>(
+        &self,
+        call: impl Future<Output = Result<T, EngineError>> + Send,
+    ) -> Result<T, EngineError> {
+        within(deadline::CONTROL, "call", &self.spec.name, call).await
+    }
+}
+
+fn is_cut_off(observed: &Observed) -> bool {
+    observed.status == ContainerStatus::Running && observed.address.is_none()
+}
+
+/// A device that is not there may be plugged in at any time; one that is refused stays refused.
+fn device_trouble(error: EngineError) -> Trouble {
+    if error.kind() == EngineErrorKind::NotFound {
+        Trouble::Plugin(Failure::new(FailureCause::Device, error.to_string()))
+    } else {
+        Trouble::Engine(error)
+    }
+}
+
+/// Puts a deadline around a call of an engine.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    operation: &'static str,
+    subject: &(impl std::fmt::Display + Sync + ?Sized),
+    call: impl Future<Output = Result<T, EngineError>> + Send,
+) -> Result<T, EngineError> {
+    tokio::time::timeout(limit, call).await.unwrap_or_else(|_| {
+        let message = format!("the engine did not answer within {limit:?}");
+        Err(EngineError::new(
+            EngineErrorKind::Timeout,
+            operation,
+            subject.to_string(),
+            message,
+        ))
+    })
+}
+
+enum Trouble {
+    Engine(EngineError),
+    Plugin(Failure),
+}
+
+impl From<EngineError> for Trouble {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(error)
+    }
+}

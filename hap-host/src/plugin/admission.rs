@@ -1,0 +1,53 @@
+//! Whether a plugin may be installed. Judged before anything is done, so that no plugin runs with less than it needs, or
+//! with more than its owner knows of.
+
+use hap_manifest::{Manifest, wire::PROTOCOL_VERSION};
+use semver::Version;
+
+use super::context::Shared;
+use crate::{
+    error::{Error, ErrorKind},
+    model::grants::Admission,
+    reconcile::dependencies::{broken_by, circle, unmet},
+};
+
+/// Refuses a version that plugins which depend on this one do not accept, while they accept the one that it has.
+pub(crate) fn refuse_if_it_breaks_dependants(manifest: &Manifest, shared: &Shared) -> Result<(), Error> {
+    let broken = broken_by(manifest.id(), manifest.version(), &shared.board.borrow());
+    if broken.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "version {} would break what depends on it: {}; update those first, or say so with \
+         even_if_dependants_break of the options",
+        manifest.version(),
+        broken.join(", ")
+    );
+    Err(Error::new(ErrorKind::Dependency, message).with_plugin(manifest.id()))
+}
+
+/// Checks a manifest against what this host gives and what the caller of the installation grants.
+pub(crate) fn admit(manifest: &Manifest, admission: &Admission, shared: &Shared) -> Result<(), Error> {
+    let refuse = |kind, message: String| Err(Error::new(kind, message).with_plugin(manifest.id()));
+    crate::model::settings_schema::check_schema(manifest)?;
+    if let Some(needed) = manifest.platform() {
+        let ours = Version::new(PROTOCOL_VERSION.into(), 0, 0);
+        if !needed.matches(&ours) {
+            let message = format!("it needs platform {needed}, and this host speaks {ours}");
+            return refuse(ErrorKind::InvalidInput, message);
+        }
+    }
+    let refusals = shared.policy.judge(manifest, admission);
+    if !refusals.is_empty() {
+        return Err(Error::not_permitted(refusals).with_plugin(manifest.id()));
+    }
+    let board = shared.board.borrow();
+    if let Some(circle) = circle(manifest.id(), manifest.depends_on(), &board) {
+        let message = format!("it would depend on itself: {circle}");
+        return refuse(ErrorKind::Dependency, message);
+    }
+    for unmet in unmet(manifest.depends_on(), &board) {
+        tracing::info!(plugin = %manifest.id(), "it will wait for {unmet}");
+    }
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! What the operator chooses for one plugin, beside what is wanted of it.
+
+use super::PluginHandle;
+use crate::model::{boot::Boot, env::EnvOverrides};
+use crate::{
+    error::{Error, ErrorKind},
+    model::state::Desired,
+    plugin::actor::Request,
+};
+
+/// The operator's choices, as they are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Choices {
+    pub boot: Boot,
+    pub env: EnvOverrides,
+    /// Counts the changes of the variables: part of the container's spec, which holds no secret value.
+    pub env_generation: u32,
+}
+
+impl Choices {
+    /// The choices with other variables; `None` when they are the same.
+    pub(crate) fn with_env(&self, mut env: EnvOverrides) -> Result<Option<Self>, Error> {
+        env.keep_earlier(&self.env).map_err(|name| {
+            let message = format!(
+                "the secret environment variable {name} is as it is shown, which keeps its earlier value, and there is none"
+            );
+            Error::new(ErrorKind::InvalidInput, message)
+        })?;
+        Ok((env != self.env).then(|| Self {
+            boot: self.boot,
+            env,
+            env_generation: self.env_generation.saturating_add(1),
+        }))
+    }
+
+    /// Texts that must not be seen.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        self.env.exposed(true).map(|(_, text)| text.to_owned()).collect()
+    }
+}
+
+impl PluginHandle {
+    /// Says what becomes of the plugin when the host starts, on disk first. It changes nothing now.
+    ///
+    /// # Errors
+    /// As [`set_desired`](Self::set_desired).
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, it may or may not have been recorded.
+    pub async fn set_boot(&self, boot: Boot) -> Result<(), Error> {
+        self.request(|reply| Request::SetBoot(boot, reply)).await
+    }
+
+    /// The environment variables that the operator set for the plugin, without the values of secret ones.
+    #[must_use]
+    pub fn env(&self) -> EnvOverrides {
+        self.cell().snapshot.borrow().told.env.as_ref().clone()
+    }
+
+    /// Replaces the environment variables that the operator sets for the plugin, over those of its manifest, and returns
+    /// when it runs with them. Fine when they are the same: nothing happens then.
+    ///
+    /// They are on disk before anything else happens. An environment cannot be changed under a process, so a plugin that shall run is
+    /// stopped, its container made anew and started; its volumes stay. One that does not run gets them with its next start. A
+    /// secret whose value is `[REDACTED]`, as [`env`](Self::env) has it, stays as it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] for a secret that shall stay as it is and was none; [`ErrorKind::Store`]: nothing has changed.
+    /// [`ErrorKind::Failed`] and [`ErrorKind::Timeout`] as [`start`](Self::start): the new variables hold, and the supervisor
+    /// goes on trying. Also [`ErrorKind::Gone`], [`ErrorKind::ShuttingDown`] and [`ErrorKind::Busy`].
+    ///
+    /// # Cancel safety
+    /// Once recorded, it goes on when the future is dropped, and after a host that was killed.
+    pub async fn set_env(&self, env: EnvOverrides) -> Result<(), Error> {
+        self.lifecycle("set_env", async {
+            let before = self.progress();
+            let changed = self.request(|reply| Request::SetEnv(env, reply)).await?;
+            if !changed || self.cell().snapshot.borrow().state.desired != Desired::Running {
+                return Ok(());
+            }
+            self.healthy_after(before).await
+        })
+        .await
+    }
+}

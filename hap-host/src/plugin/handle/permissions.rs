@@ -1,0 +1,49 @@
+//! What a plugin asked for, what it was granted, and how that is changed.
+
+use std::sync::Arc;
+
+use hap_manifest::permission::{Permission, requested};
+use serde::Serialize;
+
+use super::PluginHandle;
+use crate::{Result, plugin::actor::Request, policy::refusal::Refusal};
+
+/// What a plugin asks for beyond what every plugin gets, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct PluginPermissions {
+    /// What its manifest asks for.
+    pub requested: Vec<Permission>,
+    /// What it was granted, with its installation or later. What the policy gives to whoever asks is not among it.
+    pub granted: Vec<Permission>,
+    /// Why it may not run, none if it may.
+    pub refusals: Vec<Refusal>,
+}
+
+impl PluginHandle {
+    /// What the plugin asks for beyond what every plugin gets, and what became of it.
+    #[must_use]
+    pub fn permissions(&self) -> PluginPermissions {
+        let cell = self.cell();
+        let version = Arc::clone(&cell.snapshot.borrow().told.version);
+        PluginPermissions {
+            requested: requested(&version.manifest),
+            granted: version.admission.granted().to_vec(),
+            refusals: cell.shared.policy.judge(&version.manifest, &version.admission),
+        }
+    }
+
+    /// Replaces what the plugin was granted, on disk before anything happens; what its manifest does not ask for is left
+    /// out. A plugin that may no longer run is stopped, one that was held back by the lack of a grant and is wanted
+    /// running starts.
+    ///
+    /// # Errors
+    /// As [`set_desired`](Self::set_desired).
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, it may or may not have been recorded.
+    pub async fn set_grants(&self, grants: impl IntoIterator<Item = Permission>) -> Result<()> {
+        let grants = grants.into_iter().collect();
+        self.request(|reply| Request::Grant(grants, reply)).await
+    }
+}

@@ -1,0 +1,12 @@
+//! One installed plugin: the task that runs it, the handle over it, its settings, and where it came from.
+
+pub(crate) mod actor;
+pub(crate) mod admission;
+pub(crate) mod context;
+mod dependents;
+pub(crate) mod handle;
+pub(crate) mod settings;
+pub(crate) mod source;
+pub(crate) mod update_options;
+pub(crate) mod update_plan;
+pub(crate) mod usage;

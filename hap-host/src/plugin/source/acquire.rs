@@ -1,0 +1,233 @@
+//! From a [source](crate::PluginSource) to a manifest and an image on this machine.
+//!
+//! Nothing of a source is taken on trust: a package is read to its last byte within the limits of
+//! [`hap_manifest::package`] before anything of it is written, and then only into a private folder.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use hap_manifest::{
+    ImageRef, Manifest,
+    package::{Digest, Package, PackageKey},
+};
+
+use super::signature::Signed;
+use super::{Origin, PackageReader, PluginSource, folder};
+use crate::{
+    engine::{
+        ImageId,
+        build::BuildContext,
+        deadline,
+        error::{EngineError, EngineErrorKind},
+        labels,
+        progress::{Progress, ProgressSink, Stage},
+    },
+    error::{Error, ErrorKind},
+    model::grants::InstallOrigin,
+    plugin::{actor::operation::within, context::Shared},
+    policy::Policy,
+};
+
+/// Longest that reading or unpacking a package may take.
+const PACKAGE_DEADLINE: Duration = Duration::from_secs(5 * 60);
+
+/// A plugin whose manifest was read; its image may have to be built or pulled.
+pub(crate) struct Candidate {
+    pub manifest: Manifest,
+    /// Digest of the package that it came in.
+    pub package: Option<Digest>,
+    build: Build,
+}
+
+/// What the image is built from.
+enum Build {
+    Nothing,
+    Folder(PathBuf),
+    Package {
+        package: Box<Package<Box<dyn PackageReader>>>,
+        signed_by: Option<PackageKey>,
+    },
+}
+
+impl Candidate {
+    /// Reads the manifest of a source. Of a package the policy says whose signature is good.
+    pub(crate) async fn open(
+        source: PluginSource,
+        progress: &ProgressSink,
+        policy: &Policy,
+    ) -> Result<Self, Error> {
+        let mut signed = Signed {
+            trust: policy.trust(),
+            given: source.signature,
+            beside: None,
+        };
+        match source.origin {
+            Origin::Manifest(_) | Origin::Folder(_) if signed.given.is_some() => {
+                let message = "a signature is for a package: sign that, and name it as the source";
+                Err(Error::new(ErrorKind::InvalidInput, message))
+            }
+            Origin::Manifest(manifest) => Ok(Self {
+                manifest: *manifest,
+                package: None,
+                build: Build::Nothing,
+            }),
+            Origin::Folder(path) => Ok(Self {
+                manifest: folder::read_manifest(&path).await?,
+                package: None,
+                build: Build::Folder(path),
+            }),
+            Origin::PackageFile(path) => {
+                let named = path.display().to_string();
+                signed.beside = Some(path.clone());
+                Self::read_package(progress, named, signed, move || open_file(&path)).await
+            }
+            Origin::PackageReader(reader) => {
+                Self::read_package(progress, "the package".to_owned(), signed, || Ok(reader)).await
+            }
+        }
+    }
+
+    async fn read_package(
+        progress: &ProgressSink,
+        named: String,
+        signed: Signed,
+        open: impl FnOnce() -> Result<Box<dyn PackageReader>, Error> + Send + 'static,
+    ) -> Result<Self, Error> {
+        progress.report(Progress::Stage(Stage::Unpacking));
+        let read = move || signed.open(&named, open()?);
+        let (package, signed_by) = blocking("reading the package", read).await?;
+        for warning in package.warnings() {
+            tracing::warn!(plugin = %package.manifest().id(), pointer = warning.pointer(), "{}", warning.message());
+        }
+        Ok(Self {
+            manifest: package.manifest().clone(),
+            package: Some(package.digest()),
+            build: Build::Package {
+                package: Box::new(package),
+                signed_by,
+            },
+        })
+    }
+
+    /// How the plugin comes here, as a policy judges it.
+    pub(crate) const fn origin(&self) -> InstallOrigin {
+        match self.build {
+            Build::Nothing => InstallOrigin::Image,
+            Build::Package {
+                signed_by: Some(key), ..
+            } => InstallOrigin::Signed(key),
+            Build::Folder(_) | Build::Package { .. } => InstallOrigin::Build,
+        }
+    }
+
+    /// Finds, pulls or builds the image, and answers what pins it. What was unpacked on the way is removed again.
+    pub(crate) async fn image(&mut self, shared: &Shared, progress: ProgressSink) -> Result<ImageId, Error> {
+        let manifest = &self.manifest;
+        let obtained = match std::mem::replace(&mut self.build, Build::Nothing) {
+            // Where there are no images, the program of the options stands for one.
+            _ if !shared.engine.capabilities().isolation => find_or_pull(shared, manifest, progress).await,
+            Build::Nothing => find_or_pull(shared, manifest, progress).await,
+            Build::Folder(path) => build(shared, manifest, &path, progress).await,
+            Build::Package { mut package, .. } => {
+                let staging = shared.staging.clone();
+                let staged = blocking("unpacking the package", move || staging.unpack(&mut package)).await?;
+                let built = build(shared, manifest, staged.path(), progress).await;
+                staged.remove().await;
+                built
+            }
+        };
+        obtained.map_err(|error| error.with_plugin(manifest.id()))
+    }
+}
+
+impl std::fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Candidate")
+            .field("id", self.manifest.id())
+            .field("version", self.manifest.version())
+            .field("package", &self.package)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn find_or_pull(
+    shared: &Shared,
+    manifest: &Manifest,
+    progress: ProgressSink,
+) -> Result<ImageId, Error> {
+    let image = manifest.image();
+    match within(deadline::CONTROL, "image", image, shared.engine.image(image)).await {
+        Ok(id) => Ok(id),
+        Err(error) if error.kind() == EngineErrorKind::NotFound => {
+            let pulled = shared.pulls.pull(image, progress).await;
+            pulled.map_err(|error| unobtainable(image, error))
+        }
+        Err(error) => Err(unobtainable(image, Arc::new(error))),
+    }
+}
+
+fn unobtainable(image: &ImageRef, error: Arc<EngineError>) -> Error {
+    let kind = match error.kind() {
+        EngineErrorKind::Unavailable => ErrorKind::Engine,
+        EngineErrorKind::Timeout => ErrorKind::Timeout,
+        EngineErrorKind::RateLimited => ErrorKind::Busy,
+        _ => ErrorKind::Image,
+    };
+    Error::new(kind, format!("its image {image} cannot be had: {error}")).with_source(error)
+}
+
+async fn build(
+    shared: &Shared,
+    manifest: &Manifest,
+    folder: &Path,
+    progress: ProgressSink,
+) -> Result<ImageId, Error> {
+    let context = BuildContext::new(folder, manifest.dockerfile()).with_labels(labels::of_image(
+        &shared.instance,
+        manifest.id(),
+        manifest.image(),
+    ));
+    let image = manifest.image();
+    let build = shared.engine.build(&context, image, progress);
+    within(deadline::IMAGE, "build", image, build)
+        .await
+        .map_err(|error| {
+            Error::new(ErrorKind::Image, format!("its image could not be built: {error}")).with_source(error)
+        })
+}
+
+pub(super) fn open_file(path: &Path) -> Result<Box<dyn PackageReader>, Error> {
+    let refuse =
+        |message: String| Error::new(ErrorKind::InvalidInput, format!("{}: {message}", path.display()));
+    // Asked first: opening a pipe would wait for whoever writes to it.
+    let meta = fs::metadata(path).map_err(|error| refuse(error.to_string()))?;
+    if !meta.is_file() {
+        return Err(refuse("it is no file: name the zip of a package".to_owned()));
+    }
+    let file = fs::File::open(path).map_err(|error| refuse(error.to_string()))?;
+    Ok(Box::new(file))
+}
+
+/// Runs work that blocks. Dropped, or late, it ends on its own, and its result is dropped.
+async fn blocking<T: Send + 'static>(
+    doing: &'static str,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::time::timeout(PACKAGE_DEADLINE, tokio::task::spawn_blocking(work)).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(error)) => {
+            Err(Error::new(ErrorKind::InvalidInput, format!("{doing} broke off")).with_source(error))
+        }
+        Err(_) => {
+            let message = format!(
+                "{doing} took longer than {} minutes",
+                PACKAGE_DEADLINE.as_secs() / 60
+            );
+            Err(Error::new(ErrorKind::Timeout, message))
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! From the bytes of a request to events that may be stored.
+
+use axum::http::StatusCode;
+use hap_manifest::{
+    PluginId, TraceParent,
+    wire::{Event, EventBody, EventDraft},
+};
+use serde_json::json;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{rejection::Refusal, validate};
+
+/// Bytes of an event's id and type, which are indexed.
+const MOST_NAME: usize = 256;
+/// Bytes of an event's source and subject.
+const MOST_PATH: usize = 1024;
+
+/// Reads, checks and completes the events of a body: all or none. `trace` is that of the request, for events that name
+/// none themselves.
+pub(super) fn events(
+    plugin: &PluginId,
+    body: &[u8],
+    trace: Option<TraceParent>,
+    now: OffsetDateTime,
+) -> Result<Vec<Event>, Refusal> {
+    validate::check(body)?;
+    let body = EventBody::from_slice(body).map_err(|error| {
+        // The parser's words name a line and a key and never quote a value.
+        Refusal::bad(
+            "invalid_event",
+            format!("the body is neither an event nor an array of events: {error}"),
+        )
+    })?;
+    body.into_drafts()
+        .into_iter()
+        .enumerate()
+        .map(|(index, draft)| {
+            check(plugin, &draft).map_err(|refusal| refusal.details(json!({ "index": index })))?;
+            let mut event = draft.complete(plugin, Uuid::now_v7().to_string(), now);
+            if let Some(trace) = trace {
+                let name = TraceParent::HEADER.to_owned();
+                event
+                    .extra
+                    .entry(name)
+                    .or_insert_with(|| trace.to_string().into());
+            }
+            Ok(event)
+        })
+        .collect()
+}
+
+fn check(plugin: &PluginId, draft: &EventDraft) -> Result<(), Refusal> {
+    if draft.r#type.is_empty() {
+        return Err(Refusal::bad("invalid_event", "the event's \"type\" is empty"));
+    }
+    if let Some(version) = &draft.specversion
+        && !version.starts_with("1.")
+    {
+        return Err(Refusal::bad(
+            "invalid_event",
+            "the event's \"specversion\" is not 1.0",
+        ));
+    }
+    for (name, value, most) in [
+        ("type", Some(&draft.r#type), MOST_NAME),
+        ("id", draft.id.as_ref(), MOST_NAME),
+        ("source", draft.source.as_ref(), MOST_PATH),
+        ("subject", draft.subject.as_ref(), MOST_PATH),
+    ] {
+        if let Some(bytes) = value.map(String::len).filter(|bytes| *bytes > most) {
+            return Err(Refusal::bad(
+                "invalid_event",
+                format!("the event's \"{name}\" has {bytes} bytes, at most {most} are taken"),
+            ));
+        }
+    }
+    if draft
+        .source
+        .as_deref()
+        .is_some_and(|source| names_another(source, plugin))
+    {
+        return Err(Refusal::new(
+            StatusCode::FORBIDDEN,
+            "foreign_source",
+            format!("the event's \"source\" names another plugin; that of this one is /plugins/{plugin}"),
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a source, be it a path or a whole URL, goes through a plugin that is not this one.
+fn names_another(source: &str, plugin: &PluginId) -> bool {
+    let mut named = source.split("/plugins/").skip(1);
+    named.any(|rest| rest.split(['/', '?', '#']).next() != Some(plugin.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn light() -> PluginId {
+        PluginId::new("light").unwrap()
+    }
+
+    fn read(body: &str) -> Result<Vec<Event>, Refusal> {
+        events(&light(), body.as_bytes(), None, OffsetDateTime::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_short_event_is_completed() {
+        let events = read(r#"{"type":"motion","data":{"room":"hall"},"device":"d1"}"#).unwrap();
+        let [event] = &events[..] else {
+            panic!("one event expected")
+        };
+        assert_eq!(event.source, "/plugins/light");
+        assert_eq!(event.specversion, "1.0");
+        assert_eq!(event.time.as_deref(), Some("1970-01-01T00:00:00Z"));
+        assert_eq!(event.data, json!({"room": "hall"}));
+        assert_eq!(event.extra["device"], "d1");
+        assert_eq!(Uuid::parse_str(&event.id).unwrap().get_version_num(), 7);
+    }
+
+    #[test]
+    fn an_id_that_is_there_stays_and_events_without_one_get_their_own() {
+        let events = read(r#"[{"type":"a","id":"7"},{"type":"a"},{"type":"a"}]"#).unwrap();
+        assert_eq!(events[0].id, "7");
+        assert_ne!(events[1].id, events[2].id);
+    }
+
+    #[test]
+    fn a_source_may_be_ours_or_free_but_not_another_plugins() {
+        for source in [
+            "/plugins/light",
+            "/plugins/light/lamp/1",
+            "urn:lamp:1",
+            "light",
+            "/lamps/plugins",
+            "",
+        ] {
+            read(&json!({"type": "a", "source": source}).to_string()).unwrap();
+        }
+        for source in [
+            "/plugins/lock",
+            "/plugins/",
+            "/plugins/light2",
+            "/plugins/LIGHT",
+            "/plugins/lock/light",
+            "http://host/plugins/lock",
+            "/plugins/light/../plugins/lock",
+            "//plugins/lock",
+            "/plugins/lock/plugins/light",
+        ] {
+            let refusal = read(&json!({"type": "a", "source": source}).to_string()).unwrap_err();
+            assert_eq!(refusal.code(), "foreign_source", "{source}");
+        }
+    }
+
+    #[test]
+    fn one_bad_event_refuses_the_batch_and_is_named() {
+        for bad in [
+            json!({"type": ""}),
+            json!({"type": "x".repeat(257)}),
+            json!({"type": "a", "id": "x".repeat(257)}),
+            json!({"type": "a", "subject": "x".repeat(1025)}),
+            json!({"type": "a", "specversion": "0.3"}),
+        ] {
+            let refusal = read(&json!([{"type": "a"}, bad]).to_string()).unwrap_err();
+            assert_eq!(refusal.code(), "invalid_event");
+            assert!(
+                format!("{refusal:?}").contains("\"index\": Number(1)"),
+                "{refusal:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_event_is_refused_without_quoting_it() {
+        for body in [
+            "",
+            "null",
+            "7",
+            "\"hunter2\"",
+            "{}",
+            "[{}]",
+            "[[]]",
+            r#"{"type":7}"#,
+            "{\"type\":\"a\"",
+            "\u{feff}{}",
+        ] {
+            let refusal = read(body).unwrap_err();
+            assert_eq!(refusal.code(), "invalid_event", "{body}");
+        }
+        let refusal = read(r#"{"type":["hunter2"]}"#).unwrap_err();
+        assert!(!format!("{refusal:?}").contains("hunter2"), "{refusal:?}");
+        assert!(read("[]").unwrap().is_empty());
+    }
+}

@@ -1,0 +1,103 @@
+//! Events that plugins send: verified, made durable, delivered.
+//!
+//! [`Inbox::router`] takes them in over HTTP and answers only when they are on the disk. [`Inbox::subscribe`] hands
+//! them out from the disk, at each reader's own pace.
+
+mod auth;
+mod body;
+mod concurrency;
+pub(crate) mod credentials;
+pub(crate) mod cursor;
+mod decode;
+pub(crate) mod listener;
+pub(crate) mod rate;
+mod readers;
+mod receive;
+mod rejection;
+pub(crate) mod subscribe;
+#[cfg(test)]
+mod tests;
+mod validate;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::Router;
+use time::OffsetDateTime;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use self::credentials::Credentials;
+use self::{
+    rate::EventRate,
+    subscribe::{PluginEvents, SubscribeOptions},
+};
+use self::{readers::Readers, receive::Receiver};
+use crate::{metrics::Metrics, store::Store};
+
+/// How often what is too old is removed.
+const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// Takes in the events of all plugins and hands them to the application. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Inbox {
+    store: Store,
+    receiver: Receiver,
+    readers: Readers,
+}
+
+impl Inbox {
+    /// An inbox over a store. `credentials` is shared with whoever installs plugins.
+    pub(crate) fn new(
+        store: Store,
+        credentials: Credentials,
+        rate: EventRate,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let receiver = Receiver::new(store.clone(), credentials, rate, metrics);
+        Self {
+            store,
+            receiver,
+            readers: Readers::default(),
+        }
+    }
+
+    /// The path of a plugin's platform API under the listener's address: what `PLATFORM_API_URL` ends in.
+    pub(crate) fn api_path(plugin: &hap_manifest::PluginId) -> String {
+        format!("/plugins/{plugin}/api/v1")
+    }
+
+    /// Serves `POST /plugins/{id}/api/v1/events`.
+    pub(crate) fn router(&self) -> Router {
+        self.receiver.clone().router()
+    }
+
+    /// Reads events from the disk, then waits for more.
+    pub(crate) fn subscribe(&self, options: SubscribeOptions) -> PluginEvents {
+        PluginEvents::new(self.store.log(), options, &self.readers)
+    }
+
+    /// The number of the last event ever stored, and how many events each reader has before it, at most.
+    pub(crate) fn lag(&self) -> (u64, Vec<u64>) {
+        let last = self.store.log().last_seq();
+        let places = self.readers.places().into_iter();
+        (last, places.map(|place| last.saturating_sub(place)).collect())
+    }
+
+    /// Removes what is too old, now and then, until cancelled.
+    pub(crate) async fn maintain(&self, cancel: CancellationToken) {
+        let mut ticks = tokio::time::interval(PRUNE_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                // Both are cancel safe; a step of pruning that has begun is finished by the store.
+                () = cancel.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            match self.store.prune_events(OffsetDateTime::now_utc()).await {
+                Ok(pruned) => tracing::debug!(pruned.forgotten, pruned.erased, "removed old events"),
+                Err(error) => tracing::warn!(error = error.report(), "old events could not be removed"),
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+use super::spec::spec_digest;
+use crate::engine::{
+    observed::{ContainerStatus, Observed},
+    spec::{ContainerSpec, ResourceLimits},
+};
+
+/// What a container is compared with, to see whether it is as it is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SpecMark {
+    /// Of everything that takes another container.
+    pub digest: String,
+    /// What an engine can change in place.
+    pub limits: ResourceLimits,
+}
+
+impl SpecMark {
+    pub(crate) fn of(spec: &ContainerSpec) -> Self {
+        Self {
+            digest: spec_digest(spec).to_owned(),
+            limits: spec.limits,
+        }
+    }
+
+    /// Whether the container has to be made anew.
+    pub(super) fn is_outdated(&self, observed: &Observed) -> bool {
+        observed.spec_digest != self.digest || observed.status == ContainerStatus::Dead
+    }
+
+    /// Whether the container has other limits than it should.
+    pub(super) fn has_other_limits(&self, observed: &Observed) -> bool {
+        observed.limits.differ_from(&self.limits)
+    }
+}
+
+/// How limits come to a container that has other ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LimitChange {
+    /// In place.
+    Live,
+    /// The engine could not change them in place: by another container.
+    Anew,
+    /// Even another container did not get them. Making more of them would change nothing.
+    GivenUp,
+}

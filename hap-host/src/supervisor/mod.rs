@@ -1,0 +1,339 @@
+//! All plugins of one instance: what an embedder holds, and the tasks that serve every plugin.
+
+pub(crate) mod builder;
+mod dispatch;
+mod install;
+pub(crate) mod log_forwarding;
+pub(crate) mod options;
+pub(crate) mod orphans;
+pub(crate) mod registry;
+mod shutdown;
+
+use std::{sync::Arc, time::Duration};
+
+use hap_manifest::PluginId;
+use tokio::sync::{broadcast, mpsc};
+
+use self::{
+    builder::SupervisorBuilder, dispatch::Hints, log_forwarding::forward, options::Shutdown,
+    registry::Registry, shutdown::stop_all,
+};
+use crate::{
+    engine::{Engine, EngineCapabilities, deadline, error::EngineError, info::EngineInfo},
+    error::{Error, ErrorKind},
+    metrics::scrape::PluginScrape,
+    model::{
+        activity::{CallBook, Installing},
+        event::{Event, EventStream},
+        keys::random,
+    },
+    plugin::{
+        actor::{Actor, MAILBOX, Parts, operation::within},
+        context::Shared,
+        handle::{Cell, PluginHandle},
+        settings::ConfigDesk,
+        usage::UsageMeter,
+    },
+    policy::Policy,
+    protocol::{
+        client::concurrency::CallGate,
+        events::{
+            Inbox,
+            listener::Listener,
+            subscribe::{PluginEvents, SubscribeOptions},
+        },
+    },
+    store::plugin::PluginRecord,
+};
+
+/// Runs other people's plugins: installs, isolates, limits, starts, watches and heals them.
+///
+/// Cheap to clone; all clones are one supervisor. It remembers in its state folder what is wanted of each plugin,
+/// before it does anything, so a host that was killed at any instant goes on where it was. Plugins that run when
+/// it starts are adopted, not restarted.
+///
+/// When the last clone is dropped its tasks end and the plugins are left running, without supervision; nothing
+/// blocks. [`shutdown`](Self::shutdown) is the orderly way.
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # async fn run(state: &std::path::Path) -> Result<(), hap_host::Error> {
+/// use hap_host::{InstallOptions, Shutdown, Supervisor, engine::FakeEngine};
+///
+/// let engine = FakeEngine::new();
+/// let supervisor = Supervisor::builder(engine, state).start().await?;
+/// assert!(supervisor.plugins().is_empty());
+/// supervisor.shutdown(Shutdown::StopPlugins).await?;
+/// # Ok(())
+/// # }
+/// # #[cfg(feature = "testing")]
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run(tempfile::tempdir().unwrap().path())).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Supervisor(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub shared: Arc<Shared>,
+    pub registry: Registry,
+    pub inbox: Inbox,
+    pub listener: Listener,
+    pub hints: Hints,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.cancel.cancel();
+    }
+}
+
+/// Longest wait for the supervisor's tasks to end at a shutdown.
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(30);
+/// Time for requests of plugins that are under way at a shutdown.
+const LISTENER_GRACE: Duration = Duration::from_secs(2);
+
+/// Time for the engine to say what it is. Shorter than for others: whoever asks whether it answers wants to know it now.
+const INFO_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Asks an engine what it is.
+pub(crate) async fn ask(engine: &Arc<dyn Engine>) -> Result<EngineInfo, EngineError> {
+    within(INFO_DEADLINE, "info", engine.capabilities().name, engine.info()).await
+}
+
+impl Supervisor {
+    /// Starts to describe a supervisor over an engine, with its state in a folder of its own.
+    #[must_use = "nothing happens until `start`"]
+    pub fn builder(engine: impl Engine, state_folder: impl Into<std::path::PathBuf>) -> SupervisorBuilder {
+        SupervisorBuilder::new(Arc::new(engine), state_folder.into())
+    }
+
+    /// As [`builder`](Self::builder), with an engine that was chosen at run time.
+    #[must_use = "nothing happens until `start`"]
+    pub fn builder_over(
+        engine: Arc<dyn Engine>,
+        state_folder: impl Into<std::path::PathBuf>,
+    ) -> SupervisorBuilder {
+        SupervisorBuilder::new(engine, state_folder.into())
+    }
+
+    pub(crate) fn from_inner(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// What the engine gives: ask it whether plugins are isolated and limited.
+    #[must_use]
+    pub fn capabilities(&self) -> EngineCapabilities {
+        self.0.shared.engine.capabilities()
+    }
+
+    /// What the engine said that it is, when the supervisor started or when it last connected to the engine anew.
+    #[must_use]
+    pub fn engine_info(&self) -> EngineInfo {
+        self.0.shared.engine_info.borrow().clone()
+    }
+
+    /// Asks the engine what it is: whether it answers now.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Engine`] when it does not, [`ErrorKind::Timeout`] when it has not within 5 s. Plugins are neither started
+    /// nor stopped then; those that run go on.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")]
+    /// # async fn run(state: &std::path::Path) -> Result<(), hap_host::Error> {
+    /// use hap_host::{Supervisor, engine::FakeEngine};
+    ///
+    /// let supervisor = Supervisor::builder(FakeEngine::new(), state).start().await?;
+    /// println!("{}", supervisor.ask_engine().await?);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(feature = "testing")]
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(tempfile::tempdir().unwrap().path())).unwrap();
+    /// ```
+    pub async fn ask_engine(&self) -> Result<EngineInfo, Error> {
+        let shared = &self.0.shared;
+        let info = ask(&shared.engine).await.map_err(Error::engine)?;
+        Ok(shared.learn(info))
+    }
+
+    /// What plugins may have here. [`Policy::review`] tells before an installation what it would take.
+    #[must_use = "it is asked what it says"]
+    pub fn policy(&self) -> &Policy {
+        &self.0.shared.policy
+    }
+
+    /// The plugin of that id, if it is installed.
+    #[must_use]
+    pub fn plugin(&self, id: &PluginId) -> Option<PluginHandle> {
+        self.0.registry.get(id)
+    }
+
+    /// All installed plugins, by id.
+    #[must_use]
+    pub fn plugins(&self) -> Vec<PluginHandle> {
+        self.0.registry.all()
+    }
+
+    /// The installations that are under way, by id: what they are doing, and since when.
+    #[must_use]
+    pub fn installing(&self) -> Vec<Installing> {
+        self.0.registry.installing()
+    }
+
+    /// What happens to plugins from now on.
+    #[must_use]
+    pub fn events(&self) -> EventStream {
+        EventStream::new(self.0.shared.events.subscribe(), self.0.shared.cancel.clone())
+    }
+
+    /// What plugins send: their events and status reports, durable before they were acknowledged.
+    pub fn plugin_events(&self, options: SubscribeOptions) -> PluginEvents {
+        self.0.inbox.subscribe(options)
+    }
+
+    /// The event listener's routes, to be mounted in a server of the embedder's too. They authenticate by
+    /// themselves: each plugin signs with its own secret.
+    pub fn events_router(&self) -> axum::Router {
+        self.0.inbox.router()
+    }
+
+    /// Everything that is counted, as text in the OpenMetrics format, which Prometheus reads: its content type is
+    /// [`METRICS_CONTENT_TYPE`](Self::METRICS_CONTENT_TYPE). The families are listed in `docs/operations.md`.
+    ///
+    /// Resource use is in it for plugins that were sampled lately: by
+    /// [`PluginHandle::usage`] or by [`SupervisorBuilder::sample_usage`].
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let plugins = self.plugins().into_iter().map(|plugin| PluginScrape {
+            id: plugin.id().to_string(),
+            state: plugin.state(),
+            counters: Arc::clone(&plugin.cell().counters),
+        });
+        let (last_event, reader_lags) = self.0.inbox.lag();
+        let metrics = &self.0.shared.metrics;
+        metrics.text(plugins.collect(), last_event, reader_lags)
+    }
+
+    /// The media type of [`metrics`](Self::metrics).
+    pub const METRICS_CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    /// The port on which plugins reach the platform.
+    #[must_use]
+    pub fn events_port(&self) -> u16 {
+        self.0.shared.port
+    }
+
+    /// Ends the supervisor. Fine when it has ended already.
+    ///
+    /// With [`Shutdown::StopPlugins`] all plugins are stopped first, in parallel, but each after those that depend on it;
+    /// what is wanted of them stays as it is. Networks of the instance are removed when no plugin is installed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Timeout`] when a plugin was not down by the deadline (twice the longest grace among them and 30 s). The
+    /// supervisor has ended all the same.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the supervisor half shut down; call it again.
+    pub async fn shutdown(&self, how: Shutdown) -> Result<(), Error> {
+        let shared = &self.0.shared;
+        let mut late = Vec::new();
+        if how == Shutdown::StopPlugins && !shared.cancel.is_cancelled() {
+            let board = shared.board.borrow().clone();
+            late = stop_all(self.plugins(), &board).await;
+        }
+        // Plugins that were stopped have sent their last events by now; the listener goes after them.
+        self.0.listener.shutdown(LISTENER_GRACE).await;
+        shared.cancel.cancel();
+        shared.tasks.close();
+        let ended = tokio::time::timeout(SHUTDOWN_DEADLINE, shared.tasks.wait())
+            .await
+            .is_ok();
+        if self.0.registry.all().is_empty() {
+            let teardown = shared.engine.teardown(&shared.instance);
+            if let Err(error) = within(deadline::CONTROL, "teardown", &shared.instance, teardown).await {
+                tracing::warn!(error = %crate::error::report(&error), "the networks could not be removed");
+            }
+        }
+        // Handles may live on; the folder is free for the next supervisor all the same.
+        shared.store.close().await;
+        if !late.is_empty() {
+            let names: Vec<_> = late.iter().map(PluginId::as_str).collect();
+            let message = format!("not stopped in time: {}", names.join(", "));
+            return Err(Error::new(ErrorKind::Timeout, message));
+        }
+        if !ended {
+            return Err(Error::new(
+                ErrorKind::Timeout,
+                "the supervisor's tasks did not end in time",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Starts the actor of a recorded plugin and enters its handle.
+    pub(crate) fn adopt(&self, record: PluginRecord) -> PluginHandle {
+        let id = record.manifest.id().clone();
+        self.shared.credentials.set(&id, &record.keys);
+        let (mailbox, requests) = mpsc::channel(MAILBOX);
+        let config = Arc::new(ConfigDesk::new(&record.manifest, record.config.clone()));
+        let parts = Parts {
+            record,
+            config: Arc::clone(&config),
+            mailbox: requests,
+            hints: self.hints.subscribe(&id),
+            // Jitter only: without randomness all plugins share one rhythm, and nothing else is lost.
+            seed: random::<8>().map_or(1, u64::from_le_bytes),
+        };
+        let (mut actor, snapshot) = Actor::new(Arc::clone(&self.shared), parts);
+        let shared = Arc::clone(&self.shared);
+        let handle = PluginHandle::new(Cell {
+            id: id.clone(),
+            mailbox,
+            snapshot,
+            config,
+            gate: CallGate::new(shared.parallel_calls),
+            meter: UsageMeter::default(),
+            calls: CallBook::default(),
+            counters: shared.metrics.install(&id),
+            updating: tokio::sync::Mutex::default(),
+            shared,
+        });
+        self.registry.insert(handle.clone());
+        if let Some(options) = self.shared.forwarding {
+            let counters = self.shared.metrics.install(&id);
+            let forwarding = forward(handle.clone(), options, counters);
+            let cancel = self.shared.cancel.clone();
+            let task = async move { cancel.run_until_cancelled(forwarding).await };
+            self.shared.tasks.spawn(task);
+        }
+        let (registry, hints) = (self.registry.clone(), self.hints.clone());
+        self.shared.tasks.spawn(async move {
+            actor.run().await;
+            if actor.is_removed() {
+                registry.remove(&id);
+                hints.forget(&id);
+            }
+            // Only now does the channel of snapshots close, which is what `uninstall` waits for.
+            drop(actor);
+        });
+        handle
+    }
+}
+
+impl std::fmt::Debug for Supervisor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Supervisor")
+            .field("instance", &self.0.shared.instance)
+            .field("plugins", &self.0.registry.all())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Capacity of the channel of supervisor events.
+pub(crate) fn event_channel() -> broadcast::Sender<Event> {
+    broadcast::Sender::new(EventStream::CAPACITY)
+}

@@ -1,0 +1,191 @@
+use super::*;
+use crate::store::plugin::KnownPlugin;
+
+fn holding(kind: HoldingKind, plugin: Option<&str>) -> Holding {
+    Holding {
+        plugin: plugin.map(|id| id.parse().unwrap()),
+        age: Some(Duration::from_secs(600)),
+        ..Holding::new(kind, "id", "name")
+    }
+}
+
+fn known() -> Known {
+    let mut known = Known::default();
+    for (id, readable, image) in [
+        ("light", true, Some("sha256:light")),
+        ("old", true, None),
+        ("broken", false, None),
+    ] {
+        known.note(KnownPlugin {
+            previous_image_id: None,
+            id_text: id.to_owned(),
+            readable,
+            image_id: image.map(str::to_owned),
+        });
+    }
+    known
+}
+
+/// What becomes of one thing, if it belongs to nobody.
+fn judged(holding: Holding) -> Option<(OrphanReason, OrphanFate)> {
+    let orphans = judge(vec![holding], &known(), MINIMUM_AGE);
+    orphans.first().map(|orphan| (orphan.reason, orphan.fate))
+}
+
+#[test]
+fn what_belongs_to_a_plugin_that_the_store_knows_is_no_orphan() {
+    for plugin in ["light", "old", "broken"] {
+        for kind in [HoldingKind::Container, HoldingKind::Volume] {
+            assert_eq!(judged(holding(kind, Some(plugin))), None, "{kind} of {plugin}");
+        }
+    }
+}
+
+#[test]
+fn containers_and_networks_are_due_by_age_and_nothing_else_ever_is() {
+    use {HoldingKind as Kind, OrphanFate as Fate, OrphanReason as Why};
+    let young = Some(MINIMUM_AGE - Duration::from_secs(1));
+    for (kind, plugin, age, expected) in [
+        (
+            Kind::Container,
+            Some("gone"),
+            Some(MINIMUM_AGE),
+            (Why::NotInstalled, Fate::Due),
+        ),
+        (
+            Kind::Container,
+            Some("gone"),
+            young,
+            (Why::NotInstalled, Fate::Young),
+        ),
+        (
+            Kind::Container,
+            Some("gone"),
+            None,
+            (Why::NotInstalled, Fate::Young),
+        ),
+        (
+            Kind::Network,
+            None,
+            Some(MINIMUM_AGE),
+            (Why::NotNeeded, Fate::Due),
+        ),
+        (
+            Kind::Volume,
+            Some("gone"),
+            Some(Duration::MAX),
+            (Why::NotInstalled, Fate::Data),
+        ),
+        (
+            Kind::Image,
+            Some("gone"),
+            Some(Duration::MAX),
+            (Why::NotInstalled, Fate::Image),
+        ),
+    ] {
+        let one = Holding {
+            age,
+            ..holding(kind, plugin)
+        };
+        assert_eq!(judged(one), Some(expected), "{kind} {age:?}");
+    }
+    let busy = Holding {
+        in_use: true,
+        ..holding(Kind::Network, None)
+    };
+    assert_eq!(judged(busy), Some((Why::NotNeeded, Fate::InUse)));
+}
+
+#[test]
+fn an_image_is_an_orphan_only_where_it_is_known_that_nobody_runs_it() {
+    let image = |plugin, id: &str| {
+        judged(Holding {
+            id: id.to_owned(),
+            ..holding(HoldingKind::Image, Some(plugin))
+        })
+    };
+    assert_eq!(image("light", "sha256:light"), None);
+    // Built for another plugin, and run by this one.
+    assert_eq!(image("gone", "sha256:light"), None);
+    assert_eq!(
+        image("light", "sha256:earlier"),
+        Some((OrphanReason::OtherImage, OrphanFate::Image))
+    );
+    // It may be the very one that they run.
+    assert_eq!(image("old", "sha256:any"), None);
+    assert_eq!(image("broken", "sha256:any"), None);
+}
+
+#[test]
+fn a_plugin_that_is_being_installed_keeps_what_it_has() {
+    let mut known = known();
+    known.unread.insert("coming".to_owned());
+    for kind in [HoldingKind::Container, HoldingKind::Volume, HoldingKind::Image] {
+        assert_eq!(
+            judge(vec![holding(kind, Some("coming"))], &known, MINIMUM_AGE),
+            []
+        );
+    }
+}
+
+#[test]
+fn an_orphan_says_what_it_is_and_why() {
+    let told = |one: Holding| judge(vec![one], &known(), MINIMUM_AGE)[0].to_string();
+    assert_eq!(
+        told(holding(HoldingKind::Container, Some("gone"))),
+        "container name: plugin gone is not installed"
+    );
+    assert_eq!(
+        told(holding(HoldingKind::Image, Some("light"))),
+        "image name: plugin light runs another image"
+    );
+    assert_eq!(
+        told(holding(HoldingKind::Network, None)),
+        "network name: no plugin uses it"
+    );
+}
+
+#[cfg(feature = "testing")]
+mod with_an_engine {
+    use hap_manifest::Manifest;
+
+    use super::*;
+    use crate::{engine::fake::FakeEngine, supervisor::options::Shutdown};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_record_that_cannot_be_read_keeps_its_plugins_container_data_and_images() {
+        let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+        let open = || Supervisor::builder(engine.clone(), state.path()).start();
+        let supervisor = open().await.unwrap();
+        let manifest = r#"{"id":"light","name":"Light","version":"1.0.0","description":"d","author":"a",
+            "image":"light:1","volumes":["/data"]}"#;
+        let manifest = Manifest::from_json(manifest).unwrap().manifest;
+        let light = supervisor.install(manifest).await.unwrap();
+        light.start().await.unwrap();
+        supervisor.shutdown(Shutdown::LeaveRunning).await.unwrap();
+        drop(supervisor);
+        let database = state.path().join("hap.db");
+        let connection = rusqlite::Connection::open(database).unwrap();
+        connection
+            .execute("UPDATE plugins SET manifest = '{'", [])
+            .unwrap();
+        drop(connection);
+
+        let before = (engine.containers(), engine.volumes());
+        let supervisor = open().await.unwrap();
+        assert!(supervisor.plugins().is_empty());
+        assert_eq!(supervisor.orphans().await.unwrap(), []);
+        assert!(
+            supervisor
+                .sweep_orphans(Duration::ZERO)
+                .await
+                .unwrap()
+                .removed
+                .is_empty()
+        );
+        let refused = supervisor.remove_orphaned_data(light.id()).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::AlreadyInstalled);
+        tokio::time::sleep(3 * MINIMUM_AGE).await;
+        assert_eq!((engine.containers(), engine.volumes()), before);
+    }
+}
