@@ -44,13 +44,13 @@ pub use self::fake::{
     run::{FakeEnd, FakeRun},
     state::FakeImage,
 };
-pub use self::process::ProcessEngine;
 pub use self::{
     build::BuildContext,
     error::{EngineError, EngineErrorKind},
     info::EngineInfo,
     instance::InstanceName,
     observed::{ContainerId, ContainerStatus, Exit, Observed, ObservedLimits},
+    process::ProcessEngine,
     program_fault::ProgramFault,
     progress::{Progress, ProgressSink, ProgressStream, Stage},
     resource::{Holding, HoldingKind},

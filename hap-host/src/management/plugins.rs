@@ -27,11 +27,11 @@ use super::{
         progress::ProgressView,
     },
 };
-use crate::supervisor::options::{InstallOptions, UninstallOptions};
 use crate::{
     Result,
     engine::progress::{ProgressSink, ProgressStream},
     plugin::{handle::PluginHandle, source::PluginSource},
+    supervisor::options::{InstallOptions, UninstallOptions},
 };
 
 /// How long an overview waits for another call that configures the plugin.

@@ -1,9 +1,10 @@
 use super::*;
-use crate::metrics::counters::add;
-use crate::metrics::scrape::PluginScrape;
-use crate::model::{
-    config_state::ConfigState,
-    state::{Desired, Phase, PluginState},
+use crate::{
+    metrics::{counters::add, scrape::PluginScrape},
+    model::{
+        config_state::ConfigState,
+        state::{Desired, Phase, PluginState},
+    },
 };
 
 fn scrape(metrics: &Metrics, id: &PluginId, phase: Phase) -> PluginScrape {

@@ -10,7 +10,7 @@ use hap_manifest::PluginId;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::{engine::progress::Stage, reconcile::machine::Op};
+use crate::engine::progress::Stage;
 
 /// What is going on with a plugin at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -41,7 +41,7 @@ pub struct Operation {
 pub enum OperationKind {
     /// Looks at the container.
     Look,
-    /// Makes the container.
+    /// Makes the container. The only one that is given up when the plugin shall not run after all.
     Create,
     /// Changes the container's limits in place.
     SetLimits,
@@ -56,19 +56,6 @@ pub enum OperationKind {
 }
 
 impl OperationKind {
-    /// What an operation of the machine is called.
-    pub(crate) const fn of(op: &Op) -> Self {
-        match op {
-            Op::Look => Self::Look,
-            Op::Create => Self::Create,
-            Op::SetLimits => Self::SetLimits,
-            Op::Start => Self::Start,
-            Op::Stop => Self::Stop,
-            Op::Remove => Self::Remove,
-            Op::RemoveData => Self::RemoveData,
-        }
-    }
-
     /// The name as it is serialised, such as `remove_data`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -92,9 +79,9 @@ impl fmt::Display for OperationKind {
 
 impl Operation {
     /// One that begins now.
-    pub(crate) fn begins(op: &Op) -> Self {
+    pub(crate) fn begins(kind: OperationKind) -> Self {
         Self {
-            kind: OperationKind::of(op),
+            kind,
             since: OffsetDateTime::now_utc(),
         }
     }
@@ -188,17 +175,17 @@ mod tests {
 
     #[test]
     fn an_operation_has_one_name_everywhere() {
-        for op in [
-            Op::Look,
-            Op::Create,
-            Op::Start,
-            Op::Stop,
-            Op::Remove,
-            Op::RemoveData,
+        for kind in [
+            OperationKind::Look,
+            OperationKind::Create,
+            OperationKind::SetLimits,
+            OperationKind::Start,
+            OperationKind::Stop,
+            OperationKind::Remove,
+            OperationKind::RemoveData,
         ] {
-            let kind = Operation::begins(&op).kind;
-            assert_eq!(kind.to_string(), op.as_str());
-            assert_eq!(serde_json::to_value(kind).unwrap(), op.as_str());
+            assert_eq!(kind.to_string(), kind.as_str());
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
     }
 }

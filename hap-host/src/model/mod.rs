@@ -1,6 +1,6 @@
 //! The nouns and records that the rest of the crate shares: what a plugin is, wants, may have and has gone through.
 //!
-//! Values only: no tokio, no I/O, no clock. Of the crate it knows the engine's types.
+//! Values only: no tokio, no I/O. Of the crate it knows the engine's types.
 
 pub(crate) mod activity;
 pub(crate) mod boot;

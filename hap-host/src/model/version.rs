@@ -3,8 +3,7 @@ use std::path::PathBuf;
 use hap_manifest::Manifest;
 use serde::{Deserialize, Serialize};
 
-use super::grants::Admission;
-use super::update::UpdateOutcome;
+use super::{grants::Admission, update::UpdateOutcome};
 use crate::{engine::instance::InstanceName, reconcile::spec::volume_names};
 
 /// What updates leave behind of a plugin, kept with it. Settings are not in it: they have tables of their own.

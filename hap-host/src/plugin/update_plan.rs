@@ -1,8 +1,7 @@
 use hap_manifest::permission::{Permission, requested};
 use serde_json::Value;
 
-use crate::model::grants::Admission;
-use crate::model::version::PluginVersion;
+use crate::model::{grants::Admission, version::PluginVersion};
 
 /// An update whose image is there and which nothing stands against: what is left is to carry it out.
 #[derive(Debug)]

@@ -4,8 +4,11 @@ use hap_manifest::{
 };
 
 use super::{Policy, access::Access, pattern::DevicePattern, refusal::Refusal};
-use crate::model::grants::{Admission, InstallOrigin};
-use crate::{engine::spec::ResourceLimits, plugin::handle::limits::LimitOverrides};
+use crate::{
+    engine::spec::ResourceLimits,
+    model::grants::{Admission, InstallOrigin},
+    plugin::handle::limits::LimitOverrides,
+};
 
 impl Policy {
     /// Why a plugin with these grants may not run here: all reasons at once, none if it may.

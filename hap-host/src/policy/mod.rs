@@ -16,10 +16,10 @@ use hap_manifest::{
     permission::{Capability, DevicePath},
 };
 
-use self::trust::Trust;
 use self::{
     access::Access,
     pattern::{DevicePattern, ImageSource},
+    trust::Trust,
 };
 
 /// What plugins may have on this host: at most, without asking, and only when it was granted.

@@ -1,6 +1,3 @@
-use crate::model::grants::Admission;
-use crate::model::grants::InstallOrigin;
-use crate::policy::refusal::Refusal;
 use hap_manifest::{
     Manifest,
     package::PackageKey,
@@ -9,7 +6,11 @@ use hap_manifest::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::engine::spec::ResourceLimits;
+use crate::{
+    engine::spec::ResourceLimits,
+    model::grants::{Admission, InstallOrigin},
+    policy::refusal::Refusal,
+};
 
 fn manifest(extra: &str) -> Manifest {
     let text = format!(

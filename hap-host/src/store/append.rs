@@ -5,8 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use time::OffsetDateTime;
 
 use super::{error, event_source::Source, plugin::json};
-use crate::error::Error;
-use crate::model::retention::EventRetention;
+use crate::{error::Error, model::retention::EventRetention};
 
 /// Rows that retention takes during one append: several times the largest batch, so that it catches up.
 const MOST_REMOVED: u64 = 2000;

@@ -32,27 +32,23 @@ use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use self::{
-    append::Appended,
-    log::EventLog,
-    page::StoredEvent,
-    plugin::{KnownPlugin, Loaded, PluginRecord},
-};
-use self::{
-    append::Batch,
+    append::{Appended, Batch},
     folder::{Claim, Folder},
+    log::EventLog,
     overrides::ChoicesRow,
-    plugin::{KeyRow, PluginRow, json},
+    page::StoredEvent,
+    plugin::{KeyRow, KnownPlugin, Loaded, PluginRecord, PluginRow, json},
     settings::Settings,
     version::SwitchRow,
     worker::Lane,
     writer::{Read, Reader, Write, Writer},
 };
-use crate::model::retention::EventRetention;
 use crate::{
     error::{Error, ErrorKind},
     model::{
         grants::Admission,
         keys::PluginKeys,
+        retention::EventRetention,
         secret_paths::SecretPlaces,
         state::Desired,
         version::{PluginVersion, UpdateRecord},

@@ -12,8 +12,7 @@ use super::{
     folder::Folder,
     worker::Worker,
 };
-use crate::error::Error;
-use crate::model::retention::EventRetention;
+use crate::{error::Error, model::retention::EventRetention};
 
 /// Batches that share one transaction: enough to share the wait for the disk, few enough that none waits long.
 const GROUP: usize = 64;

@@ -4,8 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use hap_manifest::{Manifest, permission::Permission};
 
-use crate::engine::progress::ProgressSink;
 use crate::{
+    engine::progress::ProgressSink,
     model::{
         boot::Boot,
         env::EnvOverrides,

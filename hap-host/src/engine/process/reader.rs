@@ -149,8 +149,11 @@ fn line_starts(path: &Path, most: usize) -> io::Result<(VecDeque<u64>, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::process::{journal::Journal, lines::Piece};
-    use crate::engine::{spec::LogRotation, stream::LogSource};
+    use crate::engine::{
+        process::{journal::Journal, lines::Piece},
+        spec::LogRotation,
+        stream::LogSource,
+    };
 
     fn write(journal: &mut Journal, from: usize, to: usize) {
         let pieces: Vec<Piece> = (from..to)

@@ -1,10 +1,9 @@
 //! What happens, as it happens.
 
-use crate::supervisor::options::Shutdown;
 use time::OffsetDateTime;
 
 use super::*;
-use crate::engine::stream::LogSource;
+use crate::{engine::stream::LogSource, supervisor::options::Shutdown};
 
 /// Puts an event of a plugin on the disk, as the listener does.
 pub(super) async fn store(bed: &Bed, plugin: &PluginId, kind: &str, data: &Value) {

@@ -17,10 +17,10 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{Instrument as _, Span};
 
-use self::update::Updating;
 use self::{
     diagnose::{Listening, Traces},
     operation::Operator,
+    update::Updating,
 };
 use super::{
     context::{Listing, Shared},
@@ -38,7 +38,7 @@ use crate::{
     error::{Error, ErrorKind},
     metrics::counters::{PluginCounters, add},
     model::{
-        activity::Operation,
+        activity::{Operation, OperationKind},
         boot::Boot,
         config_state::ConfigState,
         env::EnvOverrides,
@@ -53,7 +53,7 @@ use crate::{
     reconcile::{
         dependencies::{Board, unmet},
         drift::SpecMark,
-        machine::{Input, Machine, Op, Outcome, Seen, Step, VersionTerms},
+        machine::{Input, Machine, Outcome, Seen, Step, VersionTerms},
         spec::{SpecInputs, container_spec, network_of},
         watchdog::ProbeResult,
     },
@@ -578,15 +578,15 @@ impl Actor {
         self.follow_the_container();
         let mut listening = None;
         if let Some(op) = op {
-            self.under_way = Some(Operation::begins(&op));
+            self.under_way = Some(Operation::begins(op));
             let container = self.container();
             let span = tracing::info_span!(
                 parent: &self.cause, "engine operation", plugin = %self.id, operation = op.as_str()
             );
-            let perform = self.operator.clone().perform(op.clone(), container.clone());
+            let perform = self.operator.clone().perform(op, container.clone());
             let perform = perform.instrument(span);
             let is_silent = events.iter().any(is_silent);
-            self.operation = match container.filter(|_| op == Op::Stop && is_silent) {
+            self.operation = match container.filter(|_| op == OperationKind::Stop && is_silent) {
                 // Where it listens can be asked only as long as it runs.
                 Some(container) => {
                     let (tell, told) = oneshot::channel();

@@ -12,8 +12,11 @@ use crate::{
         spec::ContainerSpec,
     },
     metrics::Metrics,
-    model::state::{Failure, FailureCause},
-    reconcile::machine::{Op, Outcome, Seen},
+    model::{
+        activity::OperationKind,
+        state::{Failure, FailureCause},
+    },
+    reconcile::machine::{Outcome, Seen},
 };
 
 /// Longest time for a container that somebody else makes to show, once its name is taken.
@@ -37,7 +40,7 @@ pub(crate) struct Operator {
 
 impl Operator {
     /// Carries out `op` on `container`. Safe to drop at any await: the machine looks again afterwards.
-    pub(crate) async fn perform(self, op: Op, container: Option<ContainerId>) -> Outcome {
+    pub(crate) async fn perform(self, op: OperationKind, container: Option<ContainerId>) -> Outcome {
         let (name, started) = (op.as_str(), tokio::time::Instant::now());
         tracing::debug!("begins");
         let outcome = self.carry_out(op, container).await;
@@ -46,20 +49,20 @@ impl Operator {
         outcome
     }
 
-    async fn carry_out(&self, op: Op, container: Option<ContainerId>) -> Outcome {
+    async fn carry_out(&self, op: OperationKind, container: Option<ContainerId>) -> Outcome {
         let done = match (op, container) {
-            (Op::Look, Some(id)) => self.look(&id).await,
-            (Op::Look, None) => self.find().await,
-            (Op::Create, _) => self.create().await,
-            (Op::Start, Some(id)) => self.start(&id).await,
-            (Op::SetLimits, Some(id)) => self.set_limits(&id).await,
-            (Op::Stop, Some(id)) => self.stop(&id).await,
-            (Op::Remove, Some(id)) => self
+            (OperationKind::Look, Some(id)) => self.look(&id).await,
+            (OperationKind::Look, None) => self.find().await,
+            (OperationKind::Create, _) => self.create().await,
+            (OperationKind::Start, Some(id)) => self.start(&id).await,
+            (OperationKind::SetLimits, Some(id)) => self.set_limits(&id).await,
+            (OperationKind::Stop, Some(id)) => self.stop(&id).await,
+            (OperationKind::Remove, Some(id)) => self
                 .control(self.engine.remove(&id))
                 .await
                 .map(|()| Seen::Absent)
                 .map_err(Trouble::from),
-            (Op::RemoveData, _) => {
+            (OperationKind::RemoveData, _) => {
                 let removal = self.engine.remove_volumes(&self.spec.instance, &self.spec.plugin);
                 self.control(removal)
                     .await
@@ -67,7 +70,10 @@ impl Operator {
                     .map_err(Trouble::from)
             }
             // What shall be started, stopped or removed is gone already.
-            (Op::SetLimits | Op::Start | Op::Stop | Op::Remove, None) => Ok(Seen::Absent),
+            (
+                OperationKind::SetLimits | OperationKind::Start | OperationKind::Stop | OperationKind::Remove,
+                None,
+            ) => Ok(Seen::Absent),
         };
         match done {
             Ok(seen) => Outcome::Done(seen),

@@ -7,8 +7,7 @@ use hap_manifest::permission::Permission;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use super::operation::within;
-use super::{Actor, now, version_terms};
+use super::{Actor, now, operation::within, version_terms};
 use crate::{
     engine::{
         deadline,

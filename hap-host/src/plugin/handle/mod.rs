@@ -21,7 +21,6 @@ use super::{
     settings::ConfigDesk,
     usage::{Usage, UsageMeter},
 };
-use crate::supervisor::options::UninstallOptions;
 use crate::{
     engine::{
         deadline,
@@ -39,6 +38,7 @@ use crate::{
         client::{PluginClient, concurrency::CallGate},
         events::subscribe::PluginEvent,
     },
+    supervisor::options::UninstallOptions,
 };
 
 /// Longest wait of [`PluginHandle::start`] and [`PluginHandle::restart`]. A plugin that is neither healthy nor

@@ -1,10 +1,9 @@
 //! What the operator chooses for one plugin, beside what is wanted of it.
 
 use super::PluginHandle;
-use crate::model::{boot::Boot, env::EnvOverrides};
 use crate::{
     error::{Error, ErrorKind},
-    model::state::Desired,
+    model::{boot::Boot, env::EnvOverrides, state::Desired},
     plugin::actor::Request,
 };
 

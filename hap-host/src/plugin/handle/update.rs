@@ -12,20 +12,14 @@ use crate::{
     model::{
         grants::Admission,
         state::{Desired, Phase},
+        update::{UpdateOutcome, UpdateResult, UpdateStage},
+        version::PluginVersion,
     },
     plugin::{
         actor::{Request, Snapshot},
         admission::{admit, refuse_if_it_breaks_dependants},
         settings::{check_settings, keep_earlier_secrets},
         source::{PluginSource, acquire::Candidate},
-    },
-};
-use crate::{
-    model::{
-        update::{UpdateOutcome, UpdateResult, UpdateStage},
-        version::PluginVersion,
-    },
-    plugin::{
         update_options::{RollBackOptions, UpdateOptions},
         update_plan::{Grants, SettingsChange, UpdateOrder},
     },

@@ -3,8 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::ConfigDesk;
-use crate::model::config_state::ConfigState;
-use crate::protocol::client::PluginClient;
+use crate::{model::config_state::ConfigState, protocol::client::PluginClient};
 
 /// Pauses before the tries after the first; the last one goes on.
 const PAUSES: [Duration; 4] = [

@@ -14,15 +14,15 @@ use hap_manifest::{Manifest, PluginId, wire::ConfigAck};
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard, watch};
 
-use crate::model::config_state::ConfigState;
-use crate::model::{
-    redact::{REDACTED, Redactor},
-    secret_paths::SecretPlaces,
-    settings_schema::SettingsCheck,
-};
 use crate::{
     engine::deadline,
     error::{Error, ErrorKind},
+    model::{
+        config_state::ConfigState,
+        redact::{REDACTED, Redactor},
+        secret_paths::SecretPlaces,
+        settings_schema::SettingsCheck,
+    },
     protocol::client::{PluginClient, options::CallOptions, request_body},
     store::Store,
 };

@@ -1,4 +1,3 @@
-use crate::plugin::settings::delivery::keep_delivered;
 use std::{
     net::SocketAddr,
     sync::atomic::{AtomicUsize, Ordering},
@@ -15,6 +14,7 @@ use crate::{
         keys::{KeyPair, PluginKeys},
         state::Desired,
     },
+    plugin::settings::delivery::keep_delivered,
     store::plugin::PluginRecord,
 };
 

@@ -15,8 +15,7 @@ use hap_manifest::{
     package::{Digest, Package, PackageKey},
 };
 
-use super::signature::Signed;
-use super::{Origin, PackageReader, PluginSource, folder};
+use super::{Origin, PackageReader, PluginSource, folder, signature::Signed};
 use crate::{
     engine::{
         ImageId,

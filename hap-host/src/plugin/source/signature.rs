@@ -8,8 +8,7 @@ use std::{
 
 use hap_manifest::package::{Limits, Package, PackageError, PackageKey, PackageSignature, SignatureError};
 
-use super::PackageReader;
-use super::acquire::open_file;
+use super::{PackageReader, acquire::open_file};
 use crate::{
     error::{Error, ErrorKind},
     policy::{refusal::Refusal, trust::Trust},

@@ -28,12 +28,10 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use self::http::Http;
-use self::options::CallOptions;
 use self::{
-    http::{Broken, Cut, read_body},
+    http::{Broken, Cut, Http, read_body},
     ids::Ids,
-    options::id_header,
+    options::{CallOptions, id_header},
     reply::{answer, describe, invalid},
 };
 use crate::error::{Error, ErrorKind};

@@ -1,5 +1,3 @@
-use crate::protocol::client::probe::probe;
-use crate::protocol::client::probe::probe_client;
 use std::convert::Infallible;
 
 use axum::{
@@ -13,7 +11,11 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::{reply::MAX_QUOTED_CHARS, *};
-use crate::{model::redact::Redactor, reconcile::watchdog::ProbeResult};
+use crate::{
+    model::redact::Redactor,
+    protocol::client::probe::{probe, probe_client},
+    reconcile::watchdog::ProbeResult,
+};
 
 async fn serve(router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -26,12 +26,13 @@ use time::OffsetDateTime;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use self::credentials::Credentials;
 use self::{
+    credentials::Credentials,
     rate::EventRate,
+    readers::Readers,
+    receive::Receiver,
     subscribe::{PluginEvents, SubscribeOptions},
 };
-use self::{readers::Readers, receive::Receiver};
 use crate::{metrics::Metrics, store::Store};
 
 /// How often what is too old is removed.

@@ -10,7 +10,6 @@ use super::{
     probation::{Probation, ProbationPolicy, ProbationVerdict},
     watchdog::{ProbeResult, Verdict, Watchdog},
 };
-use crate::model::run_policy::{HealthPolicy, RestartPolicy};
 use crate::{
     engine::observed::{ContainerStatus, Exit, Observed},
     model::{
@@ -19,6 +18,7 @@ use crate::{
         config_state::ConfigState,
         event::EventKind,
         redact::Redactor,
+        run_policy::{HealthPolicy, RestartPolicy},
         state::{Desired, Failure, FailureCause, Phase, PluginState},
     },
 };
@@ -31,7 +31,7 @@ const ENGINE_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// How long a start waits for what the plugin depends on, unless told otherwise.
 pub(crate) const DEPENDENCY_WAIT: Duration = Duration::from_secs(300);
 
-/// One plugin's life. At most one [`Op`] is in flight: the next is named only after [`Input::OpDone`].
+/// One plugin's life. At most one [`OperationKind`] is in flight: the next is named only after [`Input::OpDone`].
 #[derive(Debug)]
 pub(crate) struct Machine {
     desired: Desired,
@@ -46,7 +46,7 @@ pub(crate) struct Machine {
     seen: Seen,
     /// What was seen last before the answer was no longer good. Tells of a run that began or ended meanwhile.
     known: Seen,
-    op: Option<Op>,
+    op: Option<OperationKind>,
     cancelling: bool,
     /// Something may have changed since the engine was asked last.
     look_again: bool,
@@ -195,32 +195,6 @@ pub(crate) enum Hold {
     Gone,
 }
 
-/// One operation on the engine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Op {
-    /// Looks at the container.
-    Look,
-    /// Makes the container. The only one that is given up when the plugin shall not run after all.
-    Create,
-    /// Changes the container's limits in place, then looks at it.
-    SetLimits,
-    /// Starts the container, then looks at it.
-    Start,
-    /// Stops the container, then looks at it.
-    Stop,
-    /// Removes the container.
-    Remove,
-    /// Removes the plugin's volumes.
-    RemoveData,
-}
-
-impl Op {
-    /// Its name for logs and metrics.
-    pub(crate) const fn as_str(&self) -> &'static str {
-        OperationKind::of(self).as_str()
-    }
-}
-
 /// How an operation ended.
 #[derive(Debug, Clone)]
 pub(crate) enum Outcome {
@@ -260,7 +234,7 @@ impl Outcome {
 #[derive(Debug, Default)]
 pub(crate) struct Step {
     /// Start this operation.
-    pub op: Option<Op>,
+    pub op: Option<OperationKind>,
     /// Give up the operation in flight.
     pub cancel: bool,
     /// Probe the plugin's health now; hand the result in with this generation.
@@ -330,18 +304,18 @@ impl Machine {
         if self.op.is_some() {
             // Only making a container can take minutes, and half of it does no harm: looking finds what there is.
             let wanted = self.shall_run();
-            let pointless = self.op == Some(Op::Create) && !wanted;
+            let pointless = self.op == Some(OperationKind::Create) && !wanted;
             if pointless && !self.cancelling {
                 self.cancelling = true;
                 step.cancel = true;
             }
         } else {
             step.op = self.next_op(now, &mut step.events);
-            self.op = step.op.clone();
-            if step.op == Some(Op::Stop) {
+            self.op = step.op;
+            if step.op == Some(OperationKind::Stop) {
                 self.stop_expected = true;
             }
-            if step.op == Some(Op::Look) {
+            if step.op == Some(OperationKind::Look) {
                 self.look_again = false;
             }
         }
@@ -651,7 +625,7 @@ impl Machine {
         match outcome {
             Outcome::Done(seen) => {
                 self.engine_gate = None;
-                if op != Some(Op::Look) {
+                if op != Some(OperationKind::Look) {
                     self.engine_failures = 0;
                 }
                 if self
@@ -661,27 +635,28 @@ impl Machine {
                 {
                     self.failure = None;
                 }
-                if op == Some(Op::RemoveData)
-                    || (op == Some(Op::Remove) && self.wanted() == (Desired::Removed { with_data: false }))
+                if op == Some(OperationKind::RemoveData)
+                    || (op == Some(OperationKind::Remove)
+                        && self.wanted() == (Desired::Removed { with_data: false }))
                 {
                     self.removed = matches!(self.desired, Desired::Removed { .. });
                 }
                 // Making it anew mends that, unless the next start finds the same.
-                let vanished = op == Some(Op::Start) && seen == Seen::Absent;
+                let vanished = op == Some(OperationKind::Start) && seen == Seen::Absent;
                 let forgiven = vanished && !self.start_vanished;
-                if op == Some(Op::Start) {
+                if op == Some(OperationKind::Start) {
                     self.start_vanished = vanished;
                 }
-                self.see(seen, op == Some(Op::Start) && !forgiven, now, events);
+                self.see(seen, op == Some(OperationKind::Start) && !forgiven, now, events);
                 // Whatever it ended was told with what is seen now; what ends later was not asked for.
-                if op == Some(Op::Stop) {
+                if op == Some(OperationKind::Stop) {
                     self.stop_expected = false;
                 }
-                self.follow_limits(op.as_ref());
+                self.follow_limits(op);
             }
             Outcome::Retry(_) if cancelled => self.seen = Seen::Unknown,
             Outcome::Retry(reason) => {
-                self.seen = if op == Some(Op::Look) {
+                self.seen = if op == Some(OperationKind::Look) {
                     self.seen.clone()
                 } else {
                     Seen::Unknown
@@ -717,15 +692,15 @@ impl Machine {
     }
 
     /// Notes what came of an attempt to give the container its limits.
-    fn follow_limits(&mut self, op: Option<&Op>) {
+    fn follow_limits(&mut self, op: Option<OperationKind>) {
         let Seen::Present(observed) = &self.seen else {
             return;
         };
         let differ = self.mark.has_other_limits(observed);
         self.limit_change = match (op, self.limit_change) {
             (_, LimitChange::Anew) if !differ => LimitChange::Live,
-            (Some(Op::SetLimits), LimitChange::Live) if differ => LimitChange::Anew,
-            (Some(Op::Create), LimitChange::Anew) => LimitChange::GivenUp,
+            (Some(OperationKind::SetLimits), LimitChange::Live) if differ => LimitChange::Anew,
+            (Some(OperationKind::Create), LimitChange::Anew) => LimitChange::GivenUp,
             (_, change) => change,
         };
     }
@@ -886,12 +861,12 @@ impl Machine {
         }
     }
 
-    fn next_op(&mut self, now: Instant, events: &mut Vec<EventKind>) -> Option<Op> {
+    fn next_op(&mut self, now: Instant, events: &mut Vec<EventKind>) -> Option<OperationKind> {
         if self.removed || self.engine_gate.is_some_and(|gate| gate > now) {
             return None;
         }
         if self.seen == Seen::Unknown || self.look_again {
-            return Some(Op::Look);
+            return Some(OperationKind::Look);
         }
         let running = self.seen.is_running();
         let observed = match &self.seen {
@@ -900,7 +875,7 @@ impl Machine {
         };
         // Restarts are the host's: the engine is kept from its own, and what follows is decided here.
         if self.seen.is_restarting() && !matches!(self.wanted(), Desired::Removed { .. }) {
-            return Some(Op::Stop);
+            return Some(OperationKind::Stop);
         }
         match (self.wanted(), observed) {
             // Data that stays is put back first.
@@ -909,11 +884,15 @@ impl Machine {
                 self.removed = true;
                 None
             }
-            (Desired::Removed { with_data: true }, None) => Some(Op::RemoveData),
-            (Desired::Removed { .. }, Some(_)) => Some(if running { Op::Stop } else { Op::Remove }),
-            (_, Some(_)) if self.hold != Hold::None && running => Some(Op::Stop),
-            (_, Some(_)) if self.hold == Hold::Gone => Some(Op::Remove),
-            (Desired::Stopped, _) => running.then_some(Op::Stop),
+            (Desired::Removed { with_data: true }, None) => Some(OperationKind::RemoveData),
+            (Desired::Removed { .. }, Some(_)) => Some(if running {
+                OperationKind::Stop
+            } else {
+                OperationKind::Remove
+            }),
+            (_, Some(_)) if self.hold != Hold::None && running => Some(OperationKind::Stop),
+            (_, Some(_)) if self.hold == Hold::Gone => Some(OperationKind::Remove),
+            (Desired::Stopped, _) => running.then_some(OperationKind::Stop),
             (Desired::Running, _) if self.hold != Hold::None => None,
             (Desired::Running, observed) => self.towards_running(observed.cloned().as_ref(), now, events),
         }
@@ -925,7 +904,7 @@ impl Machine {
         observed: Option<&Observed>,
         now: Instant,
         events: &mut Vec<EventKind>,
-    ) -> Option<Op> {
+    ) -> Option<OperationKind> {
         let limits = observed.is_some_and(|observed| self.mark.has_other_limits(observed));
         let outdated = observed.is_some_and(|observed| self.mark.is_outdated(observed))
             || (limits && self.limit_change == LimitChange::Anew);
@@ -934,9 +913,9 @@ impl Machine {
             self.needs.release();
             let stop = outdated || self.restart_wanted || self.bar.is_some();
             return if stop {
-                Some(Op::Stop)
+                Some(OperationKind::Stop)
             } else {
-                limits.then_some(Op::SetLimits)
+                limits.then_some(OperationKind::SetLimits)
             };
         }
         self.restart_wanted = false;
@@ -953,10 +932,10 @@ impl Machine {
         }
         self.needs.release();
         Some(match observed {
-            None => Op::Create,
-            Some(_) if outdated => Op::Remove,
-            Some(_) if limits => Op::SetLimits,
-            Some(_) => Op::Start,
+            None => OperationKind::Create,
+            Some(_) if outdated => OperationKind::Remove,
+            Some(_) if limits => OperationKind::SetLimits,
+            Some(_) => OperationKind::Start,
         })
     }
 
@@ -977,17 +956,17 @@ impl Machine {
         let running = self.seen.is_running();
         match self.wanted() {
             Desired::Removed { .. } => Phase::Stopping,
-            _ if self.seen == Seen::Unknown && self.op != Some(Op::Create) => Phase::Unknown,
-            Desired::Stopped if running || self.op.as_ref().is_some_and(|op| *op != Op::Look) => {
+            _ if self.seen == Seen::Unknown && self.op != Some(OperationKind::Create) => Phase::Unknown,
+            Desired::Stopped if running || self.op.as_ref().is_some_and(|op| *op != OperationKind::Look) => {
                 Phase::Stopping
             }
             Desired::Stopped => Phase::Stopped,
             Desired::Running if self.hold != Hold::None && !self.is_held_down() => Phase::Stopping,
             Desired::Running if self.hold != Hold::None => Phase::Updating,
             Desired::Running => match &self.op {
-                Some(Op::Create) => Phase::Preparing,
-                Some(Op::Stop) if running => Phase::Stopping,
-                Some(Op::Start) => Phase::Starting,
+                Some(OperationKind::Create) => Phase::Preparing,
+                Some(OperationKind::Stop) if running => Phase::Stopping,
+                Some(OperationKind::Start) => Phase::Starting,
                 _ if running && self.bar.is_some() => Phase::Stopping,
                 _ if running && self.watchdog.is_up() => {
                     if !self.watchdog.is_healthy() {

@@ -19,12 +19,12 @@ use super::{
     page::{Entry, Filter, Page},
     plugin::{Loaded, PluginRecord},
 };
-use crate::model::retention::EventRetention;
 use crate::{
     Result,
     model::{
         grants::{Admission, InstallOrigin},
         keys::{KeyPair, PluginKeys},
+        retention::EventRetention,
         secret_paths::SecretPlaces,
         state::Desired,
     },

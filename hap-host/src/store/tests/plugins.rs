@@ -2,10 +2,10 @@ use hap_manifest::permission::Permission;
 use rusqlite::Connection;
 
 use super::*;
-use crate::plugin::update_plan::SettingsChange;
 use crate::{
     error::ErrorKind,
     model::{boot::Boot, env::EnvOverrides},
+    plugin::update_plan::SettingsChange,
 };
 
 fn assert_same(left: &PluginRecord, right: &PluginRecord) {

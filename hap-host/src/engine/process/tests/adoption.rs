@@ -1,6 +1,5 @@
 use super::*;
-use crate::engine::error::EngineErrorKind;
-use crate::engine::process::folder::write_json;
+use crate::engine::{error::EngineErrorKind, process::folder::write_json};
 
 #[tokio::test]
 async fn a_second_value_sees_the_process_and_may_kill_it() {

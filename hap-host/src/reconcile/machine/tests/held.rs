@@ -17,7 +17,7 @@ pub(super) fn bar(bars: bool) -> Input {
 
 /// Starts since the bench was healthy.
 fn starts(bench: &Bench) -> usize {
-    bench.ops.iter().filter(|op| **op == Op::Start).count()
+    bench.ops.iter().filter(|op| **op == OperationKind::Start).count()
 }
 
 #[test]

@@ -16,7 +16,7 @@ struct Bench {
     truth: Seen,
     runs: i64,
     containers: u32,
-    ops: Vec<Op>,
+    ops: Vec<OperationKind>,
     events: Vec<EventKind>,
     /// The container answers its health checks.
     answers: bool,
@@ -107,17 +107,17 @@ impl Bench {
                 inputs.push_back(Input::Probe { generation, result });
             }
             if let Some(op) = step.op {
-                self.ops.push(op.clone());
-                let outcome = self.perform(&op);
+                self.ops.push(op);
+                let outcome = self.perform(op);
                 inputs.push_back(Input::OpDone(outcome));
             }
         }
     }
 
-    fn perform(&mut self, op: &Op) -> Outcome {
+    fn perform(&mut self, op: OperationKind) -> Outcome {
         match op {
-            Op::Look => {}
-            Op::Create => {
+            OperationKind::Look => {}
+            OperationKind::Create => {
                 self.containers += 1;
                 self.truth = Seen::Present(Observed::created(
                     ContainerId::new(format!("c{}", self.containers)),
@@ -125,7 +125,7 @@ impl Bench {
                     self.digest.to_owned(),
                 ));
             }
-            Op::Start => {
+            OperationKind::Start => {
                 self.runs += 1;
                 let mut observed =
                     Self::running(ContainerStatus::Running, self.containers, self.digest, self.runs);
@@ -138,10 +138,10 @@ impl Bench {
                 }
                 self.truth = Seen::Present(observed);
             }
-            Op::Stop => self.end(Exit::code(143)),
-            Op::Remove => self.truth = Seen::Absent,
-            Op::RemoveData => {}
-            Op::SetLimits => {
+            OperationKind::Stop => self.end(Exit::code(143)),
+            OperationKind::Remove => self.truth = Seen::Absent,
+            OperationKind::RemoveData => {}
+            OperationKind::SetLimits => {
                 if let Seen::Present(observed) = &mut self.truth
                     && self.sets_limits
                 {
@@ -149,7 +149,7 @@ impl Bench {
                 }
             }
         }
-        if let (Op::Create, Seen::Present(observed)) = (op, &mut self.truth)
+        if let (OperationKind::Create, Seen::Present(observed)) = (op, &mut self.truth)
             && self.has_limits
         {
             observed.limits = ObservedLimits::from(&self.wanted_limits);
@@ -205,7 +205,10 @@ fn secs(n: u64) -> Duration {
 fn a_plugin_that_shall_run_is_created_started_and_probed_until_healthy() {
     let mut bench = Bench::new(Desired::Running);
     bench.feed(Input::Tick);
-    assert_eq!(bench.ops, [Op::Look, Op::Create, Op::Start]);
+    assert_eq!(
+        bench.ops,
+        [OperationKind::Look, OperationKind::Create, OperationKind::Start]
+    );
     assert_eq!(bench.phase(), Phase::Healthy);
 }
 
@@ -213,7 +216,7 @@ fn a_plugin_that_shall_run_is_created_started_and_probed_until_healthy() {
 fn a_plugin_that_shall_not_run_is_left_alone() {
     let mut bench = Bench::new(Desired::Stopped);
     bench.feed(Input::Tick);
-    assert_eq!(bench.ops, [Op::Look]);
+    assert_eq!(bench.ops, [OperationKind::Look]);
     assert_eq!(bench.phase(), Phase::Stopped);
 }
 
@@ -222,7 +225,7 @@ fn a_running_container_with_the_right_digest_is_adopted_and_not_restarted() {
     let mut bench = Bench::new(Desired::Running);
     bench.truth = Seen::Present(Bench::running(ContainerStatus::Running, 1, "d1", 5));
     bench.feed(Input::Tick);
-    assert_eq!(bench.ops, [Op::Look]);
+    assert_eq!(bench.ops, [OperationKind::Look]);
     assert_eq!(bench.phase(), Phase::Healthy);
     assert_eq!(bench.machine.state(bench.now).restarts, 0);
 }
@@ -232,7 +235,16 @@ fn a_running_container_with_another_digest_is_replaced() {
     let mut bench = Bench::new(Desired::Running);
     bench.truth = Seen::Present(Bench::running(ContainerStatus::Running, 1, "d0", 5));
     bench.feed(Input::Tick);
-    assert_eq!(bench.ops, [Op::Look, Op::Stop, Op::Remove, Op::Create, Op::Start]);
+    assert_eq!(
+        bench.ops,
+        [
+            OperationKind::Look,
+            OperationKind::Stop,
+            OperationKind::Remove,
+            OperationKind::Create,
+            OperationKind::Start
+        ]
+    );
     assert_eq!(bench.phase(), Phase::Healthy);
 }
 
@@ -242,7 +254,7 @@ fn one_crash_after_a_calm_run_is_started_again_at_once() {
     bench.pass(secs(30));
     bench.ops.clear();
     bench.crash(Exit::code(137));
-    assert_eq!(bench.ops, [Op::Look, Op::Start]);
+    assert_eq!(bench.ops, [OperationKind::Look, OperationKind::Start]);
     assert_eq!(bench.phase(), Phase::Healthy);
     let state = bench.machine.state(bench.now);
     assert_eq!((state.restarts, state.failure), (1, None));
@@ -254,10 +266,10 @@ fn a_crash_after_a_short_run_waits_first() {
     bench.pass(secs(2));
     bench.ops.clear();
     bench.crash(Exit::code(1));
-    assert_eq!(bench.ops, [Op::Look]);
+    assert_eq!(bench.ops, [OperationKind::Look]);
     assert_eq!(bench.phase(), Phase::Backoff);
     bench.pass(secs(1));
-    assert_eq!(bench.ops, [Op::Look, Op::Start]);
+    assert_eq!(bench.ops, [OperationKind::Look, OperationKind::Start]);
     assert_eq!(bench.phase(), Phase::Healthy);
 }
 
@@ -274,7 +286,7 @@ fn a_crash_loop_is_visible_never_given_up_and_announced_at_its_start_and_end() {
         .filter(|e| **e == EventKind::CrashLoopEntered)
         .count();
     assert_eq!(entered, 1);
-    let starts = bench.ops.iter().filter(|op| **op == Op::Start).count();
+    let starts = bench.ops.iter().filter(|op| **op == OperationKind::Start).count();
     assert!((50..90).contains(&starts), "{starts} starts in an hour");
 
     bench.crash_with = None;
@@ -292,7 +304,10 @@ fn exit_code_78_is_not_retried_until_someone_starts_it_again() {
     bench.crash_with = Some(Exit::code(78));
     bench.feed(Input::Tick);
     bench.pass(secs(3600));
-    assert_eq!(bench.ops, [Op::Look, Op::Create, Op::Start]);
+    assert_eq!(
+        bench.ops,
+        [OperationKind::Look, OperationKind::Create, OperationKind::Start]
+    );
     assert_eq!(bench.phase(), Phase::Failed);
     bench.crash_with = None;
     bench.feed(Input::Desire(Desired::Running));
@@ -312,7 +327,10 @@ fn traces_that_show_a_fault_of_the_image_end_the_starts() {
     bench.feed(Input::Explained(explained.clone()));
     assert_eq!(bench.phase(), Phase::Failed);
     bench.pass(secs(3600));
-    assert_eq!(bench.ops, [Op::Look, Op::Create, Op::Start]);
+    assert_eq!(
+        bench.ops,
+        [OperationKind::Look, OperationKind::Create, OperationKind::Start]
+    );
     let state = bench.machine.state(bench.now);
     assert_eq!(
         (state.failure, state.last_failure),
@@ -353,7 +371,7 @@ fn exit_code_137_alone_is_not_called_out_of_memory() {
 fn a_requested_stop_is_no_failure_whatever_the_exit_code() {
     let mut bench = Bench::new(Desired::Running).healthy();
     bench.feed(Input::Desire(Desired::Stopped));
-    assert_eq!(bench.ops, [Op::Stop]);
+    assert_eq!(bench.ops, [OperationKind::Stop]);
     let state = bench.machine.state(bench.now);
     assert_eq!(
         (state.phase, state.failure, state.last_exit),
@@ -368,7 +386,7 @@ fn a_plugin_that_stops_answering_is_stopped_and_started_again() {
     bench.ops.clear();
     bench.answers = false;
     bench.pass(secs(31));
-    assert_eq!(bench.ops, [Op::Stop, Op::Start]);
+    assert_eq!(bench.ops, [OperationKind::Stop, OperationKind::Start]);
     let unresponsive =
         |event: &EventKind| matches!(event, EventKind::Failed(f) if f.cause == FailureCause::Unresponsive);
     assert!(bench.events.iter().any(unresponsive));
@@ -382,7 +400,16 @@ fn one_that_never_becomes_healthy_is_started_again_after_the_deadline() {
     bench.pass(secs(59));
     assert_eq!(bench.phase(), Phase::Starting);
     bench.pass(secs(3));
-    assert_eq!(bench.ops, [Op::Look, Op::Create, Op::Start, Op::Stop, Op::Start]);
+    assert_eq!(
+        bench.ops,
+        [
+            OperationKind::Look,
+            OperationKind::Create,
+            OperationKind::Start,
+            OperationKind::Stop,
+            OperationKind::Start
+        ]
+    );
     let failure = bench.machine.state(bench.now).failure.unwrap();
     assert_eq!(failure.cause, FailureCause::NotHealthyInTime);
     assert!(failure.message.contains("connection refused"), "{failure}");
@@ -394,11 +421,11 @@ fn a_stop_while_the_container_is_made_gives_that_up_at_once() {
     let now = Instant::now();
     machine.step(Input::Tick, now);
     let step = machine.step(Input::OpDone(Outcome::Done(Seen::Absent)), now);
-    assert_eq!(step.op, Some(Op::Create));
+    assert_eq!(step.op, Some(OperationKind::Create));
     let step = machine.step(Input::Desire(Desired::Stopped), now);
     assert!(step.cancel && step.op.is_none());
     let step = machine.step(Input::OpDone(Outcome::Retry("given up".to_owned())), now);
-    assert_eq!(step.op, Some(Op::Look));
+    assert_eq!(step.op, Some(OperationKind::Look));
     let step = machine.step(Input::OpDone(Outcome::Done(Seen::Absent)), now);
     assert_eq!(step.op, None);
     assert_eq!(machine.state(now).phase, Phase::Stopped);
@@ -408,7 +435,7 @@ fn a_stop_while_the_container_is_made_gives_that_up_at_once() {
 fn a_start_during_a_requested_stop_does_not_count_the_end_as_a_failure() {
     let mut bench = Bench::new(Desired::Running).healthy();
     let step = bench.machine.step(Input::Desire(Desired::Stopped), bench.now);
-    assert_eq!(step.op, Some(Op::Stop));
+    assert_eq!(step.op, Some(OperationKind::Stop));
     bench.machine.step(Input::Desire(Desired::Running), bench.now);
     bench.end(Exit::code(137));
     let done = Outcome::Done(bench.truth.clone());
@@ -425,7 +452,10 @@ fn a_container_removed_by_hand_is_made_again() {
     bench.ops.clear();
     bench.truth = Seen::Absent;
     bench.feed(Input::Hint);
-    assert_eq!(bench.ops, [Op::Look, Op::Create, Op::Start]);
+    assert_eq!(
+        bench.ops,
+        [OperationKind::Look, OperationKind::Create, OperationKind::Start]
+    );
     assert_eq!(bench.phase(), Phase::Healthy);
 }
 
@@ -436,11 +466,14 @@ fn a_container_that_cannot_be_started_as_it_is_is_made_anew_once_without_a_pause
     machine.step(Input::Tick, now);
     let stopped = Seen::Present(Bench::running(ContainerStatus::Exited, 1, "d1", 1));
     let done = |seen: &Seen| Input::OpDone(Outcome::Done(seen.clone()));
-    assert_eq!(machine.step(done(&stopped), now).op, Some(Op::Start));
-    assert_eq!(machine.step(done(&Seen::Absent), now).op, Some(Op::Create));
+    assert_eq!(machine.step(done(&stopped), now).op, Some(OperationKind::Start));
+    assert_eq!(
+        machine.step(done(&Seen::Absent), now).op,
+        Some(OperationKind::Create)
+    );
     assert_eq!(machine.state(now).failure, None);
     let made = Seen::Present(Bench::running(ContainerStatus::Created, 2, "d1", 0));
-    assert_eq!(machine.step(done(&made), now).op, Some(Op::Start));
+    assert_eq!(machine.step(done(&made), now).op, Some(OperationKind::Start));
     let again = machine.step(done(&Seen::Absent), now);
     assert_eq!(again.op, None, "the second time in a row there is a pause");
     assert_eq!(machine.state(now).phase, Phase::Backoff);
@@ -454,14 +487,14 @@ fn a_lost_event_is_repaired_by_the_next_list() {
     bench.end(Exit::code(1));
     let listed = bench.truth.clone();
     bench.feed(Input::Listed(listed));
-    assert_eq!(bench.ops, [Op::Look, Op::Start]);
+    assert_eq!(bench.ops, [OperationKind::Look, OperationKind::Start]);
 }
 
 #[test]
 fn a_stale_list_makes_the_machine_look_and_nothing_more() {
     let mut bench = Bench::new(Desired::Running).healthy();
     bench.feed(Input::Listed(Seen::Absent));
-    assert_eq!(bench.ops, [Op::Look]);
+    assert_eq!(bench.ops, [OperationKind::Look]);
     assert_eq!(bench.phase(), Phase::Healthy);
 }
 
@@ -473,7 +506,7 @@ fn a_dead_engine_is_asked_again_with_growing_pauses_and_is_no_failure_of_the_plu
     let mut step = machine.step(Input::Tick, now);
     let mut looks = 0;
     while now < start + secs(120) {
-        assert_eq!(step.op, Some(Op::Look));
+        assert_eq!(step.op, Some(OperationKind::Look));
         looks += 1;
         let waiting = machine.step(Input::OpDone(Outcome::Retry("no answer".to_owned())), now);
         assert_eq!(waiting.op, None);
@@ -491,7 +524,7 @@ fn a_dead_engine_is_asked_again_with_growing_pauses_and_is_no_failure_of_the_plu
 fn a_restart_stops_and_starts_the_same_container_once() {
     let mut bench = Bench::new(Desired::Running).healthy();
     bench.feed(Input::Restart);
-    assert_eq!(bench.ops, [Op::Stop, Op::Start]);
+    assert_eq!(bench.ops, [OperationKind::Stop, OperationKind::Start]);
     assert_eq!(bench.phase(), Phase::Healthy);
     assert_eq!(bench.machine.state(bench.now).failure, None);
 }
@@ -500,12 +533,19 @@ fn a_restart_stops_and_starts_the_same_container_once() {
 fn removal_goes_on_until_nothing_is_left_and_keeps_data_unless_told() {
     let mut bench = Bench::new(Desired::Running).healthy();
     bench.feed(Input::Desire(Desired::Removed { with_data: false }));
-    assert_eq!(bench.ops, [Op::Stop, Op::Remove]);
+    assert_eq!(bench.ops, [OperationKind::Stop, OperationKind::Remove]);
     assert!(bench.machine.is_removed());
 
     let mut bench = Bench::new(Desired::Running).healthy();
     bench.feed(Input::Desire(Desired::Removed { with_data: true }));
-    assert_eq!(bench.ops, [Op::Stop, Op::Remove, Op::RemoveData]);
+    assert_eq!(
+        bench.ops,
+        [
+            OperationKind::Stop,
+            OperationKind::Remove,
+            OperationKind::RemoveData
+        ]
+    );
     assert!(bench.machine.is_removed());
     assert_eq!(bench.phase(), Phase::Removed);
 }
@@ -514,7 +554,7 @@ fn removal_goes_on_until_nothing_is_left_and_keeps_data_unless_told() {
 fn halting_stops_the_plugin_and_does_not_change_what_is_wanted() {
     let mut bench = Bench::new(Desired::Running).healthy();
     bench.feed(Input::Halt);
-    assert_eq!(bench.ops, [Op::Stop]);
+    assert_eq!(bench.ops, [OperationKind::Stop]);
     assert!(bench.machine.is_halted());
     assert_eq!(bench.machine.state(bench.now).desired, Desired::Running);
 }
@@ -604,10 +644,10 @@ mod laws {
                     Happening::Lacks(now) => { lacks = now; bench.feed(held::needs(now)) }
                     Happening::Bars(now) => { bars = now; bench.feed(held::bar(now)) }
                 }
-                let starts = bench.ops.iter().filter(|op| **op == Op::Start).count();
+                let starts = bench.ops.iter().filter(|op| **op == OperationKind::Start).count();
                 if lacks || bars {
                     bench.feed(Input::Tick);
-                    let more = bench.ops.iter().filter(|op| **op == Op::Start).count();
+                    let more = bench.ops.iter().filter(|op| **op == OperationKind::Start).count();
                     prop_assert_eq!(starts, more, "it was started all the same");
                 }
                 prop_assert!(!(bars && bench.truth.is_running()), "it runs although it must not");
@@ -649,7 +689,7 @@ fn a_run_that_ended_while_the_engine_did_not_answer_is_counted() {
     let step = machine.step(Input::OpDone(Outcome::Retry("connection lost".to_owned())), now);
     assert_eq!(step.op, None);
     let later = now + Duration::from_secs(1);
-    assert_eq!(machine.step(Input::Tick, later).op, Some(Op::Look));
+    assert_eq!(machine.step(Input::Tick, later).op, Some(OperationKind::Look));
     let mut gone = Bench::running(ContainerStatus::Exited, 1, "d1", 1);
     gone.exit = Some(Exit::code(3));
     let step = machine.step(Input::OpDone(Outcome::Done(Seen::Present(gone))), later);
@@ -664,7 +704,7 @@ fn a_stop_whose_answer_is_lost_does_not_excuse_a_later_crash() {
     bench.feed(Input::Tick);
     bench.pass(Duration::from_secs(1));
     let step = bench.machine.step(Input::Restart, bench.now);
-    assert_eq!(step.op, Some(Op::Stop));
+    assert_eq!(step.op, Some(OperationKind::Stop));
     bench.end(Exit::code(143));
     bench.feed(Input::OpDone(Outcome::Retry("connection lost".to_owned())));
     bench.pass(Duration::from_secs(1));
@@ -684,7 +724,11 @@ fn one_that_is_still_starting_when_it_is_adopted_is_waited_for() {
     bench.answers = true;
     bench.pass(secs(1));
     assert_eq!(bench.phase(), Phase::Healthy);
-    assert!(bench.ops.iter().all(|op| *op == Op::Look), "{:?}", bench.ops);
+    assert!(
+        bench.ops.iter().all(|op| *op == OperationKind::Look),
+        "{:?}",
+        bench.ops
+    );
     assert!(
         !bench
             .events
@@ -725,7 +769,7 @@ mod that_outlive_their_host {
         bench.feed(Input::Hint);
         assert_eq!(
             bench.ops,
-            [Op::Look, Op::Stop, Op::Start],
+            [OperationKind::Look, OperationKind::Stop, OperationKind::Start],
             "at once after a calm run"
         );
         let state = bench.machine.state(bench.now);
@@ -737,7 +781,7 @@ mod that_outlive_their_host {
         bench.feed(Input::Hint);
         assert_eq!(
             (bench.phase(), &bench.ops[..]),
-            (Phase::Backoff, &[Op::Look, Op::Stop][..])
+            (Phase::Backoff, &[OperationKind::Look, OperationKind::Stop][..])
         );
         bench.pass(secs(2));
         assert_eq!(bench.phase(), Phase::Healthy);
@@ -747,7 +791,7 @@ mod that_outlive_their_host {
         bench.ops.clear();
         bench.pass(secs(3600));
         assert_eq!(
-            (bench.phase(), bench.ops.contains(&Op::Start)),
+            (bench.phase(), bench.ops.contains(&OperationKind::Start)),
             (Phase::Failed, false)
         );
     }
@@ -768,7 +812,11 @@ mod that_outlive_their_host {
                 .message
                 .contains("the engine had started it again")
         );
-        assert_eq!(bench.ops, [Op::Look], "it runs, and there is no pause to keep");
+        assert_eq!(
+            bench.ops,
+            [OperationKind::Look],
+            "it runs, and there is no pause to keep"
+        );
 
         // In a loop there is one: it is kept, and the loop is seen.
         for _ in 0..3 {
@@ -796,7 +844,10 @@ mod that_outlive_their_host {
         let mut bench = Bench::new(Desired::Running);
         bench.restarted_by_engine();
         bench.feed(Input::Tick);
-        assert_eq!((bench.phase(), &bench.ops[..]), (Phase::Healthy, &[Op::Look][..]));
+        assert_eq!(
+            (bench.phase(), &bench.ops[..]),
+            (Phase::Healthy, &[OperationKind::Look][..])
+        );
         let state = bench.machine.state(bench.now);
         assert_eq!((state.restarts, state.last_failure), (0, None));
     }
@@ -808,7 +859,7 @@ mod that_outlive_their_host {
         bench.feed(Input::Tick);
         assert_eq!(
             (bench.phase(), &bench.ops[..]),
-            (Phase::Stopped, &[Op::Look, Op::Stop][..])
+            (Phase::Stopped, &[OperationKind::Look, OperationKind::Stop][..])
         );
         // And a stop that found nothing to stop excuses no later end.
         bench.feed(Input::Desire(Desired::Running));

@@ -21,7 +21,15 @@ fn on_probation(digest: &'static str, crash: Option<Exit>) -> Bench {
 fn a_new_version_takes_the_place_of_the_old_one() {
     let mut bench = Bench::new(Desired::Running).healthy();
     version(&mut bench, "d2", None);
-    assert_eq!(bench.ops, [Op::Stop, Op::Remove, Op::Create, Op::Start]);
+    assert_eq!(
+        bench.ops,
+        [
+            OperationKind::Stop,
+            OperationKind::Remove,
+            OperationKind::Create,
+            OperationKind::Start
+        ]
+    );
     assert_eq!(bench.phase(), Phase::Healthy);
     assert_eq!(bench.machine.state(bench.now).failure, None);
 }
@@ -36,7 +44,7 @@ fn a_version_passes_by_its_own_health_and_not_by_that_of_the_one_before() {
     let step = bench
         .machine
         .step(Input::Version(terms, Some(ProbationPolicy::default())), bench.now);
-    assert_eq!((step.op, step.verdict), (Some(Op::Stop), None));
+    assert_eq!((step.op, step.verdict), (Some(OperationKind::Stop), None));
     bench.end(Exit::code(143));
     let stopped = Outcome::Done(bench.truth.clone());
     bench.feed(Input::OpDone(stopped));
@@ -57,7 +65,7 @@ fn a_version_that_crashes_is_lost_after_three_runs() {
         panic!("{:?}", bench.verdicts);
     };
     assert_eq!(failure.cause, FailureCause::Exited);
-    let starts = bench.ops.iter().filter(|op| **op == Op::Start).count();
+    let starts = bench.ops.iter().filter(|op| **op == OperationKind::Start).count();
     assert!(starts >= 3, "{starts}");
 }
 
@@ -103,10 +111,13 @@ fn a_version_whose_predecessor_the_engine_will_not_take_away_is_lost() {
     let mut bench = Bench::new(Desired::Running).healthy();
     let terms = Box::new(terms("d2", RestartMode::Always));
     let input = Input::Version(terms, Some(ProbationPolicy::default()));
-    assert_eq!(bench.machine.step(input, bench.now).op, Some(Op::Stop));
+    assert_eq!(bench.machine.step(input, bench.now).op, Some(OperationKind::Stop));
     bench.end(Exit::code(143));
     let stopped = Input::OpDone(Outcome::Done(bench.truth.clone()));
-    assert_eq!(bench.machine.step(stopped, bench.now).op, Some(Op::Remove));
+    assert_eq!(
+        bench.machine.step(stopped, bench.now).op,
+        Some(OperationKind::Remove)
+    );
     let refused = Failure::new(FailureCause::Refused, "remove it: no");
     let step = bench
         .machine
@@ -143,16 +154,24 @@ fn a_plugin_that_is_held_goes_down_and_comes_back_without_a_failure() {
     let mut bench = Bench::new(Desired::Running).healthy();
     bench.ops.clear();
     bench.feed(Input::Hold(Hold::Down));
-    assert_eq!(bench.ops, [Op::Stop]);
+    assert_eq!(bench.ops, [OperationKind::Stop]);
     assert!(bench.machine.is_held_down());
     assert_eq!(bench.phase(), Phase::Updating);
     bench.pass(secs(60));
-    assert_eq!(bench.ops, [Op::Stop]);
+    assert_eq!(bench.ops, [OperationKind::Stop]);
     bench.feed(Input::Hold(Hold::Gone));
-    assert_eq!(bench.ops, [Op::Stop, Op::Remove]);
+    assert_eq!(bench.ops, [OperationKind::Stop, OperationKind::Remove]);
     assert!(bench.machine.is_held_down());
     bench.feed(Input::Hold(Hold::None));
-    assert_eq!(bench.ops, [Op::Stop, Op::Remove, Op::Create, Op::Start]);
+    assert_eq!(
+        bench.ops,
+        [
+            OperationKind::Stop,
+            OperationKind::Remove,
+            OperationKind::Create,
+            OperationKind::Start
+        ]
+    );
     let state = bench.machine.state(bench.now);
     assert_eq!(
         (state.phase, state.failure, state.last_exit),
@@ -192,7 +211,7 @@ fn other_limits(bench: &mut Bench) {
 fn limits_are_changed_in_place_where_the_engine_can() {
     let mut bench = Bench::new(Desired::Running).healthy();
     other_limits(&mut bench);
-    assert_eq!(bench.ops, [Op::SetLimits]);
+    assert_eq!(bench.ops, [OperationKind::SetLimits]);
     assert!(bench.machine.has_its_limits());
     assert_eq!(bench.phase(), Phase::Healthy);
 }
@@ -204,7 +223,13 @@ fn limits_that_cannot_be_changed_in_place_make_the_container_anew() {
     other_limits(&mut bench);
     assert_eq!(
         bench.ops,
-        [Op::SetLimits, Op::Stop, Op::Remove, Op::Create, Op::Start]
+        [
+            OperationKind::SetLimits,
+            OperationKind::Stop,
+            OperationKind::Remove,
+            OperationKind::Create,
+            OperationKind::Start
+        ]
     );
     assert!(bench.machine.has_its_limits());
     assert_eq!(bench.machine.state(bench.now).failure, None);
@@ -220,7 +245,14 @@ fn limits_that_no_container_gets_do_not_make_containers_without_end() {
     }
     other_limits(&mut bench);
     bench.pass(secs(3600));
-    assert_eq!(bench.ops.iter().filter(|op| **op == Op::Create).count(), 1);
+    assert_eq!(
+        bench
+            .ops
+            .iter()
+            .filter(|op| **op == OperationKind::Create)
+            .count(),
+        1
+    );
     assert_eq!(bench.phase(), Phase::Healthy);
 }
 
@@ -233,7 +265,7 @@ fn limits_that_somebody_changed_by_hand_are_put_back() {
     }
     let listed = bench.truth.clone();
     bench.feed(Input::Listed(listed));
-    assert_eq!(bench.ops, [Op::Look, Op::SetLimits]);
+    assert_eq!(bench.ops, [OperationKind::Look, OperationKind::SetLimits]);
 }
 
 #[test]
@@ -243,7 +275,7 @@ fn a_stopped_plugin_gets_its_limits_before_it_starts() {
     other_limits(&mut bench);
     assert_eq!(bench.ops, []);
     bench.feed(Input::Desire(Desired::Running));
-    assert_eq!(bench.ops, [Op::SetLimits, Op::Start]);
+    assert_eq!(bench.ops, [OperationKind::SetLimits, OperationKind::Start]);
 }
 
 /// How a version stops being healthy.
@@ -297,9 +329,9 @@ fn verdict_on(seed: u64, healthy_for: Duration, turn: Turn) -> ProbationVerdict 
         }
         let after = |random: &mut fastrand::Rng, now, most| now + Duration::from_millis(random.u64(0..most));
         if let Some(op) = step.op {
-            let done = bench.perform(&op);
+            let done = bench.perform(op);
             let at = after(&mut random, bench.now, 300);
-            if op == Op::Start {
+            if op == OperationKind::Start {
                 well_from = after(&mut random, at, 1_500);
                 if matches!(turn, Turn::Ends) {
                     due.push((well_from + healthy_for, Input::Hint));
