@@ -3,8 +3,11 @@ use std::{error::Error as StdError, fmt};
 use hap_manifest::{PluginId, wire::WireError};
 
 use crate::{
-    engine::error::{EngineError, EngineErrorKind},
-    model::{redact::Redactor, state::Failure},
+    engine::{
+        error::{EngineError, EngineErrorKind},
+        report::report,
+    },
+    model::{failure::Failure, redact::Redactor},
     policy::refusal::{Refusal, words},
 };
 
@@ -236,54 +239,6 @@ impl Error {
     }
 }
 
-/// Joins an error's chain for a log.
-pub(crate) fn report(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let said = source.to_string();
-        let added = news(&text, &said);
-        if !added.is_empty() {
-            text.push_str(JOINT);
-            text.push_str(&added);
-        }
-        next = source.source();
-    }
-    text
-}
-
-/// Between the parts of a message.
-const JOINT: &str = ": ";
-
-/// What a source adds to what was said: many a library puts its own source's words, or its caller's, into its message.
-fn news(told: &str, said: &str) -> String {
-    let said = said.trim();
-    if told.contains(said) {
-        return String::new();
-    }
-    let (told, parts) = (
-        Vec::from_iter(told.split(JOINT)),
-        Vec::from_iter(said.split(JOINT)),
-    );
-    let is_told = |run: &[&str]| told.windows(run.len()).any(|window| window == run);
-    let mut rest = parts.as_slice();
-    // The longest run first.
-    if let Some((_, new)) = (1..rest.len())
-        .rev()
-        .filter_map(|at| rest.split_at_checked(at))
-        .find(|(known, _)| is_told(known))
-    {
-        rest = new;
-    }
-    if let Some((new, _)) = (1..rest.len())
-        .filter_map(|at| rest.split_at_checked(at))
-        .find(|(_, known)| is_told(known))
-    {
-        rest = new;
-    }
-    rest.join(JOINT)
-}
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(plugin) = &self.0.plugin {
@@ -311,7 +266,7 @@ impl StdError for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::state::FailureCause;
+    use crate::model::failure::FailureCause;
 
     #[test]
     fn a_report_says_everything_once() {

@@ -1,6 +1,8 @@
 //! How long a call may take, and the deadline around it.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
+
+use super::error::{EngineError, EngineErrorKind};
 
 /// One control call of an engine.
 pub(crate) const CONTROL: Duration = Duration::from_secs(30);
@@ -14,3 +16,21 @@ pub(crate) const DATA: Duration = Duration::from_secs(15 * 60);
 pub(crate) const RESTORE: Duration = Duration::from_secs(30 * 60);
 /// The last lines of a plugin that failed.
 pub(crate) const DIAGNOSIS: Duration = Duration::from_secs(2);
+
+/// Puts a deadline around a call of an engine.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    operation: &'static str,
+    subject: &(impl std::fmt::Display + Sync + ?Sized),
+    call: impl Future<Output = Result<T, EngineError>> + Send,
+) -> Result<T, EngineError> {
+    tokio::time::timeout(limit, call).await.unwrap_or_else(|_| {
+        let message = format!("the engine did not answer within {limit:?}");
+        Err(EngineError::new(
+            EngineErrorKind::Timeout,
+            operation,
+            subject.to_string(),
+            message,
+        ))
+    })
+}

@@ -1,9 +1,6 @@
 //! How plugins and the supervisor do.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::SystemTime,
-};
+use std::collections::{BTreeMap, VecDeque};
 
 use axum::{
     Json,
@@ -12,13 +9,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::json;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     Api, Named,
-    error::{Refusal, quoted, status},
+    error::{Refusal, status},
     openapi,
-    params::{Params, invalid},
+    params::{Params, TAIL, since},
     view::{
         activity::{ActivityView, InstallingList, InstallingView},
         answer::{EngineReport, Health},
@@ -28,8 +24,6 @@ use super::{
 };
 use crate::{Result, engine::stream::LogOptions, error::ErrorKind, supervisor::Supervisor};
 
-/// Lines of output that are answered at once, and how many unless the caller says otherwise.
-pub(super) const TAIL: (u32, u32) = (1, 5_000);
 const TAIL_USUAL: u32 = 200;
 /// Bytes of text in one answer.
 const LOG_BYTES: usize = 4 << 20;
@@ -72,26 +66,6 @@ pub(super) async fn logs(Named(plugin): Named, params: Params) -> Result<Json<Lo
         lines: lines.into(),
         truncated,
     }))
-}
-
-/// The parameter `since`.
-pub(super) fn since(params: &Params) -> Result<Option<SystemTime>, Refusal> {
-    let Some(text) = params.one::<String>("since")? else {
-        return Ok(None);
-    };
-    time_of(&text).map(Some).ok_or_else(|| {
-        let rule = format!(
-            "it is a time by RFC 3339 such as 2026-01-31T08:00:00Z (a + in it is written %2B), and this is not: {}",
-            quoted(&text)
-        );
-        invalid("since", &rule)
-    })
-}
-
-pub(super) fn time_of(text: &str) -> Option<SystemTime> {
-    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-    // Before 1970 no container printed anything, and engines count from there.
-    Some(time.max(OffsetDateTime::UNIX_EPOCH).into())
 }
 
 pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {

@@ -1,5 +1,6 @@
 //! What a request says in its query and its headers.
 
+use std::time::SystemTime;
 use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
 
 use axum::{
@@ -7,11 +8,13 @@ use axum::{
     http::{HeaderMap, Uri, request::Parts},
 };
 use serde_json::json;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     Api,
     error::{Refusal, quoted},
 };
+use crate::Result;
 
 /// The parameters of a query, in their order. Whether they are known was checked before, by the route.
 #[derive(Debug)]
@@ -106,4 +109,27 @@ pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'
         .to_str()
         .map(Some)
         .map_err(|_| invalid(name, "the header is not plain ASCII"))
+}
+
+/// Lines of output that are answered at once, and how many unless the caller says otherwise.
+pub(super) const TAIL: (u32, u32) = (1, 5_000);
+
+/// The parameter `since`.
+pub(super) fn since(params: &Params) -> Result<Option<SystemTime>, Refusal> {
+    let Some(text) = params.one::<String>("since")? else {
+        return Ok(None);
+    };
+    time_of(&text).map(Some).ok_or_else(|| {
+        let rule = format!(
+            "it is a time by RFC 3339 such as 2026-01-31T08:00:00Z (a + in it is written %2B), and this is not: {}",
+            quoted(&text)
+        );
+        invalid("since", &rule)
+    })
+}
+
+pub(super) fn time_of(text: &str) -> Option<SystemTime> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    // Before 1970 no container printed anything, and engines count from there.
+    Some(time.max(OffsetDateTime::UNIX_EPOCH).into())
 }

@@ -30,8 +30,8 @@ use super::{
 use crate::{
     Result,
     engine::progress::{ProgressSink, ProgressStream},
-    plugin::{handle::PluginHandle, source::PluginSource},
-    supervisor::options::{InstallOptions, UninstallOptions},
+    plugin::{handle::PluginHandle, options::UninstallOptions, source::PluginSource},
+    supervisor::options::InstallOptions,
 };
 
 /// How long an overview waits for another call that configures the plugin.

@@ -7,8 +7,7 @@ use hap_manifest::PluginId;
 use super::{
     Api, Named,
     error::{Refusal, quoted},
-    observe::{TAIL, since, time_of},
-    params::{Params, header, invalid},
+    params::{Params, TAIL, header, invalid, since, time_of},
     sse::Message,
     view::{
         event::{PluginEventView, SupervisorEvent},
@@ -20,11 +19,11 @@ use crate::{
     Result,
     engine::stream::LogOptions,
     error::{Error, ErrorKind},
-    model::event::Notice,
     protocol::events::{
         cursor::Cursor,
         subscribe::{Delivery, SubscribeOptions},
     },
+    supervisor::event_stream::Notice,
 };
 
 /// Where a reader that comes again goes on.

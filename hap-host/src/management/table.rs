@@ -7,7 +7,9 @@ use hap_manifest::{
 };
 
 use super::{
-    calls, lifecycle, observe, orphans, overrides, permissions, plugins,
+    calls, lifecycle, observe, orphans, overrides,
+    params::TAIL,
+    permissions, plugins,
     route::{Input, Kind, Limit, Output, Parameter, Route, Shape, Verb, shape},
     streams, versions,
     view::{
@@ -530,7 +532,7 @@ pub(super) static ROUTES: [Route; 39] = [
         parameters: &[
             query(
                 "tail",
-                Kind::Number(observe::TAIL.0, observe::TAIL.1),
+                Kind::Number(TAIL.0, TAIL.1),
                 "At most so many lines. Default 200.",
             ),
             SINCE,
@@ -547,7 +549,7 @@ pub(super) static ROUTES: [Route; 39] = [
         parameters: &[
             query(
                 "tail",
-                Kind::Number(0, observe::TAIL.1),
+                Kind::Number(0, TAIL.1),
                 "Earlier lines to begin with. Default 100, and with `since` all.",
             ),
             SINCE,

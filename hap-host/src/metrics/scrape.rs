@@ -13,7 +13,7 @@ use super::{
     Metrics,
     counters::{PluginCounters, read},
 };
-use crate::model::state::{Phase, PluginState};
+use crate::model::{phase::Phase, state::PluginState};
 
 /// What is known at the moment of a scrape besides what was counted.
 #[derive(Debug)]

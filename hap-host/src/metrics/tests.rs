@@ -1,11 +1,6 @@
 use super::*;
-use crate::{
-    metrics::{counters::add, scrape::PluginScrape},
-    model::{
-        config_state::ConfigState,
-        state::{Desired, Phase, PluginState},
-    },
-};
+use super::{counters::add, scrape::PluginScrape};
+use crate::model::{config_state::ConfigState, desired::Desired, phase::Phase, state::PluginState};
 
 fn scrape(metrics: &Metrics, id: &PluginId, phase: Phase) -> PluginScrape {
     PluginScrape {

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::state::Desired;
+use super::desired::Desired;
 
 /// What becomes of a plugin when the host starts, apart from what is wanted of it now.
 ///

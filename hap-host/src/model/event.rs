@@ -1,19 +1,9 @@
 //! What happens to plugins, as the supervisor tells it.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-};
-
-use futures_core::Stream;
-use futures_util::StreamExt;
 use hap_manifest::PluginId;
 use time::OffsetDateTime;
-use tokio::sync::broadcast;
-use tokio_util::sync::CancellationToken;
 
-use super::state::{Failure, Phase};
-use crate::reconcile::dependencies::Unmet;
+use super::{dependency::Unmet, failure::Failure, phase::Phase};
 
 /// Something that happened to one plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,84 +50,4 @@ pub enum EventKind {
     DependenciesBack,
     /// It has been healthy long enough, or someone acted: the crash loop is over.
     CrashLoopLeft,
-}
-
-/// One item of an [`EventStream`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Notice {
-    /// Something happened.
-    Event(Event),
-    /// The reader was too slow: this many events were dropped. The state of every plugin is still exact.
-    Missed(u64),
-}
-
-/// What happens to plugins from the subscription on. It never slows the supervisor down: a reader that falls
-/// more than [`EventStream::CAPACITY`] events behind is told how many it missed.
-pub struct EventStream(Pin<Box<dyn Stream<Item = Notice> + Send>>);
-
-impl EventStream {
-    /// Events that wait for a slow reader.
-    pub const CAPACITY: usize = 1024;
-
-    /// Ends when the supervisor does: the channel itself lives on in whoever still holds a clone of it.
-    pub(crate) fn new(receiver: broadcast::Receiver<Event>, cancel: CancellationToken) -> Self {
-        Self(Box::pin(futures_util::stream::unfold(
-            (receiver, cancel),
-            |(mut receiver, cancel)| async move {
-                let received = tokio::select! {
-                    // What happened before the end is still told.
-                    biased;
-                    // Both are cancel safe.
-                    received = receiver.recv() => received,
-                    () = cancel.cancelled() => return None,
-                };
-                let notice = match received {
-                    Ok(event) => Notice::Event(event),
-                    Err(broadcast::error::RecvError::Lagged(missed)) => Notice::Missed(missed),
-                    Err(broadcast::error::RecvError::Closed) => return None,
-                };
-                Some((notice, (receiver, cancel)))
-            },
-        )))
-    }
-
-    /// The next notice; `None` after the supervisor has shut down.
-    ///
-    /// # Cancel safety
-    /// Nothing is lost when the future is dropped.
-    pub async fn next(&mut self) -> Option<Notice> {
-        self.0.next().await
-    }
-}
-
-impl Stream for EventStream {
-    type Item = Notice;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Notice>> {
-        self.0.as_mut().poll_next(cx)
-    }
-}
-
-impl std::fmt::Debug for EventStream {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("EventStream")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_stream_ends_with_the_supervisor_also_where_somebody_keeps_a_clone_of_it() {
-        let (sender, cancel) = (broadcast::Sender::new(4), CancellationToken::new());
-        let mut stream = EventStream::new(sender.subscribe(), cancel.clone());
-        let event = Event::now(PluginId::new("light").unwrap(), EventKind::Installed);
-        sender.send(event.clone()).unwrap();
-        cancel.cancel();
-        assert_eq!(stream.next().await, Some(Notice::Event(event)));
-        assert_eq!(stream.next().await, None);
-        drop(sender);
-    }
 }

@@ -3,7 +3,7 @@ use std::{borrow::Cow, collections::BTreeSet, fmt};
 use hap_manifest::wire::WireError;
 use serde_json::Value;
 
-use super::state::Failure;
+use super::failure::Failure;
 
 /// What stands where a secret was.
 pub(crate) const REDACTED: &str = "[REDACTED]";
@@ -107,7 +107,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{engine::observed::Exit, model::state::FailureCause};
+    use crate::{engine::observed::Exit, model::failure::FailureCause};
 
     fn redactor(secrets: &[&str]) -> Redactor {
         Redactor::new(secrets.iter().map(|&secret| secret.to_owned()))

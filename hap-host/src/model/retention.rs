@@ -3,7 +3,7 @@ use std::time::Duration;
 /// How much of each plugin's events is kept.
 ///
 /// Counted per plugin, so that one that floods the host loses its own old events and nobody else's. What was
-/// removed before an application read it is told as [`Delivery::Missed`](crate::Delivery::Missed).
+/// removed before an application read it is told as [`Delivery::Missed`](crate::protocol::events::subscribe::Delivery::Missed).
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,8 +1,18 @@
+//! How plugins are restarted, probed and put on probation.
+
 use std::time::Duration;
 
 use hap_manifest::RestartMode;
 
 use crate::error::{Error, ErrorKind};
+
+/// How often a version is looked at, at least, while it has to be healthy.
+const LOOKS: u32 = 10;
+/// Bounds of the pause between two looks.
+const SHORTEST_PACE: Duration = Duration::from_millis(20);
+const LONGEST_PACE: Duration = Duration::from_secs(1);
+/// Time for the look that proves the end of the time, and for its answer.
+const LAST_LOOK: Duration = Duration::from_secs(5);
 
 /// When a plugin that ended is started again.
 ///
@@ -125,6 +135,94 @@ impl Default for HealthPolicy {
             timeout: Duration::from_secs(3),
             retries: 3,
         }
+    }
+}
+
+/// When a new version of a plugin has proven itself.
+///
+/// While it is watched its health is asked for every second, or ten times in
+/// [`healthy_for`](Self::healthy_for) where that is oftener. It passes when every answer was a good one for that long,
+/// the last one included: one miss, and the time begins anew. It fails when one of its runs is given up as unresponsive,
+/// after too many [failed runs](Self::failed_runs), or when its [time](Self::within) is over.
+///
+/// ```
+/// use std::time::Duration;
+/// use hap_host::ProbationPolicy;
+///
+/// let patient = ProbationPolicy::default().healthy_for(Duration::from_secs(60)).within(Duration::from_secs(900));
+/// # let _ = patient;
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a policy holds for the supervisor that it is given to"]
+pub struct ProbationPolicy {
+    pub(crate) healthy_for: Duration,
+    pub(crate) within: Duration,
+    pub(crate) failed_runs: u32,
+}
+
+impl Default for ProbationPolicy {
+    fn default() -> Self {
+        Self {
+            healthy_for: Duration::from_secs(10),
+            within: Duration::from_secs(300),
+            failed_runs: 3,
+        }
+    }
+}
+
+impl ProbationPolicy {
+    /// How long it has to be healthy without a break. Default 10 s.
+    pub const fn healthy_for(mut self, time: Duration) -> Self {
+        self.healthy_for = time;
+        self
+    }
+
+    /// How long it may take until it has been, from its first start. More than [`healthy_for`](Self::healthy_for). A plugin whose
+    /// `start_period` is longer has that and `healthy_for` in all cases. Default 5 min.
+    pub const fn within(mut self, time: Duration) -> Self {
+        self.within = time;
+        self
+    }
+
+    /// How many runs may fail before the old version comes back without waiting any longer. At least 1. Default 3. A run
+    /// that stops answering its health checks is enough by itself, and so is a failure that no other start would mend,
+    /// such as exit code 78.
+    pub const fn failed_runs(mut self, runs: u32) -> Self {
+        self.failed_runs = runs;
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.failed_runs == 0 {
+            let message = "a probation of 0 failed runs would let no version pass: allow at least 1";
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        if self.within <= self.healthy_for {
+            let message = format!(
+                "a probation within {:?} leaves no time beside {:?} of health: raise the one or lower the other",
+                self.within, self.healthy_for
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        Ok(())
+    }
+
+    /// The longest pause between two looks at its health.
+    pub(crate) fn pace(&self) -> Duration {
+        (self.healthy_for / LOOKS).clamp(SHORTEST_PACE, LONGEST_PACE)
+    }
+
+    /// How long it may take.
+    pub(crate) const fn longest(&self) -> Duration {
+        self.within
+    }
+
+    /// The policy for a plugin that may take this long to become healthy.
+    pub(crate) fn for_start_period(&self, start_period: Duration) -> Self {
+        let needed = start_period
+            .saturating_add(self.healthy_for)
+            .saturating_add(LAST_LOOK);
+        self.clone().within(self.within.max(needed))
     }
 }
 

@@ -5,8 +5,6 @@ use hap_manifest::ConfigSchema;
 use hap_manifest::Manifest;
 use serde_json::Value;
 
-use crate::error::Error;
-
 /// Checks settings; without a schema, and without the feature `config-schema`, it lets all pass.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SettingsCheck {
@@ -62,22 +60,4 @@ impl SettingsCheck {
     pub(crate) fn is_secret(&self, _: &str) -> bool {
         false
     }
-}
-
-/// Refuses a manifest whose schema cannot be used, before the plugin is installed.
-#[cfg(feature = "config-schema")]
-pub(crate) fn check_schema(manifest: &Manifest) -> Result<(), Error> {
-    ConfigSchema::of(manifest).map(drop).map_err(|error| {
-        let message = format!("its settings could never be checked: {error}");
-        Error::new(crate::error::ErrorKind::InvalidInput, message).with_plugin(manifest.id())
-    })
-}
-
-#[cfg(not(feature = "config-schema"))]
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the same call with and without the feature"
-)]
-pub(crate) fn check_schema(_: &Manifest) -> Result<(), Error> {
-    Ok(())
 }

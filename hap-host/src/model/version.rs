@@ -4,7 +4,7 @@ use hap_manifest::Manifest;
 use serde::{Deserialize, Serialize};
 
 use super::{grants::Admission, update::UpdateOutcome};
-use crate::{engine::instance::InstanceName, reconcile::spec::volume_names};
+use crate::engine::{instance::InstanceName, naming::volume_names};
 
 /// What updates leave behind of a plugin, kept with it. Settings are not in it: they have tables of their own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,8 @@
 //! Whether a plugin may be installed. Judged before anything is done, so that no plugin runs with less than it needs, or
 //! with more than its owner knows of.
 
+#[cfg(feature = "config-schema")]
+use hap_manifest::ConfigSchema;
 use hap_manifest::{Manifest, wire::PROTOCOL_VERSION};
 use semver::Version;
 
@@ -29,7 +31,7 @@ pub(crate) fn refuse_if_it_breaks_dependants(manifest: &Manifest, shared: &Share
 /// Checks a manifest against what this host gives and what the caller of the installation grants.
 pub(crate) fn admit(manifest: &Manifest, admission: &Admission, shared: &Shared) -> Result<(), Error> {
     let refuse = |kind, message: String| Err(Error::new(kind, message).with_plugin(manifest.id()));
-    crate::model::settings_schema::check_schema(manifest)?;
+    check_schema(manifest)?;
     if let Some(needed) = manifest.platform() {
         let ours = Version::new(PROTOCOL_VERSION.into(), 0, 0);
         if !needed.matches(&ours) {
@@ -49,5 +51,23 @@ pub(crate) fn admit(manifest: &Manifest, admission: &Admission, shared: &Shared)
     for unmet in unmet(manifest.depends_on(), &board) {
         tracing::info!(plugin = %manifest.id(), "it will wait for {unmet}");
     }
+    Ok(())
+}
+
+/// Refuses a manifest whose schema cannot be used, before the plugin is installed.
+#[cfg(feature = "config-schema")]
+pub(crate) fn check_schema(manifest: &Manifest) -> Result<(), Error> {
+    ConfigSchema::of(manifest).map(drop).map_err(|error| {
+        let message = format!("its settings could never be checked: {error}");
+        Error::new(ErrorKind::InvalidInput, message).with_plugin(manifest.id())
+    })
+}
+
+#[cfg(not(feature = "config-schema"))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the same call with and without the feature"
+)]
+pub(crate) fn check_schema(_: &Manifest) -> Result<(), Error> {
     Ok(())
 }

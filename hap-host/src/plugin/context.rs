@@ -1,28 +1,26 @@
-use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use hap_manifest::PluginId;
 use tokio::sync::{Semaphore, broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{
-    handle::limits::DefaultLimits,
-    source::{pulls::Pulls, staging::Staging},
-};
+use super::source::{pulls::Pulls, staging::Staging};
 use crate::{
-    engine::{Engine, Platform, info::EngineInfo, instance::InstanceName, observed::Observed},
+    engine::{Engine, Platform, info::EngineInfo, instance::InstanceName, listing::Listing},
     metrics::Metrics,
     model::{
         event::Event,
-        run_policy::{HealthPolicy, RestartPolicy},
+        limits::DefaultLimits,
+        log_forwarding::LogForwarding,
+        run_policy::{HealthPolicy, ProbationPolicy, RestartPolicy},
     },
     policy::Policy,
     protocol::{
         client::http::Http,
         events::{Inbox, credentials::Credentials},
     },
-    reconcile::{dependencies::Board, probation::ProbationPolicy},
+    reconcile::dependencies::Board,
     store::Store,
-    supervisor::log_forwarding::LogForwarding,
 };
 
 /// What all tasks of one supervisor share. Nothing in it is locked across an await.
@@ -67,9 +65,6 @@ pub(crate) struct Shared {
     /// Ends every task of this supervisor.
     pub cancel: CancellationToken,
 }
-
-/// All containers of the instance at one moment.
-pub(crate) type Listing = BTreeMap<PluginId, Observed>;
 
 impl Shared {
     /// Keeps what the engine says that it is, and what it said before of what it leaves out now.

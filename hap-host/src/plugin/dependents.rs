@@ -6,10 +6,15 @@ use tokio::sync::watch;
 use super::context::Shared;
 use crate::{
     error::{Error, ErrorKind},
-    model::state::{Desired, Failure, FailureCause, Phase, PluginState},
+    model::{
+        desired::Desired,
+        failure::{Failure, FailureCause},
+        phase::Phase,
+        record::PluginRecord,
+        state::PluginState,
+    },
     policy::refusal::words,
     reconcile::dependencies::{Board, Standing, circle, needed_by},
-    store::plugin::PluginRecord,
 };
 
 /// Enters what others need to know of a plugin; nobody is woken by what they know already.

@@ -73,7 +73,7 @@ impl UpdateOptions {
         self
     }
 
-    /// Is told what reading, pulling and building do; see [`InstallOptions::progress`](crate::InstallOptions::progress).
+    /// Is told what reading, pulling and building do; see [`InstallOptions::progress`](crate::supervisor::options::InstallOptions::progress).
     #[must_use]
     pub fn progress(mut self, sink: ProgressSink) -> Self {
         self.progress = Some(sink);

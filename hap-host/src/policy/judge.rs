@@ -6,8 +6,10 @@ use hap_manifest::{
 use super::{Policy, access::Access, pattern::DevicePattern, refusal::Refusal};
 use crate::{
     engine::spec::ResourceLimits,
-    model::grants::{Admission, InstallOrigin},
-    plugin::handle::limits::LimitOverrides,
+    model::{
+        grants::{Admission, InstallOrigin},
+        limits::LimitOverrides,
+    },
 };
 
 impl Policy {

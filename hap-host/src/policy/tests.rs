@@ -5,11 +5,11 @@ use hap_manifest::{
 };
 use proptest::prelude::*;
 
+use super::refusal::Refusal;
 use super::*;
 use crate::{
     engine::spec::ResourceLimits,
     model::grants::{Admission, InstallOrigin},
-    policy::refusal::Refusal,
 };
 
 fn manifest(extra: &str) -> Manifest {

@@ -1,9 +1,9 @@
 use std::time::{Duration, Instant};
 
-use super::dependencies::Unmet;
 use crate::model::{
+    dependency::Unmet,
     event::EventKind,
-    state::{Failure, FailureCause},
+    failure::{Failure, FailureCause},
 };
 
 /// What a plugin waits for before it starts, and how long it has waited.

@@ -8,14 +8,14 @@
 //! that brings the two closer; an event of the engine is only a hint to look again. Losing one delays, never
 //! corrupts.
 
-mod backoff;
+pub(crate) mod backoff;
 pub(crate) mod dependencies;
 mod dependency_gate;
 pub(crate) mod drift;
 pub(crate) mod machine;
 pub(crate) mod probation;
 pub(crate) mod spec;
-pub(crate) mod watchdog;
+mod watchdog;
 
 #[cfg(test)]
 mod tests {

@@ -1,16 +1,15 @@
-use std::fmt::Write as _;
-
-use hap_manifest::{Manifest, PluginId, env};
+use hap_manifest::{Manifest, env};
 use sha2::{Digest, Sha256};
 
 use crate::{
     engine::{
         instance::InstanceName,
         labels,
+        naming::{container_name, hex, volume_name},
         spec::{ContainerSpec, DeviceAccess, EnvVar, NetworkMode, TmpfsMount, VolumeMount},
     },
-    model::keys::PluginKeys,
-    plugin::handle::{
+    model::{
+        keys::PluginKeys,
         limits::{DefaultLimits, LimitOverrides},
         overrides::Choices,
     },
@@ -96,18 +95,6 @@ pub(crate) fn container_spec(inputs: &SpecInputs<'_>) -> ContainerSpec {
     spec
 }
 
-/// The name of a plugin's container, which those of its volumes begin with.
-fn container_name(instance: &InstanceName, plugin: &PluginId) -> String {
-    format!("hap.{instance}.{plugin}")
-}
-
-/// The names of a plugin's volumes, in the order of its manifest.
-pub(crate) fn volume_names(instance: &InstanceName, manifest: &Manifest) -> Vec<String> {
-    let name = container_name(instance, manifest.id());
-    let volumes = manifest.volumes().iter();
-    volumes.map(|path| volume_name(&name, path.as_str())).collect()
-}
-
 /// The network that a manifest asks for. Anything but a clear yes is the isolated one.
 pub(crate) fn network_of(manifest: &Manifest) -> NetworkMode {
     if manifest.network_access() {
@@ -168,18 +155,6 @@ fn environment(inputs: &SpecInputs<'_>) -> Vec<EnvVar> {
     vars
 }
 
-/// Name of the volume for one path: readable, and different for paths that differ in any character.
-fn volume_name(container: &str, path: &str) -> String {
-    let readable: String = path
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .take(40)
-        .collect();
-    let tag = hex(&Sha256::digest(path.as_bytes()));
-    let tag = tag.get(..8).unwrap_or_default();
-    format!("{container}.{}-{tag}", readable.trim_matches('-'))
-}
-
 /// SHA-256 over everything in a spec that takes another container to change, which the limits of memory, CPU and processes do
 /// not, and without secret values: a label is no place for anything derived from them. That they
 /// were rotated shows in the label that counts the rotations.
@@ -217,16 +192,6 @@ fn digest(spec: &ContainerSpec) -> String {
         field("outlives", "host");
     }
     hex(&hash.finalize())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }
 
 #[cfg(test)]

@@ -1,16 +1,7 @@
 use std::time::{Duration, Instant};
 
 use super::backoff::Jitter;
-use crate::model::run_policy::HealthPolicy;
-
-/// What one health probe found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ProbeResult {
-    /// It answered that it is well, or well in part.
-    Answered { degraded: bool, message: Option<String> },
-    /// It did not answer in time, or answered that it is not well; the reason in words.
-    Missed(String),
-}
+use crate::model::{probe::ProbeResult, run_policy::HealthPolicy};
 
 /// Turns probe results into verdicts; one value lives as long as the plugin, one run after the other.
 #[derive(Debug)]

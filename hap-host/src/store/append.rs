@@ -4,7 +4,11 @@ use hap_manifest::{PluginId, wire::Event};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use time::OffsetDateTime;
 
-use super::{error, event_source::Source, plugin::json};
+use super::{
+    encoding::{json, micros, signed, unsigned},
+    error,
+    event_source::Source,
+};
 use crate::{error::Error, model::retention::EventRetention};
 
 /// Rows that retention takes during one append: several times the largest batch, so that it catches up.
@@ -122,24 +126,4 @@ fn append(
     source.apply(connection, retention, MOST_REMOVED)?;
     source.write(connection)?;
     Ok(appended)
-}
-
-/// Microseconds since 1970: what the database holds of a time.
-pub(super) fn micros(time: OffsetDateTime) -> i64 {
-    i64::try_from(time.unix_timestamp_nanos() / 1000).unwrap_or(i64::MAX)
-}
-
-/// The time of [`micros`]; the epoch for what is none.
-pub(super) fn time_of(micros: i64) -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
-}
-
-/// Row numbers are positive.
-pub(super) fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
-}
-
-/// The database's integers end at half of ours; no count or size gets there.
-pub(super) fn signed<N: TryInto<i64>>(number: N) -> i64 {
-    number.try_into().unwrap_or(i64::MAX)
 }

@@ -1,6 +1,6 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::append::{signed, unsigned};
+use super::encoding::{signed, unsigned};
 use crate::model::retention::EventRetention;
 
 /// The sums over one plugin's events.

@@ -5,18 +5,19 @@
 //! reads. No type of the database library leaves this module.
 
 pub(crate) mod append;
-mod error;
+mod encoding;
+pub(crate) mod error;
 mod event_source;
 mod folder;
 pub(crate) mod log;
-mod overrides;
+pub(crate) mod overrides;
 pub(crate) mod page;
-pub(crate) mod plugin;
+mod plugin;
 mod schema;
-mod settings;
+pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
-mod version;
+pub(crate) mod version;
 mod worker;
 mod writer;
 
@@ -33,11 +34,12 @@ use tokio::sync::watch;
 
 use self::{
     append::{Appended, Batch},
+    encoding::json,
     folder::{Claim, Folder},
     log::EventLog,
     overrides::ChoicesRow,
     page::StoredEvent,
-    plugin::{KeyRow, KnownPlugin, Loaded, PluginRecord, PluginRow, json},
+    plugin::{KeyRow, Loaded, PluginRow},
     settings::Settings,
     version::SwitchRow,
     worker::Lane,
@@ -46,17 +48,17 @@ use self::{
 use crate::{
     error::{Error, ErrorKind},
     model::{
+        desired::Desired,
         grants::Admission,
         keys::PluginKeys,
+        limits::LimitOverrides,
+        overrides::Choices,
+        record::{KnownPlugin, PluginRecord},
         retention::EventRetention,
         secret_paths::SecretPlaces,
-        state::Desired,
         version::{PluginVersion, UpdateRecord},
     },
-    plugin::{
-        handle::{limits::LimitOverrides, overrides::Choices},
-        update_plan::SettingsChange,
-    },
+    plugin::update_plan::SettingsChange,
 };
 
 /// How long an opener waits for an owner that is just going.

@@ -3,11 +3,10 @@
 use hap_manifest::PluginId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{error, plugin::json};
+use super::{encoding::json, error};
 use crate::{
     error::{Error, ErrorKind},
-    model::env::EnvOverrides,
-    plugin::handle::overrides::Choices,
+    model::{env::EnvOverrides, overrides::Choices},
 };
 
 /// Choices on their way to the disk. `Debug` is left out: some are secret.

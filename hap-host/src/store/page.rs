@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use time::OffsetDateTime;
 
 use super::{
-    append::{signed, time_of, unsigned},
+    encoding::{signed, time_of, unsigned},
     error,
     event_source::Source,
 };

@@ -1,83 +1,24 @@
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use hap_manifest::{ApiToken, Manifest, PluginId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use serde_json::Value;
 
 use super::{
+    encoding::{installed, json, program_text},
     error,
     overrides::{self, ChoicesRow},
     settings::{self, Settings},
     version,
 };
 use crate::{
-    error::{Error, ErrorKind},
+    error::Error,
     model::{
         grants::{Admission, InstallOrigin},
         keys::{KeyPair, PluginKeys},
+        record::{CorruptEntry, KnownPlugin, PluginRecord},
         secret_paths::SecretPlaces,
-        state::Desired,
-        version::{PluginVersion, UpdateRecord},
     },
-    plugin::handle::{limits::LimitOverrides, overrides::Choices},
 };
-
-/// Everything about an installed plugin that must survive a kill.
-#[derive(Clone)]
-pub(crate) struct PluginRecord {
-    pub(crate) manifest: Manifest,
-    pub(crate) admission: Admission,
-    pub(crate) desired: Desired,
-    pub(crate) choices: Choices,
-    pub(crate) config: Option<Value>,
-    pub(crate) keys: PluginKeys,
-    /// What the engine called the image that was last run.
-    pub(crate) image_id: Option<String>,
-    /// The program, for an engine that runs programs instead of images.
-    pub(crate) program: Option<PathBuf>,
-    /// What the operator gave it in place of the manifest's limits.
-    pub(crate) limits: LimitOverrides,
-    pub(crate) updates: UpdateRecord,
-}
-
-impl PluginRecord {
-    /// What of it an update replaces.
-    pub(crate) fn version(&self) -> PluginVersion {
-        PluginVersion {
-            manifest: self.manifest.clone(),
-            admission: self.admission.clone(),
-            image_id: self.image_id.clone(),
-            program: self.program.clone(),
-            snapshot: None,
-        }
-    }
-}
-
-impl fmt::Debug for PluginRecord {
-    /// Neither keys nor configured values: a configuration may hold passwords.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PluginRecord")
-            .field("id", self.manifest.id())
-            .field("version", self.manifest.version())
-            .field("desired", &self.desired)
-            .field("configured", &self.config.is_some())
-            .field("image_id", &self.image_id)
-            .field("program", &self.program)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A stored plugin that cannot be read. Its row stays as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CorruptEntry {
-    /// Its id as it is stored, which may not be a valid one.
-    pub(crate) id_text: String,
-    /// What is wrong with it, without secrets.
-    pub(crate) reason: String,
-}
 
 /// What was found when the store was opened.
 #[derive(Debug, Default)]
@@ -131,18 +72,6 @@ pub(super) fn load(connection: &Connection) -> Result<Loaded, Error> {
         }
     }
     Ok(loaded)
-}
-
-/// That a plugin is in the store, and the image that it runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct KnownPlugin {
-    /// Its id as it is stored, which may not be a valid one.
-    pub(crate) id_text: String,
-    /// Whether all of its row can be read.
-    pub(crate) readable: bool,
-    pub(crate) image_id: Option<String>,
-    /// That of the version which a roll back would go to.
-    pub(crate) previous_image_id: Option<String>,
 }
 
 /// Tells of every row, also of one that cannot be read.
@@ -273,17 +202,6 @@ impl PluginRow {
     }
 }
 
-/// The path of a program as it is stored.
-pub(super) fn program_text(program: Option<&Path>, id: &PluginId) -> Result<Option<String>, Error> {
-    let text = |path: &Path| {
-        path.to_str().map(str::to_owned).ok_or_else(|| {
-            let message = format!("the path of the program is not UTF-8: {}", path.display());
-            Error::new(ErrorKind::InvalidInput, message).with_plugin(id)
-        })
-    };
-    program.map(text).transpose()
-}
-
 /// Keys as they are stored.
 pub(super) struct KeyRow {
     current: [String; 2],
@@ -302,13 +220,6 @@ impl KeyRow {
             generation: keys.generation,
         }
     }
-}
-
-/// A value as it is stored.
-pub(super) fn json(what: &str, value: &impl serde::Serialize) -> Result<String, Error> {
-    serde_json::to_string(value).map_err(|error| {
-        Error::new(ErrorKind::InvalidInput, format!("the {what} is not JSON")).with_source(error)
-    })
 }
 
 /// Writes a plugin, over the one of the same id if there is one.
@@ -392,14 +303,6 @@ pub(super) fn set_config(
 ) -> Result<(), Error> {
     let known = settings::set(connection, id, settings)?;
     installed(id, Ok(usize::from(known)))
-}
-
-pub(super) fn installed(id: &PluginId, changed: rusqlite::Result<usize>) -> Result<(), Error> {
-    match changed {
-        Ok(0) => Err(Error::new(ErrorKind::NotInstalled, "is not in the store").with_plugin(id)),
-        Ok(_) => Ok(()),
-        Err(error) => Err(error::sql("store the plugin")(error).with_plugin(id)),
-    }
 }
 
 /// Removes a plugin. Its events stay for whoever has not read them; their ids and its last status do not, so that

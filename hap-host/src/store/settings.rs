@@ -6,7 +6,7 @@ use hap_manifest::PluginId;
 use rusqlite::{Connection, params};
 use serde_json::Value;
 
-use super::{error, plugin::json};
+use super::{encoding::json, error};
 use crate::{
     error::Error,
     model::secret_paths::{SecretPlaces, put_back},

@@ -5,17 +5,18 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde_json::Value;
 
 use super::{
+    encoding::{installed, json},
     error,
-    plugin::{installed, json},
     settings::{self, Settings},
 };
 use crate::{
     error::{Error, ErrorKind},
     model::{
+        limits::LimitOverrides,
         secret_paths::SecretPlaces,
         version::{PluginVersion, UpdateRecord},
     },
-    plugin::{handle::limits::LimitOverrides, update_plan::SettingsChange},
+    plugin::update_plan::SettingsChange,
 };
 
 /// A switch as it is stored. Made before the database is involved, so that what cannot be stored is the caller's error.
@@ -47,7 +48,7 @@ impl SwitchRow {
             manifest: version.manifest.to_json(),
             admission: json("admission", &version.admission)?,
             image_id: version.image_id.clone(),
-            program: super::plugin::program_text(version.program.as_deref(), &id)?,
+            program: super::encoding::program_text(version.program.as_deref(), &id)?,
             updates: json("updates", updates)?,
             switches: updates.switches,
             settings: match settings {

@@ -6,7 +6,8 @@ use tokio::sync::{oneshot, watch};
 
 use super::{
     Pruned,
-    append::{self, Appended, Batch, micros},
+    append::{self, Appended, Batch},
+    encoding::micros,
     error,
     event_source::Source,
     folder::Folder,

@@ -6,25 +6,30 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     Inner, Supervisor, ask,
     dispatch::{Hints, dispatch},
-    event_channel,
-    log_forwarding::LogForwarding,
+    event_stream::event_channel,
     orphans::{MINIMUM_AGE, sweep::sweep_in_time},
     registry::Registry,
+    usage_sampling::sample,
 };
 use crate::{
-    engine::{Engine, Platform, deadline, instance::InstanceName, observed::Observed},
+    engine::{
+        Engine, Platform,
+        deadline::{self, within},
+        instance::InstanceName,
+        listing::Listing,
+        observed::Observed,
+    },
     error::{Error, ErrorKind},
     metrics::Metrics,
     model::{
+        limits::DefaultLimits,
+        log_forwarding::LogForwarding,
         retention::EventRetention,
-        run_policy::{HealthPolicy, RestartPolicy},
+        run_policy::{HealthPolicy, ProbationPolicy, RestartPolicy},
     },
     plugin::{
-        actor::operation::within,
-        context::{Listing, Shared},
-        handle::limits::DefaultLimits,
+        context::Shared,
         source::{pulls::Pulls, staging::Staging},
-        usage::sample,
     },
     policy::Policy,
     protocol::{
@@ -36,7 +41,7 @@ use crate::{
             rate::EventRate,
         },
     },
-    reconcile::{machine::DEPENDENCY_WAIT, probation::ProbationPolicy},
+    reconcile::machine::DEPENDENCY_WAIT,
     store::Store,
 };
 
@@ -182,7 +187,7 @@ impl SupervisorBuilder {
 
     /// Hands what plugins print on as `tracing` events. Default: nothing is; [`PluginHandle::logs`] reads it on demand.
     ///
-    /// [`PluginHandle::logs`]: crate::PluginHandle::logs
+    /// [`PluginHandle::logs`]: crate::plugin::handle::PluginHandle::logs
     pub const fn forward_logs(mut self, forwarding: LogForwarding) -> Self {
         self.forwarding = Some(forwarding);
         self

@@ -18,11 +18,15 @@ use tokio::sync::{Notify, watch};
 
 use super::ask;
 use crate::{
-    engine::{deadline, error::EngineError, info::EngineInfo, observed::Observed, stream::EngineEventKind},
-    plugin::{
-        actor::operation::within,
-        context::{Listing, Shared},
+    engine::{
+        deadline::{self, within},
+        error::EngineError,
+        info::EngineInfo,
+        listing::Listing,
+        observed::Observed,
+        stream::EngineEventKind,
     },
+    plugin::context::Shared,
 };
 
 /// A list of everything repairs what a lost event hid.
@@ -90,7 +94,7 @@ pub(crate) async fn dispatch(shared: Arc<Shared>, hints: Hints, listed: watch::S
                         }
                     }
                     Some(Err(error)) => {
-                        tracing::warn!(error = %crate::error::report(&error), "the engine's event stream broke; it is opened again");
+                        tracing::warn!(error = %crate::engine::report::report(&error), "the engine's event stream broke; it is opened again");
                         break;
                     }
                     None => break,
@@ -106,7 +110,7 @@ pub(crate) async fn dispatch(shared: Arc<Shared>, hints: Hints, listed: watch::S
                                 asking = Some(ask(engine).boxed()).into();
                             }
                         }
-                        Err(error) => tracing::warn!(error = %crate::error::report(&error), "the engine could not list its containers"),
+                        Err(error) => tracing::warn!(error = %crate::engine::report::report(&error), "the engine could not list its containers"),
                     }
                 }
                 Some(answer) = &mut asking => {

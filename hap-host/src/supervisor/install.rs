@@ -10,18 +10,19 @@ use crate::{
     engine::ImageId,
     error::{Error, ErrorKind},
     model::{
+        desired::Desired,
         event::{Event, EventKind},
         grants::Admission,
         keys::{KeyPair, PluginKeys},
-        state::Desired,
+        limits::LimitOverrides,
+        record::PluginRecord,
         version::UpdateRecord,
     },
     plugin::{
         admission::admit,
-        handle::{PluginHandle, limits::LimitOverrides},
+        handle::PluginHandle,
         source::{PluginSource, acquire::Candidate},
     },
-    store::plugin::PluginRecord,
 };
 
 /// All that makes a plugin, before it is recorded.
@@ -40,7 +41,7 @@ impl Supervisor {
     /// What runs from then on is the image as it is now: the plugin is tied to the image's id. A tag that moves later,
     /// by a pull, a push or another build, changes nothing for it; an [update](PluginHandle::update) is how it gets
     /// another image. An image that somebody removes from the engine makes the next container fail with
-    /// [`FailureCause::Image`](crate::FailureCause::Image).
+    /// [`FailureCause::Image`](crate::model::failure::FailureCause::Image).
     ///
     /// Two plugins with the same image share one pull. A pull that fails for a passing reason is tried again, up to 5
     /// times with growing pauses, and after the time that the registry asks for when it has had too many requests.

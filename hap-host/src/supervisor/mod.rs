@@ -2,37 +2,41 @@
 
 pub(crate) mod builder;
 mod dispatch;
+pub(crate) mod event_stream;
 mod install;
 pub(crate) mod log_forwarding;
 pub(crate) mod options;
 pub(crate) mod orphans;
 pub(crate) mod registry;
 mod shutdown;
+pub(crate) mod usage_sampling;
 
 use std::{sync::Arc, time::Duration};
 
 use hap_manifest::PluginId;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::mpsc;
 
 use self::{
-    builder::SupervisorBuilder, dispatch::Hints, log_forwarding::forward, options::Shutdown,
-    registry::Registry, shutdown::stop_all,
+    builder::SupervisorBuilder, dispatch::Hints, event_stream::EventStream, log_forwarding::forward,
+    options::Shutdown, registry::Registry, shutdown::stop_all,
 };
 use crate::{
-    engine::{Engine, EngineCapabilities, deadline, error::EngineError, info::EngineInfo},
+    engine::{
+        Engine, EngineCapabilities,
+        deadline::{self, within},
+        error::EngineError,
+        info::EngineInfo,
+    },
     error::{Error, ErrorKind},
     metrics::scrape::PluginScrape,
-    model::{
-        activity::{CallBook, Installing},
-        event::{Event, EventStream},
-        keys::random,
-    },
+    model::{activity::Installing, keys::random, record::PluginRecord},
     plugin::{
-        actor::{Actor, MAILBOX, Parts, operation::within},
+        actor::{Actor, MAILBOX, Parts},
         context::Shared,
         handle::{Cell, PluginHandle},
         settings::ConfigDesk,
         usage::UsageMeter,
+        waiting_calls::CallBook,
     },
     policy::Policy,
     protocol::{
@@ -43,7 +47,6 @@ use crate::{
             subscribe::{PluginEvents, SubscribeOptions},
         },
     },
-    store::plugin::PluginRecord,
 };
 
 /// Runs other people's plugins: installs, isolates, limits, starts, watches and heals them.
@@ -253,7 +256,7 @@ impl Supervisor {
         if self.0.registry.all().is_empty() {
             let teardown = shared.engine.teardown(&shared.instance);
             if let Err(error) = within(deadline::CONTROL, "teardown", &shared.instance, teardown).await {
-                tracing::warn!(error = %crate::error::report(&error), "the networks could not be removed");
+                tracing::warn!(error = %crate::engine::report::report(&error), "the networks could not be removed");
             }
         }
         // Handles may live on; the folder is free for the next supervisor all the same.
@@ -331,9 +334,4 @@ impl std::fmt::Debug for Supervisor {
             .field("plugins", &self.0.registry.all())
             .finish_non_exhaustive()
     }
-}
-
-/// Capacity of the channel of supervisor events.
-pub(crate) fn event_channel() -> broadcast::Sender<Event> {
-    broadcast::Sender::new(EventStream::CAPACITY)
 }

@@ -10,8 +10,8 @@ use crate::{
         boot::Boot,
         env::EnvOverrides,
         grants::{Admission, InstallOrigin},
+        overrides::Choices,
     },
-    plugin::handle::overrides::Choices,
 };
 
 /// How to install a plugin.
@@ -59,7 +59,7 @@ impl InstallOptions {
         self
     }
 
-    /// Environment variables over those of the manifest; [`PluginHandle::set_env`](crate::PluginHandle::set_env) changes
+    /// Environment variables over those of the manifest; [`PluginHandle::set_env`](crate::plugin::handle::PluginHandle::set_env) changes
     /// them later. Default: none.
     #[must_use]
     pub fn env(mut self, env: EnvOverrides) -> Self {
@@ -67,7 +67,7 @@ impl InstallOptions {
         self
     }
 
-    /// What becomes of the plugin when the host starts; [`PluginHandle::set_boot`](crate::PluginHandle::set_boot) changes it
+    /// What becomes of the plugin when the host starts; [`PluginHandle::set_boot`](crate::plugin::handle::PluginHandle::set_boot) changes it
     /// later. Default: it goes on as it was.
     #[must_use]
     pub const fn boot(mut self, boot: Boot) -> Self {
@@ -121,29 +121,6 @@ impl InstallOptions {
 
     pub(crate) fn sink(&self) -> ProgressSink {
         self.progress.clone().unwrap_or_else(ProgressSink::none)
-    }
-}
-
-/// What goes with a plugin that is uninstalled. Default: its container; its volumes stay.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct UninstallOptions {
-    pub(crate) remove_data: bool,
-    pub(crate) even_if_needed: bool,
-}
-
-impl UninstallOptions {
-    /// Removes the plugin's volumes too. There is no way back.
-    #[must_use]
-    pub const fn remove_data(mut self, remove: bool) -> Self {
-        self.remove_data = remove;
-        self
-    }
-
-    /// Removes the plugin also when others depend on it; they go on without it, degraded. Default: it is refused.
-    #[must_use]
-    pub const fn even_if_needed(mut self, even: bool) -> Self {
-        self.even_if_needed = even;
-        self
     }
 }
 

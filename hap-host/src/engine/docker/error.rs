@@ -2,9 +2,9 @@ use std::{error::Error as StdError, io};
 
 use bollard::errors::Error as ClientError;
 
-use crate::{
-    engine::error::{EngineError, EngineErrorKind},
-    error::report,
+use crate::engine::{
+    error::{EngineError, EngineErrorKind},
+    report::report,
 };
 
 /// A failed call with the engine's status code, which means different things to different operations.

@@ -30,8 +30,7 @@ use async_trait::async_trait;
 use hap_manifest::{ImageRef, PluginId};
 use tokio::sync::Mutex;
 
-use self::client::Client;
-pub(super) use self::subnet::SubnetPool;
+use self::{client::Client, subnet::SubnetPool};
 use super::{
     Engine, EngineCapabilities, ImageId, Platform,
     build::BuildContext,

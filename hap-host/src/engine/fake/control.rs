@@ -53,7 +53,7 @@ impl FakeEngine {
     }
 
     /// Lets the engine start the containers of a plugin again that ended by themselves, as Docker does after a moment. Only
-    /// those of a host whose [plugins outlive it](crate::SupervisorBuilder::plugins_outlive_host), and only until somebody
+    /// those of a host whose [plugins outlive it](crate::supervisor::builder::SupervisorBuilder::plugins_outlive_host), and only until somebody
     /// stopped them.
     pub fn restart_by_engine(&self, plugin: &PluginId) {
         let started = self.world().start_again(plugin);

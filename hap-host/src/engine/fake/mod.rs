@@ -20,14 +20,10 @@ use futures_util::{StreamExt, stream};
 use hap_manifest::{ImageRef, PluginId};
 use tokio::sync::broadcast;
 
-pub(crate) use self::{
-    faults::{FakeCall, FakeOperation},
-    run::FakeEnd,
-    state::FakeImage,
-};
 use self::{
-    faults::{Fault, InFlight},
-    state::World,
+    faults::{FakeCall, FakeOperation, Fault, InFlight},
+    run::FakeEnd,
+    state::{FakeImage, World},
 };
 use super::{
     Engine, EngineCapabilities, ImageId, Platform, SimulatedHealth,

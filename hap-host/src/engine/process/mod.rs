@@ -47,7 +47,7 @@ use super::{
 /// There is **no isolation and there are no limits**: a plugin can do whatever the host's user can. Linux only.
 ///
 /// # What stands for what
-/// * There are no images: the program comes from [`InstallOptions::program`](crate::InstallOptions::program), and
+/// * There are no images: the program comes from [`InstallOptions::program`](crate::supervisor::options::InstallOptions::program), and
 ///   [`image`](Engine::image) finds every reference, so that a plugin can be installed. `pull` and `build` are
 ///   unsupported.
 /// * A container is a record in the state folder and a process group. Its environment is the spec's and `PATH`;

@@ -1,7 +1,7 @@
 //! What is wanted of plugins.
 
 use super::*;
-use crate::{engine::observed::Exit, model::state::Desired};
+use crate::{engine::observed::Exit, model::desired::Desired};
 
 #[tokio::test]
 async fn a_plugin_is_started_restarted_and_stopped() {

@@ -28,7 +28,7 @@ use tower::ServiceExt as _;
 
 use super::{Api, router, sse::Streams};
 use crate::{
-    engine::fake::FakeEngine, model::state::Phase, plugin::handle::PluginHandle, supervisor::Supervisor,
+    engine::fake::FakeEngine, model::phase::Phase, plugin::handle::PluginHandle, supervisor::Supervisor,
 };
 
 /// Longest wait for anything here. Generous, because the machine may be busy.

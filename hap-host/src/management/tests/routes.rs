@@ -68,7 +68,7 @@ async fn whatever_changes_something_takes_no_content_type_that_a_page_elsewhere_
             assert!(answer.error().contains("application/json"), "{}", answer.text);
         }
     }
-    assert_eq!(light.state().desired, crate::model::state::Desired::Stopped);
+    assert_eq!(light.state().desired, crate::model::desired::Desired::Stopped);
     assert_eq!(bed.supervisor.plugins().len(), 1);
     // A browser asks before it sends these; nothing else may change anything.
     assert!(

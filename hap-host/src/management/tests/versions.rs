@@ -1,7 +1,7 @@
 //! From one version of a plugin to another, and back.
 
 use super::{install::package_of, *};
-use crate::{engine::observed::Exit, reconcile::probation::ProbationPolicy};
+use crate::{engine::observed::Exit, model::run_policy::ProbationPolicy};
 
 const UPDATE: &str = "/v1/plugins/light/update";
 const BACK: &str = "/v1/plugins/light/roll-back";

@@ -1,8 +1,9 @@
+use std::collections::BTreeMap;
+
 use hap_manifest::PluginId;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 use super::{event::PluginEventView, plugin::ConfigStateView};
 use crate::engine::{EngineCapabilities, info::EngineInfo};

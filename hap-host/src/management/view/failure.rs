@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::plugin::phase_schema;
-use crate::model::state::Failure;
+use crate::model::failure::Failure;
 
 /// Why a plugin does not do what is wanted.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{boot::Boot, env::EnvOverrides, redact::REDACTED},
-    plugin::handle::{PluginHandle, limits::LimitOverrides},
+    model::{boot::Boot, env::EnvOverrides, limits::LimitOverrides, redact::REDACTED},
+    plugin::handle::PluginHandle,
 };
 
 /// The limits of a plugin.

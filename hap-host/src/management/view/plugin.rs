@@ -13,12 +13,8 @@ use super::{
 };
 use crate::{
     engine::observed::Exit,
-    model::{
-        config_state::ConfigState,
-        state::{Desired, Phase},
-    },
+    model::{config_state::ConfigState, dependency::Unmet, desired::Desired, phase::Phase},
     plugin::handle::PluginHandle,
-    reconcile::dependencies::Unmet,
 };
 
 /// All installed plugins, by id.

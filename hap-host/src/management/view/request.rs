@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::model::state::Desired;
+use crate::model::desired::Desired;
 
 /// What is wanted of a plugin.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -17,8 +17,8 @@ use crate::{
         stream::LogOptions,
     },
     model::{
+        failure::{Failure, FailureCause},
         redact::Redactor,
-        state::{Failure, FailureCause},
     },
 };
 

@@ -2,9 +2,11 @@
 //! it says so, and tells it what came of both. It never waits for one of these inside the loop, so a request is
 //! taken at once even while a container is being made.
 
-mod diagnose;
+pub(crate) mod diagnose;
 pub(crate) mod operation;
+mod spec;
 mod update;
+pub(crate) mod update_tasks;
 
 use std::{
     sync::Arc,
@@ -12,7 +14,7 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, FutureExt, OptionFuture};
-use hap_manifest::{Manifest, PluginId, permission::Permission};
+use hap_manifest::{PluginId, permission::Permission};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{Instrument as _, Span};
@@ -20,117 +22,54 @@ use tracing::{Instrument as _, Span};
 use self::{
     diagnose::{Listening, Traces},
     operation::Operator,
-    update::Updating,
+    spec::{health_policy, spec_of, version_terms},
+    update_tasks::Updating,
 };
 use super::{
-    context::{Listing, Shared},
+    context::Shared,
     dependents,
-    handle::{limits::LimitOverrides, overrides::Choices},
+    request::{Posted, Request},
     settings::{ConfigDesk, delivery::keep_delivered},
-    update_plan::UpdateOrder,
+    snapshot::{Snapshot, Told},
 };
 use crate::{
     engine::{
         Platform, SimulatedHealth,
+        listing::Listing,
         observed::{ContainerId, ContainerStatus},
-        spec::{ContainerSpec, ResourceLimits},
     },
     error::{Error, ErrorKind},
     metrics::counters::{PluginCounters, add},
     model::{
         activity::{Operation, OperationKind},
-        boot::Boot,
         config_state::ConfigState,
+        desired::Desired,
         env::EnvOverrides,
         event::{Event, EventKind},
+        failure::{Failure, FailureCause},
         grants::Admission,
         keys::KeyPair,
-        run_policy::HealthPolicy,
-        state::{Desired, Failure, FailureCause, PluginState},
-        version::PluginVersion,
+        limits::LimitOverrides,
+        overrides::Choices,
+        probe::ProbeResult,
+        record::PluginRecord,
     },
     protocol::client::{PluginClient, probe::probe},
     reconcile::{
         dependencies::{Board, unmet},
         drift::SpecMark,
-        machine::{Input, Machine, Outcome, Seen, Step, VersionTerms},
-        spec::{SpecInputs, container_spec, network_of},
-        watchdog::ProbeResult,
+        machine::{
+            Machine,
+            observation::Seen,
+            step::{Input, Outcome, Step},
+        },
     },
-    store::plugin::PluginRecord,
 };
 
 /// Grace of a stop where the manifest says none.
 const USUAL_GRACE: Duration = Duration::from_secs(10);
 /// Requests that wait for one plugin's actor.
 pub(crate) const MAILBOX: usize = 32;
-/// A request to the actor. Each is answered when it is recorded, not when it is carried out.
-#[derive(Debug)]
-pub(crate) enum Request {
-    /// Makes this what is wanted, on disk first.
-    Desire(Desired, oneshot::Sender<Result<(), Error>>),
-    /// Stops and starts the plugin once; it must be wanted running.
-    Restart(oneshot::Sender<Result<(), Error>>),
-    /// Gives the plugin new keys, on disk first, and makes its container anew with them.
-    RotateKeys(oneshot::Sender<Result<(), Error>>),
-    /// Makes this what becomes of the plugin when the host starts, on disk first.
-    SetBoot(Boot, oneshot::Sender<Result<(), Error>>),
-    /// Makes these the operator's variables, on disk first, and the container anew with them. Whether they are others.
-    SetEnv(EnvOverrides, oneshot::Sender<Result<bool, Error>>),
-    /// Makes this what the plugin was granted, on disk first.
-    Grant(Vec<Permission>, oneshot::Sender<Result<(), Error>>),
-    /// Brings the plugin to another version. Answered when it is taken on.
-    Update(Box<UpdateOrder>, oneshot::Sender<Result<(), Error>>),
-    /// Goes back from the version that is on probation.
-    EndProbation(oneshot::Sender<Result<(), Error>>),
-    /// Forgets the version before the last update.
-    ForgetPrevious(oneshot::Sender<Result<(), Error>>),
-    /// Gives the plugin these limits in place of its manifest's, on disk first.
-    Limit(LimitOverrides, oneshot::Sender<Result<(), Error>>),
-    /// Stops the plugin because the host shuts down.
-    Halt,
-}
-
-/// A request, and the span of whoever made it.
-#[derive(Debug)]
-pub(crate) struct Posted {
-    pub request: Request,
-    pub caller: Span,
-}
-
-impl From<Request> for Posted {
-    fn from(request: Request) -> Self {
-        let caller = Span::current();
-        Self { request, caller }
-    }
-}
-
-/// What readers see of a plugin at one moment.
-#[derive(Debug, Clone)]
-pub(crate) struct Snapshot {
-    pub state: PluginState,
-    /// The way to the plugin while it runs.
-    pub client: Option<PluginClient>,
-    /// The last lines of a failed run are still being read.
-    pub diagnosing: bool,
-    /// Counts failures, so that a waiter tells a new one from an old one.
-    pub failures: u64,
-    /// Counts the runs that became healthy.
-    pub healthy_runs: u64,
-    /// The host shuts down and this plugin is down.
-    pub halted: bool,
-    /// Old keys are still good, because a container may have them.
-    pub rotating: bool,
-    /// What is stored of the plugin.
-    pub told: Told,
-    /// Counts updates that ended.
-    pub updates: u64,
-    /// How the new version failed, where the last of them came back for that.
-    pub update_failure: Option<Arc<Failure>>,
-    /// What the container shall have, and whether it has it.
-    pub limits_in_force: (ResourceLimits, bool),
-}
-
 pub(crate) struct Actor {
     shared: Arc<Shared>,
     id: PluginId,
@@ -171,32 +110,6 @@ pub(crate) struct Actor {
     wake_at: Option<Instant>,
     /// Secrets that a container may still have and the next one will not.
     outgoing: Vec<String>,
-}
-
-/// The parts of a record that readers see, made again only when the record changes.
-#[derive(Debug, Clone)]
-pub(crate) struct Told {
-    pub manifest: Arc<Manifest>,
-    /// What the plugin is now.
-    pub version: Arc<PluginVersion>,
-    /// What the last update replaced.
-    pub previous: Option<Arc<PluginVersion>>,
-    /// What the operator gave the plugin in place of its manifest's limits.
-    pub limits: LimitOverrides,
-    /// The operator's variables without their secrets.
-    pub env: Arc<EnvOverrides>,
-}
-
-impl Told {
-    fn of(record: &PluginRecord) -> Self {
-        Self {
-            manifest: Arc::new(record.manifest.clone()),
-            version: Arc::new(record.version()),
-            previous: record.updates.previous.clone().map(Arc::new),
-            limits: record.limits,
-            env: Arc::new(record.choices.env.shown()),
-        }
-    }
 }
 
 /// What an actor is made of.
@@ -828,50 +741,6 @@ fn is_silent(event: &EventKind) -> bool {
         failure.cause,
         FailureCause::NotHealthyInTime | FailureCause::Unresponsive
     )
-}
-
-/// The container's spec for a record under this supervisor.
-fn spec_of(shared: &Shared, record: &PluginRecord) -> ContainerSpec {
-    let manifest = &record.manifest;
-    let network = network_of(manifest);
-    container_spec(&SpecInputs {
-        manifest,
-        instance: &shared.instance,
-        image: record
-            .image_id
-            .as_deref()
-            .unwrap_or_else(|| manifest.image().as_str()),
-        limits: &shared.limits,
-        policy: &shared.policy,
-        overrides: &record.limits,
-        platform_url: &shared.platform_url(manifest.id(), network),
-        keys: &record.keys,
-        choices: &record.choices,
-        program: record.program.as_deref(),
-        outlives_host: shared.outlive,
-    })
-}
-
-/// What a version of a plugin means for its machine.
-fn version_terms(shared: &Shared, manifest: &Manifest, spec: &ContainerSpec) -> VersionTerms {
-    VersionTerms {
-        mark: SpecMark::of(spec),
-        restart: shared.restart.for_plugin(manifest.restart()),
-        health: health_policy(&shared.health, manifest),
-    }
-}
-
-/// The supervisor's figures with the manifest's own on top.
-fn health_policy(base: &HealthPolicy, manifest: &Manifest) -> HealthPolicy {
-    let check = manifest.health_check();
-    let mut policy = base.clone();
-    if *check != hap_manifest::HealthCheck::default() {
-        policy.interval = check.interval();
-        policy.timeout = check.timeout();
-        policy.retries = check.retries();
-        policy.startup_deadline = check.start_period();
-    }
-    policy
 }
 
 fn now() -> Instant {

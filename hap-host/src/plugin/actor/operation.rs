@@ -6,7 +6,8 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     engine::{
-        Engine, FIND_DEVICE, Platform, deadline,
+        Engine, FIND_DEVICE, Platform,
+        deadline::{self, within},
         error::{EngineError, EngineErrorKind},
         observed::{ContainerId, ContainerStatus, Observed},
         spec::ContainerSpec,
@@ -14,9 +15,9 @@ use crate::{
     metrics::Metrics,
     model::{
         activity::OperationKind,
-        state::{Failure, FailureCause},
+        failure::{Failure, FailureCause},
     },
-    reconcile::machine::{Outcome, Seen},
+    reconcile::machine::{observation::Seen, step::Outcome},
 };
 
 /// Longest time for a container that somebody else makes to show, once its name is taken.
@@ -241,24 +242,6 @@ fn device_trouble(error: EngineError) -> Trouble {
     } else {
         Trouble::Engine(error)
     }
-}
-
-/// Puts a deadline around a call of an engine.
-pub(crate) async fn within<T>(
-    limit: Duration,
-    operation: &'static str,
-    subject: &(impl std::fmt::Display + Sync + ?Sized),
-    call: impl Future<Output = Result<T, EngineError>> + Send,
-) -> Result<T, EngineError> {
-    tokio::time::timeout(limit, call).await.unwrap_or_else(|_| {
-        let message = format!("the engine did not answer within {limit:?}");
-        Err(EngineError::new(
-            EngineErrorKind::Timeout,
-            operation,
-            subject.to_string(),
-            message,
-        ))
-    })
 }
 
 enum Trouble {

@@ -2,149 +2,37 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::future::{BoxFuture, FutureExt, OptionFuture};
+use futures_util::future::FutureExt;
 use hap_manifest::permission::Permission;
 use time::OffsetDateTime;
-use tokio::time::Instant;
 
-use super::{Actor, now, operation::within, version_terms};
+use super::{
+    Actor, now,
+    spec::version_terms,
+    update_tasks::{Copied, Progress},
+};
 use crate::{
     engine::{
-        deadline,
+        deadline::{self, within},
         error::{EngineError, EngineErrorKind},
+        naming::volume_names,
         volume_copy::VolumeCopy,
     },
     error::{Error, ErrorKind},
     model::{
-        state::{Desired, Failure, FailureCause},
+        desired::Desired,
+        failure::{Failure, FailureCause},
+        run_policy::ProbationPolicy,
         update::{UpdateOutcome, UpdateResult, UpdateStage, UpdateState},
         version::{PluginVersion, UpdateRecord, UpdateStep, snapshot_names},
     },
     plugin::update_plan::{SettingsChange, UpdateOrder},
     policy::refusal::words,
     reconcile::{
-        machine::{Hold, Input},
-        probation::{ProbationPolicy, ProbationVerdict},
-        spec::volume_names,
+        machine::step::{Hold, Input},
+        probation::ProbationVerdict,
     },
 };
-
-/// Pauses after something failed that has to succeed: they double from the first to the longest.
-const PAUSE_FIRST: Duration = Duration::from_millis(200);
-const PAUSE_MAX: Duration = Duration::from_secs(30);
-
-/// An actor's part in an update.
-pub(super) struct Updating {
-    /// Taken on, and the plugin is being stopped for it or its data is being copied.
-    order: Option<Box<UpdateOrder>>,
-    copying: OptionFuture<BoxFuture<'static, Result<Copied, EngineError>>>,
-    is_copying: bool,
-    /// What the order needs is done, so that it only has to be recorded. Whether the data was copied for it.
-    ready: Option<bool>,
-    /// The data of the snapshot is back, and that only has to be recorded.
-    restored: bool,
-    /// Why the data is not back yet.
-    trouble: Option<Failure>,
-    /// The image of the version that was left last, which will do for a copy.
-    other_image: Option<String>,
-    /// Whoever asked for this update is told when the data is back.
-    ends_when_restored: bool,
-    /// Removing what is no longer needed.
-    tidying: OptionFuture<BoxFuture<'static, Tidied>>,
-    is_tidying: bool,
-    /// What the watch came to, until it is recorded.
-    verdict: Option<ProbationVerdict>,
-    /// Nothing that failed is tried again before this.
-    not_before: Option<Instant>,
-    pause: Duration,
-    since: OffsetDateTime,
-    /// Somebody asked to go back from the version that is watched.
-    recalled: bool,
-    /// Counts updates that ended.
-    pub(super) ended: u64,
-    /// How the new version failed, where the last of them came back for that.
-    pub(super) failure: Option<Arc<Failure>>,
-}
-
-impl Updating {
-    pub(super) fn new() -> Self {
-        Self {
-            order: None,
-            copying: None.into(),
-            is_copying: false,
-            ready: None,
-            restored: false,
-            trouble: None,
-            other_image: None,
-            ends_when_restored: false,
-            tidying: None.into(),
-            is_tidying: false,
-            verdict: None,
-            not_before: None,
-            pause: PAUSE_FIRST,
-            since: OffsetDateTime::now_utc(),
-            recalled: false,
-            ended: 0,
-            failure: None,
-        }
-    }
-
-    /// Waits for the work that is under way; for ever when there is none.
-    pub(super) async fn progress(&mut self) -> Progress {
-        tokio::select! {
-            biased;
-            Some(copied) = &mut self.copying => {
-                self.copying = None.into();
-                self.is_copying = false;
-                Progress::Copied(copied)
-            }
-            Some((names, removed)) = &mut self.tidying => {
-                self.tidying = None.into();
-                self.is_tidying = false;
-                Progress::Tidied(names, removed)
-            }
-            () = super::sleep_until(self.not_before) => {
-                self.not_before = None;
-                Progress::Again
-            }
-        }
-    }
-
-    pub(super) fn judged(&mut self, verdict: ProbationVerdict) {
-        self.verdict = Some(verdict);
-    }
-
-    fn may_try(&self) -> bool {
-        self.not_before.is_none_or(|at| at <= Instant::now())
-    }
-
-    fn failed(&mut self) {
-        self.not_before = Some(Instant::now() + self.pause);
-        self.pause = (self.pause * 2).min(PAUSE_MAX);
-    }
-
-    fn succeeded(&mut self) {
-        self.not_before = None;
-        self.pause = PAUSE_FIRST;
-    }
-}
-
-/// Volumes that were to be removed, and how that ended.
-type Tidied = (Vec<String>, Result<(), EngineError>);
-
-/// How a copy ended that did not fail.
-pub(super) enum Copied {
-    Done,
-    /// The engine copies no volumes.
-    Unable,
-}
-
-/// What became of work for an update.
-pub(super) enum Progress {
-    Copied(Result<Copied, EngineError>),
-    Tidied(Vec<String>, Result<(), EngineError>),
-    Again,
-}
 
 impl Actor {
     /// Goes on with an update that the last host left under way.
@@ -312,7 +200,7 @@ impl Actor {
             }
             Progress::Copied(Err(error)) => {
                 let message = format!("its data could not be put back yet: {error}");
-                tracing::error!(plugin = %self.id, error = %crate::error::report(&error), "its data could not be put back yet");
+                tracing::error!(plugin = %self.id, error = %crate::engine::report::report(&error), "its data could not be put back yet");
                 self.updating.trouble = Some(Failure::new(FailureCause::Engine, message));
                 self.updating.failed();
                 self.publish();
@@ -674,7 +562,8 @@ impl Actor {
     }
 
     fn probation(&self) -> ProbationPolicy {
-        let start_period = super::health_policy(&self.shared.health, &self.record.manifest).startup_deadline;
+        let start_period =
+            super::spec::health_policy(&self.shared.health, &self.record.manifest).startup_deadline;
         self.shared.probation.for_start_period(start_period)
     }
 
@@ -725,7 +614,7 @@ impl Actor {
                 Ok(()) => return true,
                 Err(error) if error.kind() == EngineErrorKind::Unsupported => return true,
                 Err(error) => {
-                    tracing::warn!(plugin = %self.id, error = %crate::error::report(&error), "copies of its data could not be removed yet");
+                    tracing::warn!(plugin = %self.id, error = %crate::engine::report::report(&error), "copies of its data could not be removed yet");
                     self.updating.failed();
                 }
             }
@@ -747,7 +636,7 @@ impl Actor {
             Err(error) if error.kind() == EngineErrorKind::Unsupported => {
                 self.store_updates(updates).await.map_err(|error| error.report())
             }
-            Err(error) => Err(crate::error::report(&error)),
+            Err(error) => Err(crate::engine::report::report(&error)),
         };
         match done {
             Ok(()) => self.updating.succeeded(),
@@ -761,7 +650,7 @@ impl Actor {
     async fn store_updates(&mut self, updates: UpdateRecord) -> Result<(), Error> {
         self.shared.store.set_updates(&self.id, &updates).await?;
         self.record.updates = updates;
-        self.told = super::Told::of(&self.record);
+        self.told = crate::plugin::snapshot::Told::of(&self.record);
         Ok(())
     }
 

@@ -136,7 +136,7 @@ impl PluginHandle {
     }
 
     /// Gives the plugin its settings. They are kept on disk before they are sent, and sent again after each start
-    /// until the plugin has or refuses them; [`PluginState::config`](crate::PluginState::config) tells how far they
+    /// until the plugin has or refuses them; [`PluginState::config`](crate::model::state::PluginState::config) tells how far they
     /// are. Settings that the plugin refuses are forgotten, and the earlier ones kept.
     ///
     /// A secret setting whose value is `[REDACTED]`, as [`config`](Self::config) shows it, stays as it is.

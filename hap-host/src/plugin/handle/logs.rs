@@ -20,7 +20,7 @@ impl LogStream {
     /// The next line; `None` at the end.
     ///
     /// # Errors
-    /// [`ErrorKind::Engine`](crate::ErrorKind::Engine) when the engine stops telling.
+    /// [`ErrorKind::Engine`](crate::error::ErrorKind::Engine) when the engine stops telling.
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.

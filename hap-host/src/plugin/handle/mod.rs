@@ -1,7 +1,7 @@
 mod calls;
-pub(crate) mod limits;
+mod limits;
 pub(crate) mod logs;
-pub(crate) mod overrides;
+mod overrides;
 pub(crate) mod permissions;
 pub(crate) mod state_watch;
 mod update;
@@ -15,15 +15,18 @@ use tracing::Instrument as _;
 
 use self::logs::LogStream;
 use super::{
-    actor::{Posted, Request, Snapshot, operation::within},
     context::Shared,
     dependents,
+    options::UninstallOptions,
+    request::{Posted, Request},
     settings::ConfigDesk,
+    snapshot::Snapshot,
     usage::{Usage, UsageMeter},
+    waiting_calls::CallBook,
 };
 use crate::{
     engine::{
-        deadline,
+        deadline::{self, within},
         error::EngineErrorKind,
         observed::ContainerId,
         stream::{LogLine, LogOptions, StatsSample},
@@ -31,14 +34,16 @@ use crate::{
     error::{Error, ErrorKind},
     metrics::counters::PluginCounters,
     model::{
-        activity::{Activity, CallBook},
-        state::{Desired, Failure, FailureCause, Phase, PluginState},
+        activity::Activity,
+        desired::Desired,
+        failure::{Failure, FailureCause},
+        phase::Phase,
+        state::PluginState,
     },
     protocol::{
         client::{PluginClient, concurrency::CallGate},
         events::subscribe::PluginEvent,
     },
-    supervisor::options::UninstallOptions,
 };
 
 /// Longest wait of [`PluginHandle::start`] and [`PluginHandle::restart`]. A plugin that is neither healthy nor
@@ -177,7 +182,7 @@ impl PluginHandle {
     /// # Errors
     /// [`ErrorKind::Failed`] with the diagnosis ([`Error::failure`]) when a run of it fails first; unless the cause is permanent the
     /// supervisor goes on trying in the background. [`ErrorKind::Dependency`] when what it depends on was not healthy for as
-    /// long as [`dependency_wait`](crate::SupervisorBuilder::dependency_wait) says: it starts as soon as that is.
+    /// long as [`dependency_wait`](crate::supervisor::builder::SupervisorBuilder::dependency_wait) says: it starts as soon as that is.
     /// [`ErrorKind::NotPermitted`]. [`ErrorKind::Timeout`] when neither happens within 5 minutes, and the wait for what it
     /// depends on. Also as [`set_desired`](Self::set_desired).
     ///
@@ -360,7 +365,7 @@ impl PluginHandle {
     }
 
     /// One sample of the plugin's resource use, and its CPU use since an earlier one. What is sampled here is in the
-    /// [metrics](crate::Supervisor::metrics) for five minutes.
+    /// [metrics](crate::supervisor::Supervisor::metrics) for five minutes.
     ///
     /// # Errors
     /// As [`stats`](Self::stats).

@@ -1,7 +1,7 @@
 use tokio::sync::watch;
 
 use super::PluginHandle;
-use crate::{error::Error, model::state::PluginState, plugin::actor::Snapshot};
+use crate::{error::Error, model::state::PluginState, plugin::snapshot::Snapshot};
 
 /// Follows the state of one plugin. A reader that is slow sees the newest state and not each one before; it delays nobody.
 ///
@@ -43,8 +43,8 @@ impl StateWatch {
     /// Waits until the state is another one.
     ///
     /// # Errors
-    /// [`ErrorKind::Gone`](crate::ErrorKind::Gone) after the plugin was uninstalled,
-    /// [`ErrorKind::ShuttingDown`](crate::ErrorKind::ShuttingDown) when the supervisor ends.
+    /// [`ErrorKind::Gone`](crate::error::ErrorKind::Gone) after the plugin was uninstalled,
+    /// [`ErrorKind::ShuttingDown`](crate::error::ErrorKind::ShuttingDown) when the supervisor ends.
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.

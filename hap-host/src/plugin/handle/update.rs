@@ -10,15 +10,17 @@ use super::PluginHandle;
 use crate::{
     error::{Error, ErrorKind},
     model::{
+        desired::Desired,
         grants::Admission,
-        state::{Desired, Phase},
+        phase::Phase,
         update::{UpdateOutcome, UpdateResult, UpdateStage},
         version::PluginVersion,
     },
     plugin::{
-        actor::{Request, Snapshot},
         admission::{admit, refuse_if_it_breaks_dependants},
+        request::Request,
         settings::{check_settings, keep_earlier_secrets},
+        snapshot::Snapshot,
         source::{PluginSource, acquire::Candidate},
         update_options::{RollBackOptions, UpdateOptions},
         update_plan::{Grants, SettingsChange, UpdateOrder},
@@ -53,7 +55,7 @@ impl PluginHandle {
     ///
     /// # Cancel safety
     /// Dropped before the plugin is stopped, nothing has changed. Later it goes on, and
-    /// [`PluginState::update`](crate::PluginState::update) tells how far it is. So it is when the host is killed: what was
+    /// [`PluginState::update`](crate::model::state::PluginState::update) tells how far it is. So it is when the host is killed: what was
     /// not recorded has not happened, and what was goes on with the next start.
     ///
     /// ```no_run

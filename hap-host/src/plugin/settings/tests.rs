@@ -8,14 +8,12 @@ use hap_manifest::ApiToken;
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::delivery::keep_delivered;
 use super::*;
-use crate::{
-    model::{
-        keys::{KeyPair, PluginKeys},
-        state::Desired,
-    },
-    plugin::settings::delivery::keep_delivered,
-    store::plugin::PluginRecord,
+use crate::model::{
+    desired::Desired,
+    keys::{KeyPair, PluginKeys},
+    record::PluginRecord,
 };
 
 /// A plugin that answers its first settings by this script, and takes all that come later.
@@ -73,12 +71,12 @@ impl Bench {
         let record = PluginRecord {
             admission: crate::model::grants::Admission::default(),
             desired: Desired::Running,
-            choices: crate::plugin::handle::overrides::Choices::default(),
+            choices: crate::model::overrides::Choices::default(),
             config: kept.clone(),
             keys: PluginKeys::new(KeyPair::generate().unwrap()),
             image_id: None,
             program: None,
-            limits: crate::plugin::handle::limits::LimitOverrides::default(),
+            limits: crate::model::limits::LimitOverrides::default(),
             updates: crate::model::version::UpdateRecord::default(),
             manifest,
         };

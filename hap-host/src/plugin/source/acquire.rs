@@ -20,14 +20,14 @@ use crate::{
     engine::{
         ImageId,
         build::BuildContext,
-        deadline,
+        deadline::{self, within},
         error::{EngineError, EngineErrorKind},
         labels,
         progress::{Progress, ProgressSink, Stage},
     },
     error::{Error, ErrorKind},
     model::grants::InstallOrigin,
-    plugin::{actor::operation::within, context::Shared},
+    plugin::context::Shared,
     policy::Policy,
 };
 

@@ -63,7 +63,7 @@ impl PluginSource {
 
     /// The same package with the signature that was made for it, instead of the file beside it.
     ///
-    /// It has to be good and by a key that the policy [trusts](crate::Policy::trust_key), whatever else the policy says.
+    /// It has to be good and by a key that the policy [trusts](crate::policy::Policy::trust_key), whatever else the policy says.
     ///
     /// ```
     /// use hap_host::PluginSource;

@@ -10,7 +10,7 @@ use super::{
     http::{Http, read_body},
     reply::{describe, quote},
 };
-use crate::{model::redact::Redactor, reconcile::watchdog::ProbeResult};
+use crate::model::{probe::ProbeResult, redact::Redactor};
 
 /// Largest body of a health report; more is not read.
 const MAX_HEALTH_BYTES: usize = 64 << 10;

@@ -8,7 +8,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::http::Broken;
-use crate::error::{Error, ErrorKind, report};
+use crate::{
+    engine::report::report,
+    error::{Error, ErrorKind},
+};
 
 /// Longest text of a plugin that enters an error message.
 pub(super) const MAX_QUOTED_CHARS: usize = 300;

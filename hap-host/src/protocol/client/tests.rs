@@ -10,12 +10,9 @@ use hap_manifest::PluginId;
 use serde_json::json;
 use tokio::net::TcpListener;
 
+use super::probe::{probe, probe_client};
 use super::{reply::MAX_QUOTED_CHARS, *};
-use crate::{
-    model::redact::Redactor,
-    protocol::client::probe::{probe, probe_client},
-    reconcile::watchdog::ProbeResult,
-};
+use crate::model::{probe::ProbeResult, redact::Redactor};
 
 async fn serve(router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

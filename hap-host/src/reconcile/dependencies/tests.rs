@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use semver::VersionReq;
 
 use super::*;
 

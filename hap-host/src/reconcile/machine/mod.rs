@@ -1,25 +1,35 @@
+pub(crate) mod observation;
+mod outcome;
+pub(crate) mod step;
 use std::time::{Duration, Instant};
 
 use hap_manifest::RestartMode;
 
+use self::{
+    observation::Seen,
+    outcome::failure_of,
+    step::{Hold, Input, Outcome, Step, VersionTerms},
+};
 use super::{
     backoff::{Backoff, LoopChange},
-    dependencies::Unmet,
     dependency_gate::Needs,
     drift::{LimitChange, SpecMark},
-    probation::{Probation, ProbationPolicy, ProbationVerdict},
-    watchdog::{ProbeResult, Verdict, Watchdog},
+    probation::{Probation, ProbationVerdict},
+    watchdog::{Verdict, Watchdog},
 };
 use crate::{
-    engine::observed::{ContainerStatus, Exit, Observed},
+    engine::observed::{Exit, Observed},
     model::{
         activity::OperationKind,
         boot::Boot,
         config_state::ConfigState,
+        dependency::Unmet,
+        desired::Desired,
         event::EventKind,
-        redact::Redactor,
-        run_policy::{HealthPolicy, RestartPolicy},
-        state::{Desired, Failure, FailureCause, Phase, PluginState},
+        failure::{Failure, FailureCause},
+        phase::Phase,
+        probe::ProbeResult,
+        state::PluginState,
     },
 };
 
@@ -79,172 +89,6 @@ pub(crate) struct Machine {
     time_to_healthy: Option<Duration>,
     removed: bool,
     phase: Phase,
-}
-
-/// What the engine said last about the plugin's container.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a plugin has few of them, and nearly all are of the large kind"
-)]
-pub(crate) enum Seen {
-    /// Not asked yet, or the answer is no longer good.
-    Unknown,
-    /// There is none.
-    Absent,
-    /// There is one.
-    Present(Observed),
-}
-
-impl Seen {
-    /// Whether a process of the plugin exists.
-    fn is_running(&self) -> bool {
-        matches!(self, Self::Present(observed) if observed.is_running())
-    }
-
-    /// The same without the plugin's secrets in the engine's words.
-    pub(crate) fn redacted(mut self, redactor: &Redactor) -> Self {
-        if let Self::Present(observed) = &mut self
-            && let Some(exit) = &mut observed.exit
-        {
-            exit.error = redactor.owned(std::mem::take(&mut exit.error));
-        }
-        self
-    }
-
-    /// Whether the engine is about to start it again by itself.
-    fn is_restarting(&self) -> bool {
-        matches!(self, Self::Present(observed) if observed.status == ContainerStatus::Restarting)
-    }
-
-    /// Whether the engine began this run by itself.
-    fn is_run_of_the_engine(&self) -> bool {
-        matches!(self, Self::Present(observed) if observed.is_running() && observed.restarted_by_engine)
-    }
-
-    /// Whether the container went through a run between the two looks.
-    fn is_followed_by_a_run(&self, later: &Self) -> bool {
-        match (self, later) {
-            (Self::Present(a), Self::Present(b)) => {
-                a.id == b.id && b.started_at.is_some() && a.started_at != b.started_at
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether both show the same run of the same container.
-    fn same_run(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Present(a), Self::Present(b)) => a.id == b.id && a.started_at == b.started_at,
-            _ => false,
-        }
-    }
-}
-
-/// Something that the machine is told.
-#[derive(Debug, Clone)]
-pub(crate) enum Input {
-    /// What is wanted changed. Wanting what is wanted already forgives earlier failures.
-    Desire(Desired),
-    /// The plugin shall be stopped and started once.
-    Restart,
-    /// The host shuts down and stops its plugins.
-    Halt,
-    /// The container shall be as this says.
-    Spec(SpecMark),
-    /// Another version of the plugin comes, with policies of its own, and is watched or not.
-    Version(Box<VersionTerms>, Option<ProbationPolicy>),
-    /// What runs now is watched, for the version's sake; or no longer.
-    Probation(Option<ProbationPolicy>),
-    /// The plugin is kept down for a while, whatever is wanted.
-    Hold(Hold),
-    /// The plugin must not run, for this reason; or it may again.
-    Bar(Option<Failure>),
-    /// What the plugin depends on and does not have now.
-    Needs(Vec<Unmet>),
-    /// The engine hints that something happened.
-    Hint,
-    /// A list of all containers shows this.
-    Listed(Seen),
-    /// The operation in flight ended.
-    OpDone(Outcome),
-    /// A failure that was told before, with what its traces say.
-    Explained(Failure),
-    /// The probe of this run ended.
-    Probe { generation: u64, result: ProbeResult },
-    /// Time passed.
-    Tick,
-}
-
-/// What a version of a plugin changes.
-#[derive(Debug, Clone)]
-pub(crate) struct VersionTerms {
-    pub mark: SpecMark,
-    pub restart: RestartPolicy,
-    pub health: HealthPolicy,
-}
-
-/// How far a plugin is kept down, so that something can be done to its volumes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hold {
-    /// Not at all.
-    None,
-    /// It does not run.
-    Down,
-    /// It has no container.
-    Gone,
-}
-
-/// How an operation ended.
-#[derive(Debug, Clone)]
-pub(crate) enum Outcome {
-    /// It is done, and this is what there is now.
-    Done(Seen),
-    /// It failed or was given up; trying again may help. The reason in words.
-    Retry(String),
-    /// The plugin could not be started: counted and paused for like a run that failed.
-    Failed(Failure),
-    /// It failed, and trying again is pointless until someone acts.
-    Permanent(Failure),
-}
-
-impl Outcome {
-    /// Its name for logs and metrics.
-    pub(crate) const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Done(_) => "done",
-            Self::Retry(_) => "retry",
-            Self::Failed(_) => "failed",
-            Self::Permanent(_) => "permanent",
-        }
-    }
-
-    /// The same without the plugin's secrets in its words.
-    pub(crate) fn redacted(self, redactor: &Redactor) -> Self {
-        match self {
-            Self::Done(seen) => Self::Done(seen.redacted(redactor)),
-            Self::Retry(reason) => Self::Retry(redactor.owned(reason)),
-            Self::Failed(failure) => Self::Failed(redactor.failure(failure)),
-            Self::Permanent(failure) => Self::Permanent(redactor.failure(failure)),
-        }
-    }
-}
-
-/// What to do after an input.
-#[derive(Debug, Default)]
-pub(crate) struct Step {
-    /// Start this operation.
-    pub op: Option<OperationKind>,
-    /// Give up the operation in flight.
-    pub cancel: bool,
-    /// Probe the plugin's health now; hand the result in with this generation.
-    pub probe: Option<u64>,
-    /// What became of the version on probation; told once.
-    pub verdict: Option<ProbationVerdict>,
-    /// What happened, oldest first.
-    pub events: Vec<EventKind>,
-    /// Call again with [`Input::Tick`] at this moment, if nothing else comes before.
-    pub wake_at: Option<Instant>,
 }
 
 impl Machine {
@@ -995,26 +839,6 @@ impl Machine {
             .filter(|gate| *gate > now);
         let probation = self.probation.as_ref().and_then(Probation::wake_at);
         gates.chain(self.watchdog.wake_at()).chain(probation).min()
-    }
-}
-
-/// What a run that ended by itself says.
-fn failure_of(exit: Option<&Exit>) -> Failure {
-    match exit {
-        None => Failure::new(FailureCause::Exited, "its container was removed by someone else"),
-        Some(exit) if exit.oom_killed => Failure::new(FailureCause::OutOfMemory, exit.to_string())
-            .with_exit(exit)
-            .with_hint(
-                "raise memory_limit in the manifest, or find out what the plugin keeps in memory; files in /tmp are \
-                 in memory too",
-            ),
-        Some(exit) if exit.code == EXIT_CONFIGURATION => Failure::new(
-            FailureCause::Configuration,
-            format!("ended with exit code {EXIT_CONFIGURATION}, which says that its configuration is wrong"),
-        )
-        .with_exit(exit)
-        .with_hint("its last lines below should name the setting; mend it, then start the plugin again"),
-        Some(exit) => Failure::new(FailureCause::Exited, format!("ended with {exit}")).with_exit(exit),
     }
 }
 

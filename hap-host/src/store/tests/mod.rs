@@ -17,18 +17,19 @@ use super::{
     Store,
     append::Appended,
     page::{Entry, Filter, Page},
-    plugin::{Loaded, PluginRecord},
+    plugin::Loaded,
 };
 use crate::{
     Result,
     model::{
+        desired::Desired,
         grants::{Admission, InstallOrigin},
         keys::{KeyPair, PluginKeys},
+        overrides::Choices,
+        record::PluginRecord,
         retention::EventRetention,
         secret_paths::SecretPlaces,
-        state::Desired,
     },
-    plugin::handle::overrides::Choices,
 };
 
 /// What only tests ask for.
@@ -99,7 +100,7 @@ fn record(name: &str) -> PluginRecord {
         keys: PluginKeys::new(pair(7)),
         image_id: Some("sha256:0".to_owned()),
         program: Some("/bin/light".into()),
-        limits: crate::plugin::handle::limits::LimitOverrides::default(),
+        limits: crate::model::limits::LimitOverrides::default(),
         updates: crate::model::version::UpdateRecord::default(),
     }
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::LogForwarding;
+use crate::model::log_forwarding::LogForwarding;
 
 /// Keeps a plugin to its rate of lines, and counts what is over it.
 #[derive(Debug)]

@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, time::Duration};
 use super::{Orphan, OrphanFate, OrphanReason};
 use crate::{
     engine::resource::{Holding, HoldingKind},
-    store::plugin::KnownPlugin,
+    model::record::KnownPlugin,
 };
 
 /// What belongs to somebody.

@@ -14,12 +14,12 @@ use self::judge::{Known, judge};
 use super::{Supervisor, registry::Registry};
 use crate::{
     engine::{
-        deadline,
+        deadline::{self, within},
         error::EngineErrorKind,
         resource::{Holding, HoldingKind},
     },
     error::{Error, ErrorKind},
-    plugin::{actor::operation::within, context::Shared},
+    plugin::context::Shared,
 };
 
 /// Age from which orphans are swept, unless the embedder says otherwise.
@@ -172,7 +172,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyInstalled`] when the plugin is known: then its data goes with
-    /// [`UninstallOptions::remove_data`](crate::UninstallOptions::remove_data) only. [`ErrorKind::Engine`],
+    /// [`UninstallOptions::remove_data`](crate::plugin::options::UninstallOptions::remove_data) only. [`ErrorKind::Engine`],
     /// [`ErrorKind::Timeout`], [`ErrorKind::Store`] and [`ErrorKind::Busy`] while it is being installed.
     ///
     /// # Cancel safety

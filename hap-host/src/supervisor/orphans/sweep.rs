@@ -5,11 +5,11 @@ use tokio::time::Instant;
 use super::{Orphan, OrphanFate, Sweep, find};
 use crate::{
     engine::{
-        deadline,
+        deadline::{self, within},
         resource::{Holding, HoldingKind},
     },
     error::Error,
-    plugin::{actor::operation::within, context::Shared},
+    plugin::context::Shared,
     supervisor::registry::Registry,
 };
 
@@ -68,7 +68,7 @@ pub(super) async fn remove(shared: &Shared, orphans: Vec<Orphan>, fate: OrphanFa
                 sweep.removed.push(orphan);
             }
             Err(error) => {
-                tracing::warn!(%orphan, error = %crate::error::report(&error), "belongs to no plugin and could not be removed");
+                tracing::warn!(%orphan, error = %crate::engine::report::report(&error), "belongs to no plugin and could not be removed");
                 sweep.failed.push((orphan, Error::engine(error)));
             }
         }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::store::plugin::KnownPlugin;
+use crate::model::record::KnownPlugin;
 
 fn holding(kind: HoldingKind, plugin: Option<&str>) -> Holding {
     Holding {

@@ -2,9 +2,12 @@ use hap_manifest::{PluginId, RestartMode};
 use time::OffsetDateTime;
 
 use super::*;
-use crate::engine::{
-    observed::{ContainerId, ObservedLimits},
-    spec::ResourceLimits,
+use crate::{
+    engine::{
+        observed::{ContainerId, ContainerStatus, ObservedLimits},
+        spec::ResourceLimits,
+    },
+    model::run_policy::{HealthPolicy, RestartPolicy},
 };
 
 /// Drives one machine in virtual time against a container that does as it is told.

@@ -1,6 +1,7 @@
 //! Another version, other limits, and a plugin that is kept down for its data.
 
 use super::*;
+use crate::model::run_policy::ProbationPolicy;
 
 fn version(bench: &mut Bench, digest: &'static str, probation: Option<ProbationPolicy>) {
     bench.digest = digest;

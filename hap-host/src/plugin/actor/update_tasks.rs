@@ -1,0 +1,129 @@
+//! How far an update is, and what of it runs beside the actor.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::{BoxFuture, OptionFuture};
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+use crate::{
+    engine::error::EngineError, model::failure::Failure, plugin::update_plan::UpdateOrder,
+    reconcile::probation::ProbationVerdict,
+};
+
+/// Pauses after something failed that has to succeed: they double from the first to the longest.
+const PAUSE_FIRST: Duration = Duration::from_millis(200);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// An actor's part in an update.
+pub(super) struct Updating {
+    /// Taken on, and the plugin is being stopped for it or its data is being copied.
+    pub(super) order: Option<Box<UpdateOrder>>,
+    pub(super) copying: OptionFuture<BoxFuture<'static, Result<Copied, EngineError>>>,
+    pub(super) is_copying: bool,
+    /// What the order needs is done, so that it only has to be recorded. Whether the data was copied for it.
+    pub(super) ready: Option<bool>,
+    /// The data of the snapshot is back, and that only has to be recorded.
+    pub(super) restored: bool,
+    /// Why the data is not back yet.
+    pub(super) trouble: Option<Failure>,
+    /// The image of the version that was left last, which will do for a copy.
+    pub(super) other_image: Option<String>,
+    /// Whoever asked for this update is told when the data is back.
+    pub(super) ends_when_restored: bool,
+    /// Removing what is no longer needed.
+    pub(super) tidying: OptionFuture<BoxFuture<'static, Tidied>>,
+    pub(super) is_tidying: bool,
+    /// What the watch came to, until it is recorded.
+    pub(super) verdict: Option<ProbationVerdict>,
+    /// Nothing that failed is tried again before this.
+    pub(super) not_before: Option<Instant>,
+    pub(super) pause: Duration,
+    pub(super) since: OffsetDateTime,
+    /// Somebody asked to go back from the version that is watched.
+    pub(super) recalled: bool,
+    /// Counts updates that ended.
+    pub(super) ended: u64,
+    /// How the new version failed, where the last of them came back for that.
+    pub(super) failure: Option<Arc<Failure>>,
+}
+
+impl Updating {
+    pub(super) fn new() -> Self {
+        Self {
+            order: None,
+            copying: None.into(),
+            is_copying: false,
+            ready: None,
+            restored: false,
+            trouble: None,
+            other_image: None,
+            ends_when_restored: false,
+            tidying: None.into(),
+            is_tidying: false,
+            verdict: None,
+            not_before: None,
+            pause: PAUSE_FIRST,
+            since: OffsetDateTime::now_utc(),
+            recalled: false,
+            ended: 0,
+            failure: None,
+        }
+    }
+
+    /// Waits for the work that is under way; for ever when there is none.
+    pub(super) async fn progress(&mut self) -> Progress {
+        tokio::select! {
+            biased;
+            Some(copied) = &mut self.copying => {
+                self.copying = None.into();
+                self.is_copying = false;
+                Progress::Copied(copied)
+            }
+            Some((names, removed)) = &mut self.tidying => {
+                self.tidying = None.into();
+                self.is_tidying = false;
+                Progress::Tidied(names, removed)
+            }
+            () = super::sleep_until(self.not_before) => {
+                self.not_before = None;
+                Progress::Again
+            }
+        }
+    }
+
+    pub(super) fn judged(&mut self, verdict: ProbationVerdict) {
+        self.verdict = Some(verdict);
+    }
+
+    pub(super) fn may_try(&self) -> bool {
+        self.not_before.is_none_or(|at| at <= Instant::now())
+    }
+
+    pub(super) fn failed(&mut self) {
+        self.not_before = Some(Instant::now() + self.pause);
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+    }
+
+    pub(super) fn succeeded(&mut self) {
+        self.not_before = None;
+        self.pause = PAUSE_FIRST;
+    }
+}
+
+/// Volumes that were to be removed, and how that ended.
+pub(super) type Tidied = (Vec<String>, Result<(), EngineError>);
+
+/// How a copy ended that did not fail.
+pub(super) enum Copied {
+    Done,
+    /// The engine copies no volumes.
+    Unable,
+}
+
+/// What became of work for an update.
+pub(super) enum Progress {
+    Copied(Result<Copied, EngineError>),
+    Tidied(Vec<String>, Result<(), EngineError>),
+    Again,
+}

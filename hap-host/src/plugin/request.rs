@@ -1,0 +1,52 @@
+//! What a handle asks of the task that runs its plugin.
+
+use hap_manifest::permission::Permission;
+use tokio::sync::oneshot;
+use tracing::Span;
+
+use super::update_plan::UpdateOrder;
+use crate::{
+    error::Error,
+    model::{boot::Boot, desired::Desired, env::EnvOverrides, limits::LimitOverrides},
+};
+
+/// A request to the actor. Each is answered when it is recorded, not when it is carried out.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// Makes this what is wanted, on disk first.
+    Desire(Desired, oneshot::Sender<Result<(), Error>>),
+    /// Stops and starts the plugin once; it must be wanted running.
+    Restart(oneshot::Sender<Result<(), Error>>),
+    /// Gives the plugin new keys, on disk first, and makes its container anew with them.
+    RotateKeys(oneshot::Sender<Result<(), Error>>),
+    /// Makes this what becomes of the plugin when the host starts, on disk first.
+    SetBoot(Boot, oneshot::Sender<Result<(), Error>>),
+    /// Makes these the operator's variables, on disk first, and the container anew with them. Whether they are others.
+    SetEnv(EnvOverrides, oneshot::Sender<Result<bool, Error>>),
+    /// Makes this what the plugin was granted, on disk first.
+    Grant(Vec<Permission>, oneshot::Sender<Result<(), Error>>),
+    /// Brings the plugin to another version. Answered when it is taken on.
+    Update(Box<UpdateOrder>, oneshot::Sender<Result<(), Error>>),
+    /// Goes back from the version that is on probation.
+    EndProbation(oneshot::Sender<Result<(), Error>>),
+    /// Forgets the version before the last update.
+    ForgetPrevious(oneshot::Sender<Result<(), Error>>),
+    /// Gives the plugin these limits in place of its manifest's, on disk first.
+    Limit(LimitOverrides, oneshot::Sender<Result<(), Error>>),
+    /// Stops the plugin because the host shuts down.
+    Halt,
+}
+
+/// A request, and the span of whoever made it.
+#[derive(Debug)]
+pub(crate) struct Posted {
+    pub request: Request,
+    pub caller: Span,
+}
+
+impl From<Request> for Posted {
+    fn from(request: Request) -> Self {
+        let caller = Span::current();
+        Self { request, caller }
+    }
+}
