@@ -91,66 +91,47 @@
 //!   on the wire, and pass with a warning in a manifest.
 //! * No policy: what a plugin asks for is described here, whether it is granted is the host's decision.
 
-mod builder;
-mod check;
-mod collect;
 #[cfg(feature = "config-schema")]
 mod config_schema;
-mod cpu;
-mod dependency;
-mod duration;
-pub mod env;
-mod error;
-mod fields;
-mod health;
-mod id;
-mod image;
-mod issue_code;
+mod diagnostics;
 mod json;
-mod listing;
 mod manifest;
-mod memory;
-mod newtype;
-mod number;
 #[cfg(feature = "package")]
 pub mod package;
-mod path;
 pub mod permission;
-mod place;
-mod report;
-mod report_json;
-mod restart;
-mod schema;
 mod secret;
-mod suggest;
-mod text;
-mod trace;
-mod version_range;
+mod value;
 pub mod webhook;
 pub mod wire;
 
-pub use builder::ManifestBuilder;
 #[cfg(feature = "config-schema")]
-pub use config_schema::{ConfigProblem, ConfigProblems, ConfigSchema};
-pub use cpu::CpuLimit;
-pub use dependency::Dependency;
-pub use duration::HumanDuration;
-pub use env::EnvName;
-pub use error::ParseError;
-pub use health::HealthCheck;
-pub use id::PluginId;
-pub use image::ImageRef;
-pub use issue_code::IssueCode;
-pub use listing::{Listing, Price};
-pub use manifest::{Manifest, ManifestFile, Parsed};
-pub use memory::MemoryLimit;
-pub use number::{ApiPort, PidsLimit};
-pub use path::{DockerfilePath, EndpointPath, VolumePath};
-pub use permission::{Capability, ContainerUser, DevicePath};
-pub use report::{Issue, ManifestError, Severity};
-pub use restart::{RestartMode, RestartPolicy};
-pub use secret::{ApiToken, WebhookSecret};
-pub use trace::TraceParent;
+pub use config_schema::problem::{ConfigProblem, ConfigProblems};
+#[cfg(feature = "config-schema")]
+pub use config_schema::schema::ConfigSchema;
+pub use diagnostics::issue_code::IssueCode;
+pub use diagnostics::report::{Issue, ManifestError, Severity};
+pub use manifest::builder::ManifestBuilder;
+pub use manifest::file::ManifestFile;
+pub use manifest::listing::{Listing, Price};
+pub use manifest::model::{Manifest, Parsed};
+pub use manifest::restart::{RestartMode, RestartPolicy};
+pub use secret::token::ApiToken;
+pub use secret::webhook::WebhookSecret;
+pub use value::capability::Capability;
+pub use value::cpu::CpuLimit;
+pub use value::dependency::Dependency;
+pub use value::device::DevicePath;
+pub use value::duration::HumanDuration;
+pub use value::env::{self, EnvName};
+pub use value::error::ParseError;
+pub use value::health::HealthCheck;
+pub use value::id::PluginId;
+pub use value::image::ImageRef;
+pub use value::memory::MemoryLimit;
+pub use value::number::{ApiPort, PidsLimit};
+pub use value::path::{DockerfilePath, EndpointPath, VolumePath};
+pub use value::trace::TraceParent;
+pub use value::user::ContainerUser;
 
 /// The snippets of the README are compiled and run with the tests.
 #[cfg(all(doctest, feature = "package"))]

@@ -30,7 +30,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
-use crate::WebhookSecret;
+use crate::secret::webhook::WebhookSecret;
 
 /// Header with the message's id, the same for every attempt to deliver it.
 pub const ID_HEADER: &str = "webhook-id";

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::fault::Fault;
-use crate::error::quoted;
-use crate::fields::escaped;
-use crate::suggest::nearest;
+use crate::diagnostics::suggest::nearest;
+use crate::manifest::fields::escaped;
+use crate::value::error::quoted;
 
 /// Most parts of a schema with each reference counted as what it refers to. A check visits a part at most once for
 /// each value, so this bounds the time of a check.

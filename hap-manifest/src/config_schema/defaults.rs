@@ -2,7 +2,7 @@ use jsonschema::ValidatorMap;
 use serde_json::{Map, Value};
 
 use super::bounds::{decoded, target};
-use super::problem::{ConfigProblem, SECRET};
+use super::problem::{ConfigProblem, ConfigProblems, SECRET};
 use super::secrets::{Secrets, is_marked};
 
 /// The defaults of a schema's properties as one object.
@@ -49,6 +49,6 @@ pub(super) fn wrong(schema: &Value, all: &ValidatorMap, secrets: &Secrets) -> Ve
             found.extend(problems.map(|problem| problem.below(&format!("{pointer}/default"))));
         }
     }
-    found.truncate(super::ConfigProblems::MOST);
+    found.truncate(ConfigProblems::MOST);
     found
 }

@@ -5,12 +5,11 @@ use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
 use super::problem::shortened;
-use crate::IssueCode;
-use crate::ParseError;
-use crate::error::quoted;
-use crate::fields::escaped;
-use crate::report::Issue;
-use crate::suggest::nearest;
+use crate::diagnostics::issue_code::IssueCode;
+use crate::diagnostics::report::Issue;
+use crate::diagnostics::suggest::nearest;
+use crate::manifest::fields::escaped;
+use crate::value::error::{ParseError, quoted};
 
 /// Longest explanation of the schema compiler that a message repeats, in bytes.
 const EXPLANATION: usize = 300;

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::bounds::{nameless, parts, target};
-use crate::path::covers;
+use crate::value::path::covers;
 
 /// What stands in the place of a secret value.
 const REDACTED: &str = "***";

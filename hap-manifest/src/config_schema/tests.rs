@@ -1,6 +1,6 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::*;
+use super::schema::ConfigSchema;
 
 fn schema(value: &Value) -> ConfigSchema {
     ConfigSchema::new(value, ["password"]).unwrap()

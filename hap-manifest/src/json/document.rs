@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::Node;
 use super::explain::Mistake;
+use super::node::Node;
 use super::scan::scan;
 use super::slot::{Slot, Span};
 

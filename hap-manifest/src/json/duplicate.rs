@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::document::Document;
+use super::node::Node;
 use super::slot::{Mark, Span};
-use super::{Document, Node};
-use crate::fields::escaped;
+use crate::manifest::fields::escaped;
 
 /// A key that its object has already.
 #[derive(Debug, PartialEq, Eq)]

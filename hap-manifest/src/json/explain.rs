@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::error::quoted;
+use crate::value::error::quoted;
 
 /// Where, why and how to mend it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! [`Members`]: finds the members of one object by their keys.
 
-use super::Node;
+use super::node::Node;
 use super::slot::Mark;
 
 /// An object whose members are asked for one after the other.

@@ -4,21 +4,16 @@
 //! words. The scanner here reads the same language in one pass: it keeps a byte range for every key and value,
 //! finds keys that are given twice, and explains the usual mistakes. Texts stay where they are until somebody asks.
 
-mod document;
+pub(crate) mod document;
 mod duplicate;
-mod explain;
-mod members;
-mod node;
+pub(crate) mod explain;
+pub(crate) mod members;
+pub(crate) mod node;
 mod number;
 mod scan;
 mod slot;
 #[cfg(test)]
 mod tests;
-
-pub(crate) use document::{Document, Found};
-pub(crate) use explain::Mistake;
-pub(crate) use members::Members;
-pub(crate) use node::Node;
 
 /// Deepest nesting of lists and objects: that of `serde_json`, so that both accept the same texts.
 const MAX_DEPTH: usize = 127;

@@ -5,10 +5,10 @@ use std::fmt;
 
 use serde_json::{Map, Number, Value};
 
-use super::Document;
+use super::document::Document;
 use super::scan::decoded;
 use super::slot::{Kind, Mark, Slot, Span};
-use crate::fields::escaped;
+use crate::manifest::fields::escaped;
 
 /// A value in its document. Its `Display` is the JSON pointer to it, which is put together only then.
 #[derive(Debug, Clone, Copy)]

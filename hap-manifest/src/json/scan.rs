@@ -1,10 +1,11 @@
 //! The scanner: from text to a [`Document`].
 
+use super::MAX_DEPTH;
+use super::document::Document;
 use super::duplicate::{FEW, Marks};
 use super::explain::{Mistake, Place};
 use super::number::number_end;
 use super::slot::{Key, Kind, Mark, Slot, Span};
-use super::{Document, MAX_DEPTH};
 
 /// Bytes of text for each value of a usual manifest, or fewer: room is made for so many at once.
 const BYTES_PER_VALUE: usize = 16;

@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
-use super::{Document, Found, MAX_DEPTH, Members, Node};
+use super::MAX_DEPTH;
+use super::document::{Document, Found};
+use super::members::Members;
+use super::node::Node;
 
 /// Any JSON value of bounded size; numbers that both sides read the same.
 fn value() -> impl Strategy<Value = Value> {

@@ -2,9 +2,9 @@
 
 use std::str::Utf8Error;
 
-use crate::IssueCode;
-use crate::place::Place;
-use crate::report::Issue;
+use crate::diagnostics::issue_code::IssueCode;
+use crate::diagnostics::place::Place;
+use crate::diagnostics::report::Issue;
 
 /// The text that bytes are, or what they are instead and where the first wrong one is.
 pub(super) fn decode(bytes: &[u8]) -> Result<&str, Issue> {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::Manifest;
-use crate::report::{Issue, ManifestError};
+use super::model::Manifest;
+use crate::diagnostics::report::{Issue, ManifestError};
 
 /// A manifest together with the top-level fields that this version does not know, for tools that write it again.
 ///

@@ -6,11 +6,22 @@ use std::time::Duration;
 use semver::{Version, VersionReq};
 use serde_json::Value;
 
-use super::Manifest;
-use crate::{
-    ApiPort, Capability, ContainerUser, CpuLimit, Dependency, DevicePath, EndpointPath, EnvName, HealthCheck,
-    HumanDuration, ImageRef, Listing, MemoryLimit, PidsLimit, PluginId, RestartPolicy, VolumePath,
-};
+use super::listing::Listing;
+use super::model::Manifest;
+use super::restart::RestartPolicy;
+use crate::value::capability::Capability;
+use crate::value::cpu::CpuLimit;
+use crate::value::dependency::Dependency;
+use crate::value::device::DevicePath;
+use crate::value::duration::HumanDuration;
+use crate::value::env::EnvName;
+use crate::value::health::HealthCheck;
+use crate::value::id::PluginId;
+use crate::value::image::ImageRef;
+use crate::value::memory::MemoryLimit;
+use crate::value::number::{ApiPort, PidsLimit};
+use crate::value::path::{EndpointPath, VolumePath};
+use crate::value::user::ContainerUser;
 
 impl Manifest {
     /// Unique name of the plugin.

@@ -5,15 +5,20 @@ use std::collections::BTreeMap;
 use semver::Version;
 use serde_json::Value;
 
-use crate::check;
-use crate::collect::Collector;
-use crate::error::quoted;
-use crate::fields::{Fields, mismatch, text};
-use crate::json::Node;
-use crate::report::Issue;
-use crate::schema::MAX_LINE;
-use crate::text::{line, lines};
-use crate::{Dependency, EnvName, HealthCheck, IssueCode, ParseError, PluginId, version_range};
+use super::check::rules;
+use super::fields::{Fields, mismatch, text};
+use super::schema::MAX_LINE;
+use crate::diagnostics::collector::Collector;
+use crate::diagnostics::issue_code::IssueCode;
+use crate::diagnostics::report::Issue;
+use crate::json::node::Node;
+use crate::value::dependency::Dependency;
+use crate::value::env::EnvName;
+use crate::value::error::{ParseError, quoted};
+use crate::value::health::HealthCheck;
+use crate::value::id::PluginId;
+use crate::value::text::{line, lines};
+use crate::value::version_range;
 
 /// Longest value of an environment variable, in bytes.
 pub(crate) const MAX_ENV_VALUE: usize = 32 * 1024;
@@ -62,7 +67,7 @@ pub(super) fn env_vars(fields: &mut Fields<'_, '_>) -> BTreeMap<EnvName, String>
     for member in object.children() {
         let name = member.key().parse::<EnvName>();
         match &name {
-            Ok(name) => fields.report(check::reserved_env(member, name)),
+            Ok(name) => fields.report(rules::reserved_env(member, name)),
             Err(error) => fields.report([Issue::refused(member, error).at_key()]),
         }
         let value = text(member, fields.collector(), env_value);
@@ -99,7 +104,7 @@ pub(super) fn dependency(value: Node<'_>, collector: &mut Collector) -> Option<D
     let id = fields.required("id", |f, key| f.text(key, str::parse));
     let version = fields.text("version", version_range::parse);
     if let Some(version) = &version {
-        fields.report(check::range(format!("{value}/version"), version));
+        fields.report(rules::range(format!("{value}/version"), version));
     }
     fields.finish();
     let dependency = Dependency::new(id?);
@@ -144,7 +149,7 @@ pub(super) fn health_check(outer: &mut Fields<'_, '_>) -> HealthCheck {
     let check = health_check_parts(value, outer.collector()).unwrap_or_default();
     // With a part refused, the defaults in its place would be held against the others.
     if outer.collector().errors() == before {
-        outer.report(check::health(value, &check));
+        outer.report(rules::health(value, &check));
     }
     check
 }

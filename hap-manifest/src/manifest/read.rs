@@ -2,15 +2,24 @@
 
 use serde_json::Value;
 
-use super::{Manifest, Parsed, encoding, parts};
-use crate::check::{self, Endpoints};
-use crate::collect::Collector;
-use crate::fields::{Entry, Fields};
-use crate::json::{Document, Mistake, Node};
-use crate::place::Place;
-use crate::report::{Issue, ManifestError};
-use crate::text::line;
-use crate::{ApiPort, CpuLimit, IssueCode, Listing, PidsLimit, RestartPolicy, version_range};
+use super::check::endpoints::{self, Endpoints};
+use super::check::{mounts, rules, secrets};
+use super::fields::{Entry, Fields};
+use super::listing::Listing;
+use super::model::{self, Manifest, Parsed};
+use super::restart::RestartPolicy;
+use super::{encoding, parts};
+use crate::diagnostics::collector::Collector;
+use crate::diagnostics::issue_code::IssueCode;
+use crate::diagnostics::place::Place;
+use crate::diagnostics::report::{Issue, ManifestError};
+use crate::json::document::Document;
+use crate::json::explain::Mistake;
+use crate::json::node::Node;
+use crate::value::cpu::CpuLimit;
+use crate::value::number::{ApiPort, PidsLimit};
+use crate::value::text::line;
+use crate::value::version_range;
 
 /// Most keys given twice that are told; each comes with its whole pointer.
 const MAX_DUPLICATES: usize = 20;
@@ -152,10 +161,10 @@ fn read(value: Node<'_>, reader: Reader, collector: &mut Collector) -> Option<Ma
     let dockerfile = f.text("dockerfile", str::parse).unwrap_or_default();
     let path = |f: &mut Fields<'_, '_>, key| f.text(key, str::parse);
     let endpoints = Endpoints {
-        health: f.or_default("health_check_path", super::health_check_path, path),
-        command: f.or_default("command_endpoint", super::command_endpoint, path),
-        status: f.or_default("status_endpoint", super::status_endpoint, path),
-        config: f.or_default("config_endpoint", super::config_endpoint, path),
+        health: f.or_default("health_check_path", model::health_check_path, path),
+        command: f.or_default("command_endpoint", model::command_endpoint, path),
+        status: f.or_default("status_endpoint", model::status_endpoint, path),
+        config: f.or_default("config_endpoint", model::config_endpoint, path),
     };
     let env_vars = parts::env_vars(f);
     let volumes = f.texts("volumes", str::parse);
@@ -176,19 +185,19 @@ fn read(value: Node<'_>, reader: Reader, collector: &mut Collector) -> Option<Ma
         .and_then(|value| RestartPolicy::read(value, f.collector()));
     let platform = f.text("platform", version_range::parse);
 
-    f.report(check::endpoints(value, &endpoints));
-    f.report(check::mounts(&volumes, &tmpfs));
-    f.report(check::depends_on(id.as_ref(), &depends_on));
-    f.report(check::secrets(&secrets, config_schema.as_ref()));
+    f.report(endpoints::endpoints(value, &endpoints));
+    f.report(mounts::mounts(&volumes, &tmpfs));
+    f.report(rules::depends_on(id.as_ref(), &depends_on));
+    f.report(secrets::secrets(&secrets, config_schema.as_ref()));
     if reader == Reader::Author {
-        f.report(check::config_schema(&secrets, config_schema.as_ref()));
+        f.report(secrets::config_schema(&secrets, config_schema.as_ref()));
     }
-    f.report(check::devices(&devices, device_access));
-    f.report(check::capabilities(&capabilities));
+    f.report(rules::devices(&devices, device_access));
+    f.report(rules::capabilities(&capabilities));
     f.report(
         platform
             .as_ref()
-            .and_then(|range| check::range("/platform", range)),
+            .and_then(|range| rules::range("/platform", range)),
     );
     // Where editors look for the schema of a file.
     fields.pass("$schema");

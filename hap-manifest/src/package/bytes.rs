@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use super::PackageError;
+use super::error::PackageError;
 
 /// Takes fields off the front of a record; `None` once it has too few bytes.
 #[derive(Debug)]

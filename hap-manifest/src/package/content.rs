@@ -1,7 +1,9 @@
 //! What every package holds.
 
-use super::{MANIFEST, PackageEntry, PackageError, README};
-use crate::{Manifest, Parsed};
+use super::entry::PackageEntry;
+use super::error::PackageError;
+use super::{MANIFEST, README};
+use crate::manifest::model::{Manifest, Parsed};
 
 pub(super) fn check_manifest_size(found: u64) -> Result<(), PackageError> {
     let limit = u64::try_from(Manifest::MAX_BYTES).unwrap_or(u64::MAX);

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use crate::ParseError;
-use crate::error::quoted;
-use crate::newtype::text_traits;
+use crate::value::error::{ParseError, quoted};
+use crate::value::newtype::text_traits;
 
 const PREFIX: &str = "sha256:";
 

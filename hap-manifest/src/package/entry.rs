@@ -1,6 +1,6 @@
 //! [`PackageEntry`].
 
-use super::Digest;
+use super::digest::Digest;
 
 /// A file of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]

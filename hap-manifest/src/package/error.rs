@@ -2,9 +2,9 @@
 
 use std::io;
 
-use super::NameRule;
-use crate::ManifestError;
-use crate::error::quoted;
+use super::name::NameRule;
+use crate::diagnostics::report::ManifestError;
+use crate::value::error::quoted;
 
 /// Says why a package was refused: which entry, which rule, which limit.
 ///

@@ -7,8 +7,9 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Dir, Mode, OFlags};
 
-use super::{Package, PackageError};
-use crate::error::quoted;
+use super::error::PackageError;
+use super::reader::Package;
+use crate::value::error::quoted;
 
 /// Says why the files of a package were not written. What was written before is left; remove the folder.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! [`IgnoreRules`]: what is left out of a package.
 
-use super::PackError;
+use super::pack_error::PackError;
 
 /// Left out of every package, before the lines of the ignore file: a line such as `!target/` takes one back.
 const DEFAULTS: &str = "\

@@ -7,7 +7,9 @@
 use std::io::{Read, Seek};
 
 use super::bytes::{Record, read_at};
-use super::{Limits, PackageError, local, name, tree};
+use super::error::PackageError;
+use super::limits::Limits;
+use super::{local, name, tree};
 
 /// Length of the record at the end of an archive without a comment.
 const END_LEN: u64 = 22;

@@ -2,8 +2,8 @@
 
 use std::io::{Read, Seek};
 
-use super::PackageError;
 use super::bytes::{Record, read_at};
+use super::error::PackageError;
 use super::layout::{DESCRIPTOR, Member};
 
 const LOCAL: &[u8] = b"PK\x03\x04";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Limits;
+use super::limits::Limits;
 
 /// What [`pack`](super::pack) may do beyond the default.
 #[derive(Debug, Clone, Default)]

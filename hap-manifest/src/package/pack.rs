@@ -7,9 +7,14 @@ use std::path::Path;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, System, ZipWriter};
 
+use super::error::PackageError;
 use super::ignore::IgnoreRules;
+use super::limits::Limits;
+use super::options::PackOptions;
+use super::pack_error::PackError;
+use super::reader::Package;
 use super::walk::{Found, read_error, walk};
-use super::{IGNORE_FILE, Limits, PackError, PackOptions, Package, PackageError, secrets};
+use super::{IGNORE_FILE, secrets};
 
 /// Fixed, so that the same tree gives the same bytes.
 const LEVEL: i64 = 6;

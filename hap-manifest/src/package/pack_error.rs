@@ -3,8 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::{NameRule, PackageError};
-use crate::error::quoted;
+use super::error::PackageError;
+use super::name::NameRule;
+use crate::value::error::quoted;
 
 /// Says why a folder was not packed.
 #[derive(Debug, thiserror::Error)]

@@ -5,11 +5,15 @@ use std::io::{Cursor, Read, Seek};
 use zip::ZipArchive;
 
 use super::content::{check_content, check_manifest_size};
-use super::layout::{self, Member};
+use super::digest::Digest;
+use super::entry::PackageEntry;
+use super::error::PackageError;
+use super::layout::Member;
+use super::limits::Limits;
 use super::unpack::{archive, check_told_sizes, unpack, weigh};
-use super::{Digest, Limits, MANIFEST, PackageEntry, PackageError};
-use crate::report::Issue;
-use crate::{Manifest, Parsed};
+use super::{MANIFEST, layout};
+use crate::diagnostics::report::Issue;
+use crate::manifest::model::{Manifest, Parsed};
 
 /// A package that was read and found good.
 ///

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::PackageError;
+use super::error::PackageError;
 use super::layout::Member;
 use super::name::folded;
 

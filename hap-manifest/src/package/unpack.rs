@@ -6,10 +6,11 @@ use zip::ZipArchive;
 use zip::read::{ArchiveOffset, Config};
 
 use super::bytes::io_error;
-use super::digest::Hasher;
+use super::digest::{Digest, Hasher};
+use super::error::PackageError;
 use super::inflate::Content;
 use super::layout::Member;
-use super::{Digest, Limits, PackageError};
+use super::limits::Limits;
 
 /// Bytes in memory at a time, whatever a package unpacks to.
 const BUFFER: usize = 64 * 1024;

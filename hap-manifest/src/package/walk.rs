@@ -4,8 +4,9 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
 use super::ignore::IgnoreRules;
+use super::limits::Limits;
+use super::name;
 use super::pack_error::PackError;
-use super::{Limits, name};
 
 /// A file to be packed.
 #[derive(Debug)]

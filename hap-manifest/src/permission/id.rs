@@ -2,10 +2,11 @@
 
 use std::str::FromStr;
 
-use super::Permission;
-use crate::error::quoted;
-use crate::suggest::nearest;
-use crate::{CpuLimit, ParseError, PidsLimit};
+use super::request::Permission;
+use crate::diagnostics::suggest::nearest;
+use crate::value::cpu::CpuLimit;
+use crate::value::error::{ParseError, quoted};
+use crate::value::number::PidsLimit;
 
 const WHAT: &str = "permission";
 /// Kinds that stand alone, and kinds with a value behind a colon and an example of one.

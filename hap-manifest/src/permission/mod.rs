@@ -20,14 +20,11 @@
 //! # Ok::<(), hap_manifest::ManifestError>(())
 //! ```
 
-mod capability;
-mod device;
 mod id;
 mod request;
-mod user;
 mod words;
 
-pub use capability::Capability;
-pub use device::DevicePath;
-pub use request::{Permission, added, missing, requested};
-pub use user::ContainerUser;
+pub use self::request::{Permission, added, missing, requested};
+pub use crate::value::capability::Capability;
+pub use crate::value::device::DevicePath;
+pub use crate::value::user::ContainerUser;

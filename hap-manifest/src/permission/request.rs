@@ -6,8 +6,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::words::of_capability;
-use super::{Capability, DevicePath};
-use crate::{CpuLimit, Manifest, MemoryLimit, PidsLimit};
+use crate::manifest::model::Manifest;
+use crate::value::capability::Capability;
+use crate::value::cpu::CpuLimit;
+use crate::value::device::DevicePath;
+use crate::value::memory::MemoryLimit;
+use crate::value::number::PidsLimit;
 
 /// One thing that a plugin asks for beyond what every plugin gets.
 ///

@@ -31,3 +31,20 @@ pub(super) fn of_capability(name: &str) -> &'static str {
         _ => "use a system right that is not known here",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::capability::{Capability, KNOWN};
+
+    #[test]
+    fn what_is_known_has_words_of_its_own() {
+        for name in KNOWN {
+            let capability: Capability = name.parse().unwrap();
+            assert!(capability.is_known());
+            assert_ne!(of_capability(name), of_capability("FUTURE"), "{name}");
+        }
+        assert!(KNOWN.is_sorted());
+        assert!(!"FUTURE".parse::<Capability>().unwrap().is_known());
+    }
+}

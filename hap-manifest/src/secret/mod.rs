@@ -1,7 +1,4 @@
 //! Secrets that pass between a host and its plugins.
 
-mod token;
-mod webhook;
-
-pub use token::ApiToken;
-pub use webhook::WebhookSecret;
+pub(crate) mod token;
+pub(crate) mod webhook;

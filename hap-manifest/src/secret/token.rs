@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 
-use crate::ParseError;
+use crate::value::error::ParseError;
 
 const WHAT: &str = "API token";
 const PREFIX: &str = "hap_";

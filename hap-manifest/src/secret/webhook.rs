@@ -5,7 +5,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use secrecy::{ExposeSecret as _, SecretSlice};
 
-use crate::ParseError;
+use crate::value::error::ParseError;
 
 const WHAT: &str = "webhook secret";
 const PREFIX: &str = "whsec_";
@@ -98,7 +98,7 @@ mod tests {
         let secret: WebhookSecret = text.trim_start_matches(PREFIX).parse().unwrap();
         assert_eq!(secret.expose(), text);
         // A token in the place of the secret is a mistake.
-        let token = crate::ApiToken::from_bytes(&[1; 32]);
+        let token = crate::secret::token::ApiToken::from_bytes(&[1; 32]);
         assert!(token.expose().parse::<WebhookSecret>().is_err());
     }
 

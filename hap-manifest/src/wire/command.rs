@@ -5,7 +5,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{CommandSet, DecodeError, Map};
+use super::Map;
+use super::command_set::{CommandSet, DecodeError};
 
 /// A command for a plugin.
 ///

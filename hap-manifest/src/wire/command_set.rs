@@ -6,8 +6,9 @@ use schemars::{JsonSchema, schema_for};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{CommandRequest, Map};
-use crate::error::quoted;
+use super::Map;
+use super::command::CommandRequest;
+use crate::value::error::quoted;
 
 /// The attribute that gives an enum the shape of commands on the wire.
 const ATTRIBUTE: &str = r#"#[serde(tag = "command", content = "params", rename_all = "snake_case")]"#;

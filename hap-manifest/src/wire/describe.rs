@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Number, Value};
 
 use super::{Map, PROTOCOL_VERSION};
-use crate::number::whole;
+use crate::value::number::whole;
 
 /// What a plugin says about itself: protocol versions and JSON Schemas.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -40,7 +40,7 @@ pub struct Describe {
 #[derive(JsonSchema)]
 #[schemars(inline, transparent)]
 struct ProtocolVersion(
-    #[schemars(range(min = 0, max = 4_294_967_295_u32), transform = crate::newtype::without_format)]
+    #[schemars(range(min = 0, max = 4_294_967_295_u32), transform = crate::value::newtype::without_format)]
     #[expect(dead_code, reason = "only the schema is of use")]
     u32,
 );

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::Map;
-use crate::PluginId;
+use crate::value::id::PluginId;
 
 /// The version of CloudEvents that is written.
 const SPEC_VERSION: &str = "1.0";
@@ -142,7 +142,7 @@ impl EventDraft {
     pub fn complete(self, plugin: &PluginId, id: String, now: OffsetDateTime) -> Event {
         let own = format!("/plugins/{plugin}");
         let source = self.source.filter(|source| {
-            let foreign = source.starts_with("/plugins/") && !crate::path::covers(&own, source);
+            let foreign = source.starts_with("/plugins/") && !crate::value::path::covers(&own, source);
             !source.is_empty() && !foreign
         });
         let time = self

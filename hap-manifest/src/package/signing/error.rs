@@ -2,8 +2,8 @@
 
 use semver::Version;
 
-use crate::PluginId;
-use crate::package::PackageError;
+use crate::package::error::PackageError;
+use crate::value::id::PluginId;
 
 /// Says why a package was refused for its signature.
 #[derive(Debug, thiserror::Error)]

@@ -6,9 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use minisign_verify::PublicKey;
 
-use crate::ParseError;
-use crate::error::quoted;
-use crate::newtype::text_traits;
+use crate::value::error::{ParseError, quoted};
+use crate::value::newtype::text_traits;
 
 /// What the bytes of every key begin with.
 const ALGORITHM: [u8; 2] = *b"Ed";

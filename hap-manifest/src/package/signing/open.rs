@@ -2,9 +2,12 @@
 
 use std::io::{Read, Seek};
 
-use super::{PackageKey, PackageSignature, SignatureError};
+use super::error::SignatureError;
+use super::key::PackageKey;
+use super::signature::PackageSignature;
+use crate::package::limits::Limits;
+use crate::package::reader::Package;
 use crate::package::unpack::weigh;
-use crate::package::{Limits, Package};
 
 impl<R: Read + Seek> Package<R> {
     /// Reads a whole package that one of these keys has signed, and tells which.

@@ -8,9 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use minisign_verify::Signature;
 use semver::Version;
 
-use super::PackageKey;
-use super::key::displayed;
-use crate::{ParseError, PluginId};
+use super::key::{PackageKey, displayed};
+use crate::value::error::ParseError;
+use crate::value::id::PluginId;
 
 /// A detached signature of a package, as `minisign -S` writes it.
 ///

@@ -1,0 +1,104 @@
+//! Rules for lists, for ranges of versions and for the health check.
+use semver::VersionReq;
+
+use crate::diagnostics::issue_code::IssueCode;
+use crate::diagnostics::report::{Issue, Severity};
+use crate::json::node::Node;
+use crate::manifest::fields::Entry;
+use crate::value::capability::Capability;
+use crate::value::dependency::Dependency;
+use crate::value::device::DevicePath;
+use crate::value::env::EnvName;
+use crate::value::health::HealthCheck;
+use crate::value::id::PluginId;
+use crate::value::version_range;
+
+/// A manifest cannot set what the host sets.
+pub(crate) fn reserved_env(at: Node<'_>, name: &EnvName) -> Option<Issue> {
+    name.is_reserved().then(|| {
+        let message = format!("the environment variable {name} is set by the host");
+        let issue = Issue::new(at, IssueCode::ReservedName, message);
+        issue.at_key().with_help("remove it or choose another name")
+    })
+}
+
+/// A plugin cannot wait for itself, and needs another only once. Longer circles only the host can see.
+pub(crate) fn depends_on(id: Option<&PluginId>, entries: &[Entry<'_, Dependency>]) -> Vec<Issue> {
+    let mut issues = Vec::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let other = entry.value.id();
+        if Some(other) == id {
+            let message = format!("the plugin {other} depends on itself and would never start");
+            issues.push(Issue::new(entry.at, IssueCode::SelfDependency, message).with_help("remove it"));
+        }
+        if let Some(earlier) = entries
+            .iter()
+            .take(index)
+            .find(|earlier| earlier.value.id() == other)
+        {
+            issues.push(twice(entry.at, other.as_str(), earlier.at));
+        }
+    }
+    issues
+}
+
+/// A version range that no version is in: nothing that needs it would ever start.
+pub(crate) fn range(at: impl Into<String>, range: &VersionReq) -> Option<Issue> {
+    let conflict = version_range::conflict(range)?;
+    let issue = Issue::new(at, IssueCode::EmptyRange, conflict.message);
+    Some(issue.with_help(conflict.help))
+}
+
+/// The probe must be over before the next one begins.
+pub(crate) fn health(at: Node<'_>, check: &HealthCheck) -> Option<Issue> {
+    let error = check.checked().err()?;
+    // One of the two is there: the defaults agree.
+    let timeout = at.get("timeout").filter(|timeout| !timeout.is_null());
+    let place = timeout.or_else(|| at.get("interval")).unwrap_or(at);
+    let issue = Issue::refused(place, &error).with_code(IssueCode::HealthTiming);
+    Some(match timeout {
+        Some(_) => issue,
+        None => issue.with_help("this is the default of `timeout`; add a shorter one"),
+    })
+}
+
+/// Devices without the access would silently be missing.
+pub(crate) fn devices(devices: &[Entry<'_, DevicePath>], access: Option<bool>) -> Vec<Issue> {
+    let mut issues = Vec::new();
+    if access == Some(false) && !devices.is_empty() {
+        let message = "`devices` are listed, but `device_access` is false";
+        let issue = Issue::new("/devices", IssueCode::DevicesWithoutAccess, message);
+        issues.push(issue.with_help("add \"device_access\": true"));
+    }
+    for (index, device) in devices.iter().enumerate() {
+        if let Some(earlier) = devices
+            .iter()
+            .take(index)
+            .find(|earlier| earlier.value == device.value)
+        {
+            issues.push(twice(device.at, device.value.as_str(), earlier.at));
+        }
+    }
+    issues
+}
+
+/// A capability that no kernel has is a misspelt one, and the engine would refuse the container for it.
+pub(crate) fn capabilities(capabilities: &[Entry<'_, Capability>]) -> Vec<Issue> {
+    let unknown = capabilities.iter().filter(|entry| !entry.value.is_known());
+    unknown
+        .map(|entry| {
+            let message = format!("unknown capability \"{}\"", entry.value);
+            let issue =
+                Issue::new(entry.at, IssueCode::UnknownCapability, message).with_severity(Severity::Warning);
+            match entry.value.meant() {
+                Some(name) => issue.with_help(format!("did you mean \"{name}\"?")),
+                None => issue.with_help("use a capability of Linux, such as \"NET_RAW\""),
+            }
+        })
+        .collect()
+}
+
+pub(super) fn twice(at: Node<'_>, found: &str, first: Node<'_>) -> Issue {
+    let message = format!("{found} is already listed at {first}");
+    Issue::new(at, IssueCode::DuplicateEntry, message).with_help("remove it")
+}

@@ -1,0 +1,360 @@
+//! [`Manifest`] and [`Parsed`].
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use semver::{Version, VersionReq};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use super::builder::ManifestBuilder;
+use super::listing::Listing;
+use super::read::Reader;
+use super::restart::RestartPolicy;
+use super::{parts, read, schema};
+use crate::diagnostics::report::{Issue, ManifestError};
+use crate::value::capability::Capability;
+use crate::value::cpu::CpuLimit;
+use crate::value::dependency::Dependency;
+use crate::value::device::DevicePath;
+use crate::value::duration::HumanDuration;
+use crate::value::env::EnvName;
+use crate::value::health::HealthCheck;
+use crate::value::id::PluginId;
+use crate::value::image::ImageRef;
+use crate::value::memory::MemoryLimit;
+use crate::value::number::{ApiPort, PidsLimit};
+use crate::value::path::{DockerfilePath, EndpointPath, VolumePath};
+use crate::value::user::ContainerUser;
+
+/// What a plugin is: its identity, its image, what it needs and what it may do.
+///
+/// A value in hand is valid: it comes from [`from_json`](Self::from_json), [`from_json_strict`](Self::from_json_strict),
+/// [`builder`](Self::builder) or serde, which all apply the same rules. Where the manifest leaves a limit out the
+/// getter says `None`, and the host puts its own default there.
+///
+/// ```
+/// use hap_manifest::Manifest;
+///
+/// let parsed = Manifest::from_json(r#"{
+///     "id": "porch-light",
+///     "name": "Porch light",
+///     "version": "1.0.0",
+///     "description": "Switches the lamp at the door",
+///     "author": "Example Home",
+///     "image": "example/porch-light:1.0.0",
+///     "memory_limit": "64m"
+/// }"#)?;
+/// assert!(parsed.warnings.is_empty());
+/// assert_eq!(parsed.manifest.api_port().get(), 8000);
+/// # Ok::<(), hap_manifest::ManifestError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(
+    title = "Plugin manifest",
+    description = "What a plugin is, needs and may do.",
+    extend("$id" = "urn:hap:manifest:1"),
+    example = schema::example(),
+    transform = schema::optional,
+    transform = schema::devices_need_access
+)]
+pub struct Manifest {
+    /// Unique name of the plugin: a DNS label of a-z, 0-9 and '-', at most 63 characters.
+    #[schemars(example = &"porch-light")]
+    pub(super) id: PluginId,
+    /// Name for people, one line.
+    #[schemars(with = "schema::Line", example = &"Porch light")]
+    pub(super) name: String,
+    /// Version of the plugin, by Semantic Versioning.
+    #[schemars(with = "schema::SemVer", example = &"1.0.0", example = &"2.1.0-rc.1")]
+    pub(super) version: Version,
+    /// What the plugin does, for people; may have several lines, and may be empty.
+    #[schemars(length(max = parts::MAX_DESCRIPTION), transform = schema::lines, example = &"Switches the lamp at the door")]
+    pub(super) description: String,
+    /// Who wrote it, one line; may be empty.
+    #[schemars(transform = schema::line_or_empty, example = &"Example Home")]
+    pub(super) author: String,
+    /// Container image, best with a tag or digest: [registry/]repository[:tag][@digest].
+    #[schemars(example = &"example/porch-light:1.0.0")]
+    pub(super) image: ImageRef,
+    /// TCP port of the plugin's API inside its container.
+    #[serde(default)]
+    #[schemars(example = 8000)]
+    pub(super) api_port: ApiPort,
+    /// Processor time it may use, in cores: 0.5 is half of one. The host's default when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 0.5)]
+    pub(super) cpu_limit: Option<CpuLimit>,
+    /// Memory it may use: a whole number and b, k, m or g, binary multiples, at least 6m. The host's default when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"64m", example = &"1g")]
+    pub(super) memory_limit: Option<MemoryLimit>,
+    /// Whether it may reach beyond the platform: the internet and the home network.
+    #[serde(default = "yes")]
+    #[schemars(example = false)]
+    pub(super) network_access: bool,
+    /// Whether it gets the host's configured devices, or those in `devices`.
+    #[serde(default)]
+    #[schemars(example = true)]
+    pub(super) device_access: bool,
+    /// File the image is built from, by its path in the plugin's folder or package.
+    #[serde(default)]
+    #[schemars(example = &"docker/Dockerfile")]
+    pub(super) dockerfile: DockerfilePath,
+    /// Path that answers GET while the plugin is well.
+    #[serde(default = "health_check_path")]
+    #[schemars(example = &"/health")]
+    pub(super) health_check_path: EndpointPath,
+    /// Path that commands are posted to.
+    #[serde(default = "command_endpoint")]
+    #[schemars(example = &"/command")]
+    pub(super) command_endpoint: EndpointPath,
+    /// Path that answers GET with the plugin's state.
+    #[serde(default = "status_endpoint")]
+    #[schemars(example = &"/status")]
+    pub(super) status_endpoint: EndpointPath,
+    /// Path that the configuration is posted to.
+    #[serde(default = "config_endpoint")]
+    #[schemars(example = &"/config")]
+    pub(super) config_endpoint: EndpointPath,
+    /// Environment variables of the container. The names that the host sets itself are refused.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::env_vars", example = schema::variables())]
+    pub(super) env_vars: BTreeMap<EnvName, String>,
+    /// Container paths whose content outlives restart and update. None may lie in another.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(transform = schema::distinct, example = schema::words("/data"))]
+    pub(super) volumes: Vec<VolumePath>,
+    /// Plugins that must be healthy before this one starts, each with the versions that will do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(transform = schema::distinct, example = schema::dependencies())]
+    pub(super) depends_on: Vec<Dependency>,
+    #[serde(flatten)]
+    pub(super) listing: Listing,
+    /// JSON Schema that a configuration must satisfy. Defaults in it are the configuration nobody has touched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::any_schema", example = schema::configuration())]
+    pub(super) config_schema: Option<Value>,
+    /// What of the configuration is redacted everywhere: top-level keys, or JSON pointers that begin with a slash.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<schema::Line>", transform = schema::distinct, example = schema::words("password /mqtt/password"))]
+    pub(super) secrets: Vec<String>,
+    /// Devices of the host that the plugin asks for, below /dev/; needs `device_access`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(transform = schema::distinct, example = schema::words("/dev/ttyUSB0"))]
+    pub(super) devices: Vec<DevicePath>,
+    /// Linux capabilities that the plugin asks for; it has none otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(transform = schema::bounded, example = schema::words("NET_RAW"))]
+    pub(super) capabilities: Vec<Capability>,
+    /// User and optional group the plugin runs as, each a name or a number; the image's own when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"1000:1000")]
+    pub(super) user: Option<ContainerUser>,
+    /// Whether the plugin may write to its root file system.
+    #[serde(default)]
+    #[schemars(example = true)]
+    pub(super) writable_rootfs: bool,
+    /// Container paths to keep in memory, besides `/tmp`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(transform = schema::distinct, example = schema::words("/run/light"))]
+    pub(super) tmpfs: Vec<VolumePath>,
+    /// Processes and threads it may have at once. The host's default when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 64)]
+    pub(super) pids_limit: Option<PidsLimit>,
+    /// How the host watches the plugin's health endpoint.
+    #[serde(default)]
+    #[schemars(example = HealthCheck::default())]
+    pub(super) health_check: HealthCheck,
+    /// Time between being asked to stop and being killed. The host's default when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"20s")]
+    pub(super) stop_timeout: Option<HumanDuration>,
+    /// What happens after a failure. The host's default when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"on-failure")]
+    pub(super) restart: Option<RestartPolicy>,
+    /// Versions of the platform it works with, as a semver range; any when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::VersionRange>", example = &"^1")]
+    pub(super) platform: Option<VersionReq>,
+}
+
+/// A manifest that was read, and what its author should look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parsed {
+    /// The manifest, valid.
+    pub manifest: Manifest,
+    /// Problems that do not matter to this version, such as unknown fields.
+    pub warnings: Vec<Issue>,
+}
+
+impl Manifest {
+    /// Largest text that is read, in bytes: 256 KiB. Nesting is bounded at 127 levels.
+    pub const MAX_BYTES: usize = 256 * 1024;
+
+    /// The names of all fields that this version knows; the required ones first.
+    pub const FIELDS: &[&str] = &[
+        "id",
+        "name",
+        "version",
+        "description",
+        "author",
+        "image",
+        "api_port",
+        "cpu_limit",
+        "memory_limit",
+        "network_access",
+        "device_access",
+        "dockerfile",
+        "health_check_path",
+        "command_endpoint",
+        "status_endpoint",
+        "config_endpoint",
+        "env_vars",
+        "volumes",
+        "depends_on",
+        "price",
+        "category",
+        "tags",
+        "homepage",
+        "license",
+        "icon",
+        "config_schema",
+        "secrets",
+        "devices",
+        "capabilities",
+        "user",
+        "writable_rootfs",
+        "tmpfs",
+        "pids_limit",
+        "health_check",
+        "stop_timeout",
+        "restart",
+        "platform",
+    ];
+
+    /// Reads a manifest, letting unknown fields pass with a warning.
+    ///
+    /// # Errors
+    /// Lists everything that is wrong with the text, each problem with its place.
+    pub fn from_json(text: &str) -> Result<Parsed, ManifestError> {
+        read::from_text(text, Reader::Host)
+    }
+
+    /// Reads the bytes of a file as [`from_json`](Self::from_json) reads a text.
+    ///
+    /// ```
+    /// use hap_manifest::{IssueCode, Manifest};
+    ///
+    /// let utf16: Vec<u8> = "{\"id\": \"lamp\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    /// let error = Manifest::from_slice(&utf16).unwrap_err();
+    /// assert_eq!(error.issues()[0].code(), IssueCode::InvalidUtf8);
+    /// assert_eq!(error.issues()[0].help(), Some("save the file as UTF-8"));
+    /// ```
+    ///
+    /// # Errors
+    /// As [`from_json`](Self::from_json), and for bytes that are not UTF-8. To draw such an error, use
+    /// [`String::from_utf8_lossy`] on the bytes.
+    pub fn from_slice(bytes: &[u8]) -> Result<Parsed, ManifestError> {
+        read::from_bytes(bytes)
+    }
+
+    /// Reads a manifest and refuses it for what a host only warns of, as its author wants it. With the feature `config-schema` it
+    /// also compiles `config_schema` and checks the defaults in it, which takes longer than all the rest.
+    ///
+    /// # Errors
+    /// As [`from_json`](Self::from_json), and for unknown fields, a schema that cannot be used and a default that
+    /// its schema refuses.
+    pub fn from_json_strict(text: &str) -> Result<Self, ManifestError> {
+        let parsed = read::from_text(text, Reader::Author)?;
+        if parsed.warnings.is_empty() {
+            Ok(parsed.manifest)
+        } else {
+            Err(ManifestError::new(parsed.warnings))
+        }
+    }
+
+    /// The manifest as indented JSON, or in one line where that would exceed [`MAX_BYTES`](Self::MAX_BYTES). Reading
+    /// it again gives an equal manifest.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Keys are strings and no part fails to serialize, so there is nothing to report.
+        let text = serde_json::to_string_pretty(self).unwrap_or_default();
+        if text.len() > Self::MAX_BYTES {
+            self.to_compact_json()
+        } else {
+            text
+        }
+    }
+
+    /// The manifest as JSON in one line.
+    pub(super) fn to_compact_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Begins another manifest that is like this one, to change some of its fields.
+    ///
+    /// What the builder adds to lists is added to those of this manifest; [`ManifestBuilder::field`] replaces a list, or
+    /// with `null` removes it.
+    ///
+    /// ```
+    /// use hap_manifest::Manifest;
+    /// use serde_json::Value;
+    ///
+    /// let old = Manifest::builder("lamp", "Lamp", "1.0.0", "example/lamp:1").volume("/data").build()?;
+    /// let new = old.to_builder().version("1.1.0").volume("/cache").build()?;
+    /// assert_eq!(new.volumes().len(), 2);
+    /// assert!(new.to_builder().field("volumes", Value::Null).build()?.volumes().is_empty());
+    /// # Ok::<(), hap_manifest::ManifestError>(())
+    /// ```
+    pub fn to_builder(&self) -> ManifestBuilder {
+        ManifestBuilder::like(self)
+    }
+
+    /// Begins a manifest in code. Each argument is the typed value or its text; `build` checks them.
+    pub fn builder(
+        id: impl std::fmt::Display,
+        name: impl std::fmt::Display,
+        version: impl std::fmt::Display,
+        image: impl std::fmt::Display,
+    ) -> ManifestBuilder {
+        ManifestBuilder::new(&id, &name, &version, &image)
+    }
+}
+
+/// Reads a manifest that is already parsed, as the builder and serde do: without places in a text.
+pub(crate) fn from_value(value: &Value, reader: Reader) -> Result<Parsed, ManifestError> {
+    read::from_value(value, reader)
+}
+
+impl<'de> Deserialize<'de> for Manifest {
+    /// Reads leniently, as [`Manifest::from_json`] does; warnings are lost.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        read::from_value(&value, Reader::Host)
+            .map(|parsed| parsed.manifest)
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+const fn yes() -> bool {
+    true
+}
+
+pub(super) fn health_check_path() -> EndpointPath {
+    EndpointPath::constant("/health")
+}
+
+pub(super) fn command_endpoint() -> EndpointPath {
+    EndpointPath::constant("/command")
+}
+
+pub(super) fn status_endpoint() -> EndpointPath {
+    EndpointPath::constant("/status")
+}
+
+pub(super) fn config_endpoint() -> EndpointPath {
+    EndpointPath::constant("/config")
+}

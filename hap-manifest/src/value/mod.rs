@@ -1,0 +1,20 @@
+//! Values that stand alone: each is parsed once, checked by one rule, and refused with a [`ParseError`](error::ParseError).
+
+pub(crate) mod capability;
+pub(crate) mod cpu;
+pub(crate) mod dependency;
+pub(crate) mod device;
+pub(crate) mod duration;
+pub mod env;
+pub(crate) mod error;
+pub(crate) mod health;
+pub(crate) mod id;
+pub(crate) mod image;
+pub(crate) mod memory;
+pub(crate) mod newtype;
+pub(crate) mod number;
+pub(crate) mod path;
+pub(crate) mod text;
+pub(crate) mod trace;
+pub(crate) mod user;
+pub(crate) mod version_range;

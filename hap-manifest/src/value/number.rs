@@ -1,0 +1,189 @@
+//! [`ApiPort`] and [`PidsLimit`]: whole numbers with a range.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::num::{NonZeroU16, NonZeroU32};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Number;
+
+use super::error::ParseError;
+
+/// A number without a fraction, however it is written: to JSON Schema, and to programs that know only floating point,
+/// `8000.0` and `8e3` are the integer 8000.
+pub(crate) fn whole(number: &Number) -> Option<i128> {
+    /// Up to here, and far beyond every range of this crate, a floating point number is as exact as it looks.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if let Some(whole) = number.as_i128() {
+        return Some(whole);
+    }
+    let float = number
+        .as_f64()
+        .filter(|float| float.fract() == 0.0 && float.abs() <= EXACT)?;
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole and within 54 bits")]
+    Some(float as i128)
+}
+
+fn deserialize_whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i128, D::Error> {
+    let number = Number::deserialize(deserializer)?;
+    whole(&number).ok_or_else(|| serde::de::Error::custom(format_args!("{number} is not a whole number")))
+}
+
+/// The TCP port a plugin serves its API on inside its container: 1 to 65535, 8000 by default.
+///
+/// ```
+/// use hap_manifest::ApiPort;
+///
+/// assert_eq!(ApiPort::default().get(), 8000);
+/// assert!(ApiPort::new(0).is_err());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct ApiPort(NonZeroU16);
+
+impl ApiPort {
+    /// Checks and takes a port.
+    ///
+    /// # Errors
+    /// Refuses 0.
+    pub fn new(port: u16) -> Result<Self, ParseError> {
+        Self::from_number(i128::from(port))
+    }
+
+    /// The port number.
+    #[must_use]
+    pub const fn get(self) -> u16 {
+        self.0.get()
+    }
+
+    pub(crate) fn from_number(number: i128) -> Result<Self, ParseError> {
+        u16::try_from(number)
+            .ok()
+            .and_then(NonZeroU16::new)
+            .map(Self)
+            .ok_or_else(|| {
+                ParseError::new("port", number, "it must be from 1 to 65535").with_help("8000 is the default")
+            })
+    }
+}
+
+impl Default for ApiPort {
+    fn default() -> Self {
+        Self(NonZeroU16::MIN.saturating_add(7999))
+    }
+}
+
+impl From<ApiPort> for u16 {
+    fn from(port: ApiPort) -> Self {
+        port.get()
+    }
+}
+
+impl fmt::Display for ApiPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl<'de> Deserialize<'de> for ApiPort {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize_whole(deserializer)
+            .and_then(|number| Self::from_number(number).map_err(serde::de::Error::custom))
+    }
+}
+
+impl JsonSchema for ApiPort {
+    fn schema_name() -> Cow<'static, str> {
+        "ApiPort".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 65535,
+            "description": "TCP port of the plugin's API inside its container.",
+            "examples": [8000],
+        })
+    }
+}
+
+/// Bounds the number of processes and threads of a plugin: 1 to 32768.
+///
+/// ```
+/// use hap_manifest::PidsLimit;
+///
+/// assert_eq!(PidsLimit::new(256)?.get(), 256);
+/// assert!(PidsLimit::new(0).is_err());
+/// # Ok::<(), hap_manifest::ParseError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct PidsLimit(NonZeroU32);
+
+impl PidsLimit {
+    /// The most that is accepted: the usual number of process ids of a whole Linux system.
+    pub const MAX: u32 = 32_768;
+
+    /// Checks and takes a limit.
+    ///
+    /// # Errors
+    /// Refuses 0 and more than 32768.
+    pub fn new(pids: u32) -> Result<Self, ParseError> {
+        Self::from_number(i128::from(pids))
+    }
+
+    /// The limit.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0.get()
+    }
+
+    pub(crate) fn from_number(number: i128) -> Result<Self, ParseError> {
+        u32::try_from(number)
+            .ok()
+            .filter(|pids| *pids <= Self::MAX)
+            .and_then(NonZeroU32::new)
+            .map(Self)
+            .ok_or_else(|| {
+                ParseError::new("process limit", number, "it must be from 1 to 32768")
+                    .with_help("leave it out for the host's default")
+            })
+    }
+}
+
+impl From<PidsLimit> for u32 {
+    fn from(pids: PidsLimit) -> Self {
+        pids.get()
+    }
+}
+
+impl fmt::Display for PidsLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl<'de> Deserialize<'de> for PidsLimit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize_whole(deserializer)
+            .and_then(|number| Self::from_number(number).map_err(serde::de::Error::custom))
+    }
+}
+
+impl JsonSchema for PidsLimit {
+    fn schema_name() -> Cow<'static, str> {
+        "PidsLimit".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 32768,
+            "description": "Most processes and threads the plugin may have at once.",
+            "examples": [64],
+        })
+    }
+}
