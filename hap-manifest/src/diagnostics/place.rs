@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use crate::value::text::turns_direction;
+
 /// Most characters of a source line that are drawn.
 const WINDOW: usize = 100;
 /// Characters drawn before the underlined part of a longer line.
@@ -72,11 +74,6 @@ fn drawn(c: char) -> char {
         c if c.is_control() || turns_direction(c) => '\u{fffd}',
         c => c,
     }
-}
-
-/// Whether a character makes what follows it read in another order than it is written in.
-pub(crate) const fn turns_direction(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! [`Fields`]: reads the members of a JSON object, collecting issues instead of stopping at the first.
 
+use super::limits::MAX_ENTRIES;
 use crate::diagnostics::collector::Collector;
 use crate::diagnostics::issue_code::IssueCode;
 use crate::diagnostics::report::{Issue, Severity};
@@ -8,9 +9,6 @@ use crate::json::members::Members;
 use crate::json::node::Node;
 use crate::value::error::{ParseError, bare, quoted};
 use crate::value::number::whole;
-
-/// Most entries of any list or map in a manifest.
-pub(crate) const MAX_ENTRIES: usize = 256;
 
 /// What was read of an entry of a list, with the entry itself.
 #[derive(Debug)]

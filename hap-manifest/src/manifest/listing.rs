@@ -11,6 +11,7 @@ use crate::diagnostics::issue_code::IssueCode;
 use crate::diagnostics::report::Issue;
 use crate::json::node::Node;
 use crate::value::error::{ParseError, quoted};
+use crate::value::schema::{Homepage, Line, MAX_LINE, in_line as schema_in_line};
 use crate::value::text::{in_line, line, one_line};
 
 /// The marketplace part of a manifest: `price`, `category`, `tags`, `homepage`, `license` and `icon`.
@@ -24,23 +25,23 @@ pub struct Listing {
     price: Option<Price>,
     /// The shelf of the marketplace it belongs on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<schema::Line>", example = &"lighting")]
+    #[schemars(with = "Option<Line>", example = &"lighting")]
     category: Option<String>,
     /// Words to find it by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "Vec<schema::Line>", transform = schema::bounded, example = schema::words("light garden"))]
+    #[schemars(with = "Vec<Line>", transform = schema::bounded, example = schema::words("light garden"))]
     tags: Vec<String>,
     /// Address of its page, by http or https.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<schema::Homepage>", example = &"https://light.example.com")]
+    #[schemars(with = "Option<Homepage>", example = &"https://light.example.com")]
     homepage: Option<String>,
     /// Its license, best as an SPDX expression.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<schema::Line>", example = &"MIT OR Apache-2.0")]
+    #[schemars(with = "Option<Line>", example = &"MIT OR Apache-2.0")]
     license: Option<String>,
     /// Name, path or address of its icon.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(transform = schema::in_line, example = &"icon.svg")]
+    #[schemars(transform = schema_in_line, example = &"icon.svg")]
     icon: Option<String>,
 }
 
@@ -53,7 +54,7 @@ pub enum Price {
     /// A number, in the marketplace's currency.
     Amount(#[schemars(range(min = 0))] Number),
     /// Words.
-    Text(#[schemars(length(max = schema::MAX_LINE), transform = schema::in_line)] String),
+    Text(#[schemars(length(max = MAX_LINE), transform = schema_in_line)] String),
 }
 
 impl Listing {

@@ -8,10 +8,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::builder::ManifestBuilder;
+use super::limits::MAX_DESCRIPTION;
 use super::listing::Listing;
 use super::read::Reader;
 use super::restart::RestartPolicy;
-use super::{parts, read, schema};
+use super::{read, schema};
 use crate::diagnostics::report::{Issue, ManifestError};
 use crate::value::capability::Capability;
 use crate::value::cpu::CpuLimit;
@@ -25,6 +26,7 @@ use crate::value::image::ImageRef;
 use crate::value::memory::MemoryLimit;
 use crate::value::number::{ApiPort, PidsLimit};
 use crate::value::path::{DockerfilePath, EndpointPath, VolumePath};
+use crate::value::schema::{Line, SemVer, VersionRange, line_or_empty, lines, optional};
 use crate::value::user::ContainerUser;
 
 /// What a plugin is: its identity, its image, what it needs and what it may do.
@@ -55,7 +57,7 @@ use crate::value::user::ContainerUser;
     description = "What a plugin is, needs and may do.",
     extend("$id" = "urn:hap:manifest:1"),
     example = schema::example(),
-    transform = schema::optional,
+    transform = optional,
     transform = schema::devices_need_access
 )]
 pub struct Manifest {
@@ -63,16 +65,16 @@ pub struct Manifest {
     #[schemars(example = &"porch-light")]
     pub(super) id: PluginId,
     /// Name for people, one line.
-    #[schemars(with = "schema::Line", example = &"Porch light")]
+    #[schemars(with = "Line", example = &"Porch light")]
     pub(super) name: String,
     /// Version of the plugin, by Semantic Versioning.
-    #[schemars(with = "schema::SemVer", example = &"1.0.0", example = &"2.1.0-rc.1")]
+    #[schemars(with = "SemVer", example = &"1.0.0", example = &"2.1.0-rc.1")]
     pub(super) version: Version,
     /// What the plugin does, for people; may have several lines, and may be empty.
-    #[schemars(length(max = parts::MAX_DESCRIPTION), transform = schema::lines, example = &"Switches the lamp at the door")]
+    #[schemars(length(max = MAX_DESCRIPTION), transform = lines, example = &"Switches the lamp at the door")]
     pub(super) description: String,
     /// Who wrote it, one line; may be empty.
-    #[schemars(transform = schema::line_or_empty, example = &"Example Home")]
+    #[schemars(transform = line_or_empty, example = &"Example Home")]
     pub(super) author: String,
     /// Container image, best with a tag or digest: [registry/]repository[:tag][@digest].
     #[schemars(example = &"example/porch-light:1.0.0")]
@@ -137,7 +139,7 @@ pub struct Manifest {
     pub(super) config_schema: Option<Value>,
     /// What of the configuration is redacted everywhere: top-level keys, or JSON pointers that begin with a slash.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "Vec<schema::Line>", transform = schema::distinct, example = schema::words("password /mqtt/password"))]
+    #[schemars(with = "Vec<Line>", transform = schema::distinct, example = schema::words("password /mqtt/password"))]
     pub(super) secrets: Vec<String>,
     /// Devices of the host that the plugin asks for, below /dev/; needs `device_access`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -177,7 +179,7 @@ pub struct Manifest {
     pub(super) restart: Option<RestartPolicy>,
     /// Versions of the platform it works with, as a semver range; any when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<schema::VersionRange>", example = &"^1")]
+    #[schemars(with = "Option<VersionRange>", example = &"^1")]
     pub(super) platform: Option<VersionReq>,
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::check::rules;
 use super::fields::{Fields, mismatch, text};
-use super::schema::MAX_LINE;
+use super::limits::{MAX_DESCRIPTION, MAX_ENV_VALUE};
 use crate::diagnostics::collector::Collector;
 use crate::diagnostics::issue_code::IssueCode;
 use crate::diagnostics::report::Issue;
@@ -17,13 +17,9 @@ use crate::value::env::EnvName;
 use crate::value::error::{ParseError, quoted};
 use crate::value::health::HealthCheck;
 use crate::value::id::PluginId;
+use crate::value::schema::MAX_LINE;
 use crate::value::text::{line, lines};
 use crate::value::version_range;
-
-/// Longest value of an environment variable, in bytes.
-pub(crate) const MAX_ENV_VALUE: usize = 32 * 1024;
-/// Longest description, in characters.
-pub(super) const MAX_DESCRIPTION: usize = 10_000;
 
 pub(super) fn version(text: &str) -> Result<Version, ParseError> {
     // It goes into the plugin's environment, and into names of files.

@@ -7,7 +7,6 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use super::fields::{Fields, mismatch, text};
-use super::schema;
 use crate::diagnostics::collector::Collector;
 use crate::diagnostics::issue_code::IssueCode;
 use crate::diagnostics::report::Issue;
@@ -15,6 +14,7 @@ use crate::diagnostics::suggest::nearest;
 use crate::json::node::Node;
 use crate::value::duration::HumanDuration;
 use crate::value::error::{ParseError, quoted};
+use crate::value::schema::{describe, optional};
 
 /// When a plugin is started again after it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
@@ -187,7 +187,7 @@ impl JsonSchema for RestartPolicy {
         modal.insert("default".to_owned(), "always".into());
         let mut pause = |about: &str, example: &str| {
             let mut duration = generator.subschema_for::<HumanDuration>();
-            schema::describe(&mut duration, about, example);
+            describe(&mut duration, about, example);
             duration
         };
         let mut object = json_schema!({
@@ -198,7 +198,7 @@ impl JsonSchema for RestartPolicy {
                 "max": pause("Longest pause between restarts, not shorter than `initial`. The host's default when absent.", "60s"),
             },
         });
-        schema::optional(&mut object);
+        optional(&mut object);
         json_schema!({
             "description": "When the plugin is started again, and the first and longest pause before that.",
             "examples": ["on-failure", { "mode": "always", "initial": "500ms", "max": "60s" }],

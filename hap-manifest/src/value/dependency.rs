@@ -9,8 +9,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::id::PluginId;
-use crate::manifest::schema;
-use crate::manifest::schema::VersionRange;
+use super::schema::{VersionRange, describe, optional};
 
 /// Another plugin that must be healthy before this one starts.
 ///
@@ -96,9 +95,9 @@ impl JsonSchema for Dependency {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let id = generator.subschema_for::<PluginId>();
         let mut other = id.clone();
-        schema::describe(&mut other, "The plugin depended on.", "broker");
+        describe(&mut other, "The plugin depended on.", "broker");
         let mut version = generator.subschema_for::<VersionRange>();
-        schema::describe(
+        describe(
             &mut version,
             "Which of its versions will do; any when absent.",
             "^1.2",
@@ -108,7 +107,7 @@ impl JsonSchema for Dependency {
             "properties": { "id": other, "version": version },
             "required": ["id"],
         });
-        schema::optional(&mut object);
+        optional(&mut object);
         json_schema!({
             "description": "A plugin that must be healthy first: its id, or its id and a semver range.",
             "examples": ["clock", { "id": "broker", "version": "^1.2" }],

@@ -31,7 +31,7 @@ use super::error::ParseError;
 #[schemars(
     description = "How the host watches the plugin's health endpoint.",
     example = HealthCheck::default(),
-    transform = crate::manifest::schema::optional
+    transform = crate::value::schema::optional
 )]
 pub struct HealthCheck {
     /// Pause between two probes, at least 1s.

@@ -14,6 +14,7 @@ pub(crate) mod memory;
 pub(crate) mod newtype;
 pub(crate) mod number;
 pub(crate) mod path;
+pub(crate) mod schema;
 pub(crate) mod text;
 pub(crate) mod trace;
 pub(crate) mod user;

@@ -2,7 +2,7 @@
 
 use super::error::{ParseError, first_refused, quoted};
 use super::newtype::text_newtype;
-use crate::diagnostics::place::turns_direction;
+use super::text::turns_direction;
 
 /// Longest path of either kind, in bytes.
 const MAX_LEN: usize = 255;

@@ -1,8 +1,7 @@
 //! Rules for texts that people read.
 
 use super::error::{ParseError, quoted};
-use crate::diagnostics::place::turns_direction;
-use crate::manifest::schema;
+use super::schema::MAX_LINE;
 
 /// A text that is shown in one line, with something to see in it.
 pub(crate) fn line(what: &'static str, text: &str) -> Result<String, ParseError> {
@@ -17,11 +16,8 @@ pub(crate) fn line(what: &'static str, text: &str) -> Result<String, ParseError>
 pub(crate) fn one_line(what: &'static str, text: &str) -> Result<String, ParseError> {
     in_line(what, text)?;
     let length = text.chars().count();
-    if length > schema::MAX_LINE {
-        let rule = format!(
-            "it has {length} characters, at most {} are allowed",
-            schema::MAX_LINE
-        );
+    if length > MAX_LINE {
+        let rule = format!("it has {length} characters, at most {MAX_LINE} are allowed");
         return Err(ParseError::new(what, quoted(text), rule));
     }
     Ok(text.to_owned())
@@ -46,6 +42,11 @@ pub(crate) fn lines(what: &'static str, text: &str) -> Result<(), ParseError> {
             .with_help("remove it; only tabs and line breaks are allowed"));
     }
     in_order(what, text)
+}
+
+/// Whether a character makes what follows it read in another order than it is written in.
+pub(crate) const fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Shown beside other texts, characters that turn the direction would make a line read as something else than it says.
