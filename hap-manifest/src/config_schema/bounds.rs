@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::fault::Fault;
 use crate::diagnostics::suggest::nearest;
-use crate::manifest::fields::escaped;
+use crate::json::pointer::escaped;
 use crate::value::error::quoted;
 
 /// Most parts of a schema with each reference counted as what it refers to. A check visits a part at most once for

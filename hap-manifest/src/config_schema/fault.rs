@@ -8,7 +8,7 @@ use super::problem::shortened;
 use crate::diagnostics::issue_code::IssueCode;
 use crate::diagnostics::report::Issue;
 use crate::diagnostics::suggest::nearest;
-use crate::manifest::fields::escaped;
+use crate::json::pointer::escaped;
 use crate::value::error::{ParseError, quoted};
 
 /// Longest explanation of the schema compiler that a message repeats, in bytes.

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::bounds::{nameless, parts, target};
+use crate::json::pointer::unescaped;
 use crate::value::path::covers;
 
 /// What stands in the place of a secret value.
@@ -31,10 +32,7 @@ impl Secrets {
     }
 
     pub(super) fn cover(&self, pointer: &str) -> bool {
-        let mut tokens = pointer
-            .split('/')
-            .skip(1)
-            .map(|token| token.replace("~1", "/").replace("~0", "~"));
+        let mut tokens = pointer.split('/').skip(1).map(unescaped);
         let Some(first) = tokens.next() else {
             return self.all;
         };

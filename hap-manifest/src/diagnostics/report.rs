@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::issue_code::IssueCode;
 use super::place::Place;
-use crate::json::document::{Document, Found};
+use crate::json::document::Document;
+use crate::json::find::Found;
 use crate::manifest::read::Reader;
 use crate::value::error::ParseError;
 

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::document::Document;
 use super::node::Node;
+use super::pointer::escaped;
 use super::slot::{Mark, Span};
-use crate::manifest::fields::escaped;
 
 /// A key that its object has already.
 #[derive(Debug, PartialEq, Eq)]

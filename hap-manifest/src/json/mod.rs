@@ -7,13 +7,12 @@
 pub(crate) mod document;
 mod duplicate;
 pub(crate) mod explain;
+pub(crate) mod find;
 pub(crate) mod members;
 pub(crate) mod node;
 mod number;
+pub(crate) mod pointer;
 mod scan;
 mod slot;
 #[cfg(test)]
 mod tests;
-
-/// Deepest nesting of lists and objects: that of `serde_json`, so that both accept the same texts.
-const MAX_DEPTH: usize = 127;

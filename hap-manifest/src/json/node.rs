@@ -5,10 +5,9 @@ use std::fmt;
 
 use serde_json::{Map, Number, Value};
 
-use super::document::Document;
-use super::scan::decoded;
+use super::document::{Document, decoded};
+use super::pointer::escaped;
 use super::slot::{Kind, Mark, Slot, Span};
-use crate::manifest::fields::escaped;
 
 /// A value in its document. Its `Display` is the JSON pointer to it, which is put together only then.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +26,14 @@ pub(crate) struct Children<'d> {
 }
 
 impl Document<'_> {
+    pub(crate) fn root(&self) -> Node<'_> {
+        Node {
+            document: self,
+            slot: self.slots.first().unwrap_or(&Slot::NULL),
+            index: 0,
+        }
+    }
+
     /// What there is so far in a list or object that is still being read.
     pub(super) const fn last_children(&self, index: usize) -> Children<'_> {
         Children {

@@ -1,7 +1,6 @@
 //! The scanner: from text to a [`Document`].
 
-use super::MAX_DEPTH;
-use super::document::Document;
+use super::document::{Document, decoded};
 use super::duplicate::{FEW, Marks};
 use super::explain::{Mistake, Place};
 use super::number::number_end;
@@ -10,8 +9,17 @@ use super::slot::{Key, Kind, Mark, Slot, Span};
 /// Bytes of text for each value of a usual manifest, or fewer: room is made for so many at once.
 const BYTES_PER_VALUE: usize = 16;
 
-/// Reads a JSON text.
-pub(super) fn scan(text: &str) -> Result<Document<'_>, Mistake> {
+/// Deepest nesting of lists and objects: that of `serde_json`, so that both accept the same texts.
+pub(super) const MAX_DEPTH: usize = 127;
+
+impl<'t> Document<'t> {
+    /// Reads a text: what `serde_json` accepts, and nothing else.
+    pub(crate) fn read(text: &'t str) -> Result<Self, Mistake> {
+        scan(text)
+    }
+}
+
+fn scan(text: &str) -> Result<Document<'_>, Mistake> {
     let mut scanner = Scanner {
         document: Document {
             text,
@@ -245,9 +253,4 @@ impl Scanner<'_> {
             None => Err(Mistake::escape(self.document.text, span.range())),
         }
     }
-}
-
-/// What a string with escapes means; `None` if one of them means nothing.
-pub(super) fn decoded(quoted: &str) -> Option<String> {
-    serde_json::from_str(quoted).ok()
 }

@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
-use super::MAX_DEPTH;
-use super::document::{Document, Found};
+use super::document::Document;
+use super::find::Found;
 use super::members::Members;
 use super::node::Node;
+use super::scan::MAX_DEPTH;
 
 /// Any JSON value of bounded size; numbers that both sides read the same.
 fn value() -> impl Strategy<Value = Value> {

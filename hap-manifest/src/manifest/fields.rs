@@ -7,6 +7,7 @@ use crate::diagnostics::report::{Issue, Severity};
 use crate::diagnostics::suggest::meant;
 use crate::json::members::Members;
 use crate::json::node::Node;
+use crate::json::pointer::escaped;
 use crate::value::error::{ParseError, bare, quoted};
 use crate::value::number::whole;
 
@@ -312,9 +313,4 @@ pub(crate) fn mismatch(expected: &str, found: Node<'_>) -> String {
     } else {
         format!("expected {expected}, found {}", found.to_value())
     }
-}
-
-/// A key as a token of a JSON pointer.
-pub(crate) fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }

@@ -6,7 +6,8 @@ use super::rules::twice;
 use crate::diagnostics::issue_code::IssueCode;
 use crate::diagnostics::report::Issue;
 use crate::diagnostics::suggest::nearest;
-use crate::manifest::fields::{Entry, escaped};
+use crate::json::pointer::{escaped, unescaped};
+use crate::manifest::fields::Entry;
 use crate::value::error::bare;
 
 /// Keywords by which a schema has properties in other places than `properties`.
@@ -68,7 +69,7 @@ fn missing(schema: &Value, secret: &str) -> Option<String> {
     for token in pointer.split('/') {
         let inner = match closed_properties(at) {
             Some(properties) => {
-                let name = token.replace("~1", "/").replace("~0", "~");
+                let name = unescaped(token);
                 let Some(inner) = properties.get(&name) else {
                     let meant = nearest(&name, properties.keys().map(String::as_str));
                     let meant = meant.map(|name| did_you_mean(&format!("{outer}/"), &escaped(name)));
