@@ -1,5 +1,6 @@
 //! What is wrong with a text: issues with their places, collected within bounds and drawn for people.
 
+pub(crate) mod audience;
 pub(crate) mod collector;
 pub(crate) mod issue_code;
 pub(crate) mod place;

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
+use super::audience::Audience;
 use super::issue_code::IssueCode;
 use super::place::Place;
 use crate::json::document::Document;
 use crate::json::find::Found;
-use crate::manifest::read::Reader;
 use crate::value::error::ParseError;
 
 /// How much an [`Issue`] matters.
@@ -84,10 +84,10 @@ impl Issue {
     }
 
     /// What a host lets pass with a warning, an author has to mend.
-    pub(crate) fn for_reader(self, reader: Reader) -> Self {
-        match reader {
-            Reader::Host => self,
-            Reader::Author => self.with_severity(Severity::Error),
+    pub(crate) fn for_audience(self, audience: Audience) -> Self {
+        match audience {
+            Audience::Host => self,
+            Audience::Author => self.with_severity(Severity::Error),
         }
     }
 

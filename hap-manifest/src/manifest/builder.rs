@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
 use super::model::{Manifest, from_value};
-use super::read::Reader;
 use super::restart::RestartPolicy;
+use crate::diagnostics::audience::Audience;
 use crate::diagnostics::report::ManifestError;
 use crate::value::dependency::Dependency;
 use crate::value::health::HealthCheck;
@@ -267,7 +267,7 @@ impl ManifestBuilder {
     /// # Errors
     /// Lists everything that is wrong, by the rules of [`Manifest::from_json_strict`].
     pub fn build(self) -> Result<Manifest, ManifestError> {
-        let parsed = from_value(&Value::Object(self.object), Reader::Author)?;
+        let parsed = from_value(&Value::Object(self.object), Audience::Author)?;
         if parsed.warnings.is_empty() {
             Ok(parsed.manifest)
         } else {

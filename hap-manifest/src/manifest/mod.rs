@@ -10,6 +10,6 @@ mod limits;
 pub(crate) mod listing;
 pub(crate) mod model;
 mod parts;
-pub(crate) mod read;
+mod read;
 pub(crate) mod restart;
 mod schema;

@@ -10,9 +10,9 @@ use serde_json::Value;
 use super::builder::ManifestBuilder;
 use super::limits::MAX_DESCRIPTION;
 use super::listing::Listing;
-use super::read::Reader;
 use super::restart::RestartPolicy;
 use super::{read, schema};
+use crate::diagnostics::audience::Audience;
 use crate::diagnostics::report::{Issue, ManifestError};
 use crate::value::capability::Capability;
 use crate::value::cpu::CpuLimit;
@@ -242,7 +242,7 @@ impl Manifest {
     /// # Errors
     /// Lists everything that is wrong with the text, each problem with its place.
     pub fn from_json(text: &str) -> Result<Parsed, ManifestError> {
-        read::from_text(text, Reader::Host)
+        read::from_text(text, Audience::Host)
     }
 
     /// Reads the bytes of a file as [`from_json`](Self::from_json) reads a text.
@@ -270,7 +270,7 @@ impl Manifest {
     /// As [`from_json`](Self::from_json), and for unknown fields, a schema that cannot be used and a default that
     /// its schema refuses.
     pub fn from_json_strict(text: &str) -> Result<Self, ManifestError> {
-        let parsed = read::from_text(text, Reader::Author)?;
+        let parsed = read::from_text(text, Audience::Author)?;
         if parsed.warnings.is_empty() {
             Ok(parsed.manifest)
         } else {
@@ -327,15 +327,15 @@ impl Manifest {
 }
 
 /// Reads a manifest that is already parsed, as the builder and serde do: without places in a text.
-pub(crate) fn from_value(value: &Value, reader: Reader) -> Result<Parsed, ManifestError> {
-    read::from_value(value, reader)
+pub(crate) fn from_value(value: &Value, audience: Audience) -> Result<Parsed, ManifestError> {
+    read::from_value(value, audience)
 }
 
 impl<'de> Deserialize<'de> for Manifest {
     /// Reads leniently, as [`Manifest::from_json`] does; warnings are lost.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        read::from_value(&value, Reader::Host)
+        read::from_value(&value, Audience::Host)
             .map(|parsed| parsed.manifest)
             .map_err(serde::de::Error::custom)
     }

@@ -9,6 +9,7 @@ use super::listing::Listing;
 use super::model::{self, Manifest, Parsed};
 use super::restart::RestartPolicy;
 use super::{encoding, parts};
+use crate::diagnostics::audience::Audience;
 use crate::diagnostics::collector::Collector;
 use crate::diagnostics::issue_code::IssueCode;
 use crate::diagnostics::place::Place;
@@ -31,17 +32,10 @@ const SURELY_WRITABLE: usize = 32 * 1024;
 pub(super) fn from_bytes(bytes: &[u8]) -> Result<Parsed, ManifestError> {
     check_size(bytes.len())?;
     let text = encoding::decode(bytes).map_err(|issue| ManifestError::new(vec![issue]))?;
-    from_text(text, Reader::Host)
+    from_text(text, Audience::Host)
 }
 
-/// Who reads a manifest: some rules are for its author only, too costly for each start of a host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reader {
-    Host,
-    Author,
-}
-
-pub(super) fn from_text(text: &str, reader: Reader) -> Result<Parsed, ManifestError> {
+pub(super) fn from_text(text: &str, audience: Audience) -> Result<Parsed, ManifestError> {
     check_size(text.len())?;
     let document = Document::read(text).map_err(|mistake| {
         let place = Place::of(text, &mistake.span);
@@ -49,11 +43,11 @@ pub(super) fn from_text(text: &str, reader: Reader) -> Result<Parsed, ManifestEr
     })?;
     let mut collector = Collector::default();
     duplicates(text, &document, &mut collector);
-    let manifest = judge(text, &document, reader, &mut collector);
+    let manifest = judge(text, &document, audience, &mut collector);
     finish(manifest, collector, |issues| {
         let mut issues: Vec<_> = issues
             .into_iter()
-            .map(|issue| issue.located(text, &document).for_reader(reader))
+            .map(|issue| issue.located(text, &document).for_audience(audience))
             .collect();
         // What is not listed comes last.
         issues.sort_by_key(|issue| (issue.code() == IssueCode::MoreIssues, issue.place()));
@@ -63,14 +57,17 @@ pub(super) fn from_text(text: &str, reader: Reader) -> Result<Parsed, ManifestEr
 
 /// Reads what is a value already, by the rules for texts: as one it will be written and read again. Its issues have
 /// no place.
-pub(super) fn from_value(value: &Value, reader: Reader) -> Result<Parsed, ManifestError> {
+pub(super) fn from_value(value: &Value, audience: Audience) -> Result<Parsed, ManifestError> {
     let text = value.to_string();
     check_size(text.len())?;
     let document = Document::read(&text).map_err(|mistake| ManifestError::new(vec![not_json(mistake)]))?;
     let mut collector = Collector::default();
-    let manifest = judge(&text, &document, reader, &mut collector);
+    let manifest = judge(&text, &document, audience, &mut collector);
     finish(manifest, collector, |issues| {
-        issues.into_iter().map(|issue| issue.for_reader(reader)).collect()
+        issues
+            .into_iter()
+            .map(|issue| issue.for_audience(audience))
+            .collect()
     })
 }
 
@@ -88,8 +85,13 @@ fn check_size(length: usize) -> Result<(), ManifestError> {
 }
 
 /// Reads the manifest, and makes sure that it can be written and read again.
-fn judge(text: &str, document: &Document<'_>, reader: Reader, collector: &mut Collector) -> Option<Manifest> {
-    let manifest = read(document.root(), reader, collector)?;
+fn judge(
+    text: &str,
+    document: &Document<'_>,
+    audience: Audience,
+    collector: &mut Collector,
+) -> Option<Manifest> {
+    let manifest = read(document.root(), audience, collector)?;
     if text.len() > SURELY_WRITABLE {
         let length = manifest.to_compact_json().len();
         if length > Manifest::MAX_BYTES {
@@ -144,7 +146,7 @@ fn duplicates(text: &str, document: &Document<'_>, collector: &mut Collector) {
 }
 
 /// Reads all fields and applies all rules before it gives up for the lack of a required one.
-fn read(value: Node<'_>, reader: Reader, collector: &mut Collector) -> Option<Manifest> {
+fn read(value: Node<'_>, audience: Audience, collector: &mut Collector) -> Option<Manifest> {
     let mut fields = Fields::of(value, collector)?;
     let f = &mut fields;
     let id = f.required("id", |f, key| f.text(key, str::parse));
@@ -189,7 +191,7 @@ fn read(value: Node<'_>, reader: Reader, collector: &mut Collector) -> Option<Ma
     f.report(mounts::mounts(&volumes, &tmpfs));
     f.report(rules::depends_on(id.as_ref(), &depends_on));
     f.report(secrets::secrets(&secrets, config_schema.as_ref()));
-    if reader == Reader::Author {
+    if audience == Audience::Author {
         f.report(secrets::config_schema(&secrets, config_schema.as_ref()));
     }
     f.report(rules::devices(&devices, device_access));
