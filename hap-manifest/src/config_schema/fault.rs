@@ -4,7 +4,7 @@ use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
-use super::problem::shortened;
+use super::shortened::shortened;
 use crate::diagnostics::issue_code::IssueCode;
 use crate::diagnostics::report::Issue;
 use crate::diagnostics::suggest::nearest;

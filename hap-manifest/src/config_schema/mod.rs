@@ -6,5 +6,6 @@ mod fault;
 pub(crate) mod problem;
 pub(crate) mod schema;
 mod secrets;
+mod shortened;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use jsonschema::ValidationError;
 use serde_json::Value;
 
 use super::secrets::Secrets;
+use super::shortened::shortened;
 
 /// Longest message of one problem, in bytes.
 const MESSAGE: usize = 300;
@@ -112,13 +113,3 @@ impl fmt::Display for ConfigProblems {
 }
 
 impl std::error::Error for ConfigProblems {}
-
-/// Cuts a text off at a character.
-pub(super) fn shortened(mut text: String, most: usize) -> String {
-    if text.len() > most {
-        let end = (0..=most).rev().find(|at| text.is_char_boundary(*at));
-        text.truncate(end.unwrap_or_default());
-        text.push_str("...");
-    }
-    text
-}

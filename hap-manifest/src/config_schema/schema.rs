@@ -13,7 +13,6 @@ use super::secrets::Secrets;
 use super::{bounds, defaults};
 use crate::diagnostics::issue_code::IssueCode;
 use crate::diagnostics::report::Issue;
-use crate::manifest::model::Manifest;
 use crate::value::error::{ParseError, quoted};
 
 /// Most bytes of all compiled patterns together, and the bounds of what one of them may take of it: enough for fifty
@@ -95,19 +94,6 @@ impl ConfigSchema {
             secrets: Secrets::of(schema, secrets),
             source: schema.clone(),
         })))
-    }
-
-    /// The schema of a manifest; `None` when it has none.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new). Reading a manifest leniently does not compile its schema, so this may fail for a
-    /// manifest that was read; [`Manifest::from_json_strict`] has compiled it.
-    pub fn of(manifest: &Manifest) -> Result<Option<Self>, ParseError> {
-        let secrets = manifest.secrets().iter().map(String::as_str);
-        manifest
-            .config_schema()
-            .map(|schema| Self::new(schema, secrets))
-            .transpose()
     }
 
     /// Checks settings and tells everything that is wrong with them, at most 100 problems, without the value of a
