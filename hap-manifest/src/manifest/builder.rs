@@ -5,7 +5,8 @@ use std::fmt::Display;
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
-use super::model::{Manifest, from_value};
+use super::model::Manifest;
+use super::read::from_value;
 use super::restart::RestartPolicy;
 use crate::diagnostics::audience::Audience;
 use crate::diagnostics::report::ManifestError;
@@ -32,6 +33,37 @@ use crate::value::health::HealthCheck;
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ManifestBuilder {
     object: Map<String, Value>,
+}
+
+impl Manifest {
+    /// Begins another manifest that is like this one, to change some of its fields.
+    ///
+    /// What the builder adds to lists is added to those of this manifest; [`ManifestBuilder::field`] replaces a list, or
+    /// with `null` removes it.
+    ///
+    /// ```
+    /// use hap_manifest::Manifest;
+    /// use serde_json::Value;
+    ///
+    /// let old = Manifest::builder("lamp", "Lamp", "1.0.0", "example/lamp:1").volume("/data").build()?;
+    /// let new = old.to_builder().version("1.1.0").volume("/cache").build()?;
+    /// assert_eq!(new.volumes().len(), 2);
+    /// assert!(new.to_builder().field("volumes", Value::Null).build()?.volumes().is_empty());
+    /// # Ok::<(), hap_manifest::ManifestError>(())
+    /// ```
+    pub fn to_builder(&self) -> ManifestBuilder {
+        ManifestBuilder::like(self)
+    }
+
+    /// Begins a manifest in code. Each argument is the typed value or its text; `build` checks them.
+    pub fn builder(
+        id: impl Display,
+        name: impl Display,
+        version: impl Display,
+        image: impl Display,
+    ) -> ManifestBuilder {
+        ManifestBuilder::new(&id, &name, &version, &image)
+    }
 }
 
 impl ManifestBuilder {

@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use semver::{Version, VersionReq};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
-use super::builder::ManifestBuilder;
 use super::limits::MAX_DESCRIPTION;
 use super::listing::Listing;
 use super::restart::RestartPolicy;
-use super::{read, schema};
-use crate::diagnostics::audience::Audience;
-use crate::diagnostics::report::{Issue, ManifestError};
+use super::schema;
+use crate::diagnostics::report::Issue;
 use crate::value::capability::Capability;
 use crate::value::cpu::CpuLimit;
 use crate::value::dependency::Dependency;
@@ -237,47 +235,6 @@ impl Manifest {
         "platform",
     ];
 
-    /// Reads a manifest, letting unknown fields pass with a warning.
-    ///
-    /// # Errors
-    /// Lists everything that is wrong with the text, each problem with its place.
-    pub fn from_json(text: &str) -> Result<Parsed, ManifestError> {
-        read::from_text(text, Audience::Host)
-    }
-
-    /// Reads the bytes of a file as [`from_json`](Self::from_json) reads a text.
-    ///
-    /// ```
-    /// use hap_manifest::{IssueCode, Manifest};
-    ///
-    /// let utf16: Vec<u8> = "{\"id\": \"lamp\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    /// let error = Manifest::from_slice(&utf16).unwrap_err();
-    /// assert_eq!(error.issues()[0].code(), IssueCode::InvalidUtf8);
-    /// assert_eq!(error.issues()[0].help(), Some("save the file as UTF-8"));
-    /// ```
-    ///
-    /// # Errors
-    /// As [`from_json`](Self::from_json), and for bytes that are not UTF-8. To draw such an error, use
-    /// [`String::from_utf8_lossy`] on the bytes.
-    pub fn from_slice(bytes: &[u8]) -> Result<Parsed, ManifestError> {
-        read::from_bytes(bytes)
-    }
-
-    /// Reads a manifest and refuses it for what a host only warns of, as its author wants it. With the feature `config-schema` it
-    /// also compiles `config_schema` and checks the defaults in it, which takes longer than all the rest.
-    ///
-    /// # Errors
-    /// As [`from_json`](Self::from_json), and for unknown fields, a schema that cannot be used and a default that
-    /// its schema refuses.
-    pub fn from_json_strict(text: &str) -> Result<Self, ManifestError> {
-        let parsed = read::from_text(text, Audience::Author)?;
-        if parsed.warnings.is_empty() {
-            Ok(parsed.manifest)
-        } else {
-            Err(ManifestError::new(parsed.warnings))
-        }
-    }
-
     /// The manifest as indented JSON, or in one line where that would exceed [`MAX_BYTES`](Self::MAX_BYTES). Reading
     /// it again gives an equal manifest.
     #[must_use]
@@ -294,50 +251,6 @@ impl Manifest {
     /// The manifest as JSON in one line.
     pub(super) fn to_compact_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
-    }
-
-    /// Begins another manifest that is like this one, to change some of its fields.
-    ///
-    /// What the builder adds to lists is added to those of this manifest; [`ManifestBuilder::field`] replaces a list, or
-    /// with `null` removes it.
-    ///
-    /// ```
-    /// use hap_manifest::Manifest;
-    /// use serde_json::Value;
-    ///
-    /// let old = Manifest::builder("lamp", "Lamp", "1.0.0", "example/lamp:1").volume("/data").build()?;
-    /// let new = old.to_builder().version("1.1.0").volume("/cache").build()?;
-    /// assert_eq!(new.volumes().len(), 2);
-    /// assert!(new.to_builder().field("volumes", Value::Null).build()?.volumes().is_empty());
-    /// # Ok::<(), hap_manifest::ManifestError>(())
-    /// ```
-    pub fn to_builder(&self) -> ManifestBuilder {
-        ManifestBuilder::like(self)
-    }
-
-    /// Begins a manifest in code. Each argument is the typed value or its text; `build` checks them.
-    pub fn builder(
-        id: impl std::fmt::Display,
-        name: impl std::fmt::Display,
-        version: impl std::fmt::Display,
-        image: impl std::fmt::Display,
-    ) -> ManifestBuilder {
-        ManifestBuilder::new(&id, &name, &version, &image)
-    }
-}
-
-/// Reads a manifest that is already parsed, as the builder and serde do: without places in a text.
-pub(crate) fn from_value(value: &Value, audience: Audience) -> Result<Parsed, ManifestError> {
-    read::from_value(value, audience)
-}
-
-impl<'de> Deserialize<'de> for Manifest {
-    /// Reads leniently, as [`Manifest::from_json`] does; warnings are lost.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        read::from_value(&value, Audience::Host)
-            .map(|parsed| parsed.manifest)
-            .map_err(serde::de::Error::custom)
     }
 }
 

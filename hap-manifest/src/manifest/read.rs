@@ -1,5 +1,6 @@
 //! From JSON to a [`Manifest`], collecting everything that is wrong.
 
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::check::endpoints::{self, Endpoints};
@@ -29,13 +30,66 @@ const MAX_DUPLICATES: usize = 20;
 /// `1000000000000000.0`, and all defaults together are below a kilobyte.
 const SURELY_WRITABLE: usize = 32 * 1024;
 
-pub(super) fn from_bytes(bytes: &[u8]) -> Result<Parsed, ManifestError> {
+impl Manifest {
+    /// Reads a manifest, letting unknown fields pass with a warning.
+    ///
+    /// # Errors
+    /// Lists everything that is wrong with the text, each problem with its place.
+    pub fn from_json(text: &str) -> Result<Parsed, ManifestError> {
+        from_text(text, Audience::Host)
+    }
+
+    /// Reads the bytes of a file as [`from_json`](Self::from_json) reads a text.
+    ///
+    /// ```
+    /// use hap_manifest::{IssueCode, Manifest};
+    ///
+    /// let utf16: Vec<u8> = "{\"id\": \"lamp\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    /// let error = Manifest::from_slice(&utf16).unwrap_err();
+    /// assert_eq!(error.issues()[0].code(), IssueCode::InvalidUtf8);
+    /// assert_eq!(error.issues()[0].help(), Some("save the file as UTF-8"));
+    /// ```
+    ///
+    /// # Errors
+    /// As [`from_json`](Self::from_json), and for bytes that are not UTF-8. To draw such an error, use
+    /// [`String::from_utf8_lossy`] on the bytes.
+    pub fn from_slice(bytes: &[u8]) -> Result<Parsed, ManifestError> {
+        from_bytes(bytes)
+    }
+
+    /// Reads a manifest and refuses it for what a host only warns of, as its author wants it. With the feature `config-schema` it
+    /// also compiles `config_schema` and checks the defaults in it, which takes longer than all the rest.
+    ///
+    /// # Errors
+    /// As [`from_json`](Self::from_json), and for unknown fields, a schema that cannot be used and a default that
+    /// its schema refuses.
+    pub fn from_json_strict(text: &str) -> Result<Self, ManifestError> {
+        let parsed = from_text(text, Audience::Author)?;
+        if parsed.warnings.is_empty() {
+            Ok(parsed.manifest)
+        } else {
+            Err(ManifestError::new(parsed.warnings))
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Manifest {
+    /// Reads leniently, as [`Manifest::from_json`] does; warnings are lost.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        from_value(&value, Audience::Host)
+            .map(|parsed| parsed.manifest)
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+fn from_bytes(bytes: &[u8]) -> Result<Parsed, ManifestError> {
     check_size(bytes.len())?;
     let text = encoding::decode(bytes).map_err(|issue| ManifestError::new(vec![issue]))?;
     from_text(text, Audience::Host)
 }
 
-pub(super) fn from_text(text: &str, audience: Audience) -> Result<Parsed, ManifestError> {
+fn from_text(text: &str, audience: Audience) -> Result<Parsed, ManifestError> {
     check_size(text.len())?;
     let document = Document::read(text).map_err(|mistake| {
         let place = Place::of(text, &mistake.span);

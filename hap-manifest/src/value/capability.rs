@@ -2,7 +2,6 @@
 
 use super::error::{ParseError, first_refused, quoted};
 use super::newtype::text_newtype;
-use crate::diagnostics::suggest::nearest;
 
 /// A Linux capability that a plugin asks for, such as `NET_RAW`, kept without the prefix `CAP_`.
 ///
@@ -68,11 +67,6 @@ impl Capability {
     #[must_use]
     pub fn is_known(&self) -> bool {
         KNOWN.contains(&self.as_str())
-    }
-
-    /// The known one that was most likely meant.
-    pub(crate) fn meant(&self) -> Option<&'static str> {
-        nearest(self.as_str(), KNOWN)
     }
 
     fn parse(text: &str) -> Result<Self, ParseError> {

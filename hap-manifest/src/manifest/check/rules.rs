@@ -3,9 +3,10 @@ use semver::VersionReq;
 
 use crate::diagnostics::issue_code::IssueCode;
 use crate::diagnostics::report::{Issue, Severity};
+use crate::diagnostics::suggest::nearest;
 use crate::json::node::Node;
 use crate::manifest::fields::Entry;
-use crate::value::capability::Capability;
+use crate::value::capability::{Capability, KNOWN};
 use crate::value::dependency::Dependency;
 use crate::value::device::DevicePath;
 use crate::value::env::EnvName;
@@ -90,7 +91,7 @@ pub(crate) fn capabilities(capabilities: &[Entry<'_, Capability>]) -> Vec<Issue>
             let message = format!("unknown capability \"{}\"", entry.value);
             let issue =
                 Issue::new(entry.at, IssueCode::UnknownCapability, message).with_severity(Severity::Warning);
-            match entry.value.meant() {
+            match nearest(entry.value.as_str(), KNOWN) {
                 Some(name) => issue.with_help(format!("did you mean \"{name}\"?")),
                 None => issue.with_help("use a capability of Linux, such as \"NET_RAW\""),
             }
