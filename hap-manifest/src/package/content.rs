@@ -2,7 +2,7 @@
 
 use super::entry::PackageEntry;
 use super::error::PackageError;
-use super::{MANIFEST, README};
+use super::files::{MANIFEST, README};
 use crate::manifest::model::{Manifest, Parsed};
 
 pub(super) fn check_manifest_size(found: u64) -> Result<(), PackageError> {

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use flate2::read::DeflateDecoder;
 
-use super::layout::Member;
+use super::member::Member;
 
 /// Reads the content of one entry, and counts the bytes that it takes for that.
 pub(super) enum Content<R> {

@@ -9,6 +9,7 @@ use std::io::{Read, Seek};
 use super::bytes::{Record, read_at};
 use super::error::PackageError;
 use super::limits::Limits;
+use super::member::{DESCRIPTOR, Member};
 use super::{local, name, tree};
 
 /// Length of the record at the end of an archive without a comment.
@@ -21,29 +22,12 @@ const MAX_COMMENT: u64 = 65_535;
 /// Most bytes of the directory for each allowed entry: the record, a long name, times and owners.
 const BYTES_PER_ENTRY: u64 = 512;
 
-pub(super) const ENCRYPTED: u16 = 1 << 0 | 1 << 6 | 1 << 13;
-/// Sizes and checksum follow the content.
-pub(super) const DESCRIPTOR: u16 = 1 << 3;
+const ENCRYPTED: u16 = 1 << 0 | 1 << 6 | 1 << 13;
 const UTF8: u16 = 1 << 11;
 /// How hard the compressor tried: of no consequence.
 const EFFORT: u16 = 1 << 1 | 1 << 2;
 
 const ZIP64_FIELD: u16 = 0x0001;
-
-/// An entry, as the directory describes it.
-#[derive(Debug)]
-pub(super) struct Member {
-    /// Without the `/` of a folder.
-    pub(super) name: String,
-    pub(super) folder: bool,
-    pub(super) executable: bool,
-    pub(super) flags: u16,
-    pub(super) method: u16,
-    pub(super) checksum: u32,
-    pub(super) packed: u64,
-    pub(super) unpacked: u64,
-    pub(super) offset: u64,
-}
 
 /// Where the directory lies.
 struct End {

@@ -4,7 +4,7 @@ use std::io::{Read, Seek};
 
 use super::bytes::{Record, read_at};
 use super::error::PackageError;
-use super::layout::{DESCRIPTOR, Member};
+use super::member::{DESCRIPTOR, Member};
 
 const LOCAL: &[u8] = b"PK\x03\x04";
 const DESCRIPTOR_MARK: &[u8] = b"PK\x07\x08";

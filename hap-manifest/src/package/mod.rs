@@ -43,11 +43,13 @@ mod entry;
 mod error;
 #[cfg(unix)]
 mod extract;
+mod files;
 mod ignore;
 mod inflate;
 mod layout;
 mod limits;
 mod local;
+mod member;
 mod name;
 mod options;
 mod pack;
@@ -65,6 +67,7 @@ pub use entry::PackageEntry;
 pub use error::PackageError;
 #[cfg(unix)]
 pub use extract::ExtractError;
+pub use files::{CHANGELOG, IGNORE_FILE, MANIFEST, README};
 pub use limits::Limits;
 pub use name::NameRule;
 pub use options::PackOptions;
@@ -73,12 +76,3 @@ pub use pack_error::PackError;
 pub use reader::Package;
 #[cfg(feature = "signing")]
 pub use signing::{PackageKey, PackageSignature, SignatureError};
-
-/// Name of the manifest in every package.
-pub const MANIFEST: &str = "manifest.json";
-/// Name of the description in every package.
-pub const README: &str = "README.md";
-/// Name of the list of changes, in packages that have one.
-pub const CHANGELOG: &str = "CHANGELOG.md";
-/// Name of the file that lists what [`pack`] leaves out.
-pub const IGNORE_FILE: &str = ".hapignore";

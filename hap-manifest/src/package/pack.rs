@@ -8,13 +8,14 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, System, ZipWriter};
 
 use super::error::PackageError;
+use super::files::IGNORE_FILE;
 use super::ignore::IgnoreRules;
 use super::limits::Limits;
 use super::options::PackOptions;
 use super::pack_error::PackError;
 use super::reader::Package;
+use super::secrets::look_of;
 use super::walk::{Found, read_error, walk};
-use super::{IGNORE_FILE, secrets};
 
 /// Fixed, so that the same tree gives the same bytes.
 const LEVEL: i64 = 6;
@@ -41,7 +42,7 @@ pub fn pack(folder: &Path, options: &PackOptions) -> Result<Package<Cursor<Vec<u
     for file in &files {
         let content = content(file, room, &options.limits)?;
         room = room.saturating_sub(u64::try_from(content.len()).unwrap_or(u64::MAX));
-        if let Some(reason) = secrets::look_of(&file.name, &content)
+        if let Some(reason) = look_of(&file.name, &content)
             && !options.allowed.contains(&file.name)
         {
             return Err(PackError::Secret {

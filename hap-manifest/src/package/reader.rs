@@ -8,10 +8,11 @@ use super::content::{check_content, check_manifest_size};
 use super::digest::Digest;
 use super::entry::PackageEntry;
 use super::error::PackageError;
-use super::layout::Member;
+use super::files::MANIFEST;
+use super::layout;
 use super::limits::Limits;
+use super::member::Member;
 use super::unpack::{archive, check_told_sizes, unpack, weigh};
-use super::{MANIFEST, layout};
 use crate::diagnostics::report::Issue;
 use crate::manifest::model::{Manifest, Parsed};
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::error::PackageError;
-use super::layout::Member;
+use super::member::Member;
 use super::name::folded;
 
 #[derive(Clone, Copy, PartialEq, Eq)]

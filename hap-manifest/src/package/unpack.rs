@@ -9,8 +9,8 @@ use super::bytes::io_error;
 use super::digest::{Digest, Hasher};
 use super::error::PackageError;
 use super::inflate::Content;
-use super::layout::Member;
 use super::limits::Limits;
+use super::member::Member;
 
 /// Bytes in memory at a time, whatever a package unpacks to.
 const BUFFER: usize = 64 * 1024;
