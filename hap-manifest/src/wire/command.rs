@@ -1,12 +1,10 @@
 //! [`CommandRequest`] and [`CommandResponse`].
 
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use super::Map;
-use super::command_set::{CommandSet, DecodeError};
+use super::object::{Map, yes};
 
 /// A command for a plugin.
 ///
@@ -53,16 +51,6 @@ impl CommandRequest {
     pub fn with_params(self, params: Value) -> Self {
         Self { params, ..self }
     }
-
-    /// Reads the command into a plugin's own type; see [`CommandSet::decode`].
-    ///
-    /// The schema of `C` is made anew on each call; a server makes a [`CommandSet`] once instead.
-    ///
-    /// # Errors
-    /// Tells an unknown command from bad parameters.
-    pub fn decode<C: DeserializeOwned + JsonSchema>(self) -> Result<C, DecodeError> {
-        CommandSet::untyped_where_unclear::<C>().decode(self)
-    }
 }
 
 fn null_as_object<S: Serializer>(params: &Value, serializer: S) -> Result<S::Ok, S::Error> {
@@ -79,7 +67,7 @@ fn null_as_object<S: Serializer>(params: &Value, serializer: S) -> Result<S::Ok,
 #[non_exhaustive]
 pub struct CommandResponse {
     /// Whether the command was carried out; true when absent.
-    #[serde(default = "super::yes")]
+    #[serde(default = "yes")]
     pub success: bool,
     /// The outcome: a sentence for people, or any JSON.
     #[serde(default)]

@@ -6,8 +6,8 @@ use schemars::{JsonSchema, schema_for};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::Map;
 use super::command::CommandRequest;
+use super::object::{Map, empty_object};
 use crate::value::error::quoted;
 
 /// The attribute that gives an enum the shape of commands on the wire.
@@ -110,7 +110,7 @@ impl CommandSet {
         Ok(Self { names, schema })
     }
 
-    pub(super) fn untyped_where_unclear<C: JsonSchema>() -> Self {
+    fn untyped_where_unclear<C: JsonSchema>() -> Self {
         let schema = schema_for!(C).to_value();
         let names = names(&schema).flatten();
         Self { names, schema }
@@ -157,10 +157,7 @@ impl CommandSet {
         let mut object = Map::new();
         // The tag goes first, so that serde need not buffer the content and can tell the path within it.
         object.insert("command".to_owned(), Value::String(command.clone()));
-        object.insert(
-            "params".to_owned(),
-            if empty { super::empty_object() } else { params },
-        );
+        object.insert("params".to_owned(), if empty { empty_object() } else { params });
         if self.names.is_none() {
             object.extend(extra);
         }
@@ -177,6 +174,18 @@ impl CommandSet {
             path,
             message,
         })
+    }
+}
+
+impl CommandRequest {
+    /// Reads the command into a plugin's own type; see [`CommandSet::decode`].
+    ///
+    /// The schema of `C` is made anew on each call; a server makes a [`CommandSet`] once instead.
+    ///
+    /// # Errors
+    /// Tells an unknown command from bad parameters.
+    pub fn decode<C: DeserializeOwned + JsonSchema>(self) -> Result<C, DecodeError> {
+        CommandSet::untyped_where_unclear::<C>().decode(self)
     }
 }
 

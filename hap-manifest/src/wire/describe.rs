@@ -5,8 +5,11 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Number, Value};
 
-use super::{Map, PROTOCOL_VERSION};
+use super::object::Map;
 use crate::value::number::whole;
+
+/// The version of these shapes, as [`Describe`] announces it.
+pub const PROTOCOL_VERSION: u32 = 1;
 
 /// What a plugin says about itself: protocol versions and JSON Schemas.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Map;
+use super::object::Map;
 
 /// The body of every refusal.
 ///

@@ -6,7 +6,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Map;
+use super::object::Map;
 use crate::value::id::PluginId;
 
 /// The version of CloudEvents that is written.

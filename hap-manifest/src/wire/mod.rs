@@ -19,26 +19,13 @@ mod command_set;
 mod describe;
 mod error;
 mod event;
+mod object;
 mod report;
 
 pub use command::{CommandRequest, CommandResponse};
 pub use command_set::{CommandSchemaError, CommandSet, DecodeError};
-pub use describe::Describe;
+pub use describe::{Describe, PROTOCOL_VERSION};
 pub use error::WireError;
 pub use event::{Event, EventBody, EventDraft};
+pub use object::Map;
 pub use report::{ConfigAck, HealthReport, HealthStatus, StatusReport};
-
-/// The version of these shapes, as [`Describe`] announces it.
-pub const PROTOCOL_VERSION: u32 = 1;
-
-/// A JSON object.
-pub type Map = serde_json::Map<String, serde_json::Value>;
-
-/// Default of `success` in replies: a plugin that answers 200 and leaves it out has succeeded.
-const fn yes() -> bool {
-    true
-}
-
-fn empty_object() -> serde_json::Value {
-    serde_json::Value::Object(Map::new())
-}

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Map;
+use super::object::{Map, empty_object, yes};
 
 /// A plugin's answer to `GET /health`.
 ///
@@ -97,7 +97,7 @@ pub struct StatusReport {
     #[serde(default = "unknown")]
     pub status: String,
     /// The plugin's own state; `{}` when absent.
-    #[serde(default = "super::empty_object")]
+    #[serde(default = "empty_object")]
     pub data: Value,
     /// Fields of the object that this version does not know.
     #[serde(flatten)]
@@ -126,7 +126,7 @@ impl StatusReport {
 #[non_exhaustive]
 pub struct ConfigAck {
     /// Whether the configuration is in force; true when absent.
-    #[serde(default = "super::yes")]
+    #[serde(default = "yes")]
     pub success: bool,
     /// What happened, for people.
     #[serde(default)]
