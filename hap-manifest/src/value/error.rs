@@ -29,6 +29,14 @@ struct Inner {
 }
 
 impl ParseError {
+    /// Makes the refusal of a value type in the other crates of the platform: the kind of value, the value as it was
+    /// found, the rule it breaks and the fix. The value is escaped and shortened.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn of(what: &str, found: &str, rule: impl fmt::Display, help: impl Into<String>) -> Self {
+        Self::new(what, quoted(found), rule).with_help(help)
+    }
+
     /// A refusal that repeats the value.
     pub(crate) fn new(what: &str, found: impl fmt::Display, rule: impl fmt::Display) -> Self {
         Self::from_message(format!("invalid {what} {found}: {rule}"))
@@ -96,5 +104,32 @@ pub(crate) fn bare(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default().escape_debug()),
         None => text.escape_debug().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_of_another_crate_is_escaped_and_shortened() {
+        let error = ParseError::of(
+            "instance name",
+            "\u{1b}[2J",
+            "it has a control character",
+            "use a-z",
+        );
+        assert_eq!(
+            error.to_string(),
+            r#"invalid instance name "\u{1b}[2J": it has a control character; use a-z"#
+        );
+        assert_eq!(error.help(), Some("use a-z"));
+        let long = ParseError::of(
+            "device pattern",
+            &"x".repeat(10_000),
+            "it is too long",
+            "shorten it",
+        );
+        assert!(long.message().len() < 120, "{long}");
     }
 }
