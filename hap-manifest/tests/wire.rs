@@ -196,7 +196,27 @@ fn a_short_event_is_completed() {
             "room": "hall",
         })
     );
-    assert!(EventBody::from_slice(br#"{"data": 1}"#).is_err());
+    let error = EventBody::from_slice(br#"{"data": 1}"#).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "invalid event: missing field `type` at line 1 column 11"
+    );
+    let long = format!(r#"{{"type": ["{}"]}}"#, "x".repeat(10_000));
+    assert!(
+        EventBody::from_slice(long.as_bytes())
+            .unwrap_err()
+            .message()
+            .len()
+            < 330
+    );
+    let long = format!(r#"{{"type": "x", "time": {{"{}": 1}}}}"#, "x".repeat(10_000));
+    assert!(
+        EventBody::from_slice(long.as_bytes())
+            .unwrap_err()
+            .message()
+            .len()
+            < 330
+    );
     assert!(matches!(
         EventBody::from_slice(br#"{"type": "x"}"#),
         Ok(EventBody::One(_))

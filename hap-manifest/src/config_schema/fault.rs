@@ -4,12 +4,11 @@ use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
-use super::shortened::shortened;
 use crate::diagnostics::issue_code::IssueCode;
 use crate::diagnostics::report::Issue;
 use crate::diagnostics::suggest::nearest;
 use crate::json::pointer::escaped;
-use crate::value::error::{ParseError, quoted};
+use crate::value::error::{ParseError, quoted, shortened};
 
 /// Longest explanation of the schema compiler that a message repeats, in bytes.
 const EXPLANATION: usize = 300;

@@ -6,6 +6,5 @@ mod fault;
 pub(crate) mod problem;
 pub(crate) mod schema;
 mod secrets;
-mod shortened;
 #[cfg(test)]
 mod tests;

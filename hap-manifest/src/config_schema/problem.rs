@@ -4,7 +4,7 @@ use jsonschema::ValidationError;
 use serde_json::Value;
 
 use super::secrets::Secrets;
-use super::shortened::shortened;
+use crate::value::error::shortened;
 
 /// Longest message of one problem, in bytes.
 const MESSAGE: usize = 300;

@@ -7,10 +7,14 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::object::Map;
+use crate::value::error::{ParseError, shortened};
 use crate::value::id::PluginId;
+use crate::value::path::covers;
 
 /// The version of CloudEvents that is written.
 const SPEC_VERSION: &str = "1.0";
+/// Longest explanation of a body that cannot be read, in bytes.
+const MESSAGE: usize = 300;
 
 /// Something that happened, as a CloudEvents 1.0 JSON event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -142,7 +146,7 @@ impl EventDraft {
     pub fn complete(self, plugin: &PluginId, id: String, now: OffsetDateTime) -> Event {
         let own = format!("/plugins/{plugin}");
         let source = self.source.filter(|source| {
-            let foreign = source.starts_with("/plugins/") && !crate::value::path::covers(&own, source);
+            let foreign = source.starts_with("/plugins/") && !covers(&own, source);
             !source.is_empty() && !foreign
         });
         let time = self
@@ -195,12 +199,14 @@ impl EventBody {
     ///
     /// # Errors
     /// Refuses what is not JSON, and events without a `type`.
-    pub fn from_slice(body: &[u8]) -> Result<Self, serde_json::Error> {
-        if body.trim_ascii_start().starts_with(b"[") {
+    pub fn from_slice(body: &[u8]) -> Result<Self, ParseError> {
+        let read = if body.trim_ascii_start().starts_with(b"[") {
             serde_json::from_slice(body).map(Self::Batch)
         } else {
             serde_json::from_slice(body).map(Self::One)
-        }
+        };
+        // The words of the parser may repeat a value, of any length.
+        read.map_err(|error| ParseError::hidden("event", shortened(error.to_string(), MESSAGE)))
     }
 
     /// The events in order.
