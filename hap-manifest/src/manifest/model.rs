@@ -183,6 +183,7 @@ pub struct Manifest {
 
 /// A manifest that was read, and what its author should look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Parsed {
     /// The manifest, valid.
     pub manifest: Manifest,
