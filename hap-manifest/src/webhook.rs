@@ -73,7 +73,7 @@ pub enum VerifyError {
     NoMatch,
 }
 
-/// The id to send a message under that is known by `own`, such as the id of an event.
+/// Returns the id to send a message under that is known by `own`, such as the id of an event.
 ///
 /// The same for the same text at any time, so that repeated attempts are recognised. A text that can be an id stays as
 /// it is: up to 128 visible ASCII characters without a `.`. Any other is replaced by its digest.

@@ -50,19 +50,19 @@ impl ConfigProblem {
         }
     }
 
-    /// JSON pointer to the value, such as `/broker/port`; empty for the settings as a whole.
+    /// Returns the JSON pointer to the value, such as `/broker/port`; empty for the settings as a whole.
     #[must_use]
     pub fn pointer(&self) -> &str {
         &self.pointer
     }
 
-    /// The keyword of JSON Schema that refuses it, such as `minimum`.
+    /// Returns the keyword of JSON Schema that refuses it, such as `minimum`.
     #[must_use]
     pub fn keyword(&self) -> &str {
         &self.keyword
     }
 
-    /// What was found and the rule it breaks; no value of a secret.
+    /// Returns what was found and the rule it breaks. It never repeats the value of a secret.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -95,7 +95,7 @@ impl ConfigProblems {
         }
     }
 
-    /// The problems, by their places.
+    /// Returns the problems, ordered by their places.
     pub fn iter(&self) -> impl Iterator<Item = &ConfigProblem> {
         self.0.iter()
     }

@@ -96,7 +96,7 @@ impl ConfigSchema {
         })))
     }
 
-    /// Checks settings and tells everything that is wrong with them, at most 100 problems, without the value of a
+    /// Checks settings and reports everything that is wrong with them, at most 100 problems, without the value of a
     /// secret.
     ///
     /// # Errors
@@ -115,20 +115,20 @@ impl ConfigSchema {
         ConfigProblems::none_or(problems)
     }
 
-    /// The values that the schema gives as `default` of its properties, nested objects included, as one object.
+    /// Returns the values that the schema gives as `default` of its properties, nested objects included, as one object.
     /// They are what the author wrote; see [`check_defaults`](Self::check_defaults).
     #[must_use]
     pub fn defaults(&self) -> Value {
         Value::Object(defaults::of(&self.0.source))
     }
 
-    /// Whether the value at a JSON pointer into the settings is secret, by the manifest or by the schema.
+    /// Returns whether the value at a JSON pointer into the settings is secret, by the manifest or by the schema.
     #[must_use]
     pub fn is_secret(&self, pointer: &str) -> bool {
         self.0.secrets.cover(pointer)
     }
 
-    /// The settings with `"***"` in the place of each secret value: what may be shown.
+    /// Returns the settings with `"***"` in place of each secret value, ready to be shown.
     #[must_use]
     pub fn redacted(&self, config: &Value) -> Value {
         self.0.secrets.redact(config)

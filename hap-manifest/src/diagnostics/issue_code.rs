@@ -16,7 +16,7 @@ macro_rules! issue_codes {
             /// All codes that this version knows.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// The code as text, such as `missing_field`.
+            /// Returns the code as text, such as `missing_field`.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {

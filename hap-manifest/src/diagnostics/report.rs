@@ -123,31 +123,31 @@ impl Issue {
         }
     }
 
-    /// JSON pointer to the value, such as `/volumes/1`; empty for the whole document.
+    /// Returns the JSON pointer to the value, such as `/volumes/1`; empty for the whole document.
     #[must_use]
     pub fn pointer(&self) -> &str {
         &self.pointer
     }
 
-    /// What kind of problem it is.
+    /// Returns what kind of problem it is.
     #[must_use]
     pub const fn code(&self) -> IssueCode {
         self.code
     }
 
-    /// Whether the manifest is refused for it.
+    /// Returns how much it matters.
     #[must_use]
     pub const fn severity(&self) -> Severity {
         self.severity
     }
 
-    /// What was found and the rule it breaks.
+    /// Returns what was found and the rule it breaks.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What to write instead, where that can be told.
+    /// Returns what to write instead, where that is known.
     #[must_use]
     pub fn help(&self) -> Option<&str> {
         self.help.as_deref()
@@ -192,13 +192,13 @@ impl Issue {
         out
     }
 
-    /// Line of the text, counted from 1; `None` for a manifest that was not read from text.
+    /// Returns the line of the text, counted from 1; `None` for a manifest that was not read from text.
     #[must_use]
     pub fn line(&self) -> Option<u32> {
         self.place.map(|place| place.line)
     }
 
-    /// Column in characters, counted from 1; `None` for a manifest that was not read from text.
+    /// Returns the column in characters, counted from 1; `None` for a manifest that was not read from text.
     #[must_use]
     pub fn column(&self) -> Option<u32> {
         self.place.map(|place| place.column)
@@ -242,7 +242,7 @@ impl ManifestError {
         Self { issues }
     }
 
-    /// All problems, in the order of the text.
+    /// Returns all problems, in the order of the text.
     #[must_use]
     pub fn issues(&self) -> &[Issue] {
         &self.issues

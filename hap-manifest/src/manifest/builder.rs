@@ -90,42 +90,42 @@ impl ManifestBuilder {
         }
     }
 
-    /// Unique name of the plugin, in the place of the one that the builder began with.
+    /// Replaces the unique name of the plugin that the builder began with.
     pub fn id(self, id: impl Display) -> Self {
         self.text("id", &id)
     }
 
-    /// Name for people, in the place of the one that the builder began with.
+    /// Replaces the name for people that the builder began with.
     pub fn name(self, name: impl Display) -> Self {
         self.text("name", &name)
     }
 
-    /// Version of the plugin, in the place of the one that the builder began with.
+    /// Replaces the version of the plugin that the builder began with.
     pub fn version(self, version: impl Display) -> Self {
         self.text("version", &version)
     }
 
-    /// Container image, in the place of the one that the builder began with.
+    /// Replaces the container image that the builder began with.
     pub fn image(self, image: impl Display) -> Self {
         self.text("image", &image)
     }
 
-    /// What the plugin does, for people; empty by default.
+    /// Sets what the plugin does, for people; empty by default.
     pub fn description(self, text: impl Display) -> Self {
         self.text("description", &text)
     }
 
-    /// Who wrote it; empty by default.
+    /// Sets who wrote it; empty by default.
     pub fn author(self, text: impl Display) -> Self {
         self.text("author", &text)
     }
 
-    /// TCP port of its API inside the container; 8000 by default.
+    /// Sets the TCP port of its API inside the container; 8000 by default.
     pub fn api_port(self, port: impl Into<u16>) -> Self {
         self.set("api_port", port.into())
     }
 
-    /// Processor time it may use, in cores.
+    /// Sets the processor time it may use, in cores.
     pub fn cpu_limit(self, cores: impl Into<f64>) -> Self {
         // Not a number and infinity have no JSON; a text is refused by `build` and says what it was.
         let cores = cores.into();
@@ -135,42 +135,42 @@ impl ManifestBuilder {
         }
     }
 
-    /// Memory it may use: a [`MemoryLimit`](crate::MemoryLimit) or a text such as `64m`.
+    /// Sets the memory it may use: a [`MemoryLimit`](crate::MemoryLimit) or a text such as `64m`.
     pub fn memory_limit(self, limit: impl Display) -> Self {
         self.text("memory_limit", &limit)
     }
 
-    /// Whether it may reach beyond the platform; true by default.
+    /// Sets whether it may reach beyond the platform; true by default.
     pub fn network_access(self, allowed: bool) -> Self {
         self.set("network_access", allowed)
     }
 
-    /// Whether it gets devices of the host; false by default.
+    /// Sets whether it gets devices of the host; false by default.
     pub fn device_access(self, allowed: bool) -> Self {
         self.set("device_access", allowed)
     }
 
-    /// File the image is built from; `Dockerfile` by default.
+    /// Sets the file that the image is built from; `Dockerfile` by default.
     pub fn dockerfile(self, file: impl Display) -> Self {
         self.text("dockerfile", &file)
     }
 
-    /// Path of the health endpoint; `/health` by default.
+    /// Sets the path of the health endpoint; `/health` by default.
     pub fn health_check_path(self, path: impl Display) -> Self {
         self.text("health_check_path", &path)
     }
 
-    /// Path of the command endpoint; `/command` by default.
+    /// Sets the path of the command endpoint; `/command` by default.
     pub fn command_endpoint(self, path: impl Display) -> Self {
         self.text("command_endpoint", &path)
     }
 
-    /// Path of the status endpoint; `/status` by default.
+    /// Sets the path of the status endpoint; `/status` by default.
     pub fn status_endpoint(self, path: impl Display) -> Self {
         self.text("status_endpoint", &path)
     }
 
-    /// Path of the configuration endpoint; `/config` by default.
+    /// Sets the path of the configuration endpoint; `/config` by default.
     pub fn config_endpoint(self, path: impl Display) -> Self {
         self.text("config_endpoint", &path)
     }
@@ -197,7 +197,7 @@ impl ManifestBuilder {
         self.add("depends_on", &dependency.into())
     }
 
-    /// JSON Schema that a configuration must satisfy.
+    /// Sets the JSON Schema that a configuration must satisfy.
     pub fn config_schema(self, schema: Value) -> Self {
         self.set("config_schema", schema)
     }
@@ -217,12 +217,12 @@ impl ManifestBuilder {
         self.add("capabilities", &name.to_string())
     }
 
-    /// User and group to run as, `user[:group]`.
+    /// Sets the user and group to run as, `user[:group]`.
     pub fn user(self, user: impl Display) -> Self {
         self.text("user", &user)
     }
 
-    /// Whether it may write to its root file system; false by default.
+    /// Sets whether it may write to its root file system; false by default.
     pub fn writable_rootfs(self, writable: bool) -> Self {
         self.set("writable_rootfs", writable)
     }
@@ -232,37 +232,37 @@ impl ManifestBuilder {
         self.add("tmpfs", &path.to_string())
     }
 
-    /// Processes and threads it may have.
+    /// Sets how many processes and threads it may have.
     pub fn pids_limit(self, pids: impl Into<u32>) -> Self {
         self.set("pids_limit", pids.into())
     }
 
-    /// How the host watches it.
+    /// Sets how the host watches it.
     pub fn health_check(self, check: HealthCheck) -> Self {
         self.set("health_check", serialized(&check))
     }
 
-    /// Time between being asked to stop and being killed: a [`HumanDuration`](crate::HumanDuration) or its text.
+    /// Sets the time between being asked to stop and being killed: a [`HumanDuration`](crate::HumanDuration) or its text.
     pub fn stop_timeout(self, timeout: impl Display) -> Self {
         self.text("stop_timeout", &timeout)
     }
 
-    /// What happens after a failure.
+    /// Sets what happens after a failure.
     pub fn restart(self, policy: RestartPolicy) -> Self {
         self.set("restart", serialized(&policy))
     }
 
-    /// Versions of the platform it works with: a semver range.
+    /// Sets the versions of the platform it works with: a semver range.
     pub fn platform(self, range: impl Display) -> Self {
         self.text("platform", &range)
     }
 
-    /// What it costs: a number in the marketplace's currency, or words such as `"free"`.
+    /// Sets what it costs: a number in the marketplace's currency, or words such as `"free"`.
     pub fn price(self, price: impl Into<Value>) -> Self {
         self.set("price", price)
     }
 
-    /// The shelf of a marketplace that it belongs on.
+    /// Sets the shelf of a marketplace that it belongs on.
     pub fn category(self, category: impl Display) -> Self {
         self.text("category", &category)
     }
@@ -272,17 +272,17 @@ impl ManifestBuilder {
         self.add("tags", &tag.to_string())
     }
 
-    /// Address of its page.
+    /// Sets the address of its page.
     pub fn homepage(self, address: impl Display) -> Self {
         self.text("homepage", &address)
     }
 
-    /// Its license, best as an SPDX expression.
+    /// Sets its license, best as an SPDX expression.
     pub fn license(self, license: impl Display) -> Self {
         self.text("license", &license)
     }
 
-    /// Name, path or address of its icon.
+    /// Sets the name, path or address of its icon.
     pub fn icon(self, icon: impl Display) -> Self {
         self.text("icon", &icon)
     }

@@ -5,7 +5,7 @@ use crate::config_schema::schema::ConfigSchema;
 use crate::value::error::ParseError;
 
 impl ConfigSchema {
-    /// The schema of a manifest; `None` when it has none.
+    /// Compiles the schema of a manifest; `None` when it has none.
     ///
     /// # Errors
     /// As [`new`](Self::new). Reading a manifest leniently does not compile its schema, so this may fail for a

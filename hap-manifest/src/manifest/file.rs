@@ -62,31 +62,31 @@ impl ManifestFile {
         })
     }
 
-    /// What the plugin is.
+    /// Returns the manifest.
     #[must_use]
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// What its author should look at, such as the unknown fields.
+    /// Returns what its author should look at, such as the unknown fields.
     #[must_use]
     pub fn warnings(&self) -> &[Issue] {
         &self.warnings
     }
 
-    /// The unknown fields, each a key and a value as it stands in the text.
+    /// Returns the unknown fields, each a key and a value as it stands in the text.
     pub fn unknown(&self) -> impl Iterator<Item = (&str, &str)> {
         self.unknown
             .iter()
             .map(|(key, value)| (key.as_str(), value.get()))
     }
 
-    /// Puts another manifest in the place of the one that was read, and leaves the unknown fields as they are.
+    /// Replaces the manifest that was read. The unknown fields stay as they are.
     pub fn set_manifest(&mut self, manifest: Manifest) {
         self.manifest = manifest;
     }
 
-    /// The manifest as indented JSON, with the unknown fields behind those that are known.
+    /// Writes the manifest as indented JSON, the unknown fields after the known ones.
     #[must_use]
     pub fn to_json(&self) -> String {
         let written = Written {

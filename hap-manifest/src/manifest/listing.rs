@@ -58,37 +58,37 @@ pub enum Price {
 }
 
 impl Listing {
-    /// What the plugin costs.
+    /// Returns what the plugin costs.
     #[must_use]
     pub const fn price(&self) -> Option<&Price> {
         self.price.as_ref()
     }
 
-    /// The shelf it belongs on.
+    /// Returns the shelf it belongs on.
     #[must_use]
     pub fn category(&self) -> Option<&str> {
         self.category.as_deref()
     }
 
-    /// Words to find it by.
+    /// Returns words to find it by.
     #[must_use]
     pub fn tags(&self) -> &[String] {
         &self.tags
     }
 
-    /// Address of its page. Where it has a scheme, that is http or https.
+    /// Returns the address of its page. Where it has a scheme, that is http or https.
     #[must_use]
     pub fn homepage(&self) -> Option<&str> {
         self.homepage.as_deref()
     }
 
-    /// Its license, best as an SPDX expression.
+    /// Returns its license, best as an SPDX expression.
     #[must_use]
     pub fn license(&self) -> Option<&str> {
         self.license.as_deref()
     }
 
-    /// Name, path or address of its icon.
+    /// Returns the name, path or address of its icon.
     #[must_use]
     pub fn icon(&self) -> Option<&str> {
         self.icon.as_deref()

@@ -236,7 +236,7 @@ impl Manifest {
         "platform",
     ];
 
-    /// The manifest as indented JSON, or in one line where that would exceed [`MAX_BYTES`](Self::MAX_BYTES). Reading
+    /// Writes the manifest as indented JSON, or in one line where that would exceed [`MAX_BYTES`](Self::MAX_BYTES). Reading
     /// it again gives an equal manifest.
     #[must_use]
     pub fn to_json(&self) -> String {

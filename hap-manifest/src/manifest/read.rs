@@ -57,7 +57,7 @@ impl Manifest {
         from_bytes(bytes)
     }
 
-    /// Reads a manifest and refuses it for what a host only warns of, as its author wants it. With the feature `config-schema` it
+    /// Reads a manifest for its author: what a host only warns of is refused. With the feature `config-schema` it
     /// also compiles `config_schema` and checks the defaults in it, which takes longer than all the rest.
     ///
     /// # Errors

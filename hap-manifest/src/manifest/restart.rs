@@ -76,7 +76,7 @@ pub struct RestartPolicy {
 }
 
 impl RestartPolicy {
-    /// A policy with this mode, and the host's pauses.
+    /// Creates a policy with this mode, and the host's pauses.
     #[must_use]
     pub const fn new(mode: RestartMode) -> Self {
         Self {
@@ -86,7 +86,7 @@ impl RestartPolicy {
         }
     }
 
-    /// The same policy with these first and longest pauses.
+    /// Returns the same policy with these first and longest pauses.
     ///
     /// # Errors
     /// Refuses a first pause longer than the longest, more than 24 h, and fractions of a millisecond.
@@ -111,19 +111,19 @@ impl RestartPolicy {
         }
     }
 
-    /// When it is started again.
+    /// Returns when it is started again.
     #[must_use]
     pub const fn mode(&self) -> RestartMode {
         self.mode
     }
 
-    /// Pause before the first restart; it doubles from there.
+    /// Returns the pause before the first restart; it doubles from there.
     #[must_use]
     pub fn initial(&self) -> Option<Duration> {
         self.initial.map(HumanDuration::get)
     }
 
-    /// Longest pause between restarts.
+    /// Returns the longest pause between restarts.
     #[must_use]
     pub fn max(&self) -> Option<Duration> {
         self.max.map(HumanDuration::get)

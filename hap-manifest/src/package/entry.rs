@@ -13,31 +13,31 @@ pub struct PackageEntry {
 }
 
 impl PackageEntry {
-    /// Its path: relative, normal, with `/` between folders.
+    /// Returns its path: relative, normal, with `/` between folders.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Bytes of its content, counted while it was read.
+    /// Returns the bytes of its content, counted while it was read.
     #[must_use]
     pub const fn size(&self) -> u64 {
         self.size
     }
 
-    /// Bytes it takes in the package.
+    /// Returns the bytes it takes in the package.
     #[must_use]
     pub const fn packed_size(&self) -> u64 {
         self.packed_size
     }
 
-    /// Whether it is a program, such as a script that the `Dockerfile` copies.
+    /// Returns whether it is a program, such as a script that the `Dockerfile` copies.
     #[must_use]
     pub const fn is_executable(&self) -> bool {
         self.executable
     }
 
-    /// Digest of its content.
+    /// Returns the digest of its content.
     #[must_use]
     pub const fn digest(&self) -> Digest {
         self.digest

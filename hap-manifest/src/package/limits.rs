@@ -25,25 +25,25 @@ impl Limits {
     /// A short file of one repeated line is neither rare nor dangerous.
     pub const RATIO_FLOOR: u64 = 1024 * 1024;
 
-    /// Most files and folders; 2,000 by default.
+    /// Returns the most files and folders; 2,000 by default.
     #[must_use]
     pub const fn entries(&self) -> usize {
         self.entries
     }
 
-    /// Most bytes of the file; 50 MiB by default.
+    /// Returns the most bytes of the file; 50 MiB by default.
     #[must_use]
     pub const fn zip_bytes(&self) -> u64 {
         self.zip_bytes
     }
 
-    /// Most bytes of all files together, unpacked; 200 MiB by default.
+    /// Returns the most bytes of all files together, unpacked; 200 MiB by default.
     #[must_use]
     pub const fn unpacked_bytes(&self) -> u64 {
         self.unpacked_bytes
     }
 
-    /// How many times larger the whole, and each file, may be unpacked; 100 by default.
+    /// Returns how many times larger the whole, and each file, may be unpacked; 100 by default.
     #[must_use]
     pub const fn ratio(&self) -> u64 {
         self.ratio

@@ -13,7 +13,7 @@ pub struct PackOptions {
 }
 
 impl PackOptions {
-    /// The defaults: nothing that looks like a secret, and the default [`Limits`].
+    /// Creates the defaults: nothing that looks like a secret, and the default [`Limits`].
     pub fn new() -> Self {
         Self::default()
     }

@@ -91,7 +91,7 @@ impl<R: Read + Seek> Package<R> {
         })
     }
 
-    /// The whole content of one file.
+    /// Reads the whole content of one file.
     ///
     /// # Errors
     /// Refuses a name that the package does not have, and a file that has changed since it was opened.
@@ -104,7 +104,7 @@ impl<R: Read + Seek> Package<R> {
         Ok(content)
     }
 
-    /// Gives the reader back.
+    /// Returns the reader.
     #[must_use]
     pub fn into_inner(self) -> R {
         self.archive.into_inner()
@@ -142,43 +142,43 @@ impl<R: Read + Seek> Package<R> {
 }
 
 impl<R> Package<R> {
-    /// What the plugin is.
+    /// Returns the manifest.
     #[must_use]
     pub const fn manifest(&self) -> &Manifest {
         &self.parsed.manifest
     }
 
-    /// What the author of the manifest should look at, such as unknown fields.
+    /// Returns what the author of the manifest should look at, such as unknown fields.
     #[must_use]
     pub fn warnings(&self) -> &[Issue] {
         &self.parsed.warnings
     }
 
-    /// The files, in the order of the archive.
+    /// Returns the files, in the order of the archive.
     #[must_use]
     pub fn entries(&self) -> &[PackageEntry] {
         &self.entries
     }
 
-    /// The file of a name, if the package has it.
+    /// Returns the file of this name, if the package has it.
     #[must_use]
     pub fn entry(&self, name: &str) -> Option<&PackageEntry> {
         self.entries.iter().find(|entry| entry.name == name)
     }
 
-    /// The file that the manifest names as icon, if the package has it; the icon may also lie elsewhere.
+    /// Returns the file that the manifest names as icon, if the package has it; the icon may also lie elsewhere.
     #[must_use]
     pub fn icon(&self) -> Option<&PackageEntry> {
         self.entry(self.manifest().listing().icon()?)
     }
 
-    /// Bytes of the whole package.
+    /// Returns the size of the whole package.
     #[must_use]
     pub const fn size(&self) -> u64 {
         self.size
     }
 
-    /// Digest of the whole package: what a marketplace lists and a host compares.
+    /// Returns the digest of the whole package: what a marketplace lists and a host compares.
     #[must_use]
     pub const fn digest(&self) -> Digest {
         self.digest
@@ -192,7 +192,7 @@ impl<R> Package<R> {
 }
 
 impl Package<Cursor<Vec<u8>>> {
-    /// The bytes of a package in memory, as [`pack`](super::pack) makes it.
+    /// Returns the bytes of a package in memory, as [`pack`](super::pack) makes it.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.into_inner().into_inner()

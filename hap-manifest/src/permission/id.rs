@@ -26,7 +26,7 @@ const WITH_VALUE: [(&str, &str); 5] = [
 ];
 
 impl Permission {
-    /// Its short name: the kind, as in its JSON, and behind a colon its value if it has one, such as `network`,
+    /// Returns its short name: the kind, as in its JSON, and behind a colon its value if it has one, such as `network`,
     /// `device:/dev/ttyUSB0` and `memory:2g`. Read by [`FromStr`].
     #[must_use]
     pub fn id(&self) -> String {

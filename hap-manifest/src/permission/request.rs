@@ -62,7 +62,7 @@ impl Permission {
     /// Processes that a plugin may have without asking.
     pub const PROCESSES_THRESHOLD: u32 = 1_024;
 
-    /// Whether who has this permission has the other too: the same one, or no more of the same resource.
+    /// Returns whether this permission includes the other: the same one, or no more of the same resource.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         match (self, other) {
@@ -93,7 +93,7 @@ impl fmt::Display for Permission {
     }
 }
 
-/// Everything that a manifest asks for beyond the default, ordered, nothing twice.
+/// Lists everything that a manifest asks for beyond the default, ordered, nothing twice.
 ///
 /// A manifest with devices gets those; one with `device_access` and none listed gets all that the host keeps for
 /// plugins. So a new version that no longer lists its devices, but keeps the access, asks for more.
@@ -139,13 +139,13 @@ pub fn requested(manifest: &Manifest) -> Vec<Permission> {
     list.into_iter().collect()
 }
 
-/// What a new manifest asks for and the old one does not: what an update needs a new consent for.
+/// Lists what a new manifest asks for and the old one does not: what an update needs a new consent for.
 #[must_use]
 pub fn added(old: &Manifest, new: &Manifest) -> Vec<Permission> {
     missing(&requested(old), new)
 }
 
-/// What a manifest asks for that is not among the permissions that were granted, nor covered by one of them.
+/// Lists what a manifest asks for and no granted permission covers.
 ///
 /// ```
 /// use hap_manifest::{Manifest, permission::{self, Permission}};

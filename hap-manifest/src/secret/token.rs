@@ -27,7 +27,7 @@ const PREFIX: &str = "hap_";
 pub struct ApiToken(SecretString);
 
 impl ApiToken {
-    /// A token of 32 bytes, which must come from a cryptographic random source.
+    /// Creates a token of 32 bytes, which must come from a cryptographic random source.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         Self(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)).into())
@@ -50,7 +50,7 @@ impl ApiToken {
         }
     }
 
-    /// The token itself, for a header or an environment variable. Keep it out of logs.
+    /// Returns the token itself, for a header or an environment variable. Keep it out of logs.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()

@@ -36,7 +36,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub struct WebhookSecret(SecretSlice<u8>);
 
 impl WebhookSecret {
-    /// A secret of 24 to 64 bytes, which must come from a cryptographic random source.
+    /// Creates a secret of 24 to 64 bytes, which must come from a cryptographic random source.
     ///
     /// # Errors
     /// Refuses fewer and more bytes.
@@ -49,7 +49,7 @@ impl WebhookSecret {
         }
     }
 
-    /// The secret as text, for an environment variable. Keep it out of logs.
+    /// Returns the secret as text, for an environment variable. Keep it out of logs.
     #[must_use]
     pub fn expose(&self) -> String {
         format!("{PREFIX}{}", BASE64.encode(self.bytes()))

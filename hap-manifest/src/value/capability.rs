@@ -63,7 +63,7 @@ pub(crate) const KNOWN: [&str; 41] = [
 ];
 
 impl Capability {
-    /// Whether this version knows what it is. An engine refuses one that its kernel does not have.
+    /// Returns whether this version knows what it is. An engine refuses one that its kernel does not have.
     #[must_use]
     pub fn is_known(&self) -> bool {
         KNOWN.contains(&self.as_str())

@@ -34,7 +34,7 @@ impl CpuLimit {
     /// The most that is accepted: 512 cores.
     pub const MAX: Self = Self(NonZeroU64::MIN.saturating_add(512 * NANO - 1));
 
-    /// A limit in billionths of a core.
+    /// Creates a limit in billionths of a core.
     ///
     /// # Errors
     /// Refuses less than 0.01 cores and more than 512.
@@ -42,7 +42,7 @@ impl CpuLimit {
         Self::checked(nano_cpus, &format_args!("of {nano_cpus} nano-CPUs"))
     }
 
-    /// A limit in cores, rounded to the nearest nano-CPU.
+    /// Creates a limit in cores, rounded to the nearest nano-CPU.
     ///
     /// # Errors
     /// Refuses what is not a number, less than 0.01 cores and more than 512.
@@ -63,13 +63,13 @@ impl CpuLimit {
         Self::checked(nano_cpus, &cores)
     }
 
-    /// The limit in billionths of a core.
+    /// Returns the limit in billionths of a core.
     #[must_use]
     pub const fn nano_cpus(self) -> u64 {
         self.0.get()
     }
 
-    /// The limit in cores, for display and JSON.
+    /// Returns the limit in cores, for display and JSON.
     #[must_use]
     pub fn as_cores(self) -> f64 {
         #[expect(

@@ -30,13 +30,13 @@ pub struct Dependency {
 }
 
 impl Dependency {
-    /// A dependency on any version of a plugin.
+    /// Creates a dependency on any version of a plugin.
     #[must_use]
     pub const fn new(id: PluginId) -> Self {
         Self { id, version: None }
     }
 
-    /// The same dependency, on these versions only.
+    /// Returns the same dependency, on these versions only.
     #[must_use]
     pub fn with_version(self, version: VersionReq) -> Self {
         Self {
@@ -45,13 +45,13 @@ impl Dependency {
         }
     }
 
-    /// The plugin depended on.
+    /// Returns the id of the plugin depended on.
     #[must_use]
     pub const fn id(&self) -> &PluginId {
         &self.id
     }
 
-    /// Which of its versions will do; any if `None`.
+    /// Returns the versions that will do; any if `None`.
     #[must_use]
     pub const fn version(&self) -> Option<&VersionReq> {
         self.version.as_ref()

@@ -37,7 +37,7 @@ impl HumanDuration {
         Self { millis: secs * 1000 }
     }
 
-    /// The duration for the standard library.
+    /// Returns the duration for the standard library.
     #[must_use]
     pub const fn get(self) -> Duration {
         Duration::from_millis(self.millis as u64)

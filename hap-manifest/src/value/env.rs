@@ -51,7 +51,7 @@ pub struct EnvName(Box<str>);
 impl EnvName {
     const WHAT: &str = "environment variable name";
 
-    /// Whether the host sets this variable itself, so that a manifest may not.
+    /// Returns whether the host sets this variable itself, so that a manifest may not.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
         RESERVED.contains(&self.as_str())

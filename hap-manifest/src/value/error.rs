@@ -58,13 +58,13 @@ impl ParseError {
         self
     }
 
-    /// The refusal without the proposed fix: the value and the rule it breaks.
+    /// Returns the refusal without the proposed fix: the value and the rule it breaks.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.inner.message
     }
 
-    /// What to write instead, where that can be told.
+    /// Returns what to write instead, where that is known.
     #[must_use]
     pub fn help(&self) -> Option<&str> {
         self.inner.help.as_deref()

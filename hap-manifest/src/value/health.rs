@@ -67,7 +67,7 @@ impl HealthCheck {
     /// Most failures in a row that may be waited for.
     pub const MAX_RETRIES: u32 = 100;
 
-    /// A check with this interval and timeout, and the defaults for the rest.
+    /// Creates a check with this interval and timeout, and the defaults for the rest.
     ///
     /// # Errors
     /// Refuses an interval below 1 s, a timeout of 0, and a timeout that is not shorter than the interval.
@@ -80,31 +80,31 @@ impl HealthCheck {
         .checked()
     }
 
-    /// Pause between two probes.
+    /// Returns the pause between two probes.
     #[must_use]
     pub const fn interval(&self) -> Duration {
         self.interval.get()
     }
 
-    /// How long one probe may take.
+    /// Returns how long one probe may take.
     #[must_use]
     pub const fn timeout(&self) -> Duration {
         self.timeout.get()
     }
 
-    /// Failures in a row until the plugin counts as unhealthy.
+    /// Returns the number of failures in a row after which the plugin counts as unhealthy.
     #[must_use]
     pub const fn retries(&self) -> u32 {
         self.retries
     }
 
-    /// Time from start in which failures do not count.
+    /// Returns the time from start in which failures do not count.
     #[must_use]
     pub const fn start_period(&self) -> Duration {
         self.start_period.get()
     }
 
-    /// The same check with another interval.
+    /// Returns the same check with another interval.
     ///
     /// # Errors
     /// As [`new`](Self::new). Where both change, use that: the order of two calls would matter.
@@ -116,7 +116,7 @@ impl HealthCheck {
         .checked()
     }
 
-    /// The same check with another timeout.
+    /// Returns the same check with another timeout.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -128,7 +128,7 @@ impl HealthCheck {
         .checked()
     }
 
-    /// The same check with another number of retries.
+    /// Returns the same check with another number of retries.
     ///
     /// # Errors
     /// Refuses 0 and more than 100.
@@ -136,7 +136,7 @@ impl HealthCheck {
         Self { retries, ..self }.checked()
     }
 
-    /// The same check with another start period.
+    /// Returns the same check with another start period.
     ///
     /// # Errors
     /// Refuses more than 24 h and fractions of a millisecond.

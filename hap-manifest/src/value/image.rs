@@ -37,31 +37,31 @@ impl ImageRef {
     /// Longest registry and repository together, in bytes.
     const MAX_NAME_LEN: usize = 255;
 
-    /// Host and optional port of the registry, if the reference names one.
+    /// Returns the host and optional port of the registry, if the reference names one.
     #[must_use]
     pub fn registry(&self) -> Option<&str> {
         self.part(split(&self.0).registry)
     }
 
-    /// The repository, such as `home/light`, without registry, tag and digest.
+    /// Returns the repository, such as `home/light`, without registry, tag and digest.
     #[must_use]
     pub fn repository(&self) -> &str {
         self.part(Some(split(&self.0).repository)).unwrap_or_default()
     }
 
-    /// The tag, if the reference has one.
+    /// Returns the tag, if the reference has one.
     #[must_use]
     pub fn tag(&self) -> Option<&str> {
         self.part(split(&self.0).tag)
     }
 
-    /// The digest, such as `sha256:...`, if the reference has one.
+    /// Returns the digest, such as `sha256:...`, if the reference has one.
     #[must_use]
     pub fn digest(&self) -> Option<&str> {
         self.part(split(&self.0).digest)
     }
 
-    /// Whether a digest fixes the content, so that a pull can never bring something else.
+    /// Returns whether a digest fixes the content, so that every pull brings the same.
     #[must_use]
     pub fn is_pinned(&self) -> bool {
         self.digest().is_some()

@@ -39,7 +39,7 @@ impl MemoryLimit {
     /// Longest text: all digits of the largest limit, one more, and a unit.
     const MAX_TEXT: usize = 21;
 
-    /// A limit in mebibytes.
+    /// Creates a limit in mebibytes.
     ///
     /// # Errors
     /// Refuses less than 6.
@@ -47,7 +47,7 @@ impl MemoryLimit {
         Self::checked(u64::from(mib) * MIB, &format_args!("\"{mib}m\""))
     }
 
-    /// A limit in bytes.
+    /// Creates a limit in bytes.
     ///
     /// # Errors
     /// Refuses less than 6 MiB and more than 2⁶³ - 1 bytes.
@@ -55,7 +55,7 @@ impl MemoryLimit {
         Self::checked(bytes, &format_args!("\"{bytes}b\""))
     }
 
-    /// The limit in bytes.
+    /// Returns the limit in bytes.
     #[must_use]
     pub const fn bytes(self) -> u64 {
         self.0.get()

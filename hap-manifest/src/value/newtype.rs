@@ -7,7 +7,7 @@ macro_rules! text_newtype {
         about: $about:expr, examples: $examples:expr $(,)?
     ) => {
         impl $name {
-            /// The validated text.
+            /// Returns the validated text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0

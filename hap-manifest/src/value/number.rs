@@ -51,7 +51,7 @@ impl ApiPort {
         Self::from_number(i128::from(port))
     }
 
-    /// The port number.
+    /// Returns the port number.
     #[must_use]
     pub const fn get(self) -> u16 {
         self.0.get()
@@ -134,7 +134,7 @@ impl PidsLimit {
         Self::from_number(i128::from(pids))
     }
 
-    /// The limit.
+    /// Returns the limit.
     #[must_use]
     pub const fn get(self) -> u32 {
         self.0.get()

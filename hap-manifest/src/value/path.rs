@@ -102,7 +102,7 @@ impl VolumePath {
         Ok(Self(text.into()))
     }
 
-    /// Whether `other` is this path or lies below it.
+    /// Returns whether `other` is this path or lies below it.
     #[must_use]
     pub fn contains(&self, other: &Self) -> bool {
         covers(self.as_str(), other.as_str())

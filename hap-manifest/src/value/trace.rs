@@ -63,7 +63,7 @@ impl TraceParent {
         })
     }
 
-    /// The same trace, seen from a span within it.
+    /// Returns the same trace, seen from a span within it.
     #[must_use]
     pub fn child(self, span_id: [u8; 8]) -> Self {
         Self {
@@ -72,19 +72,19 @@ impl TraceParent {
         }
     }
 
-    /// The trace's id: 32 hexadecimal digits.
+    /// Returns the trace's id: 32 hexadecimal digits.
     #[must_use]
     pub fn trace_id(&self) -> String {
         digits(&self.trace_id)
     }
 
-    /// The span's id: 16 hexadecimal digits.
+    /// Returns the span's id: 16 hexadecimal digits.
     #[must_use]
     pub fn span_id(&self) -> String {
         digits(&self.span_id)
     }
 
-    /// Whether the caller records this trace.
+    /// Returns whether the caller records this trace.
     #[must_use]
     pub const fn is_sampled(&self) -> bool {
         self.flags & Self::SAMPLED != 0

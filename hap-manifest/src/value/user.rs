@@ -15,14 +15,14 @@ use super::newtype::text_newtype;
 pub struct ContainerUser(Box<str>);
 
 impl ContainerUser {
-    /// Whether the user is the one with all rights, as far as the text tells: `root` or number zero. Another name may
+    /// Returns whether the user is the one with all rights, as far as the text tells: `root` or number zero. Another name may
     /// still stand for number zero in an image.
     #[must_use]
     pub fn is_root(&self) -> bool {
         is_root(self.0.split(':').next())
     }
 
-    /// Whether a group is named and it is that of root.
+    /// Returns whether a group is named and is that of root.
     #[must_use]
     pub fn is_root_group(&self) -> bool {
         is_root(self.0.split(':').nth(1))

@@ -36,7 +36,7 @@ pub struct CommandRequest {
 }
 
 impl CommandRequest {
-    /// A command without parameters.
+    /// Creates a command without parameters.
     #[must_use]
     pub fn new(command: impl Into<String>) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl CommandRequest {
         }
     }
 
-    /// The same command with these parameters.
+    /// Returns the same command with these parameters.
     #[must_use]
     pub fn with_params(self, params: Value) -> Self {
         Self { params, ..self }
@@ -81,7 +81,7 @@ pub struct CommandResponse {
 }
 
 impl CommandResponse {
-    /// A success with this result.
+    /// Creates a success with this result.
     #[must_use]
     pub fn ok(result: impl Into<Value>) -> Self {
         Self {
@@ -92,7 +92,7 @@ impl CommandResponse {
         }
     }
 
-    /// The same answer with data for programs.
+    /// Returns the same answer with data for programs.
     #[must_use]
     pub fn with_data(self, data: Map) -> Self {
         Self {

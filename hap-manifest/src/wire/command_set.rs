@@ -88,7 +88,7 @@ pub enum DecodeError {
 }
 
 impl CommandSet {
-    /// Reads the commands off the schema of `C`.
+    /// Reads the commands from the schema of `C`.
     ///
     /// `C` is an adjacently tagged enum, or a type that takes any command, such as [`CommandRequest`] itself.
     ///
@@ -116,13 +116,13 @@ impl CommandSet {
         Self { names, schema }
     }
 
-    /// The commands in the order of the enum; `None` if the type takes any.
+    /// Returns the commands in the order of the enum; `None` if the type takes any.
     #[must_use]
     pub fn names(&self) -> Option<&[String]> {
         self.names.as_deref()
     }
 
-    /// The JSON Schema of the whole command object.
+    /// Returns the JSON Schema of the whole command object.
     #[must_use]
     pub const fn schema(&self) -> &Value {
         &self.schema

@@ -62,7 +62,7 @@ fn versions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::E
 }
 
 impl Describe {
-    /// A description in the current protocol version, without schemas.
+    /// Creates a description in the current protocol version, without schemas.
     #[must_use]
     pub fn new(plugin_id: impl Into<String>, version: impl Into<String>) -> Self {
         Self {
@@ -76,19 +76,19 @@ impl Describe {
         }
     }
 
-    /// The same description with the schema of commands.
+    /// Returns the same description with the schema of commands.
     #[must_use]
     pub fn with_commands(self, commands: Value) -> Self {
         Self { commands, ..self }
     }
 
-    /// The same description with the schema of the configuration.
+    /// Returns the same description with the schema of the configuration.
     #[must_use]
     pub fn with_config(self, config: Value) -> Self {
         Self { config, ..self }
     }
 
-    /// The same description with the schema of the status data.
+    /// Returns the same description with the schema of the status data.
     #[must_use]
     pub fn with_status(self, status: Value) -> Self {
         Self { status, ..self }

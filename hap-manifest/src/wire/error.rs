@@ -40,7 +40,7 @@ pub struct WireError {
 }
 
 impl WireError {
-    /// A refusal with this text.
+    /// Creates a refusal with this text.
     #[must_use]
     pub fn new(error: impl Into<String>) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl WireError {
         }
     }
 
-    /// The same refusal with a code for programs.
+    /// Returns the same refusal with a code for programs.
     #[must_use]
     pub fn with_code(self, code: impl Into<String>) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl WireError {
         }
     }
 
-    /// The same refusal with details for programs.
+    /// Returns the same refusal with details for programs.
     #[must_use]
     pub fn with_details(self, details: Value) -> Self {
         Self {

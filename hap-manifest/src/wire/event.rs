@@ -46,7 +46,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event of a plugin, at this time.
+    /// Creates an event of a plugin, at this time.
     #[must_use]
     pub fn new(
         plugin: &PluginId,
@@ -106,7 +106,7 @@ pub struct EventDraft {
 }
 
 impl EventDraft {
-    /// An event of this type and nothing else.
+    /// Creates an event of this type and nothing else.
     #[must_use]
     pub fn new(r#type: impl Into<String>) -> Self {
         Self {
@@ -122,13 +122,13 @@ impl EventDraft {
         }
     }
 
-    /// The same event with this data.
+    /// Returns the same event with this data.
     #[must_use]
     pub fn with_data(self, data: Value) -> Self {
         Self { data, ..self }
     }
 
-    /// The same event with this subject.
+    /// Returns the same event with this subject.
     #[must_use]
     pub fn with_subject(self, subject: impl Into<String>) -> Self {
         Self {
@@ -209,7 +209,7 @@ impl EventBody {
         read.map_err(|error| ParseError::hidden("event", shortened(error.to_string(), MESSAGE)))
     }
 
-    /// The events in order.
+    /// Returns the events in order.
     #[must_use]
     pub fn into_drafts(self) -> Vec<EventDraft> {
         match self {

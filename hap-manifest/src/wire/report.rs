@@ -47,13 +47,13 @@ pub enum HealthStatus {
 }
 
 impl HealthReport {
-    /// A healthy plugin.
+    /// Creates the report of a healthy plugin.
     #[must_use]
     pub fn healthy(plugin_id: impl AsRef<str>) -> Self {
         Self::new(healthy(), plugin_id)
     }
 
-    /// A plugin in the state of this word.
+    /// Creates a plugin in the state of this word.
     #[must_use]
     pub fn new(status: impl Into<String>, plugin_id: impl AsRef<str>) -> Self {
         Self {
@@ -64,7 +64,7 @@ impl HealthReport {
         }
     }
 
-    /// The same report with a reason for people.
+    /// Returns the same report with a reason for people.
     #[must_use]
     pub fn with_message(self, message: impl Into<String>) -> Self {
         Self {
@@ -73,7 +73,7 @@ impl HealthReport {
         }
     }
 
-    /// What the word means, in any case of letters.
+    /// Returns what the word means, in any case of letters.
     #[must_use]
     pub fn status_kind(&self) -> HealthStatus {
         match self.status.to_ascii_lowercase().as_str() {
@@ -109,7 +109,7 @@ fn unknown() -> String {
 }
 
 impl StatusReport {
-    /// A report with this word and data.
+    /// Creates a report with this word and data.
     #[must_use]
     pub fn new(plugin_id: impl AsRef<str>, status: impl Into<String>, data: Value) -> Self {
         Self {
@@ -137,7 +137,7 @@ pub struct ConfigAck {
 }
 
 impl ConfigAck {
-    /// A success with this text.
+    /// Creates a success with this text.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
         Self {

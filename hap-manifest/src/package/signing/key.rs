@@ -27,7 +27,7 @@ const ALGORITHM: [u8; 2] = *b"Ed";
 pub struct PackageKey([u8; 42]);
 
 impl PackageKey {
-    /// The number that minisign shows for it: 16 hexadecimal digits. To be shown only, since anybody can make a key of a
+    /// Returns the number that minisign shows for it: 16 hexadecimal digits. To be shown only, since anybody can make a key of a
     /// given number.
     #[must_use]
     pub fn id(&self) -> String {

@@ -10,7 +10,7 @@ use crate::package::reader::Package;
 use crate::package::unpack::weigh;
 
 impl<R: Read + Seek> Package<R> {
-    /// Reads a whole package that one of these keys has signed, and tells which.
+    /// Reads a whole package that one of these keys has signed, and returns which one.
     ///
     /// The signature is verified before anything of the package is looked into, and the digest of what was verified is that
     /// of what was read.

@@ -34,13 +34,13 @@ impl PackageSignature {
     /// Longest text of a signature, in bytes.
     pub const MAX_BYTES: usize = 4 * 1024;
 
-    /// The number of the key that it says it was made with, as minisign shows it.
+    /// Returns the number of the key that it claims to be made with, as minisign shows it.
     #[must_use]
     pub fn key_id(&self) -> String {
         displayed(self.number)
     }
 
-    /// Whether it says that it was made with this key; whether that is so only verifying tells.
+    /// Returns whether it claims to be made with this key. Only verifying shows that it is.
     #[must_use]
     pub fn names(&self, key: &PackageKey) -> bool {
         self.number == key.number()
