@@ -1,9 +1,9 @@
 //! What a plugin of the home automation platform is, and what travels between it and its host.
 //!
-//! A plugin is a program in a container that answers four HTTP endpoints. This crate holds the types that both
-//! sides share: the [`Manifest`] that describes a plugin, the JSON shapes of the [`wire`] protocol, the signatures
-//! of [`webhook`]s and the secrets behind them. It is used by hosts and by plugins written in Rust, and by tools
-//! that check a manifest before anybody installs it.
+//! A plugin is a program in a container that answers four HTTP endpoints. This crate holds the
+//! types that both sides share: the [`Manifest`] that describes a plugin, the JSON shapes of the
+//! [`wire`] protocol, the signatures of [`webhook`]s and the secrets behind them. It is used by
+//! hosts and by plugins written in Rust, and by tools that check a manifest before it is installed.
 //!
 //! ```
 //! use hap_manifest::Manifest;
@@ -19,7 +19,7 @@
 //!   "volume": ["/data"]
 //! }"#;
 //!
-//! // Everything that is wrong is told at once, each problem with its place and a way to mend it.
+//! // Everything that is wrong is told at once, each problem with its place and a way to fix it.
 //! let error = Manifest::from_json(source).unwrap_err();
 //! assert_eq!(error.issues().len(), 2);
 //! assert_eq!(error.render(source), r#"error[invalid_value]: invalid memory limit "512mb": the unit must be one of b, k, m and g
@@ -37,8 +37,8 @@
 //!   = help: did you mean `volumes`?
 //! "#);
 //!
-//! let mended = source.replace("512mb", "512m").replace("volume\"", "volumes\"");
-//! let manifest = Manifest::from_json_strict(&mended)?;
+//! let fixed = source.replace("512mb", "512m").replace("volume\"", "volumes\"");
+//! let manifest = Manifest::from_json_strict(&fixed)?;
 //! assert_eq!(manifest.memory_limit().unwrap().bytes(), 536_870_912);
 //! # Ok::<(), hap_manifest::ManifestError>(())
 //! ```
@@ -81,15 +81,16 @@
 //!
 //! # What it refuses to do
 //!
-//! * No network, no threads, no clock, no randomness: callers pass in texts, times and random bytes. No files
-//!   either, but for the folders that are given to the feature `package`.
-//! * No panic on any input, and no unbounded work: [`Manifest::MAX_BYTES`], 127 levels of nesting, 256 entries of a
-//!   list, 100 issues of a report. Bodies from the network are bounded by whoever reads them.
-//! * No secret in `Debug`, `Display`, an error or a serialized value: [`ApiToken`] and [`WebhookSecret`] are read
-//!   through `expose` alone.
-//! * No silent guess: a value that is not understood is refused, with the rule it breaks. Unknown fields are kept
-//!   on the wire, and pass with a warning in a manifest.
-//! * No policy: what a plugin asks for is described here, whether it is granted is the host's decision.
+//! * No network, no threads, no clock, no randomness: callers pass in texts, times and random
+//!   bytes. No files either, but for the folders that are given to the feature `package`.
+//! * No panic on any input, and no unbounded work: [`Manifest::MAX_BYTES`], 127 levels of nesting,
+//!   256 entries of a list, 100 issues of a report. The caller bounds bodies from the network.
+//! * No secret in `Debug`, `Display`, an error or a serialized value: [`ApiToken`] and
+//!   [`WebhookSecret`] are read through `expose` alone.
+//! * No silent guess: a value that is not understood is refused, with the rule it breaks. Unknown
+//!   fields are kept on the wire, and pass with a warning in a manifest.
+//! * No policy: what a plugin asks for is described here, whether it is granted is the host's
+//!   decision.
 
 #[cfg(feature = "config-schema")]
 mod config_schema;

@@ -1,15 +1,16 @@
 //! Signing and checking webhooks by the Standard Webhooks scheme.
 //!
-//! The signature is HMAC-SHA256 over `id.timestamp.body`. The receiver also checks that the timestamp is within
-//! [`TOLERANCE`] of its own clock; to refuse a repeated message within that time it remembers ids, which is not
-//! done here.
+//! The signature is HMAC-SHA256 over `id.timestamp.body`. The receiver also checks that the
+//! timestamp is within [`TOLERANCE`] of its own clock; to refuse a repeated message within that
+//! time it remembers ids, which is not done here.
 //!
 //! # Ids
 //!
-//! What is signed must come apart in one way only: else whoever chooses a part of a signed body could have it taken
-//! for a message of its own. The specification asks senders for ids without a `.`; [`message_id`] makes one of any
-//! text. [`verify`] also takes the dots that hand-written senders use, as long as no part behind a dot is a number:
-//! then nothing but the timestamp can be read as the timestamp.
+//! A signed text must split into its parts in one way only. Otherwise an attacker who controls a
+//! part of a signed body could pass it off as a message of its own. The specification asks senders
+//! for ids without a `.`; [`message_id`] makes one of any text. [`verify`] also takes the dots that
+//! hand-written senders use, as long as no part after a dot is a number. So only the timestamp can
+//! be read as the timestamp.
 //!
 //! ```
 //! use hap_manifest::{WebhookSecret, webhook};
@@ -49,7 +50,7 @@ const MAX_SIGNATURES: usize = 16;
 /// Longest id that [`message_id`] leaves as it is, in bytes.
 const MAX_ID: usize = 128;
 
-/// Says why a webhook was refused. It does not tell the sender which secret was tried.
+/// Says why a webhook was refused. It does not reveal which secret was tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
@@ -75,8 +76,9 @@ pub enum VerifyError {
 
 /// Returns the id to send a message under that is known by `own`, such as the id of an event.
 ///
-/// The same for the same text at any time, so that repeated attempts are recognised. A text that can be an id stays as
-/// it is: up to 128 visible ASCII characters without a `.`. Any other is replaced by its digest.
+/// The same for the same text at any time, so that repeated attempts are recognised. A text that
+/// can be an id stays as it is: up to 128 visible ASCII characters without a `.`. Any other is
+/// replaced by its digest.
 ///
 /// ```
 /// use hap_manifest::webhook::message_id;
@@ -95,7 +97,8 @@ pub fn message_id(own: &str) -> Cow<'_, str> {
 
 /// Signs a message; the result is one entry for [`SIGNATURE_HEADER`].
 ///
-/// `timestamp` is in seconds since 1970. Take the id from [`message_id`], unless it is made without a `.` anyway.
+/// `timestamp` is in seconds since 1970. Take the id from [`message_id`], unless it is made without
+/// a `.` anyway.
 #[must_use]
 pub fn sign(secret: &WebhookSecret, id: &str, timestamp: i64, body: &[u8]) -> String {
     let tag = tag(secret, id, &timestamp.to_string(), body);
@@ -104,11 +107,12 @@ pub fn sign(secret: &WebhookSecret, id: &str, timestamp: i64, body: &[u8]) -> St
 
 /// Checks a received message: fresh, and signed with one of the secrets.
 ///
-/// Several secrets and several signatures in one header let keys be rotated. All pairs are compared, each in
-/// constant time. Bound the body before calling: it is hashed once for each secret.
+/// Several secrets and several signatures in one header let keys be rotated. All pairs are
+/// compared, each in constant time. Bound the body before calling: it is hashed once for each
+/// secret.
 ///
 /// # Errors
-/// Tells what is missing, stale or unmatched; see [`VerifyError`].
+/// Says what is missing, stale or unmatched; see [`VerifyError`].
 pub fn verify(
     secrets: &[WebhookSecret],
     id: &str,
@@ -151,7 +155,8 @@ pub fn verify(
     }
 }
 
-/// Digits only: `i64::from_str` would also take a sign. Whatever is refused here may stand in an id.
+/// Digits only: `i64::from_str` would also take a sign. Anything that is refused here is allowed in
+/// an id.
 fn seconds(text: &str) -> Option<i64> {
     if text.bytes().all(|b| b.is_ascii_digit()) {
         text.parse().ok()
@@ -162,7 +167,7 @@ fn seconds(text: &str) -> Option<i64> {
 
 fn decode(entry: &str) -> Option<[u8; 32]> {
     let encoded = entry.strip_prefix(SCHEME)?.strip_prefix(',')?;
-    // The length first: nothing long is decoded only to be thrown away.
+    // The length first, so that nothing long is decoded in vain.
     if encoded.len() != 44 {
         return None;
     }

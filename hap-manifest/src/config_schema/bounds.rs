@@ -1,4 +1,5 @@
-//! Keeps a schema from a stranger from costing more than it may: no circles, and a bounded size once unfolded.
+//! Bounds what a schema from a stranger may cost: no circles, and a bounded size with references
+//! followed.
 
 use std::collections::HashMap;
 
@@ -9,11 +10,11 @@ use crate::diagnostics::suggest::nearest;
 use crate::json::pointer::escaped;
 use crate::value::error::quoted;
 
-/// Most parts of a schema with each reference counted as what it refers to. A check visits a part at most once for
-/// each value, so this bounds the time of a check.
+/// Most parts of a schema with each reference counted as what it refers to. A check visits a part
+/// at most once for each value, so this bounds the time of a check.
 const MOST: usize = 10_000;
-/// Parts that a pattern counts as: compiled, it takes as much time and memory as many of them. So at most a hundred
-/// patterns are possible.
+/// Parts that a pattern counts as: compiled, it takes as much time and memory as many of them. So
+/// at most a hundred patterns are possible.
 const PATTERN: usize = 100;
 /// Deepest nesting with references followed. Compiling a schema needs stack in proportion.
 const DEEPEST: u32 = 128;
@@ -37,10 +38,12 @@ const ONE: [&str; 12] = [
 const LIST: [&str; 5] = ["allOf", "anyOf", "items", "oneOf", "prefixItems"];
 /// Keywords that hold a map of schemas, for values of whichever name.
 const NAMELESS: [&str; 3] = ["dependencies", "dependentSchemas", "patternProperties"];
-/// Keywords that hold a map of schemas by the names of the values, or of schemas that are used elsewhere.
+/// Keywords that hold a map of schemas by the names of the values, or of schemas that are used
+/// elsewhere.
 const NAMED: [&str; 3] = ["$defs", "definitions", "properties"];
 
-/// The schemas directly inside a schema. What is data, such as `default` and `enum`, is no part.
+/// Returns the schemas directly inside a schema. What is data, such as `default` and `enum`, is no
+/// part.
 pub(super) fn parts(schema: &Value) -> impl Iterator<Item = &Value> {
     let named = NAMED.iter().flat_map(|keyword| of_map(schema, keyword));
     nameless(schema).chain(named)
@@ -63,13 +66,13 @@ fn is_schema(value: &&Value) -> bool {
     value.is_object() || value.is_boolean()
 }
 
-/// How many patterns a schema has itself.
+/// Returns how many patterns a schema has itself.
 fn patterns(schema: &Value) -> usize {
     let by_name = schema.get("patternProperties").and_then(Value::as_object);
     by_name.map_or(0, Map::len) + usize::from(schema.get("pattern").is_some())
 }
 
-/// What a schema refers to, if it does.
+/// Returns what a schema refers to, if it does.
 pub(super) fn target<'a>(root: &'a Value, schema: &Value) -> Result<Option<&'a Value>, Fault> {
     for keyword in ["$dynamicRef", "$recursiveRef"] {
         if schema.get(keyword).is_some() {
@@ -159,7 +162,8 @@ impl Size {
 
 struct Unfolding<'a> {
     root: &'a Value,
-    /// Size of each part by its address, which is where it is in the one tree; `None` while it is being measured.
+    /// Size of each part by its address, which is where it is in the one tree; `None` while it is
+    /// being measured.
     sizes: HashMap<*const Value, Option<Size>>,
     depth: u32,
 }

@@ -5,7 +5,7 @@ use super::bounds::{decoded, target};
 use super::problem::{ConfigProblem, ConfigProblems, SECRET};
 use super::secrets::{Secrets, is_marked};
 
-/// The defaults of a schema's properties as one object.
+/// Returns the defaults of a schema's properties as one object.
 pub(super) fn of(schema: &Value) -> Map<String, Value> {
     properties(schema, schema)
 }
@@ -18,7 +18,8 @@ fn properties(root: &Value, schema: &Value) -> Map<String, Value> {
     properties_of.iter().filter_map(given).collect()
 }
 
-/// The default of one property: its own, or that of what it refers to, or what its own properties have.
+/// Returns the default of one property: its own, or that of what it refers to, or what its own
+/// properties have.
 fn default(root: &Value, property: &Value) -> Option<Value> {
     if let Some(default) = property.get("default") {
         return Some(default.clone());
@@ -31,7 +32,7 @@ fn default(root: &Value, property: &Value) -> Option<Value> {
     (!nested.is_empty()).then_some(Value::Object(nested))
 }
 
-/// The defaults, anywhere in the schema, that the schema beside them refuses.
+/// Returns the defaults, anywhere in the schema, that the schema beside them refuses.
 pub(super) fn wrong(schema: &Value, all: &ValidatorMap, secrets: &Secrets) -> Vec<ConfigProblem> {
     let mut found = Vec::new();
     let mut keys: Vec<_> = all.keys().collect();

@@ -60,7 +60,7 @@ impl Fault {
         }
     }
 
-    /// The fault of the member `keyword` of a part of `root`.
+    /// Returns the fault of the member `keyword` of a part of `root`.
     pub(super) fn inside(self, root: &Value, part: &Value, keyword: &str) -> Self {
         let mut pointer = String::new();
         if find(root, part, &mut pointer) {
@@ -70,7 +70,7 @@ impl Fault {
         }
     }
 
-    /// What the compiler of schemas says, in words for who writes one.
+    /// Puts an error of the schema compiler into words for the author of a schema.
     pub(super) fn of(error: &ValidationError<'_>) -> Self {
         let pointer = error.instance_path().to_string();
         let found = error.instance();
@@ -102,7 +102,7 @@ impl Fault {
         fault.at(pointer)
     }
 
-    /// As the refusal of a schema that stands alone.
+    /// Converts to the refusal of a schema that is not part of a manifest.
     pub(super) fn into_error(self) -> ParseError {
         let place = if self.pointer.is_empty() {
             String::new()
@@ -116,7 +116,7 @@ impl Fault {
         }
     }
 
-    /// As an issue of the manifest that the schema stands in.
+    /// Converts to an issue of the manifest that holds the schema.
     pub(super) fn into_issue(self) -> Issue {
         let issue = Issue::new(
             format!("/config_schema{}", self.pointer),
@@ -130,7 +130,8 @@ impl Fault {
     }
 }
 
-/// Whether `wanted`, which is known by its address, is in `value`; the pointer to it is added to `pointer`.
+/// Returns whether `wanted`, which is known by its address, is in `value`; the pointer to it is
+/// added to `pointer`.
 fn find(value: &Value, wanted: &Value, pointer: &mut String) -> bool {
     if std::ptr::eq(value, wanted) {
         return true;

@@ -20,13 +20,13 @@ pub struct ConfigProblem {
 }
 
 impl ConfigProblem {
-    /// With `mask` the value is not repeated wherever it is, and called that.
+    /// With a `mask`, messages call the value by that name and never repeat it.
     pub(super) fn of(error: &ValidationError<'_>, secrets: &Secrets, mask: Option<&str>) -> Self {
         let pointer = error.instance_path().to_string();
         let value = error.instance();
         let secret = secrets.cover(&pointer).then_some(SECRET);
         let kind = match **value {
-            // Something inside may be secret; a place says enough.
+            // Something inside may be secret; the place is enough.
             Value::Object(_) => Some("the object"),
             Value::Array(_) => Some("the list"),
             _ => None,
@@ -42,7 +42,7 @@ impl ConfigProblem {
         }
     }
 
-    /// The same problem, seen from outside of what `prefix` points to.
+    /// Returns the same problem, seen from outside of what `prefix` points to.
     pub(super) fn below(self, prefix: &str) -> Self {
         Self {
             pointer: format!("{prefix}{}", self.pointer),
@@ -50,7 +50,8 @@ impl ConfigProblem {
         }
     }
 
-    /// Returns the JSON pointer to the value, such as `/broker/port`; empty for the settings as a whole.
+    /// Returns the JSON pointer to the value, such as `/broker/port`; empty for the settings as a
+    /// whole.
     #[must_use]
     pub fn pointer(&self) -> &str {
         &self.pointer

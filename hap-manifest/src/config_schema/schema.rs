@@ -15,20 +15,22 @@ use crate::diagnostics::issue_code::IssueCode;
 use crate::diagnostics::report::Issue;
 use crate::value::error::{ParseError, quoted};
 
-/// Most bytes of all compiled patterns together, and the bounds of what one of them may take of it: enough for fifty
-/// letters of any script, and a hundred hostile ones stay harmless.
+/// Most bytes of all compiled patterns together, and the bounds of what one of them may take of it:
+/// enough for fifty letters of any script, and a hundred hostile ones stay harmless.
 const PATTERNS_SIZE: usize = 16 * 1024 * 1024;
 const PATTERN_SIZE: RangeInclusive<usize> = 256 * 1024..=2 * 1024 * 1024;
-/// Most mistakes of a schema that are told.
+/// Most mistakes of a schema that are reported.
 const MOST_FAULTS: usize = 20;
 
-/// The JSON Schema of a plugin's settings, compiled: what a host checks settings with before it sends them.
+/// The JSON Schema of a plugin's settings, compiled: what a host checks settings with before it
+/// sends them.
 ///
-/// The draft is the one that `$schema` names (2020-12, 2019-09 or 7), 2020-12 without it. A schema comes with a plugin, so it is hostile input:
+/// `$schema` names the draft: 2020-12, 2019-09 or 7. Without it the draft is 2020-12. A schema
+/// comes with a plugin, so it is hostile input:
 ///
 /// * it refers only to itself, by JSON pointer (`#/$defs/...`): nothing is fetched;
-/// * it may not be recursive, and unfolded it has at most 10,000 parts, so that a check takes time in proportion to the
-///   settings; a pattern counts as 100 of them;
+/// * it may not be recursive, and unfolded it has at most 10,000 parts, so that a check takes time
+///   in proportion to the settings; a pattern counts as 100 of them;
 /// * patterns run in linear time; look-around and back-references are refused.
 ///
 /// Cloning is cheap. `Debug` shows neither the schema nor a value.
@@ -66,12 +68,12 @@ struct Inner {
 }
 
 impl ConfigSchema {
-    /// Compiles a schema. `secrets` are top-level keys of the settings, or JSON pointers into them that begin with a
-    /// slash, whose values no problem may repeat; properties
-    /// that the schema marks `writeOnly` or `"format": "password"`, themselves or in a part without a name of its own
-    /// (`items`, `additionalProperties`, `anyOf` ...), are secret as well.
+    /// Compiles a schema. `secrets` are top-level keys of the settings, or JSON pointers into them
+    /// that begin with a slash. No problem repeats their values. Properties that the schema marks
+    /// `writeOnly` or `"format": "password"` are secret as well. So are those whose nameless parts
+    /// (`items`, `additionalProperties`, `anyOf` ...) have such a mark.
     ///
-    /// It takes from microseconds to milliseconds, so keep the value.
+    /// This takes from microseconds to milliseconds, so keep the value.
     ///
     /// # Errors
     /// What is wrong with the schema, or which of the bounds above it breaks.
@@ -96,14 +98,14 @@ impl ConfigSchema {
         })))
     }
 
-    /// Checks settings and reports everything that is wrong with them, at most 100 problems, without the value of a
-    /// secret.
+    /// Checks settings and reports everything that is wrong with them, at most 100 problems,
+    /// without the value of a secret.
     ///
     /// # Errors
     /// The problems, each with its place.
     pub fn check(&self, config: &Value) -> Result<(), ConfigProblems> {
         let inner = &*self.0;
-        // Whatever is no object has no name that tells whether it may be shown.
+        // A value that is no object has no name that says whether it may be shown.
         let mask = (!config.is_object()).then_some("the value");
         let mut problems: Vec<_> = inner
             .validator
@@ -115,14 +117,16 @@ impl ConfigSchema {
         ConfigProblems::none_or(problems)
     }
 
-    /// Returns the values that the schema gives as `default` of its properties, nested objects included, as one object.
-    /// They are what the author wrote; see [`check_defaults`](Self::check_defaults).
+    /// Returns the values that the schema gives as `default` of its properties, nested objects
+    /// included, as one object. They are what the author wrote; see
+    /// [`check_defaults`](Self::check_defaults).
     #[must_use]
     pub fn defaults(&self) -> Value {
         Value::Object(defaults::of(&self.0.source))
     }
 
-    /// Returns whether the value at a JSON pointer into the settings is secret, by the manifest or by the schema.
+    /// Returns whether the value at a JSON pointer into the settings is secret, by the manifest or
+    /// by the schema.
     #[must_use]
     pub fn is_secret(&self, pointer: &str) -> bool {
         self.0.secrets.cover(pointer)
@@ -134,8 +138,8 @@ impl ConfigSchema {
         self.0.secrets.redact(config)
     }
 
-    /// Checks every `default` in the schema against the schema that it stands in. A task for the author's tools, not for
-    /// each start: it compiles the schema once more.
+    /// Checks every `default` in the schema against the schema around it. This is for the author's
+    /// tools, not for each start: it compiles the schema once more.
     ///
     /// # Errors
     /// The problems; their places are in the schema, such as `/properties/interval/default`.
@@ -182,7 +186,7 @@ fn compile(schema: &Value) -> Result<Validator, Vec<Fault>> {
     })
 }
 
-/// The patterns that cannot be used, of which the compiler tells the first.
+/// Returns all patterns that cannot be used. The compiler reports the first alone.
 fn broken_patterns(schema: &Value, draft: Draft, patterns: usize) -> Vec<Fault> {
     let mut broken = Vec::new();
     let mut left = vec![schema];
@@ -231,7 +235,7 @@ fn draft(schema: &Value) -> Result<Draft, Fault> {
         })
 }
 
-/// What an author has to mend about the schema of a manifest.
+/// Returns what an author has to fix in the schema of a manifest.
 pub(crate) fn issues(schema: &Value, secrets: impl Iterator<Item = String>) -> Vec<Issue> {
     let schema = match ConfigSchema::compiled(schema, secrets) {
         Ok(schema) => schema,

@@ -6,15 +6,17 @@ use super::bounds::{nameless, parts, target};
 use crate::json::pointer::unescaped;
 use crate::value::path::covers;
 
-/// What stands in the place of a secret value.
+/// Replaces a secret value.
 const REDACTED: &str = "***";
 
 /// Which values of the settings are secret.
 #[derive(Debug, Default)]
 pub(super) struct Secrets {
-    /// Top-level keys that the manifest names. One that begins with a slash is a JSON pointer as well.
+    /// Top-level keys that the manifest names. One that begins with a slash is a JSON pointer as
+    /// well.
     keys: BTreeSet<String>,
-    /// Properties that the schema marks somewhere. Secret wherever they occur: one too many hidden does no harm.
+    /// Properties that the schema marks somewhere. They are secret wherever they occur: hiding one
+    /// too many does no harm.
     names: BTreeSet<String>,
     /// Values that have no name in the schema are marked, at its top.
     all: bool,
@@ -101,8 +103,9 @@ fn collect(root: &Value, schema: &Value, names: &mut BTreeSet<String>) {
     }
 }
 
-/// Whether a schema, what it refers to, or a part of it that has no name of its own says that the value is not to be
-/// shown. The parts of a property are looked at with that property. The bounds have refused circles.
+/// Returns whether a schema, what it refers to, or a part of it that has no name of its own says
+/// that the value is not to be shown. The parts of a property are looked at with that property. The
+/// bounds have refused circles.
 pub(super) fn is_marked(root: &Value, schema: &Value) -> bool {
     let write_only = schema.get("writeOnly") == Some(&Value::Bool(true));
     if write_only || schema.get("format").is_some_and(|format| format == "password") {

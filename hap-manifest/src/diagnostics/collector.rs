@@ -29,17 +29,17 @@ impl Collector {
         self.left_out += 1;
     }
 
-    /// Whether any error was among the issues, listed or left out.
+    /// Returns whether any error was among the issues, listed or left out.
     pub(crate) const fn refused(&self) -> bool {
         self.errors > 0
     }
 
-    /// Whether further issues are only counted, so that no work need go into their words.
+    /// Returns whether further issues are only counted, so that nobody needs to word them.
     pub(crate) const fn is_full(&self) -> bool {
         self.issues.len() >= MAX_ISSUES
     }
 
-    /// How many errors there are so far, listed or left out.
+    /// Returns how many errors there are so far, listed or left out.
     pub(crate) const fn errors(&self) -> usize {
         self.errors
     }

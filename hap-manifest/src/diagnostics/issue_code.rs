@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Makes the enum, the list of all codes, and their texts out of one table.
+/// Defines the enum, the list of all codes, and their texts in one table.
 macro_rules! issue_codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
         /// What kind of problem an [`Issue`](crate::Issue) is; stable, for programs.
@@ -28,7 +28,8 @@ macro_rules! issue_codes {
 }
 
 issue_codes! {
-    /// More than [`Manifest::MAX_BYTES`](crate::Manifest::MAX_BYTES), as it was read or as it would be written.
+    /// The text that was read, or the one that would be written, has more than
+    /// [`Manifest::MAX_BYTES`](crate::Manifest::MAX_BYTES).
     TooLarge = "too_large",
     /// The bytes are not UTF-8.
     InvalidUtf8 = "invalid_utf8",
@@ -64,7 +65,8 @@ issue_codes! {
     UnknownSecret = "unknown_secret",
     /// Times of the health check that contradict each other.
     HealthTiming = "health_timing",
-    /// A `config_schema` that is no JSON Schema, or not one that may be used. Found by strict reading.
+    /// A `config_schema` that is no JSON Schema, or not one that may be used. Found by strict
+    /// reading.
     InvalidSchema = "invalid_schema",
     /// A default in `config_schema` that the schema itself refuses. Found by strict reading.
     WrongDefault = "wrong_default",

@@ -1,4 +1,5 @@
-//! What is wrong with a text: issues with their places, collected within bounds and drawn for people.
+//! What is wrong with a text: issues with their places, collected within bounds and drawn for
+//! people.
 
 pub(crate) mod audience;
 pub(crate) mod collector;

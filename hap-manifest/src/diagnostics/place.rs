@@ -34,8 +34,8 @@ impl Place {
         }
     }
 
-    /// Draws the source line and the underline below it. Control characters are drawn as blanks or `\u{fffd}`, so
-    /// a hostile text cannot steer a terminal.
+    /// Draws the source line and the underline below it. Control characters are drawn as blanks or
+    /// `\u{fffd}`, so a hostile text cannot steer a terminal.
     pub(crate) fn draw(self, text: &str, out: &mut String) {
         let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
         let source = text.split('\n').nth(size(self.line - 1)).unwrap_or_default();
@@ -69,7 +69,7 @@ impl Place {
 fn drawn(c: char) -> char {
     match c {
         '\t' => ' ',
-        // The byte order mark takes no room, so that everything behind it would be drawn one place off.
+        // The byte order mark has no width, so everything after it would be drawn one column off.
         '\u{feff}' => '\u{fffd}',
         c if c.is_control() || turns_direction(c) => '\u{fffd}',
         c => c,

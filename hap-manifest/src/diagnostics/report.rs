@@ -1,4 +1,4 @@
-//! [`Issue`] and [`ManifestError`]: everything that is wrong with a manifest, told at once.
+//! [`Issue`] and [`ManifestError`]: everything that is wrong with a manifest, reported at once.
 
 use std::fmt;
 
@@ -35,7 +35,8 @@ pub(crate) enum Target {
     Value,
 }
 
-/// One problem of a manifest: where it is, what was found, what is allowed, and often what to write instead.
+/// One problem of a manifest: where it is, what was found, what is allowed, and often what to write
+/// instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
     pointer: String,
@@ -83,7 +84,7 @@ impl Issue {
         Self { severity, ..self }
     }
 
-    /// What a host lets pass with a warning, an author has to mend.
+    /// Raises a warning to an error for an author, who has to fix what a host lets pass.
     pub(crate) fn for_audience(self, audience: Audience) -> Self {
         match audience {
             Audience::Host => self,
@@ -106,7 +107,7 @@ impl Issue {
         let span = match document.find(&self.pointer) {
             Found::Exact { key: Some(key), .. } if self.target == Target::Key => key,
             Found::Exact { value, .. } => value,
-            // The whole of an object is too much to underline for what it lacks: its first bracket will do.
+            // For something missing, the first bracket of the object is underlined, not all of it.
             Found::Around(object) => object.start..object.end.min(object.start + 1),
         };
         self.at_place(Place::of(text, &span))
@@ -155,8 +156,8 @@ impl Issue {
 
     /// Draws the issue with the line of `source` it is about, which must be the text that was read.
     ///
-    /// Plain text of several lines for a terminal or a log, ending in a line break. Control characters of the
-    /// source are not passed on.
+    /// Plain text of several lines for a terminal or a log, ending in a line break. Control
+    /// characters of the source are not passed on.
     ///
     /// ```
     /// let source = "{\n  \"id\": \"porch-light\",\n  \"imgae\": \"example/light:1\"\n}";
@@ -192,13 +193,15 @@ impl Issue {
         out
     }
 
-    /// Returns the line of the text, counted from 1; `None` for a manifest that was not read from text.
+    /// Returns the line of the text, counted from 1; `None` for a manifest that was not read from
+    /// text.
     #[must_use]
     pub fn line(&self) -> Option<u32> {
         self.place.map(|place| place.line)
     }
 
-    /// Returns the column in characters, counted from 1; `None` for a manifest that was not read from text.
+    /// Returns the column in characters, counted from 1; `None` for a manifest that was not read
+    /// from text.
     #[must_use]
     pub fn column(&self) -> Option<u32> {
         self.place.map(|place| place.column)
@@ -233,7 +236,7 @@ impl fmt::Display for Issue {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestError {
-    // Never empty, and never warnings alone: where these count they are errors.
+    // Never empty. Holds at least one error: where warnings count, they are errors.
     issues: Vec<Issue>,
 }
 

@@ -5,7 +5,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::report::{Issue, ManifestError};
 
 impl Serialize for Issue {
-    /// An object with `severity`, `code`, `pointer` and `message`, and where they are known `help`, `line` and `column`.
+    /// An object with `severity`, `code`, `pointer` and `message`, and where they are known `help`,
+    /// `line` and `column`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("severity", &format_args!("{}", self.severity()))?;
@@ -24,7 +25,7 @@ impl Serialize for Issue {
 }
 
 impl Serialize for ManifestError {
-    /// The list of all issues.
+    /// Returns the list of all issues.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.issues().serialize(serializer)
     }

@@ -1,6 +1,6 @@
 //! "Did you mean": the nearest of a few known names.
 
-/// The known name that `found` is most likely a misspelling of.
+/// Returns the known name that `found` is most likely a misspelling of.
 pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Longer than any known key: nothing to guess, and the comparison stays cheap.
     if found.len() > 40 {
@@ -41,7 +41,7 @@ const ELSEWHERE: [(&str, &str); 19] = [
     ("website", "homepage"),
 ];
 
-/// The field that is meant by a name that none has: misspelt, or the name that other tools have for it.
+/// Returns the field that an unknown name stands for: a misspelling, or what other tools call it.
 pub(crate) fn meant<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
     let elsewhere = || {
         let (_, name) = ELSEWHERE.iter().find(|(other, _)| *other == found)?;
@@ -50,7 +50,8 @@ pub(crate) fn meant<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
     nearest(found, known.iter().copied()).or_else(elsewhere)
 }
 
-/// The one name of which `found` is a word: `memory` and `ports` are short for `memory_limit` and `api_port`.
+/// Returns the one name of which `found` is a word: `memory` and `ports` are short for
+/// `memory_limit` and `api_port`.
 fn by_word<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
     let found = found.to_ascii_lowercase();
     let singular = found.strip_suffix('s').unwrap_or(&found);
@@ -129,7 +130,7 @@ mod tests {
             ("restart_policy", Some("restart")),
             ("url", Some("homepage")),
             ("imgae", Some("image")),
-            // Of fields that are not there nothing is said.
+            // A field that is not known here is never suggested.
             ("maintainer", None),
         ] {
             assert_eq!(meant(found, &known), expected, "{found}");

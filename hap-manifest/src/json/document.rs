@@ -2,7 +2,8 @@
 
 use super::slot::{Slot, Span};
 
-/// A text that is JSON. Its values are a flat list in the order of the text, each before what is inside it.
+/// A text that is JSON. Its values are a flat list in the order of the text, each before what is
+/// inside it.
 #[derive(Debug)]
 pub(crate) struct Document<'t> {
     pub(super) text: &'t str,
@@ -12,7 +13,7 @@ pub(crate) struct Document<'t> {
 }
 
 impl<'t> Document<'t> {
-    /// Whether any object has a key twice.
+    /// Returns whether any object has a key twice.
     pub(crate) const fn has_duplicates(&self) -> bool {
         self.duplicates
     }
@@ -21,13 +22,13 @@ impl<'t> Document<'t> {
         self.text.get(span.range()).unwrap_or_default()
     }
 
-    /// What is written between the quotes of a string.
+    /// Returns what is written between the quotes of a string.
     pub(super) fn inside(&self, span: Span) -> &'t str {
         self.text.get(span.start + 1..span.end - 1).unwrap_or_default()
     }
 }
 
-/// What a string with escapes means; `None` if one of them means nothing.
+/// Returns what a string with escapes means; `None` if one of them means nothing.
 pub(super) fn decoded(quoted: &str) -> Option<String> {
     serde_json::from_str(quoted).ok()
 }

@@ -16,7 +16,7 @@ pub(crate) struct Duplicate {
     pub(crate) again: Range<usize>,
 }
 
-/// Most members among which one is looked for one by one.
+/// Most members that are compared one by one.
 pub(super) const FEW: usize = 64;
 
 /// Which marks the keys of an object have.
@@ -24,7 +24,7 @@ pub(super) const FEW: usize = 64;
 pub(super) struct Marks([u64; 4]);
 
 impl Marks {
-    /// Adds one, and tells whether it was there already.
+    /// Adds a mark and returns whether it was there already.
     pub(super) fn add(&mut self, Mark(mark): Mark) -> bool {
         let Some(word) = self.0.get_mut(usize::from(mark / 64)) else {
             return true;
@@ -37,10 +37,11 @@ impl Marks {
 }
 
 impl Document<'_> {
-    /// The first `limit` keys that are given twice, in the order of the text within each level.
+    /// Returns the first `limit` keys that are given twice, in the order of the text within each
+    /// level.
     pub(crate) fn duplicates(&self, limit: usize) -> Vec<Duplicate> {
         let mut found = Vec::new();
-        // Paths are put together only where something is to be found.
+        // Paths are built only if there is something to find.
         if self.has_duplicates() {
             self.root()
                 .collect_duplicates(&mut String::new(), limit, &mut found);
@@ -48,13 +49,13 @@ impl Document<'_> {
         found
     }
 
-    /// Whether the object whose slot is the one at `index`, and which is still being read, has a key.
+    /// Returns whether the object at `index`, which is still being read, has a key.
     pub(super) fn has_member(&self, index: usize, name: &str) -> bool {
         let mark = Mark::of(name);
         self.last_children(index).any(|child| child.has_key(name, mark))
     }
 
-    /// Whether that object has a key twice.
+    /// Returns whether that object has a key twice.
     pub(super) fn has_member_twice(&self, index: usize) -> bool {
         let mut keys: Vec<_> = self.last_children(index).map(Node::key).collect();
         keys.sort_unstable();
@@ -63,7 +64,7 @@ impl Document<'_> {
 }
 
 impl Node<'_> {
-    /// As deep as the tree, which the scanner bounds.
+    /// Recurses as deep as the tree, which the scanner bounds.
     fn collect_duplicates(self, path: &mut String, limit: usize, found: &mut Vec<Duplicate>) {
         let length = path.len();
         let mut seen: HashMap<_, Span> = HashMap::new();

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::value::error::quoted;
 
-/// Where, why and how to mend it.
+/// Why a text is not JSON: the place, the reason and the fix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mistake {
     pub(crate) span: Range<usize>,
@@ -81,7 +81,7 @@ impl Mistake {
             .with_help("close it with '\"', and write line breaks as \\n")
     }
 
-    /// Explains a string in which a `\` is followed by something else than it may be.
+    /// Explains a string with an invalid escape.
     pub(super) fn escape(text: &str, string: Range<usize>) -> Self {
         let (at, length) = wrong_escape(text.get(string.clone()).unwrap_or_default());
         let start = string.start + at;
@@ -99,7 +99,7 @@ impl Mistake {
             .with_help("write \\\\ for '\\' itself; else one of \" / b f n r t may follow it, or u and four hexadecimal digits")
     }
 
-    /// Explains what stands at `at` instead of what belongs at `place`.
+    /// Explains what was found at `at` instead of what `place` expects.
     pub(super) fn unexpected(text: &str, at: usize, place: Place) -> Self {
         let rest = text.get(at..).unwrap_or_default();
         let Some(first) = rest.chars().next() else {
@@ -176,7 +176,8 @@ impl Mistake {
 /// Length of an escape of one UTF-16 unit, such as `\u00e4`.
 const UNIT: usize = 6;
 
-/// Where the first escape of a quoted string is that means nothing, and its length: [`UNIT`] for half of a character.
+/// Returns the position and the length of the first invalid escape in a quoted string. The length
+/// is [`UNIT`] for half of a character.
 fn wrong_escape(quoted: &str) -> (usize, usize) {
     let unit = |at: usize| {
         let digits = quoted.get(at..)?.strip_prefix("\\u")?.get(..4)?;

@@ -3,9 +3,9 @@
 use super::node::Node;
 use super::slot::Mark;
 
-/// An object whose members are asked for one after the other.
+/// An object that is asked for its members one after the other.
 ///
-/// Each is found at once, whatever the order, unless another key has the same mark.
+/// A lookup takes constant time, in any order, unless another key has the same mark.
 #[derive(Debug)]
 pub(crate) struct Members<'d> {
     object: Node<'d>,
@@ -36,7 +36,7 @@ impl<'d> Members<'d> {
         self.object
     }
 
-    /// The member with a key: the last, should it be given twice.
+    /// Returns the member with a key: the last one, if the key is given twice.
     pub(crate) fn get(&self, key: &str) -> Option<Node<'d>> {
         let mark = Mark::of(key);
         let index = match self.by_mark.get(usize::from(mark.0)) {

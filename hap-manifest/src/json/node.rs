@@ -9,7 +9,7 @@ use super::document::{Document, decoded};
 use super::pointer::escaped;
 use super::slot::{Kind, Mark, Slot, Span};
 
-/// A value in its document. Its `Display` is the JSON pointer to it, which is put together only then.
+/// A value in its document. Its `Display` is the JSON pointer to it, which is built on demand.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Node<'d> {
     pub(super) document: &'d Document<'d>,
@@ -34,7 +34,7 @@ impl Document<'_> {
         }
     }
 
-    /// What there is so far in a list or object that is still being read.
+    /// Returns the children so far of a list or object that is still being read.
     pub(super) const fn last_children(&self, index: usize) -> Children<'_> {
         Children {
             document: self,
@@ -101,7 +101,7 @@ impl<'d> Node<'d> {
             .then(|| self.unquoted(self.slot.span, self.slot.escaped))
     }
 
-    /// The key of a member; empty for the root and the entries of lists.
+    /// Returns the key of a member; empty for the root and the entries of lists.
     pub(crate) fn key(self) -> Cow<'d, str> {
         match self.slot.key {
             Some(key) => self.unquoted(key.span, key.escaped),
@@ -109,12 +109,12 @@ impl<'d> Node<'d> {
         }
     }
 
-    /// How many entries or members there are in it, not counting what is inside those.
+    /// Returns how many entries or members there are in it, not counting what is inside those.
     pub(crate) const fn len(self) -> usize {
         self.slot.len
     }
 
-    /// The entries of a list or the members of an object; nothing of anything else.
+    /// Returns the entries of a list or the members of an object; nothing of anything else.
     pub(crate) const fn children(self) -> Children<'d> {
         Children {
             document: self.document,
@@ -123,7 +123,7 @@ impl<'d> Node<'d> {
         }
     }
 
-    /// The member of an object by its key: the last, should it be given twice.
+    /// Returns the member of an object by its key: the last one, if the key is given twice.
     pub(crate) fn get(self, key: &str) -> Option<Self> {
         let mark = Mark::of(key);
         let mut found = self.children().filter(|member| member.has_key(key, mark));
@@ -134,7 +134,7 @@ impl<'d> Node<'d> {
         }
     }
 
-    /// The value by itself. Of equal keys the last counts.
+    /// Converts to a value of `serde_json`. Of equal keys the last counts.
     pub(crate) fn to_value(self) -> Value {
         match self.slot.kind {
             Kind::Null => Value::Null,
@@ -151,12 +151,12 @@ impl<'d> Node<'d> {
         }
     }
 
-    /// The JSON pointer to it.
+    /// Returns the JSON pointer to it.
     pub(crate) fn pointer(self) -> String {
         self.to_string()
     }
 
-    /// The value as it is written.
+    /// Returns the value as it is written.
     fn source(self) -> &'d str {
         self.document.slice(self.slot.span)
     }
@@ -167,7 +167,7 @@ impl<'d> Node<'d> {
             .is_some_and(|key| key.mark == mark && self.unquoted(key.span, key.escaped) == name)
     }
 
-    /// What a string says.
+    /// Returns what a string says.
     fn unquoted(self, span: Span, escaped: bool) -> Cow<'d, str> {
         if escaped {
             // The scanner has seen that its escapes mean something.

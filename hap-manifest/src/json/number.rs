@@ -5,7 +5,7 @@ use super::explain::Mistake;
 /// Characters up to which a number without an exponent is finite: the largest has 309 digits.
 const SURELY_FINITE: usize = 300;
 
-/// Where the number that begins at `start` ends.
+/// Returns where the number that begins at `start` ends.
 pub(super) fn number_end(text: &str, start: usize) -> Result<usize, Mistake> {
     let bytes = text.as_bytes();
     let byte = |at: usize| bytes.get(at).copied();
@@ -64,12 +64,12 @@ pub(super) fn number_end(text: &str, start: usize) -> Result<usize, Mistake> {
     Ok(end)
 }
 
-/// What a careless eye takes for a part of the number.
+/// Returns whether a byte looks like a part of a number at a glance.
 const fn is_part(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b'_')
 }
 
-/// Where a careless eye sees the end of the number, to show it whole in a message.
+/// Returns where the number seems to end at a glance, to show it whole in a message.
 fn whole(bytes: &[u8], start: usize) -> usize {
     start
         + bytes

@@ -153,7 +153,7 @@ impl Scanner<'_> {
     fn object(&mut self, index: usize) -> Result<usize, Mistake> {
         let mut len = 0;
         let mut marks = Marks::default();
-        // Whether only a close look tells that no key is given twice.
+        // Whether only a comparison of all keys shows that none is given twice.
         let mut doubtful = false;
         self.skip_space();
         if self.peek() == Some(b'}') {
@@ -211,7 +211,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Steps over what means itself in a string.
+    /// Steps over the plain characters of a string.
     fn skip_plain(&mut self) {
         let rest = self.document.text.as_bytes().get(self.at..).unwrap_or_default();
         self.at += rest

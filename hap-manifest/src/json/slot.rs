@@ -34,7 +34,7 @@ pub(super) struct Key {
     pub(super) span: Span,
     /// Whether it has a `\`, so that what it means differs from what is written.
     pub(super) escaped: bool,
-    /// What tells it from most other keys at a glance.
+    /// Differs between most keys, so that most comparisons end here.
     pub(super) mark: Mark,
 }
 
@@ -67,12 +67,12 @@ pub(super) struct Slot {
     pub(super) key: Option<Key>,
     /// How many entries or members it has of its own.
     pub(super) len: usize,
-    /// Where the slots go on behind those of everything inside it.
+    /// Index of the next slot that is not inside this one.
     pub(super) next: usize,
 }
 
 impl Slot {
-    /// What there is where nothing is.
+    /// Stands for a missing value.
     pub(super) const NULL: Self = Self {
         kind: Kind::Null,
         escaped: false,

@@ -15,13 +15,13 @@ use crate::value::health::HealthCheck;
 
 /// Makes a [`Manifest`] in code.
 ///
-/// Setters never fail: they take a typed value or its text, and [`build`](Self::build) applies the same rules as
-/// reading JSON does and lists everything that is wrong at once.
+/// Setters never fail: they take a typed value or its text, and [`build`](Self::build) applies the
+/// same rules as reading JSON does and lists everything that is wrong at once.
 ///
 /// ```
 /// use hap_manifest::Manifest;
 ///
-/// let manifest = Manifest::builder("porch-light", "Porch light", "1.0.0", "example/porch-light:1.0.0")
+/// let manifest = Manifest::builder("porch-light", "Porch light", "1.0.0", "example/light:1.0.0")
 ///     .description("Switches the lamp at the door")
 ///     .memory_limit("64m")
 ///     .volume("/data")
@@ -38,14 +38,16 @@ pub struct ManifestBuilder {
 impl Manifest {
     /// Begins another manifest that is like this one, to change some of its fields.
     ///
-    /// What the builder adds to lists is added to those of this manifest; [`ManifestBuilder::field`] replaces a list, or
-    /// with `null` removes it.
+    /// Entries that the builder adds go to the lists of this manifest. [`ManifestBuilder::field`]
+    /// replaces a list, or removes it with `null`.
     ///
     /// ```
     /// use hap_manifest::Manifest;
     /// use serde_json::Value;
     ///
-    /// let old = Manifest::builder("lamp", "Lamp", "1.0.0", "example/lamp:1").volume("/data").build()?;
+    /// let old = Manifest::builder("lamp", "Lamp", "1.0.0", "example/lamp:1")
+    ///     .volume("/data")
+    ///     .build()?;
     /// let new = old.to_builder().version("1.1.0").volume("/cache").build()?;
     /// assert_eq!(new.volumes().len(), 2);
     /// assert!(new.to_builder().field("volumes", Value::Null).build()?.volumes().is_empty());
@@ -55,7 +57,8 @@ impl Manifest {
         ManifestBuilder::like(self)
     }
 
-    /// Begins a manifest in code. Each argument is the typed value or its text; `build` checks them.
+    /// Begins a manifest in code. Each argument is the typed value or its text; `build` checks
+    /// them.
     pub fn builder(
         id: impl Display,
         name: impl Display,
@@ -127,7 +130,8 @@ impl ManifestBuilder {
 
     /// Sets the processor time it may use, in cores.
     pub fn cpu_limit(self, cores: impl Into<f64>) -> Self {
-        // Not a number and infinity have no JSON; a text is refused by `build` and says what it was.
+        // Not a number and infinity have no JSON; a text is refused by `build` and says what it
+        // was.
         let cores = cores.into();
         match Number::from_f64(cores) {
             Some(number) => self.set("cpu_limit", number),
@@ -202,12 +206,14 @@ impl ManifestBuilder {
         self.set("config_schema", schema)
     }
 
-    /// Adds a key of the configuration, or a JSON pointer into it, whose value is redacted everywhere.
+    /// Adds a key of the configuration, or a JSON pointer into it, whose value is redacted
+    /// everywhere.
     pub fn secret(self, key: impl Display) -> Self {
         self.add("secrets", &key.to_string())
     }
 
-    /// Adds a device of the host that the plugin asks for; needs [`device_access`](Self::device_access).
+    /// Adds a device of the host that the plugin asks for; needs
+    /// [`device_access`](Self::device_access).
     pub fn device(self, path: impl Display) -> Self {
         self.add("devices", &path.to_string())
     }
@@ -242,7 +248,8 @@ impl ManifestBuilder {
         self.set("health_check", serialized(&check))
     }
 
-    /// Sets the time between being asked to stop and being killed: a [`HumanDuration`](crate::HumanDuration) or its text.
+    /// Sets the time between being asked to stop and being killed: a
+    /// [`HumanDuration`](crate::HumanDuration) or its text.
     pub fn stop_timeout(self, timeout: impl Display) -> Self {
         self.text("stop_timeout", &timeout)
     }

@@ -8,8 +8,8 @@ impl ConfigSchema {
     /// Compiles the schema of a manifest; `None` when it has none.
     ///
     /// # Errors
-    /// As [`new`](Self::new). Reading a manifest leniently does not compile its schema, so this may fail for a
-    /// manifest that was read; [`Manifest::from_json_strict`] has compiled it.
+    /// As [`new`](Self::new). Reading a manifest leniently does not compile its schema, so this may
+    /// fail for a manifest that was read; [`Manifest::from_json_strict`] has compiled it.
     pub fn of(manifest: &Manifest) -> Result<Option<Self>, ParseError> {
         let secrets = manifest.secrets().iter().map(String::as_str);
         manifest

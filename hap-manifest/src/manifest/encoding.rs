@@ -6,7 +6,7 @@ use crate::diagnostics::issue_code::IssueCode;
 use crate::diagnostics::place::Place;
 use crate::diagnostics::report::Issue;
 
-/// The text that bytes are, or what they are instead and where the first wrong one is.
+/// Decodes bytes as UTF-8. The issue says what they are instead and where the first wrong byte is.
 pub(super) fn decode(bytes: &[u8]) -> Result<&str, Issue> {
     if is_utf16(bytes) {
         return Err(refuse("the text is UTF-16".to_owned(), "", 0));
@@ -14,7 +14,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<&str, Issue> {
     std::str::from_utf8(bytes).map_err(|error| explain(bytes, error))
 }
 
-/// Whether the bytes begin with the mark of UTF-16, or with a character of ASCII in it: no JSON in UTF-8 does.
+/// Returns whether the bytes begin with the mark of UTF-16, or with an ASCII character in UTF-16.
+/// No JSON in UTF-8 does.
 const fn is_utf16(bytes: &[u8]) -> bool {
     matches!(
         bytes,

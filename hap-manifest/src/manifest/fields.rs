@@ -1,4 +1,5 @@
-//! [`Fields`]: reads the members of a JSON object, collecting issues instead of stopping at the first.
+//! [`Fields`]: reads the members of a JSON object, collecting issues instead of stopping at the
+//! first.
 
 use super::limits::MAX_ENTRIES;
 use crate::diagnostics::collector::Collector;
@@ -11,7 +12,7 @@ use crate::json::pointer::escaped;
 use crate::value::error::{ParseError, bare, quoted};
 use crate::value::number::whole;
 
-/// What was read of an entry of a list, with the entry itself.
+/// A value that was read from an entry of a list, with that entry.
 #[derive(Debug)]
 pub(crate) struct Entry<'d, T> {
     pub(crate) at: Node<'d>,
@@ -35,7 +36,7 @@ pub(crate) struct Fields<'d, 'c> {
 }
 
 impl<'d, 'c> Fields<'d, 'c> {
-    /// Begins with `value`; an issue and `None` if it is no object.
+    /// Begins to read `value`; reports an issue and returns `None` if it is no object.
     pub(crate) fn of(value: Node<'d>, collector: &'c mut Collector) -> Option<Self> {
         let Some(members) = Members::of(value) else {
             let issue = Issue::new(value, IssueCode::WrongType, mismatch("an object", value));
@@ -55,7 +56,7 @@ impl<'d, 'c> Fields<'d, 'c> {
         })
     }
 
-    /// The value of a key. An explicit `null` is the same as an absent key.
+    /// Returns the value of a key. An explicit `null` is the same as an absent key.
     pub(crate) fn take(&mut self, key: &'static str) -> Option<Node<'d>> {
         self.known.push(key);
         let value = self.members.get(key);
@@ -65,13 +66,14 @@ impl<'d, 'c> Fields<'d, 'c> {
         value
     }
 
-    /// Lets a key pass that is for other programs.
+    /// Accepts a key that is for other programs.
     pub(crate) fn pass(&mut self, key: &'static str) {
         self.known.push(key);
         self.present += usize::from(self.members.get(key).is_some());
     }
 
-    /// A field with a default, read as [`required`](Self::required) does. `None` only if it was refused, so that no rule is applied to what nobody wrote.
+    /// Reads a field with a default, as [`required`](Self::required) does. Returns `None` only if
+    /// the value was refused, so that no rule is applied to a default in its place.
     pub(crate) fn or_default<T>(
         &mut self,
         key: &'static str,
@@ -82,7 +84,8 @@ impl<'d, 'c> Fields<'d, 'c> {
         if self.lacking { Some(default()) } else { value }
     }
 
-    /// Reads a field by one of the readers below, which asks for this key alone, and reports its absence.
+    /// Reads a field by one of the readers below, which asks for this key alone, and reports its
+    /// absence.
     pub(crate) fn required<T>(
         &mut self,
         key: &'static str,
@@ -150,7 +153,7 @@ impl<'d, 'c> Fields<'d, 'c> {
         self.keep(value, parse(number))
     }
 
-    /// A list of texts. Entries that were refused are missing.
+    /// Reads a list of texts. Refused entries are left out.
     pub(crate) fn texts<T>(
         &mut self,
         key: &'static str,
@@ -187,7 +190,7 @@ impl<'d, 'c> Fields<'d, 'c> {
         entries
     }
 
-    /// The members of an object whose keys are data.
+    /// Returns the members of an object whose keys are data.
     pub(crate) fn entries(&mut self, key: &'static str) -> Option<Node<'d>> {
         let object = self.take(key)?;
         if !object.is_object() {
@@ -275,7 +278,7 @@ pub(crate) fn text<T>(
         collector.push(if value.is_number() || value.flag().is_some() {
             let plain = value.to_value().to_string();
             let quoted = format!("write \"{plain}\" in quotes");
-            // Quotes alone may not be all that is missing.
+            // The value may need more than quotes.
             match parse(&plain).err().as_ref().and_then(ParseError::help) {
                 Some(help) => issue.with_help(help),
                 None => issue.with_help(quoted),
@@ -292,7 +295,7 @@ pub(crate) fn text<T>(
         .ok()
 }
 
-/// A text as the list that was meant by it, if it names several things.
+/// Writes a text as the list that it seems to mean.
 fn listed(text: &str) -> String {
     let parts: Vec<_> = text.split(',').map(|part| quoted(part.trim())).collect();
     if text.contains('\n') || parts.len() > 8 {

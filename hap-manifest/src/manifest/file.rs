@@ -8,16 +8,18 @@ use serde_json::value::RawValue;
 use super::model::Manifest;
 use crate::diagnostics::report::{Issue, ManifestError};
 
-/// A manifest together with the top-level fields that this version does not know, for tools that write it again.
+/// A manifest together with the top-level fields that this version does not know, for tools that
+/// write it again.
 ///
-/// A [`Manifest`] holds what it understands. A tool that changes a version number must not drop what a later version, or
-/// somebody else's tool, has put beside it: here it stays, to the letter.
+/// A [`Manifest`] holds what it understands. A tool that changes a version number must not drop
+/// what a later version or another tool has added. This type keeps it byte for byte.
 ///
 /// ```
 /// use hap_manifest::ManifestFile;
 ///
 /// let mut file = ManifestFile::from_json(r#"{
-///     "id": "porch-light", "name": "Porch light", "version": "1.0.0", "description": "", "author": "",
+///     "id": "porch-light", "name": "Porch light", "version": "1.0.0",
+///     "description": "", "author": "",
 ///     "image": "example/porch-light:1.0.0", "x-serial": 12345678901234567890123
 /// }"#)?;
 /// let next = file.manifest().to_builder().version("1.1.0").build()?;
@@ -45,8 +47,9 @@ struct Written<'a> {
 }
 
 impl ManifestFile {
-    /// Reads a manifest as [`Manifest::from_json`] does, and keeps what that warns of as unknown. Fields within a field,
-    /// such as in `health_check`, are not kept; those have a warning as well.
+    /// Reads a manifest as [`Manifest::from_json`] does, and keeps the fields that are unknown to
+    /// it. Fields within a field, such as in `health_check`, are not kept; those have a warning as
+    /// well.
     ///
     /// # Errors
     /// As [`Manifest::from_json`].

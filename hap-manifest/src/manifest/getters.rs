@@ -90,7 +90,8 @@ impl Manifest {
         self.device_access
     }
 
-    /// Returns the file that the image is built from, by its path in the plugin's folder or package; `Dockerfile` by default.
+    /// Returns the file that the image is built from, by its path in the plugin's folder or
+    /// package; `Dockerfile` by default.
     #[must_use]
     pub fn dockerfile(&self) -> &str {
         self.dockerfile.as_str()
@@ -144,20 +145,22 @@ impl Manifest {
         &self.listing
     }
 
-    /// Returns the JSON Schema that a configuration must satisfy: an object or a boolean. It is not itself checked here.
+    /// Returns the JSON Schema that a configuration must satisfy: an object or a boolean. It is not
+    /// itself checked here.
     #[must_use]
     pub const fn config_schema(&self) -> Option<&Value> {
         self.config_schema.as_ref()
     }
 
-    /// Returns what of the configuration is to be redacted: top-level keys, or JSON pointers that begin with a slash. A key that
-    /// begins with one itself is taken for both.
+    /// Returns what of the configuration is to be redacted: top-level keys, or JSON pointers that
+    /// begin with a slash. A key that begins with one itself is taken for both.
     #[must_use]
     pub fn secrets(&self) -> &[String] {
         &self.secrets
     }
 
-    /// Returns the devices of the host it asks for; only with [`device_access`](Self::device_access).
+    /// Returns the devices of the host it asks for; only with
+    /// [`device_access`](Self::device_access).
     #[must_use]
     pub fn devices(&self) -> &[DevicePath] {
         &self.devices
@@ -175,7 +178,7 @@ impl Manifest {
         self.user.as_ref().map(ContainerUser::as_str)
     }
 
-    /// The user as a value that can be asked.
+    /// Returns the user as its type.
     pub(crate) const fn container_user(&self) -> Option<&ContainerUser> {
         self.user.as_ref()
     }

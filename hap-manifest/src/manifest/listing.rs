@@ -14,7 +14,8 @@ use crate::value::error::{ParseError, quoted};
 use crate::value::schema::{Homepage, Line, MAX_LINE, in_line as schema_in_line};
 use crate::value::text::{in_line, line, one_line};
 
-/// The marketplace part of a manifest: `price`, `category`, `tags`, `homepage`, `license` and `icon`.
+/// The marketplace part of a manifest: `price`, `category`, `tags`, `homepage`, `license` and
+/// `icon`.
 ///
 /// All of it is text for people; nothing here changes how the plugin runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
@@ -143,7 +144,8 @@ fn icon(text: &str) -> Result<String, ParseError> {
     Ok(text.to_owned())
 }
 
-/// An address that does nothing but lead to a page: a listing shows it as a link, and `javascript:` is an address too.
+/// Accepts only an address that leads to a page: a listing shows it as a link, and `javascript:` is
+/// an address too.
 fn homepage(text: &str) -> Result<String, ParseError> {
     let text = line("homepage", text)?;
     let scheme = text.split(['/', '?', '#']).next().unwrap_or_default();

@@ -29,9 +29,10 @@ use crate::value::user::ContainerUser;
 
 /// What a plugin is: its identity, its image, what it needs and what it may do.
 ///
-/// A value in hand is valid: it comes from [`from_json`](Self::from_json), [`from_json_strict`](Self::from_json_strict),
-/// [`builder`](Self::builder) or serde, which all apply the same rules. Where the manifest leaves a limit out the
-/// getter says `None`, and the host puts its own default there.
+/// A value in hand is valid: it comes from [`from_json`](Self::from_json),
+/// [`from_json_strict`](Self::from_json_strict), [`builder`](Self::builder) or serde, which all
+/// apply the same rules. Where the manifest leaves a limit out the getter says `None`, and the host
+/// puts its own default there.
 ///
 /// ```
 /// use hap_manifest::Manifest;
@@ -236,8 +237,8 @@ impl Manifest {
         "platform",
     ];
 
-    /// Writes the manifest as indented JSON, or in one line where that would exceed [`MAX_BYTES`](Self::MAX_BYTES). Reading
-    /// it again gives an equal manifest.
+    /// Writes the manifest as indented JSON, or in one line where that would exceed
+    /// [`MAX_BYTES`](Self::MAX_BYTES). Reading it again gives an equal manifest.
     #[must_use]
     pub fn to_json(&self) -> String {
         // Keys are strings and no part fails to serialize, so there is nothing to report.
@@ -249,7 +250,7 @@ impl Manifest {
         }
     }
 
-    /// The manifest as JSON in one line.
+    /// Returns the manifest as JSON in one line.
     pub(super) fn to_compact_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }

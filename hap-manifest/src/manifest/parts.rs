@@ -22,7 +22,7 @@ use crate::value::text::{line, lines};
 use crate::value::version_range;
 
 pub(super) fn version(text: &str) -> Result<Version, ParseError> {
-    // It goes into the plugin's environment, and into names of files.
+    // The version is used in the plugin's environment and in file names.
     if text.len() > MAX_LINE {
         let rule = format!(
             "it has {} characters, at most {MAX_LINE} are allowed",
@@ -74,7 +74,7 @@ pub(super) fn env_vars(fields: &mut Fields<'_, '_>) -> BTreeMap<EnvName, String>
     env_vars
 }
 
-/// The value is not repeated in messages: it may well be a password.
+/// Checks a value without repeating it in messages: it may well be a password.
 fn env_value(text: &str) -> Result<String, ParseError> {
     if text.contains('\0') {
         return Err(ParseError::hidden(
@@ -110,7 +110,8 @@ pub(super) fn dependency(value: Node<'_>, collector: &mut Collector) -> Option<D
     })
 }
 
-/// Reads the id of a plugin, behind which a version may have been written as other tools take it.
+/// Reads the id of a plugin. The help recognises an id followed by a version, the form of other
+/// tools.
 fn dependency_id(text: &str) -> Result<PluginId, ParseError> {
     text.parse().map_err(|error: ParseError| {
         let end = text
@@ -143,7 +144,7 @@ pub(super) fn health_check(outer: &mut Fields<'_, '_>) -> HealthCheck {
     };
     let before = outer.collector().errors();
     let check = health_check_parts(value, outer.collector()).unwrap_or_default();
-    // With a part refused, the defaults in its place would be held against the others.
+    // If a part was refused, its default would be checked against the other parts.
     if outer.collector().errors() == before {
         outer.report(rules::health(value, &check));
     }

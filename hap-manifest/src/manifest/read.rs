@@ -23,11 +23,11 @@ use crate::value::number::{ApiPort, PidsLimit};
 use crate::value::text::line;
 use crate::value::version_range;
 
-/// Most keys given twice that are told; each comes with its whole pointer.
+/// Most duplicate keys that are reported; each comes with its whole pointer.
 const MAX_DUPLICATES: usize = 20;
 
-/// Texts up to this length are written again within [`Manifest::MAX_BYTES`]: what grows most is a number, `1e15` to
-/// `1000000000000000.0`, and all defaults together are below a kilobyte.
+/// A text up to this length never exceeds [`Manifest::MAX_BYTES`] when written again. Numbers grow
+/// most, from `1e15` to `1000000000000000.0`; all defaults together are below a kilobyte.
 const SURELY_WRITABLE: usize = 32 * 1024;
 
 impl Manifest {
@@ -44,25 +44,27 @@ impl Manifest {
     /// ```
     /// use hap_manifest::{IssueCode, Manifest};
     ///
-    /// let utf16: Vec<u8> = "{\"id\": \"lamp\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    /// let text = r#"{"id": "lamp"}"#;
+    /// let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     /// let error = Manifest::from_slice(&utf16).unwrap_err();
     /// assert_eq!(error.issues()[0].code(), IssueCode::InvalidUtf8);
     /// assert_eq!(error.issues()[0].help(), Some("save the file as UTF-8"));
     /// ```
     ///
     /// # Errors
-    /// As [`from_json`](Self::from_json), and for bytes that are not UTF-8. To draw such an error, use
-    /// [`String::from_utf8_lossy`] on the bytes.
+    /// As [`from_json`](Self::from_json), and for bytes that are not UTF-8. To draw such an error,
+    /// use [`String::from_utf8_lossy`] on the bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Parsed, ManifestError> {
         from_bytes(bytes)
     }
 
-    /// Reads a manifest for its author: what a host only warns of is refused. With the feature `config-schema` it
-    /// also compiles `config_schema` and checks the defaults in it, which takes longer than all the rest.
+    /// Reads a manifest for its author: what a host only warns of is refused. With the feature
+    /// `config-schema` it also compiles `config_schema` and checks the defaults in it, which takes
+    /// longer than all the rest.
     ///
     /// # Errors
-    /// As [`from_json`](Self::from_json), and for unknown fields, a schema that cannot be used and a default that
-    /// its schema refuses.
+    /// As [`from_json`](Self::from_json), and for unknown fields, a schema that cannot be used and
+    /// a default that its schema refuses.
     pub fn from_json_strict(text: &str) -> Result<Self, ManifestError> {
         let parsed = from_text(text, Audience::Author)?;
         if parsed.warnings.is_empty() {
@@ -109,8 +111,8 @@ fn from_text(text: &str, audience: Audience) -> Result<Parsed, ManifestError> {
     })
 }
 
-/// Reads what is a value already, by the rules for texts: as one it will be written and read again. Its issues have
-/// no place.
+/// Reads a parsed value by the rules for texts, since it will be written as a text and read again.
+/// Its issues have no place.
 pub(super) fn from_value(value: &Value, audience: Audience) -> Result<Parsed, ManifestError> {
     let text = value.to_string();
     check_size(text.len())?;
@@ -199,7 +201,7 @@ fn duplicates(text: &str, document: &Document<'_>, collector: &mut Collector) {
     }
 }
 
-/// Reads all fields and applies all rules before it gives up for the lack of a required one.
+/// Reads all fields and applies all rules, even if a required field is missing.
 fn read(value: Node<'_>, audience: Audience, collector: &mut Collector) -> Option<Manifest> {
     let mut fields = Fields::of(value, collector)?;
     let f = &mut fields;
@@ -255,7 +257,7 @@ fn read(value: Node<'_>, audience: Audience, collector: &mut Collector) -> Optio
             .as_ref()
             .and_then(|range| rules::range("/platform", range)),
     );
-    // Where editors look for the schema of a file.
+    // Editors look here for the schema of a file.
     fields.pass("$schema");
     fields.finish();
     Some(Manifest {

@@ -59,13 +59,15 @@ impl RestartMode {
 ///
 /// let policy = RestartPolicy::new(RestartMode::OnFailure)
 ///     .with_pauses(Duration::from_secs(1), Duration::from_secs(60))?;
-/// let manifest = Manifest::builder("lamp", "Lamp", "1.0.0", "example/lamp:1").restart(policy).build()?;
+/// let manifest = Manifest::builder("lamp", "Lamp", "1.0.0", "example/lamp:1")
+///     .restart(policy)
+///     .build()?;
 /// assert_eq!(manifest.restart(), Some(&policy));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// In JSON a mode alone, `"on-failure"`, or `{"mode": "always", "initial": "500ms", "max": "60s"}` with everything
-/// optional. What is `None` is left to the host.
+/// In JSON a mode alone, `"on-failure"`, or `{"mode": "always", "initial": "500ms", "max": "60s"}`
+/// with everything optional. What is `None` is left to the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 pub struct RestartPolicy {
     mode: RestartMode,
@@ -89,7 +91,8 @@ impl RestartPolicy {
     /// Returns the same policy with these first and longest pauses.
     ///
     /// # Errors
-    /// Refuses a first pause longer than the longest, more than 24 h, and fractions of a millisecond.
+    /// Refuses a first pause longer than the longest, more than 24 h, and fractions of a
+    /// millisecond.
     pub fn with_pauses(self, initial: Duration, max: Duration) -> Result<Self, ParseError> {
         let (initial, max) = (HumanDuration::try_from(initial)?, HumanDuration::try_from(max)?);
         Self {

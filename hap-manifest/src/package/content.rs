@@ -52,7 +52,7 @@ fn has(entries: &[PackageEntry], name: &str) -> bool {
     entries.iter().any(|entry| entry.name == name)
 }
 
-/// What a package lacks, told at once.
+/// The files that a package lacks, reported at once.
 #[derive(Default)]
 struct Missing {
     names: Vec<String>,

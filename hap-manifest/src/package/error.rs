@@ -38,7 +38,7 @@ pub enum PackageError {
         /// How many bytes.
         bytes: u64,
     },
-    /// Something lies behind the archive: a comment, or anything else.
+    /// Something follows the archive: a comment, or anything else.
     #[error("found {bytes} B behind the end of the archive; a package ends with it and has no comment")]
     Trailing {
         /// How many bytes.
@@ -79,7 +79,7 @@ pub enum PackageError {
     EntryCount {
         /// How many it has.
         found: usize,
-        /// How many are told.
+        /// How many the end of the archive says.
         told: usize,
     },
     /// The directory of the archive is not made of directory records.
@@ -196,7 +196,7 @@ pub enum PackageError {
         /// The size in the directory.
         told: u64,
     },
-    /// Something lies behind a compressed content, within the entry.
+    /// Something follows a compressed content, within the entry.
     #[error("found {bytes} B behind the compressed content of the entry {}, which unpack to nothing", quoted(.name))]
     Hidden {
         /// Its name.

@@ -11,7 +11,8 @@ use super::error::PackageError;
 use super::reader::Package;
 use crate::value::error::quoted;
 
-/// Says why the files of a package were not written. What was written before is left; remove the folder.
+/// Says why the files of a package were not written. What was written before is left; remove the
+/// folder.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExtractError {
@@ -43,9 +44,10 @@ pub enum ExtractError {
 impl<R: Read + Seek> Package<R> {
     /// Writes all files into a folder that the caller opened and that is empty.
     ///
-    /// Everything is created anew, below the open folder and through open folders only: no link is followed and
-    /// nothing is overwritten, even if somebody else writes into the folder meanwhile. Files get mode 644, programs
-    /// and folders 755, less the process's mask.
+    /// Every file and folder is created, never opened, and only through folders that are open
+    /// already. So no link is followed and nothing is overwritten, even if another process writes
+    /// into the folder at the same time. Files get mode 644, programs and folders 755, less the
+    /// process's mask.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -64,7 +66,7 @@ impl<R: Read + Seek> Package<R> {
     /// ```
     ///
     /// # Errors
-    /// Refuses a folder that is not empty, and tells which file could not be written or has changed.
+    /// Refuses a folder that is not empty. Names the file that could not be written or has changed.
     pub fn extract_into(&mut self, folder: impl AsFd) -> Result<(), ExtractError> {
         let root = folder.as_fd();
         check_empty(root)?;
@@ -124,7 +126,8 @@ struct Target {
 }
 
 impl Target {
-    /// Opens a folder below the root, one part of its name after the other, creating those that are missing.
+    /// Opens a folder below the root, one part of its name after the other, creating those that are
+    /// missing.
     fn folder(&mut self, name: &str) -> io::Result<OwnedFd> {
         let mut open = self.root.try_clone()?;
         let ends = name.match_indices('/').map(|(end, _)| end).chain([name.len()]);
@@ -133,7 +136,8 @@ impl Target {
             let path = name.get(..end).unwrap_or_default();
             let part = name.get(start..end).unwrap_or_default();
             start = end + 1;
-            // A folder that is there but was not created here belongs to somebody else: creating it fails.
+            // A folder that exists and was not created here belongs to another process: creating it
+            // fails.
             if self.created.insert(path.to_owned()) {
                 rustix::fs::mkdirat(&open, part, Mode::from_raw_mode(0o755))?;
             }

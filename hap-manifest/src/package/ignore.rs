@@ -2,7 +2,8 @@
 
 use super::pack_error::PackError;
 
-/// Left out of every package, before the lines of the ignore file: a line such as `!target/` takes one back.
+/// Left out of every package, before the lines of the ignore file: a line such as `!target/` takes
+/// one back.
 const DEFAULTS: &str = "\
 .hapignore
 .git
@@ -22,9 +23,10 @@ const MAX_LINES: usize = 500;
 
 /// The rules of an ignore file, in the form that `.gitignore` has.
 ///
-/// A line is a pattern: `*` is any text and `?` one character within a part, `**` any parts; `/` at the end means
-/// folders only, `/` elsewhere ties the pattern to the root, `!` in front takes back what an earlier line leaves
-/// out, and `#` begins a comment. The last line that fits decides. In a folder that is left out nothing is looked at.
+/// A line is a pattern: `*` is any text and `?` one character within a part, `**` any parts; `/` at
+/// the end means folders only, `/` elsewhere ties the pattern to the root, `!` in front takes back
+/// what an earlier line leaves out, and `#` begins a comment. The last line that fits decides. The
+/// content of a folder that is left out is not looked at.
 #[derive(Debug)]
 pub(super) struct IgnoreRules {
     rules: Vec<Rule>,
@@ -86,7 +88,7 @@ impl IgnoreRules {
         Ok(Self { rules })
     }
 
-    /// Whether a file or folder is left out, by its name from the root.
+    /// Returns whether a file or folder is left out, by its name from the root.
     pub(super) fn leaves_out(&self, name: &str, folder: bool) -> bool {
         let parts: Vec<&str> = name.split('/').collect();
         self.rules
@@ -100,7 +102,7 @@ fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
     (1..).zip(text.lines())
 }
 
-/// Whether a pattern fits, `**` standing for any number of parts.
+/// Returns whether a pattern fits, `**` standing for any number of parts.
 fn fits(pattern: &[Box<str>], parts: &[&str]) -> bool {
     match_all(
         pattern,
@@ -110,7 +112,7 @@ fn fits(pattern: &[Box<str>], parts: &[&str]) -> bool {
     )
 }
 
-/// Whether one part of a pattern fits one part of a name.
+/// Returns whether one part of a pattern fits one part of a name.
 fn part_fits(pattern: &str, part: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let part: Vec<char> = part.chars().collect();
@@ -122,8 +124,8 @@ fn part_fits(pattern: &str, part: &str) -> bool {
     )
 }
 
-/// Matches with wildcards in time of at most the product of both lengths: on a mismatch, only the last wildcard
-/// takes one more.
+/// Matches with wildcards in time of at most the product of both lengths: on a mismatch, only the
+/// last wildcard takes one more.
 fn match_all<P, T>(
     pattern: &[P],
     items: &[T],

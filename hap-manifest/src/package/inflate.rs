@@ -6,14 +6,14 @@ use flate2::read::DeflateDecoder;
 
 use super::member::Member;
 
-/// Reads the content of one entry, and counts the bytes that it takes for that.
+/// Reads the content of one entry, and counts the stored bytes that it consumes.
 pub(super) enum Content<R> {
     Stored(R, u64),
     Deflated(DeflateDecoder<R>),
 }
 
 impl<R: Read> Content<R> {
-    /// `stored` are the bytes of the entry as they stand in the archive.
+    /// `stored` are the bytes of the entry in the archive.
     pub(super) fn new(stored: R, member: &Member) -> Self {
         match member.method {
             0 => Self::Stored(stored, 0),
@@ -22,7 +22,7 @@ impl<R: Read> Content<R> {
         }
     }
 
-    /// How many stored bytes the content was made of so far.
+    /// Returns how many stored bytes were consumed so far.
     pub(super) fn packed(&self) -> u64 {
         match self {
             Self::Stored(_, count) => *count,

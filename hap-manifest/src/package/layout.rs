@@ -1,8 +1,9 @@
 //! The directory of an archive, read by hand and to the byte.
 //!
-//! Libraries are made to open as much as possible: they search for the directory, keep the last of two entries of
-//! one name, and pass over what lies between. Each of these lets a package show one content to who checks it and
-//! another to who uses it, so the records are read here first and only one way to write them is accepted.
+//! Libraries are made to open as much as possible: they search for the directory, keep the last of
+//! two entries of one name, and pass over what lies between. Each of these lets a package show one
+//! content to a checker and another to a user. So the records are read here first, and only one way
+//! to write them is accepted.
 
 use std::io::{Read, Seek};
 
@@ -17,14 +18,14 @@ const END_LEN: u64 = 22;
 const END: &[u8] = b"PK\x05\x06";
 const CENTRAL: &[u8] = b"PK\x01\x02";
 const LOCAL: &[u8] = b"PK\x03\x04";
-/// Longest comment, behind which the end record may lie.
+/// Longest comment that may follow the end record.
 const MAX_COMMENT: u64 = 65_535;
 /// Most bytes of the directory for each allowed entry: the record, a long name, times and owners.
 const BYTES_PER_ENTRY: u64 = 512;
 
 const ENCRYPTED: u16 = 1 << 0 | 1 << 6 | 1 << 13;
 const UTF8: u16 = 1 << 11;
-/// How hard the compressor tried: of no consequence.
+/// How hard the compressor tried; ignored.
 const EFFORT: u16 = 1 << 1 | 1 << 2;
 
 const ZIP64_FIELD: u16 = 0x0001;
@@ -64,7 +65,7 @@ pub(super) fn read<R: Read + Seek>(
     let mut record = Record::new(&bytes);
     let mut members = Vec::with_capacity(end.entries);
     while !record.is_empty() {
-        // Counted here, not by the number at the end, which anybody can write.
+        // The entries are counted, since the number at the end can be forged.
         if members.len() == limits.entries() {
             return Err(PackageError::TooManyEntries {
                 found: members.len() + 1,
@@ -124,7 +125,7 @@ fn end<R: Read + Seek>(reader: &mut R, size: u64) -> Result<End, PackageError> {
     }
     let (directory, directory_len) = (u64::from(offset), u64::from(length));
     match at.checked_sub(directory + directory_len) {
-        // Where the directory is told to lie before where it lies, so does everything else.
+        // If the directory lies further back than its offset says, so does everything else.
         Some(bytes) if bytes > 0 => Err(PackageError::Prefix { bytes }),
         Some(_) => Ok(End {
             entries: usize::from(entries),
@@ -135,7 +136,7 @@ fn end<R: Read + Seek>(reader: &mut R, size: u64) -> Result<End, PackageError> {
     }
 }
 
-/// Tells what is wrong with a file that does not end with an end record.
+/// Explains what is wrong with a file that does not end with an end record.
 fn misplaced_end<R: Read + Seek>(reader: &mut R, size: u64) -> Result<PackageError, PackageError> {
     let from = size.saturating_sub(END_LEN + MAX_COMMENT);
     // At most 65,557 bytes.
@@ -157,7 +158,7 @@ fn misplaced_end<R: Read + Seek>(reader: &mut R, size: u64) -> Result<PackageErr
     })
 }
 
-/// A record of the directory, as it stands there.
+/// A record of the directory, as it is stored.
 struct Fields<'b> {
     flags: u16,
     method: u16,

@@ -20,7 +20,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What unpacks to no more than this is not held against [`ratio`](Self::ratio): 1 MiB.
+    /// Content that unpacks to at most this size is exempt from [`ratio`](Self::ratio): 1 MiB.
     ///
     /// A short file of one repeated line is neither rare nor dangerous.
     pub const RATIO_FLOOR: u64 = 1024 * 1024;

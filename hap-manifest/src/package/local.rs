@@ -1,4 +1,5 @@
-//! What stands in front of and behind each content: it must repeat the directory, and fill the file.
+//! The records before and after each content: they must repeat the directory and leave no gap in
+//! the file.
 
 use std::io::{Read, Seek};
 
@@ -10,7 +11,7 @@ const LOCAL: &[u8] = b"PK\x03\x04";
 const DESCRIPTOR_MARK: &[u8] = b"PK\x07\x08";
 const HEADER_LEN: u64 = 30;
 
-/// Checks that the entries lie one behind the other from the first byte to the directory.
+/// Checks that the entries follow each other without a gap, from the first byte to the directory.
 pub(super) fn check<R: Read + Seek>(
     reader: &mut R,
     members: &[Member],
@@ -49,7 +50,7 @@ pub(super) fn check<R: Read + Seek>(
     Ok(())
 }
 
-/// Compares the header in front of a content with the directory, and returns where the content ends.
+/// Compares the header before a content with the directory, and returns where the content ends.
 fn header<R: Read + Seek>(reader: &mut R, member: &Member, directory: u64) -> Result<u64, PackageError> {
     let differs = |field| PackageError::Header {
         name: member.name.clone(),
@@ -93,7 +94,7 @@ fn header<R: Read + Seek>(reader: &mut R, member: &Member, directory: u64) -> Re
     Ok(member.offset + HEADER_LEN + u64::from(name_len) + u64::from(extra_len) + member.packed)
 }
 
-/// Compares the numbers behind a content with the directory.
+/// Compares the numbers after a content with the directory.
 fn descriptor<R: Read + Seek>(
     reader: &mut R,
     member: &Member,

@@ -1,8 +1,9 @@
-//! Plugins as single files: writing a folder into a zip, and reading one that anybody may have made.
+//! Plugins as single files: writing a folder into a zip, and reading a zip from an unknown author.
 //!
-//! A package holds at least `manifest.json`, `README.md` and the `Dockerfile` that the manifest names, and whatever
-//! the image is built from. [`pack`] writes it so that the same tree gives the same bytes; [`Package`] reads it and
-//! takes nothing on trust: a value in hand was read to the last byte, within [`Limits`].
+//! A package holds at least `manifest.json`, `README.md` and the `Dockerfile` that the manifest
+//! names, and whatever the image is built from. [`pack`] writes it so that the same tree gives the
+//! same bytes; [`Package`] reads it and takes nothing on trust: a value in hand was read to the
+//! last byte, within [`Limits`].
 //!
 //! ```
 //! use std::io::Cursor;
@@ -16,7 +17,8 @@
 //! std::fs::write(folder.join("README.md"), "# Porch light\n")?;
 //! std::fs::write(folder.join("manifest.json"), r#"{
 //!   "id": "porch-light", "name": "Porch light", "version": "1.0.0",
-//!   "description": "Switches the lamp", "author": "Example Home", "image": "example/porch-light:1.0.0"
+//!   "description": "Switches the lamp", "author": "Example Home",
+//!   "image": "example/porch-light:1.0.0"
 //! }"#)?;
 //! let packed = pack(folder, &PackOptions::new())?;
 //! let digest = packed.digest();
@@ -32,9 +34,10 @@
 //!
 //! # What a reader refuses
 //!
-//! Everything that two programs could understand in two ways, and everything that could cost more than it should:
-//! see [`PackageError`]. Names are relative, normal and portable (see [`NameRule`]), no two differ only in case,
-//! and every byte of the file belongs to exactly one entry or to the directory at its end.
+//! Everything that two programs could understand in two ways, and everything that could cost more
+//! than it should: see [`PackageError`]. Names are relative, normal and portable (see
+//! [`NameRule`]), no two differ only in case, and every byte of the file belongs to exactly one
+//! entry or to the directory at its end.
 
 mod bytes;
 mod content;

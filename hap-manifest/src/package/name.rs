@@ -7,8 +7,8 @@ const MAX_DEPTH: usize = 32;
 
 /// The rule that a name in a package breaks.
 ///
-/// A name must mean the same file everywhere: on Linux, macOS and Windows, for programs that normalise names and
-/// for those that do not.
+/// A name must mean the same file everywhere: on Linux, macOS and Windows, for programs that
+/// normalise names and for those that do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameRule {
@@ -53,9 +53,10 @@ pub enum NameRule {
     TooDeep,
 }
 
-/// Checks a name as it stands in an archive, without the `/` at the end of a folder's.
+/// Checks a name from an archive. The `/` at the end of a folder's name is already removed.
 ///
-/// `utf8` tells whether the archive marks it as UTF-8: without the mark, what is beyond ASCII depends on the reader.
+/// `utf8` says whether the archive marks it as UTF-8. Without the mark, the meaning of bytes beyond
+/// ASCII depends on the reader.
 pub(super) fn check(raw: &[u8], utf8: bool) -> Result<&str, NameRule> {
     if raw.contains(&0) {
         return Err(NameRule::Nul);
@@ -102,8 +103,8 @@ pub(super) fn check(raw: &[u8], utf8: bool) -> Result<&str, NameRule> {
     Ok(name)
 }
 
-/// Letters and digits of any script, but no combining marks: a letter has one spelling, so two names that look the
-/// same to a normalising file system are the same bytes.
+/// Letters and digits of any script, but no combining marks: a letter has one spelling, so two
+/// names that look the same to a normalising file system are the same bytes.
 fn portable(c: char) -> bool {
     c.is_alphanumeric() || c == ' ' || (c.is_ascii_graphic() && !"<>:\"|?*\\".contains(c))
 }
@@ -118,7 +119,7 @@ fn names_device(part: &str) -> bool {
     ["con", "prn", "aux", "nul"].into_iter().any(is) || numbered("com") || numbered("lpt")
 }
 
-/// The name as a file system that ignores case sees it.
+/// Returns the name as a file system that ignores case sees it.
 pub(super) fn folded(name: &str) -> String {
     // First up, then down: letters with two lower forms, such as the long s, become one.
     name.chars()

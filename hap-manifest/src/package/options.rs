@@ -18,13 +18,14 @@ impl PackOptions {
         Self::default()
     }
 
-    /// Packs the file of this name although it looks like a secret: a key for tests, say, that everybody may have.
+    /// Packs the file of this name although it looks like a secret, such as a public key pair for
+    /// tests.
     pub fn allow_secret(mut self, name: impl Into<String>) -> Self {
         self.allowed.insert(name.into());
         self
     }
 
-    /// Packs within other limits. Who reads the package has limits too.
+    /// Packs within other limits. The reader of the package has limits of its own.
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self

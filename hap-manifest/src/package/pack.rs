@@ -24,16 +24,18 @@ const MAX_IGNORE_FILE: u64 = 128 * 1024;
 
 /// Packs a folder.
 ///
-/// The same tree gives the same bytes, on every machine and at any time: files are sorted by name, times are fixed,
-/// and of the modes only the permission to execute is kept. Folders without files are left out, and so is what
-/// `.hapignore` lists and what no package needs, such as `.git` and `target/`.
+/// The same tree gives the same bytes, on every machine and at any time: files are sorted by name,
+/// times are fixed, and of the modes only the permission to execute is kept. Folders without files
+/// are left out, and so is what `.hapignore` lists and what no package needs, such as `.git` and
+/// `target/`.
 ///
-/// The result was read as by [`Package::open`], so whatever is packed is accepted by who reads it.
+/// The result was read as by [`Package::open`], so a reader accepts whatever is packed.
 /// [`Package::into_bytes`] gives the bytes to write to a file.
 ///
 /// # Errors
-/// Refuses links and special files, what looks like a secret and was not allowed, names and sizes that a package
-/// cannot have, and a folder that lacks the manifest, the `Dockerfile` or the `README.md`.
+/// Refuses links and special files, what looks like a secret and was not allowed, names and sizes
+/// that a package cannot have, and a folder that lacks the manifest, the `Dockerfile` or the
+/// `README.md`.
 pub fn pack(folder: &Path, options: &PackOptions) -> Result<Package<Cursor<Vec<u8>>>, PackError> {
     let rules = ignore_rules(folder)?;
     let files = walk(folder, &rules, &options.limits)?;
@@ -98,7 +100,7 @@ fn ignore_rules(folder: &Path) -> Result<IgnoreRules, PackError> {
     IgnoreRules::parse(&text)
 }
 
-/// The content of a file that takes no more than the room that is left.
+/// Returns the content of a file that takes no more than the room that is left.
 fn content(file: &Found, room: u64, limits: &Limits) -> Result<Vec<u8>, PackError> {
     let too_large = || PackError::TooLarge {
         name: file.name.clone(),

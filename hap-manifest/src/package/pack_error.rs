@@ -39,7 +39,7 @@ pub enum PackError {
         /// Its name.
         name: String,
     },
-    /// A file that looks like a secret, which would be everybody's.
+    /// A file that looks like a secret and would become public.
     #[error(
         "{} looks like a secret: {reason}; list it in .hapignore, or allow it by name if everybody may have it",
         quoted(.name)
@@ -88,7 +88,7 @@ pub enum PackError {
         /// Why.
         source: io::Error,
     },
-    /// The package would be refused by who reads it.
+    /// A reader would refuse the package.
     #[error("the package would be refused")]
     Refused {
         /// Why.

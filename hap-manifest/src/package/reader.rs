@@ -18,8 +18,8 @@ use crate::manifest::model::{Manifest, Parsed};
 
 /// A package that was read and found good.
 ///
-/// Every byte was read, unpacked and counted when it was opened; what is read later is compared with the digests
-/// from then. Memory does not grow with what a package unpacks to.
+/// Every byte was read, unpacked and counted when it was opened; what is read later is compared
+/// with the digests from then. Memory does not grow with what a package unpacks to.
 ///
 /// ```
 /// use std::io::Cursor;
@@ -94,7 +94,8 @@ impl<R: Read + Seek> Package<R> {
     /// Reads the whole content of one file.
     ///
     /// # Errors
-    /// Refuses a name that the package does not have, and a file that has changed since it was opened.
+    /// Refuses a name that the package does not have, and a file that has changed since it was
+    /// opened.
     pub fn read(&mut self, name: &str) -> Result<Vec<u8>, PackageError> {
         let mut content = Vec::new();
         self.copy(name, &mut |bytes| {
@@ -166,7 +167,8 @@ impl<R> Package<R> {
         self.entries.iter().find(|entry| entry.name == name)
     }
 
-    /// Returns the file that the manifest names as icon, if the package has it; the icon may also lie elsewhere.
+    /// Returns the file that the manifest names as icon, if the package has it; the icon may also
+    /// lie elsewhere.
     #[must_use]
     pub fn icon(&self) -> Option<&PackageEntry> {
         self.entry(self.manifest().listing().icon()?)

@@ -1,11 +1,11 @@
 //! Files that look like secrets: by name, and by a private key in them.
 
-/// What a file looks like that nobody else should have; `None` for any other.
+/// Returns why a file looks like a secret; `None` if it does not.
 pub(super) fn look_of(name: &str, content: &[u8]) -> Option<&'static str> {
     by_content(content).or_else(|| by_name(name).filter(|_| !(is_key_file(name) && is_public(content))))
 }
 
-/// What a file looks like by its name alone.
+/// Returns what a file looks like by its name alone.
 fn by_name(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase();
     let file = name.rsplit('/').next().unwrap_or(&name);
@@ -67,27 +67,29 @@ fn by_name(name: &str) -> Option<&'static str> {
         .then_some("it lies where programs keep passwords and keys")
 }
 
-/// Whether a file is named as one that holds keys or certificates; which of them only its content tells.
+/// Returns whether the name of a file suggests keys or certificates. Only the content shows which
+/// of the two.
 fn is_key_file(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name.ends_with(".pem") || name.ends_with(".key")
 }
 
-/// Whether a content is certificates or public keys, as far as it tells, and nothing private.
+/// Returns whether a content holds certificates or public keys, and nothing recognisably private.
 fn is_public(content: &[u8]) -> bool {
     let kinds = || content.split(|byte| *byte == b'\n').filter_map(kind_of_block);
     kinds().next().is_some()
         && kinds().all(|kind| kind.ends_with(b"CERTIFICATE") || kind.ends_with(b"PUBLIC KEY"))
 }
 
-/// What begins with a line, such as `RSA PRIVATE KEY`.
+/// Returns the label of the block that a line begins, such as `RSA PRIVATE KEY`.
 fn kind_of_block(line: &[u8]) -> Option<&[u8]> {
     line.trim_ascii()
         .strip_prefix(b"-----BEGIN ")
         .and_then(|rest| rest.strip_suffix(b"-----"))
 }
 
-/// What a file looks like by its content: a private key, on lines of its own or inside a text of one line.
+/// Returns what a file looks like by its content: a private key, on lines of its own or inside a
+/// text of one line.
 ///
 /// A program or a text that only mentions the first line of one in passing is left alone.
 fn by_content(content: &[u8]) -> Option<&'static str> {
@@ -121,7 +123,8 @@ fn has_key_on_lines(content: &[u8]) -> bool {
     false
 }
 
-/// The secret half of what packages are signed with: the marks of its algorithms in base64, with a password or without.
+/// Recognises the secret key that packages are signed with, by the marks of its algorithms in
+/// base64, with a password or without.
 fn is_minisign_key(line: &[u8]) -> bool {
     /// 158 bytes in base64.
     const LENGTH: usize = 212;

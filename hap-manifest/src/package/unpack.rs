@@ -15,8 +15,8 @@ use super::member::Member;
 /// Bytes in memory at a time, whatever a package unpacks to.
 const BUFFER: usize = 64 * 1024;
 
-/// Reads the file once, to know its size and digest, and shows it to `sink`. The size that a reader tells is not
-/// enough: it may be a lie.
+/// Reads the file once, to know its size and digest, and shows it to `sink`. The size that a reader
+/// reports is not trusted.
 pub(super) fn weigh<R: Read + Seek>(
     reader: &mut R,
     limits: &Limits,
@@ -53,8 +53,8 @@ fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-/// Refuses by the sizes in the directory, before anything is unpacked. A content that is larger than told is refused
-/// while it is read, so these bound the work.
+/// Refuses by the sizes in the directory, before anything is unpacked. A content larger than its
+/// size in the directory is refused while it is read, so these sizes bound the work.
 pub(super) fn check_told_sizes(members: &[Member], size: u64, limits: &Limits) -> Result<(), PackageError> {
     let mut total = 0_u64;
     for member in members {
@@ -140,7 +140,7 @@ pub(super) fn unpack<R: Read + Seek, E: From<PackageError>>(
     if size != member.unpacked {
         return Err(wrong_size().into());
     }
-    // What unpacks to nothing would be seen by nobody who unpacks it.
+    // Bytes that unpack to nothing would stay hidden from everybody who unpacks the entry.
     let bytes = member.packed.saturating_sub(content.packed());
     if bytes > 0 {
         return Err(PackageError::Hidden { name: name(), bytes }.into());

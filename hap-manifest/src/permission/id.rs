@@ -26,8 +26,8 @@ const WITH_VALUE: [(&str, &str); 5] = [
 ];
 
 impl Permission {
-    /// Returns its short name: the kind, as in its JSON, and behind a colon its value if it has one, such as `network`,
-    /// `device:/dev/ttyUSB0` and `memory:2g`. Read by [`FromStr`].
+    /// Returns its short name: the kind, as in its JSON, and behind a colon its value if it has
+    /// one, such as `network`, `device:/dev/ttyUSB0` and `memory:2g`. Read by [`FromStr`].
     #[must_use]
     pub fn id(&self) -> String {
         match self {

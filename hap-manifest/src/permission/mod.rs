@@ -1,18 +1,20 @@
 //! What a plugin asks for beyond what every plugin gets, in words that a person can consent to.
 //!
-//! [`requested`] lists it for a manifest, [`added`] what a new version asks for and the old one did not, [`missing`] what
-//! was not granted. Nothing is granted here: that is the host's decision, and the owner's.
+//! [`requested`] lists it for a manifest, [`added`] what a new version asks for and the old one did
+//! not, [`missing`] what was not granted. Nothing is granted here: that is the host's decision, and
+//! the owner's.
 //!
-//! A user other than root is no permission: it can do no more than the image's own, and naming one is good practice.
-//! Volumes and memory file systems are what every plugin may have; the latter count as memory.
+//! A user other than root is no permission: it can do no more than the image's own, and naming one
+//! is good practice. Volumes and memory file systems are what every plugin may have; the latter
+//! count as memory.
 //!
 //! ```
 //! use hap_manifest::{Manifest, permission};
 //!
-//! let old = Manifest::builder("light", "Light", "1.0.0", "example/light:1").network_access(false).build()?;
-//! let new = Manifest::builder("light", "Light", "1.1.0", "example/light:2").network_access(false)
-//!     .capability("NET_RAW")
+//! let old = Manifest::builder("light", "Light", "1.0.0", "example/light:1")
+//!     .network_access(false)
 //!     .build()?;
+//! let new = old.to_builder().version("1.1.0").capability("NET_RAW").build()?;
 //! assert!(permission::requested(&old).is_empty());
 //!
 //! let words: Vec<_> = permission::added(&old, &new).iter().map(ToString::to_string).collect();

@@ -15,9 +15,9 @@ use crate::value::number::PidsLimit;
 
 /// One thing that a plugin asks for beyond what every plugin gets.
 ///
-/// Its text completes "this plugin wants to". It can be kept as JSON, so that a host knows later what its owner
-/// consented to, and has a short [`id`](Self::id) to name it by. Both stay as they are in later versions. Permissions are
-/// ordered by kind, those with the widest reach first.
+/// Its text completes "this plugin wants to". It can be kept as JSON, so that a host knows later
+/// what its owner consented to, and has a short [`id`](Self::id) to name it by. Both stay as they
+/// are in later versions. Permissions are ordered by kind, those with the widest reach first.
 ///
 /// ```
 /// use hap_manifest::permission::Permission;
@@ -62,7 +62,8 @@ impl Permission {
     /// Processes that a plugin may have without asking.
     pub const PROCESSES_THRESHOLD: u32 = 1_024;
 
-    /// Returns whether this permission includes the other: the same one, or no more of the same resource.
+    /// Returns whether this permission includes the other: the same one, or no more of the same
+    /// resource.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         match (self, other) {
@@ -93,10 +94,11 @@ impl fmt::Display for Permission {
     }
 }
 
-/// Lists everything that a manifest asks for beyond the default, ordered, nothing twice.
+/// Lists everything that a manifest asks for beyond the default, in order and without duplicates.
 ///
-/// A manifest with devices gets those; one with `device_access` and none listed gets all that the host keeps for
-/// plugins. So a new version that no longer lists its devices, but keeps the access, asks for more.
+/// A manifest with devices gets those; one with `device_access` and none listed gets all that the
+/// host keeps for plugins. So a new version that no longer lists its devices, but keeps the access,
+/// asks for more.
 #[must_use]
 pub fn requested(manifest: &Manifest) -> Vec<Permission> {
     let mut list: BTreeSet<Permission> = BTreeSet::new();
@@ -139,7 +141,7 @@ pub fn requested(manifest: &Manifest) -> Vec<Permission> {
     list.into_iter().collect()
 }
 
-/// Lists what a new manifest asks for and the old one does not: what an update needs a new consent for.
+/// Lists what a new manifest asks for and the old one does not. An update needs consent to it.
 #[must_use]
 pub fn added(old: &Manifest, new: &Manifest) -> Vec<Permission> {
     missing(&requested(old), new)
@@ -150,10 +152,12 @@ pub fn added(old: &Manifest, new: &Manifest) -> Vec<Permission> {
 /// ```
 /// use hap_manifest::{Manifest, permission::{self, Permission}};
 ///
-/// let manifest = Manifest::builder("light", "Light", "1.0.0", "example/light:1").memory_limit("2g").build()?;
+/// let manifest = Manifest::builder("light", "Light", "1.0.0", "example/light:1")
+///     .memory_limit("2g")
+///     .build()?;
 /// let granted = ["network", "memory:1536m"].map(|id| id.parse::<Permission>().unwrap());
-/// let missing: Vec<_> = permission::missing(&granted, &manifest).iter().map(Permission::id).collect();
-/// assert_eq!(missing, ["memory:2g"]);
+/// let missing = permission::missing(&granted, &manifest);
+/// assert_eq!(missing.iter().map(Permission::id).collect::<Vec<_>>(), ["memory:2g"]);
 /// # Ok::<(), hap_manifest::ManifestError>(())
 /// ```
 #[must_use]

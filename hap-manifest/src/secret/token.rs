@@ -12,8 +12,8 @@ const PREFIX: &str = "hap_";
 
 /// The bearer token shared by a host and one plugin: `hap_` and 32 bytes in URL-safe base64.
 ///
-/// It is kept out of `Debug` and has neither `Display` nor `Serialize`, so it reaches a log or a document only
-/// through [`expose`](Self::expose). The memory is overwritten when it is dropped.
+/// It is kept out of `Debug` and has neither `Display` nor `Serialize`, so it reaches a log or a
+/// document only through [`expose`](Self::expose). The memory is overwritten when it is dropped.
 ///
 /// ```
 /// use hap_manifest::ApiToken;
@@ -36,7 +36,8 @@ impl ApiToken {
     /// Reads a token that a host has issued.
     ///
     /// # Errors
-    /// Refuses anything but `hap_` and 43 characters of URL-safe base64. The message does not repeat the text.
+    /// Refuses anything but `hap_` and 43 characters of URL-safe base64. The message does not
+    /// repeat the text.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let Some(encoded) = text.strip_prefix(PREFIX) else {
             return Err(ParseError::hidden(WHAT, "it must begin with \"hap_\""));

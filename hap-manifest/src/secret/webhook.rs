@@ -20,8 +20,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 ///
 /// Read with or without that prefix, as other libraries of the scheme do; always written with it.
 ///
-/// It is kept out of `Debug` and has neither `Display` nor `Serialize`. The memory is overwritten when it is
-/// dropped.
+/// It is kept out of `Debug` and has neither `Display` nor `Serialize`. The memory is overwritten
+/// when it is dropped.
 ///
 /// ```
 /// use hap_manifest::WebhookSecret;
@@ -97,7 +97,7 @@ mod tests {
         let text = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
         let secret: WebhookSecret = text.trim_start_matches(PREFIX).parse().unwrap();
         assert_eq!(secret.expose(), text);
-        // A token in the place of the secret is a mistake.
+        // A token instead of the secret is a mistake.
         let token = crate::secret::token::ApiToken::from_bytes(&[1; 32]);
         assert!(token.expose().parse::<WebhookSecret>().is_err());
     }

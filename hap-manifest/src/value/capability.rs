@@ -5,7 +5,8 @@ use super::newtype::text_newtype;
 
 /// A Linux capability that a plugin asks for, such as `NET_RAW`, kept without the prefix `CAP_`.
 ///
-/// The kernel's list grows, so any well-formed name is taken; which are granted is the host's policy.
+/// The kernel's list grows, so any well-formed name is taken; which are granted is the host's
+/// policy.
 ///
 /// ```
 /// use hap_manifest::Capability;
@@ -63,7 +64,8 @@ pub(crate) const KNOWN: [&str; 41] = [
 ];
 
 impl Capability {
-    /// Returns whether this version knows what it is. An engine refuses one that its kernel does not have.
+    /// Returns whether this version knows what it is. An engine refuses one that its kernel does
+    /// not have.
     #[must_use]
     pub fn is_known(&self) -> bool {
         KNOWN.contains(&self.as_str())

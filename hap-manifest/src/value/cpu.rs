@@ -14,8 +14,8 @@ const NANO: u64 = 1_000_000_000;
 
 /// Bounds the processor time of a plugin, in cores; `0.5` is half of one core.
 ///
-/// Kept as a whole number of nano-CPUs, the unit of Docker's API, so limits compare and hash exactly. From 0.01
-/// to 512 cores. In JSON a number of cores.
+/// Kept as a whole number of nano-CPUs, the unit of Docker's API, so limits compare and hash
+/// exactly. From 0.01 to 512 cores. In JSON a number of cores.
 ///
 /// ```
 /// use hap_manifest::CpuLimit;

@@ -43,7 +43,8 @@ impl DevicePath {
             first_refused(text, |c| c.is_ascii_alphanumeric() || "/._-+".contains(c))
         {
             let error = refuse(format!("{found:?} at position {position} is not allowed"));
-            // The form of other tools: the host's device, the container's, and what may be done with it.
+            // The form of other tools: the host's device, the container's, and what may be done
+            // with it.
             let device = text
                 .split_once(':')
                 .and_then(|(device, _)| Self::parse(device).ok());

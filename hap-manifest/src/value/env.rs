@@ -15,7 +15,8 @@ pub const PLUGIN_VERSION: &str = "PLUGIN_VERSION";
 pub const PORT: &str = "PORT";
 /// Base address of the platform's API, ending in `/api/v1`.
 pub const PLATFORM_API_URL: &str = "PLATFORM_API_URL";
-/// The token that the platform sends with every call and accepts in return; see [`ApiToken`](crate::ApiToken).
+/// The token that the platform sends with every call and accepts in return; see
+/// [`ApiToken`](crate::ApiToken).
 pub const HAP_API_TOKEN: &str = "HAP_API_TOKEN";
 /// The key that signs the plugin's webhooks; see [`WebhookSecret`](crate::WebhookSecret).
 pub const HAP_WEBHOOK_SECRET: &str = "HAP_WEBHOOK_SECRET";
@@ -34,7 +35,8 @@ pub const RESERVED: &[&str] = &[
     HAP_DATA_DIR,
 ];
 
-/// Names an environment variable: a letter or `_`, then letters, digits and `_`; at most 255 characters.
+/// Names an environment variable: a letter or `_`, then letters, digits and `_`; at most 255
+/// characters.
 ///
 /// ```
 /// use hap_manifest::EnvName;

@@ -5,15 +5,18 @@ use std::fmt;
 /// Longest part of a refused value that a message repeats, in characters.
 const SHOWN: usize = 60;
 
-/// Says why a value was refused: what it should have been, what was found, the rule, and often a fix.
+/// Says why a value was refused: what it should have been, what was found, the rule, and often a
+/// fix.
 ///
-/// The type is opaque so that messages can improve without breaking callers. A message never repeats a secret.
+/// The type is opaque so that messages can improve without breaking callers. A message never
+/// repeats a secret.
 ///
 /// ```
 /// let error = hap_manifest::PluginId::new("Porch Light").unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "invalid plugin id \"Porch Light\": 'P' at position 1 is not one of a-z, 0-9 and '-'; try \"porch-light\""
+///     "invalid plugin id \"Porch Light\": 'P' at position 1 is not one of a-z, 0-9 and '-'; \
+///      try \"porch-light\""
 /// );
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +32,9 @@ struct Inner {
 }
 
 impl ParseError {
-    /// Makes the refusal of a value type in the other crates of the platform: the kind of value, the value as it was
-    /// found, the rule it breaks and the fix. The value is escaped and shortened.
+    /// Makes the refusal of a value type in the other crates of the platform: the kind of value,
+    /// the value as it was found, the rule it breaks and the fix. The value is escaped and
+    /// shortened.
     #[doc(hidden)]
     #[must_use]
     pub fn of(what: &str, found: &str, rule: impl fmt::Display, help: impl Into<String>) -> Self {
@@ -83,7 +87,8 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-/// Quotes a text for a message: escaped, so that no control character reaches a terminal, and shortened.
+/// Quotes a text for a message: escaped, so that no control character reaches a terminal, and
+/// shortened.
 pub(crate) fn quoted(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),
@@ -91,7 +96,7 @@ pub(crate) fn quoted(text: &str) -> String {
     }
 }
 
-/// The first character that `allowed` refuses, with its position counted from one.
+/// Returns the first character that `allowed` refuses, with its position counted from one.
 pub(crate) fn first_refused(text: &str, allowed: impl Fn(char) -> bool) -> Option<(usize, char)> {
     text.chars()
         .enumerate()

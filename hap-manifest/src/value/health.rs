@@ -70,7 +70,8 @@ impl HealthCheck {
     /// Creates a check with this interval and timeout, and the defaults for the rest.
     ///
     /// # Errors
-    /// Refuses an interval below 1 s, a timeout of 0, and a timeout that is not shorter than the interval.
+    /// Refuses an interval below 1 s, a timeout of 0, and a timeout that is not shorter than the
+    /// interval.
     pub fn new(interval: Duration, timeout: Duration) -> Result<Self, ParseError> {
         Self {
             interval: interval.try_into()?,
@@ -148,7 +149,8 @@ impl HealthCheck {
         .checked()
     }
 
-    /// Puts read parts together; [`checked`](Self::checked) tells whether they agree.
+    /// Combines the parts that were read; [`checked`](Self::checked) checks them against each
+    /// other.
     pub(crate) fn from_parts(
         interval: Option<HumanDuration>,
         timeout: Option<HumanDuration>,

@@ -3,7 +3,8 @@
 use super::error::{ParseError, first_refused, quoted};
 use super::newtype::text_newtype;
 
-/// Names a plugin: a DNS label, so it is safe as container name, host name, label value and path segment.
+/// Names a plugin: a DNS label, so it is safe as container name, host name, label value and path
+/// segment.
 ///
 /// At most 63 of `a-z`, `0-9` and `-`, beginning and ending with a letter or digit.
 ///
@@ -22,7 +23,7 @@ impl PluginId {
     /// Longest id, in bytes: the limit of a DNS label.
     pub const MAX_LEN: usize = 63;
 
-    /// Checks and takes an id.
+    /// Checks an id.
     ///
     /// # Errors
     /// Refuses an empty or too long text, any other character, and a `-` at either end.
@@ -60,7 +61,7 @@ impl PluginId {
         Ok(Self(text.into()))
     }
 
-    /// The nearest valid id, for the help line.
+    /// Returns the nearest valid id, for the help line.
     fn proposal(text: &str) -> Option<String> {
         let mut id = String::new();
         for c in text.chars().take(2 * Self::MAX_LEN) {

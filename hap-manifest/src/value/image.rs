@@ -9,8 +9,8 @@ const WHAT: &str = "image reference";
 
 /// Names a container image: `[registry/]repository[:tag][@digest]`, as Docker reads it.
 ///
-/// The first part is a registry only if it has a `.` or `:` or is `localhost`. The text is kept as written:
-/// nothing such as `docker.io/library/` or `:latest` is added.
+/// The first part is a registry only if it has a `.` or `:` or is `localhost`. The text is kept as
+/// written: nothing such as `docker.io/library/` or `:latest` is added.
 ///
 /// ```
 /// use hap_manifest::ImageRef;
@@ -123,12 +123,12 @@ text_newtype!(
     examples: ["example/porch-light:1.0.0", "registry.example.com:5000/home/light:1.2"],
 );
 
-/// The form of a reference. What it cannot say: how long registry and repository are together, and which address is one
-/// of IPv6.
+/// Returns the pattern of a reference. It cannot express how long registry and repository are
+/// together, nor which address is one of IPv6.
 fn pattern() -> String {
     let label = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?";
     let port = ":0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
-    // Something in it tells a registry from the first part of a repository.
+    // A `.`, a `:` or `localhost` distinguishes a registry from the first part of a repository.
     let registry =
         format!(r"({label}(\.{label})+({port})?|{label}{port}|localhost|\[[0-9A-Fa-f:.]+\]({port})?)/");
     let part = "[a-z0-9]+((\\.|__?|-+)[a-z0-9]+)*";

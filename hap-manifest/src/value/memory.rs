@@ -13,9 +13,9 @@ const GIB: u64 = 1024 * MIB;
 
 /// Bounds the memory of a plugin, in bytes.
 ///
-/// Written as Docker writes it: an integer and an optional unit `b`, `k`, `m` or `g` in either case, binary
-/// multiples, so `512m` is 536,870,912 bytes. No sign, no fraction. From 6 MiB (what Docker demands) to
-/// 2⁶³ - 1 bytes. Displayed in the largest unit that is exact.
+/// Written as Docker writes it: an integer and an optional unit `b`, `k`, `m` or `g` in either
+/// case, binary multiples, so `512m` is 536,870,912 bytes. No sign, no fraction. From 6 MiB (what
+/// Docker demands) to 2⁶³ - 1 bytes. Displayed in the largest unit that is exact.
 ///
 /// ```
 /// use hap_manifest::MemoryLimit;
@@ -128,7 +128,7 @@ impl MemoryLimit {
 }
 
 impl MemoryLimit {
-    /// The unit that is meant by what others write.
+    /// Returns the unit that is meant by what others write.
     fn usual_unit(unit: &str) -> Option<char> {
         match unit.trim().to_ascii_lowercase().as_str() {
             "k" | "kb" | "ki" | "kib" => Some('k'),

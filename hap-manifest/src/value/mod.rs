@@ -1,4 +1,5 @@
-//! Values that stand alone: each is parsed once, checked by one rule, and refused with a [`ParseError`](error::ParseError).
+//! Values that need no other part of the crate. Each type checks its text once, by one rule, and
+//! refuses it with a [`ParseError`](error::ParseError).
 
 pub(crate) mod capability;
 pub(crate) mod cpu;

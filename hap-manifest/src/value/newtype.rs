@@ -1,6 +1,7 @@
 //! What all validated texts have in common: conversions, serde and schema.
 
-/// Implements the shared traits of a newtype over `Box<str>` whose rule is `fn parse(&str) -> Result<Self, ParseError>`.
+/// Implements the shared traits of a newtype over `Box<str>` whose rule is `fn parse(&str) ->
+/// Result<Self, ParseError>`.
 macro_rules! text_newtype {
     (
         $name:ident, max: $max:expr, pattern: $pattern:expr, $(except: $except:expr,)?
@@ -32,8 +33,8 @@ macro_rules! text_newtype {
     };
 }
 
-/// Implements the traits of anything that is written as a text in JSON and has `parse` and `Display`. The schema takes
-/// what has the pattern `pattern` and not that of `except`.
+/// Implements the traits of anything that is written as a text in JSON and has `parse` and
+/// `Display`. The schema takes what has the pattern `pattern` and not that of `except`.
 macro_rules! text_traits {
     (
         $name:ident, max: $max:expr, pattern: $pattern:expr, $(except: $except:expr,)?

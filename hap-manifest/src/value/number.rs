@@ -10,10 +10,10 @@ use serde_json::Number;
 
 use super::error::ParseError;
 
-/// A number without a fraction, however it is written: to JSON Schema, and to programs that know only floating point,
-/// `8000.0` and `8e3` are the integer 8000.
+/// Returns a number without a fraction, however it is written. To JSON Schema, and to programs with
+/// floating point alone, `8000.0` and `8e3` are the integer 8000.
 pub(crate) fn whole(number: &Number) -> Option<i128> {
-    /// Up to here, and far beyond every range of this crate, a floating point number is as exact as it looks.
+    /// Floating point is exact up to here, far beyond every range of this crate.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if let Some(whole) = number.as_i128() {
         return Some(whole);
@@ -43,7 +43,7 @@ fn deserialize_whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i128,
 pub struct ApiPort(NonZeroU16);
 
 impl ApiPort {
-    /// Checks and takes a port.
+    /// Checks a port.
     ///
     /// # Errors
     /// Refuses 0.
@@ -126,7 +126,7 @@ impl PidsLimit {
     /// The most that is accepted: the usual number of process ids of a whole Linux system.
     pub const MAX: u32 = 32_768;
 
-    /// Checks and takes a limit.
+    /// Checks a limit.
     ///
     /// # Errors
     /// Refuses 0 and more than 32768.

@@ -1,4 +1,5 @@
-//! [`EndpointPath`] and [`VolumePath`], absolute normal paths, and [`DockerfilePath`], a relative one.
+//! [`EndpointPath`] and [`VolumePath`], absolute normal paths, and [`DockerfilePath`], a relative
+//! one.
 
 use super::error::{ParseError, first_refused, quoted};
 use super::newtype::text_newtype;
@@ -9,7 +10,8 @@ const MAX_LEN: usize = 255;
 
 /// The path of one HTTP endpoint of a plugin, such as `/health`.
 ///
-/// Absolute and normal: no query, fragment, percent escape, empty segment, `.` or `..`. At most 255 characters.
+/// Absolute and normal: no query, fragment, percent escape, empty segment, `.` or `..`. At most 255
+/// characters.
 ///
 /// ```
 /// use hap_manifest::EndpointPath;
@@ -55,10 +57,11 @@ text_newtype!(
     examples: ["/health", "/api/command"],
 );
 
-/// An absolute path inside a plugin's container where a volume or a tmpfs is mounted, such as `/data`.
+/// An absolute path inside a plugin's container where a volume or a tmpfs is mounted, such as
+/// `/data`.
 ///
-/// Normal: no empty segment, `.` or `..`, no slash at the end, and not `/` itself; no `:`, `\` or control
-/// character, which mean something else to engines. At most 255 bytes.
+/// Normal: no empty segment, `.` or `..`, no slash at the end, and not `/` itself; no `:`, `\` or
+/// control character, which mean something else to engines. At most 255 bytes.
 ///
 /// ```
 /// use hap_manifest::VolumePath;
@@ -120,10 +123,12 @@ text_newtype!(
     examples: ["/data"],
 );
 
-/// The path of the file that a plugin's image is built from, within its folder or package, such as `docker/Dockerfile`.
+/// The path of the file that a plugin's image is built from, within its folder or package, such as
+/// `docker/Dockerfile`.
 ///
-/// Relative and normal: no empty segment, `.` or `..`, so it never leads outside; no `:`, `\` or control character,
-/// which lead elsewhere on some systems. At most 255 characters. A `./` in front is dropped.
+/// Relative and normal: no empty segment, `.` or `..`, so it never leads outside; no `:`, `\` or
+/// control character, which lead elsewhere on some systems. At most 255 characters. A `./` in front
+/// is dropped.
 ///
 /// ```
 /// use hap_manifest::DockerfilePath;
@@ -203,7 +208,7 @@ pub(crate) fn segment(allowed: &str) -> String {
     format!(r"(\.{{0,2}}[{allowed}][.{allowed}]*|\.{{3}}[.{allowed}]*)")
 }
 
-/// Whether the normal path `inner` is `outer` or lies below it.
+/// Returns whether the normal path `inner` is `outer` or lies below it.
 pub(crate) fn covers(outer: &str, inner: &str) -> bool {
     inner
         .strip_prefix(outer)

@@ -1,7 +1,7 @@
 //! Parts of the JSON Schemas that several types share.
 //!
-//! Patterns are written for every dialect of regular expressions that validators use: no look-ahead, no `\d` or `\s`,
-//! whose meaning differs.
+//! Patterns are written for every dialect of regular expressions that validators use: no
+//! look-ahead, no `\d` or `\s`, whose meaning differs.
 
 use std::borrow::Cow;
 
@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 /// Longest text that is shown in one line, in characters.
 pub(crate) const MAX_LINE: usize = 255;
 
-/// Characters that may stand in one line, as a class of a pattern: no control characters, and none that turn the
-/// direction of writing.
+/// Characters that may stand in one line, as a class of a pattern: no control characters, and none
+/// that turn the direction of writing.
 const IN_LINE: &str = r"[^\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]";
 /// Those of them that are not white space.
 const VISIBLE: &str =
@@ -129,8 +129,8 @@ pub(crate) fn describe(schema: &mut Schema, about: &str, example: &str) {
     schema.insert("examples".to_owned(), json!([example]));
 }
 
-/// Lets every property that is not required be `null`, which means the same as leaving it out, and says what that
-/// means: nothing in a list or map, `null` for what is left to the host.
+/// Lets every property that is not required be `null`, which means the same as leaving it out, and
+/// says what that means: nothing in a list or map, `null` for what is left to the host.
 pub(crate) fn optional(schema: &mut Schema) {
     let required: Vec<String> = schema
         .get("required")

@@ -3,7 +3,7 @@
 use super::error::{ParseError, quoted};
 use super::schema::MAX_LINE;
 
-/// A text that is shown in one line, with something to see in it.
+/// Checks a text that is shown in one line and is not blank.
 pub(crate) fn line(what: &'static str, text: &str) -> Result<String, ParseError> {
     if text.trim().is_empty() {
         return Err(ParseError::new(what, quoted(text), "it is empty")
@@ -12,7 +12,7 @@ pub(crate) fn line(what: &'static str, text: &str) -> Result<String, ParseError>
     one_line(what, text)
 }
 
-/// A text that is shown in one line, and may be empty.
+/// Checks a text that is shown in one line and may be empty.
 pub(crate) fn one_line(what: &'static str, text: &str) -> Result<String, ParseError> {
     in_line(what, text)?;
     let length = text.chars().count();
@@ -23,7 +23,7 @@ pub(crate) fn one_line(what: &'static str, text: &str) -> Result<String, ParseEr
     Ok(text.to_owned())
 }
 
-/// A text without a line break, of any length.
+/// Checks a text without a line break, of any length.
 pub(crate) fn in_line(what: &'static str, text: &str) -> Result<(), ParseError> {
     if text.chars().any(char::is_control) {
         let rule = "it has a line break or another control character";
@@ -32,9 +32,9 @@ pub(crate) fn in_line(what: &'static str, text: &str) -> Result<(), ParseError> 
     in_order(what, text)
 }
 
-/// A text of several lines, of any length.
+/// Checks a text of several lines, of any length.
 pub(crate) fn lines(what: &'static str, text: &str) -> Result<(), ParseError> {
-    // One that steers a terminal would rewrite what stands around it.
+    // A character that controls a terminal could rewrite the text around it.
     let steers = |c: &char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
     if let Some(found) = text.chars().find(steers) {
         let rule = format!("it has the control character {found:?}");
@@ -44,12 +44,13 @@ pub(crate) fn lines(what: &'static str, text: &str) -> Result<(), ParseError> {
     in_order(what, text)
 }
 
-/// Whether a character makes what follows it read in another order than it is written in.
+/// Returns whether a character changes the direction in which the text after it is read.
 pub(crate) const fn turns_direction(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Shown beside other texts, characters that turn the direction would make a line read as something else than it says.
+/// Refuses characters that turn the direction of writing: beside other texts they make a line read
+/// as something that it does not say.
 fn in_order(what: &'static str, text: &str) -> Result<(), ParseError> {
     if text.chars().any(turns_direction) {
         let rule = "it has a character that turns the direction of writing";

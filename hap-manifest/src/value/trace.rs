@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// The `traceparent` header of W3C Trace Context: which request, across processes, a call belongs to.
+/// The `traceparent` header of W3C Trace Context: which request, across processes, a call belongs
+/// to.
 ///
 /// ```
 /// use hap_manifest::TraceParent;
@@ -43,7 +44,8 @@ impl TraceParent {
 
     /// Reads a header; `None` if it is not valid, in which case a receiver begins a new trace.
     ///
-    /// Later versions of the header are read as far as version 00 defines it, as its specification asks.
+    /// Later versions of the header are read as far as version 00 defines it, as its specification
+    /// asks.
     #[must_use]
     pub fn parse(header: &str) -> Option<Self> {
         let header = header.trim_matches([' ', '\t']);
@@ -103,7 +105,8 @@ impl fmt::Display for TraceParent {
     }
 }
 
-/// Two digits for each byte. Each request has such an id, and numbers by `fmt` cost ten times as much.
+/// Two digits for each byte. Each request has such an id, and numbers by `fmt` cost ten times as
+/// much.
 fn digits(bytes: &[u8]) -> String {
     let digit = |half: u8| char::from(if half < 10 { b'0' + half } else { b'a' + half - 10 });
     let mut text = String::with_capacity(2 * bytes.len());

@@ -3,7 +3,8 @@
 use super::error::{ParseError, quoted};
 use super::newtype::text_newtype;
 
-/// The user, and optionally the group, that a plugin's process runs as: `user[:group]`, each a name or a number.
+/// The user, and optionally the group, that a plugin's process runs as: `user[:group]`, each a name
+/// or a number.
 ///
 /// ```
 /// use hap_manifest::ContainerUser;
@@ -15,8 +16,8 @@ use super::newtype::text_newtype;
 pub struct ContainerUser(Box<str>);
 
 impl ContainerUser {
-    /// Returns whether the user is the one with all rights, as far as the text tells: `root` or number zero. Another name may
-    /// still stand for number zero in an image.
+    /// Returns whether the text names the user with all rights: `root` or number zero. Another name
+    /// may still stand for number zero in an image.
     #[must_use]
     pub fn is_root(&self) -> bool {
         is_root(self.0.split(':').next())

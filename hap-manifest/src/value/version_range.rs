@@ -27,7 +27,7 @@ pub(crate) struct Conflict {
     pub(crate) help: String,
 }
 
-/// What is wrong with a range that no version is in; `None` where there is one.
+/// Returns what is wrong with a range that no version is in; `None` where there is one.
 pub(crate) fn conflict(range: &VersionReq) -> Option<Conflict> {
     if witness(range).is_some() {
         return None;
@@ -76,7 +76,7 @@ fn is_empty<const N: usize>(parts: [&Comparator; N]) -> bool {
     witness(&VersionReq { comparators }).is_none()
 }
 
-/// The range between two bounds that were meant the other way round.
+/// Returns the range between two bounds that were meant the other way round.
 fn exchanged(first: &Comparator, second: &Comparator) -> Option<VersionReq> {
     let is_lower = |part: &Comparator| matches!(part.op, Op::Greater | Op::GreaterEq);
     let is_upper = |part: &Comparator| matches!(part.op, Op::Less | Op::LessEq);
@@ -97,9 +97,10 @@ fn exchanged(first: &Comparator, second: &Comparator) -> Option<VersionReq> {
 
 /// A version in the range, if there is one.
 ///
-/// The least release in a range is either 0.0.0, or as low as one of its comparators allows. The least pre-release is
-/// of a version that a comparator names with a pre-release (others are not in any range): the lowest there is of that
-/// version, the named one, or the next after it. So trying these decides it.
+/// The least release in a range is either 0.0.0, or as low as one of its comparators allows. The
+/// least pre-release is of a version that a comparator names with a pre-release (others are not in
+/// any range): the lowest there is of that version, the named one, or the next after it. So trying
+/// these decides it.
 fn witness(range: &VersionReq) -> Option<Version> {
     let lowest = std::iter::once(Version::new(0, 0, 0));
     let candidates = lowest.chain(range.comparators.iter().flat_map(candidates));
@@ -109,7 +110,8 @@ fn witness(range: &VersionReq) -> Option<Version> {
 fn candidates(of: &Comparator) -> Vec<Version> {
     let (major, minor, patch) = (of.major, of.minor.unwrap_or(0), of.patch.unwrap_or(0));
     let mut all = vec![Version::new(major, minor, patch)];
-    // What comes after it, where it is excluded. At the end of the numbers the next higher part counts.
+    // What comes after it, where it is excluded. At the end of the numbers the next higher part
+    // counts.
     all.extend(
         patch
             .checked_add(1)

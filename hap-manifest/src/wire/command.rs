@@ -8,13 +8,14 @@ use super::object::{Map, yes};
 
 /// A command for a plugin.
 ///
-/// `params` may be absent, `null` or an object when read. A request without parameters is written with
-/// `"params": {}`, because plugins exist that look into it without asking whether it is there.
+/// `params` may be absent, `null` or an object when read. A request without parameters is written
+/// with `"params": {}`, because plugins exist that look into it without asking whether it is there.
 ///
 /// ```
 /// use hap_manifest::wire::CommandRequest;
 ///
-/// let request = CommandRequest::new("turn_on").with_params(serde_json::json!({"device": "light1"}));
+/// let params = serde_json::json!({"device": "light1"});
+/// let request = CommandRequest::new("turn_on").with_params(params);
 /// assert_eq!(
 ///     serde_json::to_string(&request)?,
 ///     r#"{"command":"turn_on","params":{"device":"light1"}}"#

@@ -42,7 +42,7 @@ pub struct CommandSet {
     schema: Value,
 }
 
-/// A type that cannot tell its commands: the enum lacks the attribute that names them on the wire.
+/// A type whose commands are unknown: the enum lacks the attribute that names them on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandSchemaError {
     type_name: &'static str,
@@ -63,7 +63,8 @@ impl std::error::Error for CommandSchemaError {}
 
 /// Says why a command could not be read.
 ///
-/// Meant for the caller: the message may repeat a parameter, so a log keeps to `command` and `path`.
+/// Meant for the caller: the message may repeat a parameter, so a log keeps to `command` and
+/// `path`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
@@ -90,7 +91,8 @@ pub enum DecodeError {
 impl CommandSet {
     /// Reads the commands from the schema of `C`.
     ///
-    /// `C` is an adjacently tagged enum, or a type that takes any command, such as [`CommandRequest`] itself.
+    /// `C` is an adjacently tagged enum, or a type that takes any command, such as
+    /// [`CommandRequest`] itself.
     ///
     /// # Errors
     /// Names the attribute that an enum of another shape lacks.
@@ -130,11 +132,11 @@ impl CommandSet {
 
     /// Reads a command as `C`, the type this set was made of.
     ///
-    /// Absent, `null` and empty parameters mean the same, both for commands that take parameters with defaults
-    /// and for those that take none.
+    /// Absent, `null` and empty parameters mean the same, both for commands that take parameters
+    /// with defaults and for those that take none.
     ///
     /// # Errors
-    /// Tells an unknown command from bad parameters.
+    /// Distinguishes an unknown command from bad parameters.
     pub fn decode<C: DeserializeOwned>(&self, request: CommandRequest) -> Result<C, DecodeError> {
         let CommandRequest {
             command,
@@ -155,7 +157,8 @@ impl CommandSet {
             _ => false,
         };
         let mut object = Map::new();
-        // The tag goes first, so that serde need not buffer the content and can tell the path within it.
+        // The tag goes first, so that serde need not buffer the content and knows the path within
+        // it.
         object.insert("command".to_owned(), Value::String(command.clone()));
         object.insert("params".to_owned(), if empty { empty_object() } else { params });
         if self.names.is_none() {
@@ -180,10 +183,10 @@ impl CommandSet {
 impl CommandRequest {
     /// Reads the command into a plugin's own type; see [`CommandSet::decode`].
     ///
-    /// The schema of `C` is made anew on each call; a server makes a [`CommandSet`] once instead.
+    /// Each call generates the schema of `C`. A server makes a [`CommandSet`] once instead.
     ///
     /// # Errors
-    /// Tells an unknown command from bad parameters.
+    /// Distinguishes an unknown command from bad parameters.
     pub fn decode<C: DeserializeOwned + JsonSchema>(self) -> Result<C, DecodeError> {
         CommandSet::untyped_where_unclear::<C>().decode(self)
     }
@@ -228,7 +231,7 @@ fn names(schema: &Value) -> Option<Option<Vec<String>>> {
     nothing.then(|| Some(Vec::new()))
 }
 
-/// Whether every command has its parameters in `params`, and none beside `command`.
+/// Returns whether every command has its parameters in `params`, and none beside `command`.
 fn has_content(schema: &Value) -> bool {
     let unions = ["oneOf", "anyOf"]
         .into_iter()

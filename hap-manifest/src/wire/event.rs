@@ -66,7 +66,8 @@ impl Event {
 /// ```
 /// use hap_manifest::{PluginId, wire::EventDraft};
 ///
-/// let draft: EventDraft = serde_json::from_str(r#"{"type": "motion", "data": {"room": "hall"}}"#)?;
+/// let body = r#"{"type": "motion", "data": {"room": "hall"}}"#;
+/// let draft: EventDraft = serde_json::from_str(body)?;
 /// let now = time::OffsetDateTime::UNIX_EPOCH;
 /// let event = draft.complete(&PluginId::new("sensor")?, "e-1".to_owned(), now);
 /// assert_eq!(event.source, "/plugins/sensor");
@@ -139,9 +140,9 @@ impl EventDraft {
 
     /// Fills in what the sender left out.
     ///
-    /// The sender's id stays, since repeated deliveries are known by it; `id` is for events without one. A time
-    /// that is not RFC 3339 becomes `now`. The source becomes `/plugins/<id>` when it is absent, and also when it
-    /// claims to be under `/plugins/` without being this plugin's.
+    /// The sender's id stays, since repeated deliveries are known by it; `id` is for events without
+    /// one. A time that is not RFC 3339 becomes `now`. The source becomes `/plugins/<id>` when it
+    /// is absent, and also when it claims to be under `/plugins/` without being this plugin's.
     #[must_use]
     pub fn complete(self, plugin: &PluginId, id: String, now: OffsetDateTime) -> Event {
         let own = format!("/plugins/{plugin}");

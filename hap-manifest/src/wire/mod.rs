@@ -10,9 +10,9 @@
 //! | `POST {PLATFORM_API_URL}/events`, by the plugin | [`EventBody`] | 202 |
 //! | any refusal | | 4xx or 5xx and [`WireError`] |
 //!
-//! Reading is tolerant: missing optional fields have defaults, and unknown top-level fields are kept in `extra`.
-//! Writing is strict: what these types write is always the documented shape. The types are not limited in size;
-//! whoever reads from the network bounds the body first.
+//! Reading is tolerant: missing optional fields have defaults, and unknown top-level fields are
+//! kept in `extra`. Writing is strict: what these types write is always the documented shape. The
+//! types are not limited in size: the caller bounds a body from the network first.
 
 mod command;
 mod command_set;

@@ -15,7 +15,8 @@ const PROGRAMS: [&str; 6] = ["/bin", "/boot", "/lib", "/lib64", "/sbin", "/usr"]
 /// In memory in every container: data there would not outlive it.
 const TMP: &str = "/tmp";
 
-/// Nothing twice, no volume inside another, nothing over what the container needs.
+/// Refuses mounts that are listed twice, volumes inside others, and mounts over what the container
+/// needs.
 pub(crate) fn mounts(volumes: &[Entry<'_, VolumePath>], tmpfs: &[Entry<'_, VolumePath>]) -> Vec<Issue> {
     let mut issues = Vec::new();
     let mut distinct: Vec<&Entry<'_, VolumePath>> = Vec::with_capacity(volumes.len());
@@ -73,7 +74,7 @@ pub(crate) fn mounts(volumes: &[Entry<'_, VolumePath>], tmpfs: &[Entry<'_, Volum
     issues
 }
 
-/// What may not be hidden by anything that is mounted.
+/// Returns what may not be hidden by anything that is mounted.
 fn of_the_image(mount: &Entry<'_, VolumePath>, consequence: &str) -> Option<Issue> {
     let path = mount.value.as_str();
     if FILES.into_iter().any(|file| covers(file, path)) {
@@ -87,7 +88,7 @@ fn of_the_image(mount: &Entry<'_, VolumePath>, consequence: &str) -> Option<Issu
     })
 }
 
-/// Whether one of two paths lies in the other.
+/// Returns whether one of two paths lies in the other.
 fn clash(a: &str, b: &str) -> bool {
     covers(a, b) || covers(b, a)
 }

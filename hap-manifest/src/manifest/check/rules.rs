@@ -14,7 +14,7 @@ use crate::value::health::HealthCheck;
 use crate::value::id::PluginId;
 use crate::value::version_range;
 
-/// A manifest cannot set what the host sets.
+/// Refuses variables that the host sets.
 pub(crate) fn reserved_env(at: Node<'_>, name: &EnvName) -> Option<Issue> {
     name.is_reserved().then(|| {
         let message = format!("the environment variable {name} is set by the host");
@@ -23,7 +23,8 @@ pub(crate) fn reserved_env(at: Node<'_>, name: &EnvName) -> Option<Issue> {
     })
 }
 
-/// A plugin cannot wait for itself, and needs another only once. Longer circles only the host can see.
+/// Refuses a plugin that depends on itself or twice on another. Longer circles are visible to the
+/// host alone.
 pub(crate) fn depends_on(id: Option<&PluginId>, entries: &[Entry<'_, Dependency>]) -> Vec<Issue> {
     let mut issues = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
@@ -43,17 +44,17 @@ pub(crate) fn depends_on(id: Option<&PluginId>, entries: &[Entry<'_, Dependency>
     issues
 }
 
-/// A version range that no version is in: nothing that needs it would ever start.
+/// Refuses a range that contains no version: a plugin that needs it would never start.
 pub(crate) fn range(at: impl Into<String>, range: &VersionReq) -> Option<Issue> {
     let conflict = version_range::conflict(range)?;
     let issue = Issue::new(at, IssueCode::EmptyRange, conflict.message);
     Some(issue.with_help(conflict.help))
 }
 
-/// The probe must be over before the next one begins.
+/// Checks that one probe is over before the next one begins.
 pub(crate) fn health(at: Node<'_>, check: &HealthCheck) -> Option<Issue> {
     let error = check.checked().err()?;
-    // One of the two is there: the defaults agree.
+    // One of the two was written: the defaults agree with each other.
     let timeout = at.get("timeout").filter(|timeout| !timeout.is_null());
     let place = timeout.or_else(|| at.get("interval")).unwrap_or(at);
     let issue = Issue::refused(place, &error).with_code(IssueCode::HealthTiming);
@@ -63,7 +64,8 @@ pub(crate) fn health(at: Node<'_>, check: &HealthCheck) -> Option<Issue> {
     })
 }
 
-/// Devices without the access would silently be missing.
+/// Refuses devices without the access to them, which would be missing silently, and devices listed
+/// twice.
 pub(crate) fn devices(devices: &[Entry<'_, DevicePath>], access: Option<bool>) -> Vec<Issue> {
     let mut issues = Vec::new();
     if access == Some(false) && !devices.is_empty() {
@@ -83,7 +85,8 @@ pub(crate) fn devices(devices: &[Entry<'_, DevicePath>], access: Option<bool>) -
     issues
 }
 
-/// A capability that no kernel has is a misspelt one, and the engine would refuse the container for it.
+/// Warns of a capability that no known kernel has. It is probably misspelt, and an engine would
+/// refuse the container.
 pub(crate) fn capabilities(capabilities: &[Entry<'_, Capability>]) -> Vec<Issue> {
     let unknown = capabilities.iter().filter(|entry| !entry.value.is_known());
     unknown

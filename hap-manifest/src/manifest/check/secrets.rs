@@ -26,7 +26,8 @@ const OPEN: [&str; 9] = [
 /// What a secret may be.
 const EXAMPLE: &str = "name a top-level key of the configuration, or what is deeper in it by a JSON pointer, such as \"/mqtt/password\"";
 
-/// A secret that the configuration lacks is a misspelt one, and the real one would be shown.
+/// Refuses a secret that the configuration does not have. It is probably misspelt, and the real one
+/// would be shown.
 pub(crate) fn secrets(secrets: &[Entry<'_, String>], schema: Option<&Value>) -> Vec<Issue> {
     let mut issues = Vec::new();
     for (index, secret) in secrets.iter().enumerate() {
@@ -51,7 +52,8 @@ pub(crate) fn secrets(secrets: &[Entry<'_, String>], schema: Option<&Value>) -> 
     issues
 }
 
-/// What to write instead of a secret that the schema does not have; `None` where it has it, or may have.
+/// Returns what to write instead of a secret that the schema does not have; `None` where it has it,
+/// or may have.
 fn missing(schema: &Value, secret: &str) -> Option<String> {
     let properties = closed_properties(schema)?;
     if properties.contains_key(secret) {
@@ -90,7 +92,7 @@ fn did_you_mean(outer: &str, name: &str) -> String {
     format!("did you mean `{}`?", bare(&format!("{outer}{name}")))
 }
 
-/// What an author has to mend about the schema itself.
+/// Returns what an author has to fix in the schema itself.
 #[cfg(feature = "config-schema")]
 pub(crate) fn config_schema(secrets: &[Entry<'_, String>], schema: Option<&Value>) -> Vec<Issue> {
     let keys = secrets.iter().map(|secret| secret.value.clone());
@@ -104,9 +106,10 @@ pub(crate) const fn config_schema(_: &[Entry<'_, String>], _: Option<&Value>) ->
     Vec::new()
 }
 
-/// The properties of a schema that names all of them in this one place.
+/// Returns the properties of a schema that names all of them in this one place.
 fn closed_properties(schema: &Value) -> Option<&Map<String, Value>> {
-    // What is not said allows any other property too, but an author who counts on one says so.
+    // A schema that is silent allows other properties too, but an author who relies on one declares
+    // it.
     let others = schema
         .get("additionalProperties")
         .is_some_and(|others| *others != false);

@@ -40,7 +40,7 @@ pub enum SignatureError {
         /// Its version in the package.
         version: Box<Version>,
     },
-    /// Somebody wrote to the package meanwhile.
+    /// The package was changed while it was read.
     #[error("the package changed while it was verified; give it in a file that nobody writes to")]
     Changed,
     /// The package itself is refused, whoever signed it.

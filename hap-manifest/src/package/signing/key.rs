@@ -27,14 +27,14 @@ const ALGORITHM: [u8; 2] = *b"Ed";
 pub struct PackageKey([u8; 42]);
 
 impl PackageKey {
-    /// Returns the number that minisign shows for it: 16 hexadecimal digits. To be shown only, since anybody can make a key of a
-    /// given number.
+    /// Returns the number that minisign shows for it: 16 hexadecimal digits. It is for display
+    /// only, since anybody can make a key of a given number.
     #[must_use]
     pub fn id(&self) -> String {
         displayed(self.number())
     }
 
-    /// The number within the key.
+    /// Returns the number within the key.
     pub(super) fn number(&self) -> [u8; 8] {
         let mut number = [0; 8];
         for (to, from) in number.iter_mut().zip(self.0.iter().skip(ALGORITHM.len())) {
@@ -43,7 +43,7 @@ impl PackageKey {
         number
     }
 
-    /// The key for the library that verifies. A key that was read has its form.
+    /// Returns the key for the library that verifies. A key that was read has its form.
     pub(super) fn verifier(&self) -> Option<PublicKey> {
         PublicKey::from_base64(&self.to_string()).ok()
     }

@@ -12,8 +12,8 @@ use crate::package::unpack::weigh;
 impl<R: Read + Seek> Package<R> {
     /// Reads a whole package that one of these keys has signed, and returns which one.
     ///
-    /// The signature is verified before anything of the package is looked into, and the digest of what was verified is that
-    /// of what was read.
+    /// The signature is verified before anything of the package is looked into, and the digest of
+    /// what was verified is that of what was read.
     ///
     /// ```no_run
     /// use std::fs::File;
@@ -21,16 +21,19 @@ impl<R: Read + Seek> Package<R> {
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let trusted: PackageKey = std::fs::read_to_string("example.pub")?.parse()?;
-    /// let signature: PackageSignature = std::fs::read_to_string("light-1.0.0.zip.minisig")?.parse()?;
+    /// let signature = std::fs::read_to_string("light-1.0.0.zip.minisig")?;
+    /// let signature: PackageSignature = signature.parse()?;
     /// let file = File::open("light-1.0.0.zip")?;
-    /// let (package, key) = Package::open_signed(file, &Limits::default(), &signature, &[trusted])?;
+    /// let limits = Limits::default();
+    /// let (package, key) = Package::open_signed(file, &limits, &signature, &[trusted])?;
     /// println!("{} by {}", package.manifest().id(), key.id());
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// Refuses what none of the keys has signed, what was signed as something else, and what is no package.
+    /// Refuses what none of the keys has signed, what was signed as something else, and what is no
+    /// package.
     pub fn open_signed(
         mut reader: R,
         limits: &Limits,

@@ -14,22 +14,22 @@ use crate::value::id::PluginId;
 
 /// A detached signature of a package, as `minisign -S` writes it.
 ///
-/// The signature covers every byte of the package, and its trusted comment has to name what was signed, as `id:` and
-/// `version:`, so that nobody passes one package off as another:
+/// The signature covers every byte of the package, and its trusted comment has to name what was
+/// signed, as `id:` and `version:`, so that nobody passes one package off as another:
 ///
 /// ```text
 /// minisign -S -m porch-light-1.0.0.zip -t "id:porch-light version:1.0.0"
 /// ```
 ///
-/// The result lies beside the package, with `.minisig` behind its name. [`Package::open_signed`](crate::package::Package::open_signed)
-/// verifies it.
+/// The result lies beside the package, with `.minisig` behind its name.
+/// [`Package::open_signed`](crate::package::Package::open_signed) verifies it.
 pub struct PackageSignature {
     pub(super) inner: Signature,
     number: [u8; 8],
 }
 
 impl PackageSignature {
-    /// What is behind the name of a package in the name of its signature.
+    /// The extension that the name of a package gets in the name of its signature.
     pub const EXTENSION: &str = "minisig";
     /// Longest text of a signature, in bytes.
     pub const MAX_BYTES: usize = 4 * 1024;
@@ -46,7 +46,8 @@ impl PackageSignature {
         self.number == key.number()
     }
 
-    /// The plugin and version in the trusted comment, each named once. To be believed after verifying only.
+    /// Returns the plugin and version in the trusted comment, each named once. To be believed after
+    /// verifying only.
     pub(super) fn claims(&self) -> Option<(PluginId, Version)> {
         let comment = self.inner.trusted_comment();
         let named = |key: &str| {
