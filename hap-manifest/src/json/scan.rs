@@ -15,30 +15,26 @@ pub(super) const MAX_DEPTH: usize = 127;
 impl<'t> Document<'t> {
     /// Reads a text: what `serde_json` accepts, and nothing else.
     pub(crate) fn read(text: &'t str) -> Result<Self, Mistake> {
-        scan(text)
+        let mut scanner = Scanner {
+            document: Document {
+                text,
+                slots: Vec::with_capacity(text.len() / BYTES_PER_VALUE + 1),
+                duplicates: false,
+            },
+            at: 0,
+            depth: 0,
+        };
+        if text.starts_with('\u{feff}') {
+            return Err(Mistake::new(0..3, "the text begins with a byte order mark")
+                .with_help("save the file as UTF-8 without it"));
+        }
+        scanner.value(Place::Document, None)?;
+        scanner.skip_space();
+        if scanner.at < text.len() {
+            return scanner.unexpected(Place::AfterDocument);
+        }
+        Ok(scanner.document)
     }
-}
-
-fn scan(text: &str) -> Result<Document<'_>, Mistake> {
-    let mut scanner = Scanner {
-        document: Document {
-            text,
-            slots: Vec::with_capacity(text.len() / BYTES_PER_VALUE + 1),
-            duplicates: false,
-        },
-        at: 0,
-        depth: 0,
-    };
-    if text.starts_with('\u{feff}') {
-        return Err(Mistake::new(0..3, "the text begins with a byte order mark")
-            .with_help("save the file as UTF-8 without it"));
-    }
-    scanner.value(Place::Document, None)?;
-    scanner.skip_space();
-    if scanner.at < text.len() {
-        return scanner.unexpected(Place::AfterDocument);
-    }
-    Ok(scanner.document)
 }
 
 struct Scanner<'t> {

@@ -55,7 +55,9 @@ impl Manifest {
     /// As [`from_json`](Self::from_json), and for bytes that are not UTF-8. To draw such an error,
     /// use [`String::from_utf8_lossy`] on the bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Parsed, ManifestError> {
-        from_bytes(bytes)
+        check_size(bytes.len())?;
+        let text = encoding::decode(bytes).map_err(|issue| ManifestError::new(vec![issue]))?;
+        from_text(text, Audience::Host)
     }
 
     /// Reads a manifest for its author: what a host only warns of is refused. With the feature
@@ -83,12 +85,6 @@ impl<'de> Deserialize<'de> for Manifest {
             .map(|parsed| parsed.manifest)
             .map_err(serde::de::Error::custom)
     }
-}
-
-fn from_bytes(bytes: &[u8]) -> Result<Parsed, ManifestError> {
-    check_size(bytes.len())?;
-    let text = encoding::decode(bytes).map_err(|issue| ManifestError::new(vec![issue]))?;
-    from_text(text, Audience::Host)
 }
 
 fn from_text(text: &str, audience: Audience) -> Result<Parsed, ManifestError> {

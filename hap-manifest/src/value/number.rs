@@ -25,9 +25,48 @@ pub(crate) fn whole(number: &Number) -> Option<i128> {
     Some(float as i128)
 }
 
-fn deserialize_whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i128, D::Error> {
-    let number = Number::deserialize(deserializer)?;
-    whole(&number).ok_or_else(|| serde::de::Error::custom(format_args!("{number} is not a whole number")))
+/// Implements the shared traits of a whole number from 1 to `$max`, whose rule is
+/// `fn from_number(i128) -> Result<Self, ParseError>`.
+macro_rules! whole_traits {
+    ($name:ident, $int:ty, $max:literal, $about:literal, $example:literal) => {
+        impl From<$name> for $int {
+            fn from(number: $name) -> Self {
+                number.get()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let number = Number::deserialize(deserializer)?;
+                let number = whole(&number).ok_or_else(|| {
+                    serde::de::Error::custom(format_args!("{number} is not a whole number"))
+                })?;
+                Self::from_number(number).map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": $max,
+                    "description": $about,
+                    "examples": [$example],
+                })
+            }
+        }
+    };
 }
 
 /// The TCP port a plugin serves its API on inside its container: 1 to 65535, 8000 by default.
@@ -74,40 +113,13 @@ impl Default for ApiPort {
     }
 }
 
-impl From<ApiPort> for u16 {
-    fn from(port: ApiPort) -> Self {
-        port.get()
-    }
-}
-
-impl fmt::Display for ApiPort {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl<'de> Deserialize<'de> for ApiPort {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize_whole(deserializer)
-            .and_then(|number| Self::from_number(number).map_err(serde::de::Error::custom))
-    }
-}
-
-impl JsonSchema for ApiPort {
-    fn schema_name() -> Cow<'static, str> {
-        "ApiPort".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "integer",
-            "minimum": 1,
-            "maximum": 65535,
-            "description": "TCP port of the plugin's API inside its container.",
-            "examples": [8000],
-        })
-    }
-}
+whole_traits!(
+    ApiPort,
+    u16,
+    65535,
+    "TCP port of the plugin's API inside its container.",
+    8000
+);
 
 /// Bounds the number of processes and threads of a plugin: 1 to 32768.
 ///
@@ -153,37 +165,10 @@ impl PidsLimit {
     }
 }
 
-impl From<PidsLimit> for u32 {
-    fn from(pids: PidsLimit) -> Self {
-        pids.get()
-    }
-}
-
-impl fmt::Display for PidsLimit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl<'de> Deserialize<'de> for PidsLimit {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize_whole(deserializer)
-            .and_then(|number| Self::from_number(number).map_err(serde::de::Error::custom))
-    }
-}
-
-impl JsonSchema for PidsLimit {
-    fn schema_name() -> Cow<'static, str> {
-        "PidsLimit".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "integer",
-            "minimum": 1,
-            "maximum": 32768,
-            "description": "Most processes and threads the plugin may have at once.",
-            "examples": [64],
-        })
-    }
-}
+whole_traits!(
+    PidsLimit,
+    u32,
+    32768,
+    "Most processes and threads the plugin may have at once.",
+    64
+);

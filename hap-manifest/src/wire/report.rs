@@ -53,7 +53,7 @@ impl HealthReport {
         Self::new(healthy(), plugin_id)
     }
 
-    /// Creates a plugin in the state of this word.
+    /// Creates the report of a plugin in the state of this word.
     #[must_use]
     pub fn new(status: impl Into<String>, plugin_id: impl AsRef<str>) -> Self {
         Self {

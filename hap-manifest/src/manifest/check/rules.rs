@@ -26,21 +26,15 @@ pub(crate) fn reserved_env(at: Node<'_>, name: &EnvName) -> Option<Issue> {
 /// Refuses a plugin that depends on itself or twice on another. Longer circles are visible to the
 /// host alone.
 pub(crate) fn depends_on(id: Option<&PluginId>, entries: &[Entry<'_, Dependency>]) -> Vec<Issue> {
-    let mut issues = Vec::new();
-    for (index, entry) in entries.iter().enumerate() {
-        let other = entry.value.id();
-        if Some(other) == id {
+    let itself = entries.iter().filter(|entry| Some(entry.value.id()) == id);
+    let mut issues: Vec<_> = itself
+        .map(|entry| {
+            let other = entry.value.id();
             let message = format!("the plugin {other} depends on itself and would never start");
-            issues.push(Issue::new(entry.at, IssueCode::SelfDependency, message).with_help("remove it"));
-        }
-        if let Some(earlier) = entries
-            .iter()
-            .take(index)
-            .find(|earlier| earlier.value.id() == other)
-        {
-            issues.push(twice(entry.at, other.as_str(), earlier.at));
-        }
-    }
+            Issue::new(entry.at, IssueCode::SelfDependency, message).with_help("remove it")
+        })
+        .collect();
+    issues.extend(repeated(entries, |entry| entry.id().as_str(), str::to_owned));
     issues
 }
 
@@ -73,15 +67,7 @@ pub(crate) fn devices(devices: &[Entry<'_, DevicePath>], access: Option<bool>) -
         let issue = Issue::new("/devices", IssueCode::DevicesWithoutAccess, message);
         issues.push(issue.with_help("add \"device_access\": true"));
     }
-    for (index, device) in devices.iter().enumerate() {
-        if let Some(earlier) = devices
-            .iter()
-            .take(index)
-            .find(|earlier| earlier.value == device.value)
-        {
-            issues.push(twice(device.at, device.value.as_str(), earlier.at));
-        }
-    }
+    issues.extend(repeated(devices, DevicePath::as_str, str::to_owned));
     issues
 }
 
@@ -100,6 +86,20 @@ pub(crate) fn capabilities(capabilities: &[Entry<'_, Capability>]) -> Vec<Issue>
             }
         })
         .collect()
+}
+
+/// Refuses entries whose text an earlier entry has; `shown` puts it into the message.
+pub(super) fn repeated<'e, T>(
+    entries: &'e [Entry<'_, T>],
+    text: impl Fn(&'e T) -> &'e str,
+    shown: impl Fn(&str) -> String,
+) -> impl Iterator<Item = Issue> {
+    entries.iter().enumerate().filter_map(move |(index, entry)| {
+        let found = text(&entry.value);
+        let mut before = entries.iter().take(index);
+        let earlier = before.find(|earlier| text(&earlier.value) == found)?;
+        Some(twice(entry.at, &shown(found), earlier.at))
+    })
 }
 
 pub(super) fn twice(at: Node<'_>, found: &str, first: Node<'_>) -> Issue {

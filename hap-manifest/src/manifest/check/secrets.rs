@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::rules::twice;
+use super::rules::repeated;
 use crate::diagnostics::issue_code::IssueCode;
 use crate::diagnostics::report::Issue;
 use crate::diagnostics::suggest::nearest;
@@ -29,27 +29,14 @@ const EXAMPLE: &str = "name a top-level key of the configuration, or what is dee
 /// Refuses a secret that the configuration does not have. It is probably misspelt, and the real one
 /// would be shown.
 pub(crate) fn secrets(secrets: &[Entry<'_, String>], schema: Option<&Value>) -> Vec<Issue> {
-    let mut issues = Vec::new();
-    for (index, secret) in secrets.iter().enumerate() {
-        if let Some(earlier) = secrets
-            .iter()
-            .take(index)
-            .find(|earlier| earlier.value == secret.value)
-        {
-            issues.push(twice(
-                secret.at,
-                &format!("`{}`", bare(&secret.value)),
-                earlier.at,
-            ));
-        }
-    }
     let unknown = |secret: &Entry<'_, String>| {
         let help = missing(schema?, &secret.value)?;
         let message = format!("`{}` is not a property of `config_schema`", bare(&secret.value));
         Some(Issue::new(secret.at, IssueCode::UnknownSecret, message).with_help(help))
     };
-    issues.extend(secrets.iter().filter_map(unknown));
-    issues
+    repeated(secrets, String::as_str, |key| format!("`{}`", bare(key)))
+        .chain(secrets.iter().filter_map(unknown))
+        .collect()
 }
 
 /// Returns what to write instead of a secret that the schema does not have; `None` where it has it,
