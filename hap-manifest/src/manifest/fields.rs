@@ -2,10 +2,9 @@
 //! first.
 
 use super::limits::MAX_ENTRIES;
-use crate::diagnostics::collector::Collector;
-use crate::diagnostics::issue_code::IssueCode;
-use crate::diagnostics::report::{Issue, Severity};
-use crate::diagnostics::suggest::meant;
+use crate::diagnostics::{
+    collector::Collector, issue_code::IssueCode, report::Issue, report::Severity, suggest::meant,
+};
 use crate::json::members::Members;
 use crate::json::node::Node;
 use crate::json::pointer::escaped;

@@ -9,19 +9,12 @@ use serde_json::Value;
 use super::listing::Listing;
 use super::model::Manifest;
 use super::restart::RestartPolicy;
-use crate::value::capability::Capability;
-use crate::value::cpu::CpuLimit;
-use crate::value::dependency::Dependency;
-use crate::value::device::DevicePath;
-use crate::value::duration::HumanDuration;
-use crate::value::env::EnvName;
-use crate::value::health::HealthCheck;
-use crate::value::id::PluginId;
-use crate::value::image::ImageRef;
-use crate::value::memory::MemoryLimit;
-use crate::value::number::{ApiPort, PidsLimit};
-use crate::value::path::{EndpointPath, VolumePath};
-use crate::value::user::ContainerUser;
+use crate::value::{
+    capability::Capability, cpu::CpuLimit, dependency::Dependency, device::DevicePath,
+    duration::HumanDuration, env::EnvName, health::HealthCheck, id::PluginId, image::ImageRef,
+    memory::MemoryLimit, number::ApiPort, number::PidsLimit, path::EndpointPath, path::VolumePath,
+    user::ContainerUser,
+};
 
 impl Manifest {
     /// Returns the unique name of the plugin.

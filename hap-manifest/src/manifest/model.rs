@@ -12,20 +12,13 @@ use super::listing::Listing;
 use super::restart::RestartPolicy;
 use super::schema;
 use crate::diagnostics::report::Issue;
-use crate::value::capability::Capability;
-use crate::value::cpu::CpuLimit;
-use crate::value::dependency::Dependency;
-use crate::value::device::DevicePath;
-use crate::value::duration::HumanDuration;
-use crate::value::env::EnvName;
-use crate::value::health::HealthCheck;
-use crate::value::id::PluginId;
-use crate::value::image::ImageRef;
-use crate::value::memory::MemoryLimit;
-use crate::value::number::{ApiPort, PidsLimit};
-use crate::value::path::{DockerfilePath, EndpointPath, VolumePath};
-use crate::value::schema::{Line, SemVer, VersionRange, line_or_empty, lines, optional};
-use crate::value::user::ContainerUser;
+use crate::value::{
+    capability::Capability, cpu::CpuLimit, dependency::Dependency, device::DevicePath,
+    duration::HumanDuration, env::EnvName, health::HealthCheck, id::PluginId, image::ImageRef,
+    memory::MemoryLimit, number::ApiPort, number::PidsLimit, path::DockerfilePath, path::EndpointPath,
+    path::VolumePath, schema::Line, schema::SemVer, schema::VersionRange, schema::line_or_empty,
+    schema::lines, schema::optional, user::ContainerUser,
+};
 
 /// What a plugin is: its identity, its image, what it needs and what it may do.
 ///

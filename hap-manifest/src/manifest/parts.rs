@@ -12,14 +12,10 @@ use crate::diagnostics::collector::Collector;
 use crate::diagnostics::issue_code::IssueCode;
 use crate::diagnostics::report::Issue;
 use crate::json::node::Node;
-use crate::value::dependency::Dependency;
-use crate::value::env::EnvName;
-use crate::value::error::{ParseError, quoted};
-use crate::value::health::HealthCheck;
-use crate::value::id::PluginId;
-use crate::value::schema::MAX_LINE;
-use crate::value::text::{line, lines};
-use crate::value::version_range;
+use crate::value::{
+    dependency::Dependency, env::EnvName, error::ParseError, error::quoted, health::HealthCheck,
+    id::PluginId, schema::MAX_LINE, text::line, text::lines, version_range,
+};
 
 pub(super) fn version(text: &str) -> Result<Version, ParseError> {
     // The version is used in the plugin's environment and in file names.

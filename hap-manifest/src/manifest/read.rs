@@ -10,18 +10,14 @@ use super::listing::Listing;
 use super::model::{self, Manifest, Parsed};
 use super::restart::RestartPolicy;
 use super::{encoding, parts};
-use crate::diagnostics::audience::Audience;
-use crate::diagnostics::collector::Collector;
-use crate::diagnostics::issue_code::IssueCode;
-use crate::diagnostics::place::Place;
-use crate::diagnostics::report::{Issue, ManifestError};
+use crate::diagnostics::{
+    audience::Audience, collector::Collector, issue_code::IssueCode, place::Place, report::Issue,
+    report::ManifestError,
+};
 use crate::json::document::Document;
 use crate::json::explain::Mistake;
 use crate::json::node::Node;
-use crate::value::cpu::CpuLimit;
-use crate::value::number::{ApiPort, PidsLimit};
-use crate::value::text::line;
-use crate::value::version_range;
+use crate::value::{cpu::CpuLimit, number::ApiPort, number::PidsLimit, text::line, version_range};
 
 /// Most duplicate keys that are reported; each comes with its whole pointer.
 const MAX_DUPLICATES: usize = 20;

@@ -7,10 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use super::fields::{Fields, mismatch, text};
-use crate::diagnostics::collector::Collector;
-use crate::diagnostics::issue_code::IssueCode;
-use crate::diagnostics::report::Issue;
-use crate::diagnostics::suggest::nearest;
+use crate::diagnostics::{collector::Collector, issue_code::IssueCode, report::Issue, suggest::nearest};
 use crate::json::node::Node;
 use crate::value::duration::HumanDuration;
 use crate::value::error::{ParseError, quoted};

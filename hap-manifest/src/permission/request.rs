@@ -7,11 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::words::of_capability;
 use crate::manifest::model::Manifest;
-use crate::value::capability::Capability;
-use crate::value::cpu::CpuLimit;
-use crate::value::device::DevicePath;
-use crate::value::memory::MemoryLimit;
-use crate::value::number::PidsLimit;
+use crate::value::{
+    capability::Capability, cpu::CpuLimit, device::DevicePath, memory::MemoryLimit, number::PidsLimit,
+};
 
 /// One thing that a plugin asks for beyond what every plugin gets.
 ///

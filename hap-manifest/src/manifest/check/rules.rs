@@ -6,13 +6,10 @@ use crate::diagnostics::report::{Issue, Severity};
 use crate::diagnostics::suggest::nearest;
 use crate::json::node::Node;
 use crate::manifest::fields::Entry;
-use crate::value::capability::{Capability, KNOWN};
-use crate::value::dependency::Dependency;
-use crate::value::device::DevicePath;
-use crate::value::env::EnvName;
-use crate::value::health::HealthCheck;
-use crate::value::id::PluginId;
-use crate::value::version_range;
+use crate::value::{
+    capability::Capability, capability::KNOWN, dependency::Dependency, device::DevicePath, env::EnvName,
+    health::HealthCheck, id::PluginId, version_range,
+};
 
 /// Refuses variables that the host sets.
 pub(crate) fn reserved_env(at: Node<'_>, name: &EnvName) -> Option<Issue> {
