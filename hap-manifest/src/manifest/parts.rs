@@ -13,17 +13,14 @@ use crate::diagnostics::issue_code::IssueCode;
 use crate::diagnostics::report::Issue;
 use crate::json::node::Node;
 use crate::value::{
-    dependency::Dependency, env::EnvName, error::ParseError, error::quoted, health::HealthCheck,
-    id::PluginId, schema::MAX_LINE, text::line, text::lines, version_range,
+    dependency::Dependency, env::EnvName, error::ParseError, error::quoted, error::too_long,
+    health::HealthCheck, id::PluginId, schema::MAX_LINE, text::line, text::lines, version_range,
 };
 
 pub(super) fn version(text: &str) -> Result<Version, ParseError> {
     // The version is used in the plugin's environment and in file names.
     if text.len() > MAX_LINE {
-        let rule = format!(
-            "it has {} characters, at most {MAX_LINE} are allowed",
-            text.chars().count()
-        );
+        let rule = too_long(text.chars().count(), "characters", MAX_LINE);
         return Err(
             ParseError::new("version", quoted(text), rule).with_help("shorten what follows the numbers")
         );
@@ -44,7 +41,7 @@ pub(super) fn author(text: &str) -> Result<String, ParseError> {
 pub(super) fn description(text: &str) -> Result<String, ParseError> {
     let length = text.chars().count();
     if length > MAX_DESCRIPTION {
-        let rule = format!("it has {length} characters, at most {MAX_DESCRIPTION} are allowed");
+        let rule = too_long(length, "characters", MAX_DESCRIPTION);
         return Err(ParseError::new("description", quoted(text), rule));
     }
     lines("description", text)?;

@@ -1,6 +1,6 @@
 //! [`DevicePath`].
 
-use super::error::{ParseError, first_refused, quoted};
+use super::error::{ParseError, first_refused, quoted, too_long};
 use super::newtype::text_newtype;
 use super::path::segment;
 
@@ -34,10 +34,7 @@ impl DevicePath {
             });
         };
         if text.len() > 255 {
-            return Err(refuse(format!(
-                "it has {} bytes, at most 255 are allowed",
-                text.len()
-            )));
+            return Err(refuse(too_long(text.len(), "bytes", 255)));
         }
         if let Some((position, found)) =
             first_refused(text, |c| c.is_ascii_alphanumeric() || "/._-+".contains(c))

@@ -2,7 +2,7 @@
 //!
 //! A manifest's `env_vars` come after these and cannot override them: see [`RESERVED`].
 
-use super::error::{ParseError, first_refused, quoted};
+use super::error::{ParseError, first_refused, quoted, too_long};
 use super::newtype::text_newtype;
 
 /// The plugin's id.
@@ -76,10 +76,7 @@ impl EnvName {
             return refuse("it must not begin with a digit".to_owned());
         }
         if text.len() > 255 {
-            return refuse(format!(
-                "it has {} characters, at most 255 are allowed",
-                text.len()
-            ));
+            return refuse(too_long(text.len(), "characters", 255));
         }
         Ok(Self(text.into()))
     }

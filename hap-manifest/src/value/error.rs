@@ -90,10 +90,8 @@ impl std::error::Error for ParseError {}
 /// Quotes a text for a message: escaped, so that no control character reaches a terminal, and
 /// shortened.
 pub(crate) fn quoted(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),
-        None => format!("{text:?}"),
-    }
+    let (shown, rest) = beginning(text);
+    format!("{shown:?}{rest}")
 }
 
 /// Returns the first character that `allowed` refuses, with its position counted from one.
@@ -106,10 +104,21 @@ pub(crate) fn first_refused(text: &str, allowed: impl Fn(char) -> bool) -> Optio
 
 /// As [`quoted`], without the quotes: for pointers and keys inside a sentence.
 pub(crate) fn bare(text: &str) -> String {
+    let (shown, rest) = beginning(text);
+    format!("{}{rest}", shown.escape_debug())
+}
+
+/// Returns as much of a text as a message repeats, and dots in place of the rest.
+fn beginning(text: &str) -> (&str, &str) {
     match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default().escape_debug()),
-        None => text.escape_debug().to_string(),
+        Some((end, _)) => (text.get(..end).unwrap_or_default(), "..."),
+        None => (text, ""),
     }
+}
+
+/// The rule that a value breaks which is longer than `most` characters or bytes.
+pub(crate) fn too_long(length: usize, unit: &str, most: usize) -> String {
+    format!("it has {length} {unit}, at most {most} are allowed")
 }
 
 /// Cuts a text off at a character.

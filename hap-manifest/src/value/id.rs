@@ -1,6 +1,6 @@
 //! [`PluginId`].
 
-use super::error::{ParseError, first_refused, quoted};
+use super::error::{ParseError, first_refused, quoted, too_long};
 use super::newtype::text_newtype;
 
 /// Names a plugin: a DNS label, so it is safe as container name, host name, label value and path
@@ -50,10 +50,7 @@ impl PluginId {
             )));
         }
         if text.len() > Self::MAX_LEN {
-            return Err(refuse(format!(
-                "it has {} characters, at most 63 are allowed",
-                text.len()
-            )));
+            return Err(refuse(too_long(text.len(), "characters", Self::MAX_LEN)));
         }
         if text.starts_with('-') || text.ends_with('-') {
             return Err(refuse("it must begin and end with a letter or digit".to_owned()));

@@ -1,7 +1,7 @@
 //! [`EndpointPath`] and [`VolumePath`], absolute normal paths, and [`DockerfilePath`], a relative
 //! one.
 
-use super::error::{ParseError, first_refused, quoted};
+use super::error::{ParseError, first_refused, quoted, too_long};
 use super::newtype::text_newtype;
 use super::text::turns_direction;
 
@@ -152,9 +152,7 @@ impl DockerfilePath {
         }
         let length = text.chars().count();
         if length > MAX_LEN {
-            return Err(refuse(format!(
-                "it has {length} characters, at most {MAX_LEN} are allowed"
-            )));
+            return Err(refuse(too_long(length, "characters", MAX_LEN)));
         }
         if text.contains('\\') {
             let meant = text.replace('\\', "/");
@@ -233,7 +231,7 @@ fn absolute(what: &str, text: &str, is_good: impl Fn(&str) -> bool) -> Result<()
         });
     }
     if text.len() > MAX_LEN {
-        let rule = format!("it has {} bytes, at most {MAX_LEN} are allowed", text.len());
+        let rule = too_long(text.len(), "bytes", MAX_LEN);
         return Err(ParseError::new(what, quoted(text), rule));
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Rules for texts that people read.
 
-use super::error::{ParseError, quoted};
+use super::error::{ParseError, quoted, too_long};
 use super::schema::MAX_LINE;
 
 /// Checks a text that is shown in one line and is not blank.
@@ -17,7 +17,7 @@ pub(crate) fn one_line(what: &'static str, text: &str) -> Result<String, ParseEr
     in_line(what, text)?;
     let length = text.chars().count();
     if length > MAX_LINE {
-        let rule = format!("it has {length} characters, at most {MAX_LINE} are allowed");
+        let rule = too_long(length, "characters", MAX_LINE);
         return Err(ParseError::new(what, quoted(text), rule));
     }
     Ok(text.to_owned())
