@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::value::error::{ParseError, quoted};
+use crate::value::hex::{digits, hex};
 use crate::value::newtype::text_traits;
 
 const PREFIX: &str = "sha256:";
@@ -39,35 +40,17 @@ impl Digest {
     }
 
     fn parse(text: &str) -> Result<Self, ParseError> {
-        let refuse = || {
+        let bytes = text.strip_prefix(PREFIX).and_then(hex);
+        bytes.map(Self).ok_or_else(|| {
             let rule = "it must be \"sha256:\" and 64 lower-case hexadecimal digits";
             ParseError::new("digest", quoted(text), rule)
-        };
-        let hex = text.strip_prefix(PREFIX).ok_or_else(refuse)?;
-        if hex.len() != 64 {
-            return Err(refuse());
-        }
-        let digit = |byte: &u8| match byte {
-            b'0'..=b'9' => Some(byte - b'0'),
-            b'a'..=b'f' => Some(byte - b'a' + 10),
-            _ => None,
-        };
-        let mut bytes = [0; 32];
-        for (to, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
-            let mut value = 0;
-            for byte in pair {
-                value = (value << 4) | digit(byte).ok_or_else(refuse)?;
-            }
-            *to = value;
-        }
-        Ok(Self(bytes))
+        })
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(PREFIX)?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{PREFIX}{}", digits(&self.0))
     }
 }
 

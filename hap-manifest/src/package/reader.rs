@@ -120,17 +120,14 @@ impl<R: Read + Seek> Package<R> {
         let missing = || PackageError::NoSuchFile {
             name: name.to_owned(),
         };
-        let found = |member: &&Member| !member.folder && member.name == name;
         let entry = self
             .entries
             .iter()
             .find(|entry| entry.name == name)
             .ok_or_else(missing)?;
-        let member = self.members.iter().find(found).ok_or_else(missing)?;
-        let index = self
-            .members
-            .iter()
-            .position(|member| found(&member))
+        let mut members = self.members.iter().enumerate();
+        let (index, member) = members
+            .find(|(_, member)| !member.folder && member.name == name)
             .ok_or_else(missing)?;
         if unpack(&mut self.archive, index, member, sink)? != entry.digest {
             return Err(PackageError::Changed {

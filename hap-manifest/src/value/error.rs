@@ -116,7 +116,7 @@ fn beginning(text: &str) -> (&str, &str) {
     }
 }
 
-/// The rule that a value breaks which is longer than `most` characters or bytes.
+/// Words the rule that a value breaks which is longer than `most` characters or bytes.
 pub(crate) fn too_long(length: usize, unit: &str, most: usize) -> String {
     format!("it has {length} {unit}, at most {most} are allowed")
 }
@@ -124,8 +124,7 @@ pub(crate) fn too_long(length: usize, unit: &str, most: usize) -> String {
 /// Cuts a text off at a character.
 pub(crate) fn shortened(mut text: String, most: usize) -> String {
     if text.len() > most {
-        let end = (0..=most).rev().find(|at| text.is_char_boundary(*at));
-        text.truncate(end.unwrap_or_default());
+        text.truncate(text.floor_char_boundary(most));
         text.push_str("...");
     }
     text

@@ -9,6 +9,7 @@ pub(crate) mod duration;
 pub mod env;
 pub(crate) mod error;
 pub(crate) mod health;
+pub(crate) mod hex;
 pub(crate) mod id;
 pub(crate) mod image;
 pub(crate) mod memory;

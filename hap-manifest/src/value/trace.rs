@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::hex::{digits, hex};
+
 /// The `traceparent` header of W3C Trace Context: which request, across processes, a call belongs
 /// to.
 ///
@@ -103,31 +105,6 @@ impl fmt::Display for TraceParent {
             self.flags
         )
     }
-}
-
-/// Two digits for each byte. Each request has such an id, and numbers by `fmt` cost ten times as
-/// much.
-fn digits(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from(if half < 10 { b'0' + half } else { b'a' + half - 10 });
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 15));
-    }
-    text
-}
-
-/// Lower-case hexadecimal digits, exactly two for each byte.
-fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let lower = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    if text.len() != 2 * N || !text.bytes().all(lower) {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 fn non_zero<const N: usize>(mut id: [u8; N]) -> [u8; N] {
