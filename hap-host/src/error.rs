@@ -1,6 +1,6 @@
 use std::{error::Error as StdError, fmt};
 
-use hap_manifest::{PluginId, wire::WireError};
+use hap_manifest::{ParseError, PluginId, wire::WireError};
 
 use crate::{
     engine::{
@@ -260,6 +260,13 @@ impl StdError for Error {
             .source
             .as_deref()
             .map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+impl From<ParseError> for Error {
+    /// Of the kind [`ErrorKind::InvalidInput`].
+    fn from(error: ParseError) -> Self {
+        Self::new(ErrorKind::InvalidInput, error.to_string()).with_source(error)
     }
 }
 

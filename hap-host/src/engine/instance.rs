@@ -1,6 +1,6 @@
 use std::{fmt, str::FromStr};
 
-use crate::error::{Error, ErrorKind};
+use hap_manifest::ParseError;
 
 /// The name that keeps the plugins of two supervisors on one engine apart.
 ///
@@ -16,20 +16,22 @@ impl InstanceName {
     /// Checks a name.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] when the name breaks the rule above.
-    pub fn new(name: &str) -> Result<Self, Error> {
+    /// When the name breaks the rule above.
+    pub fn new(name: &str) -> Result<Self, ParseError> {
         let edges_fit = !name.starts_with('-') && !name.ends_with('-');
         let letters_fit = name
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if name.is_empty() || name.len() > Self::MAX_LEN || !edges_fit || !letters_fit {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                format!(
-                    "instance name {name:?} does not fit: use 1 to {} of the characters a-z, 0-9 and -, \
-                     with no - at either end",
-                    Self::MAX_LEN
-                ),
+            let rule = format!(
+                "it needs 1 to {} of the characters a-z, 0-9 and -, with no - at either end",
+                Self::MAX_LEN
+            );
+            return Err(ParseError::of(
+                "instance name",
+                name,
+                rule,
+                "use one such as home-1",
             ));
         }
         Ok(Self(name.into()))
@@ -49,9 +51,9 @@ impl Default for InstanceName {
 }
 
 impl FromStr for InstanceName {
-    type Err = Error;
+    type Err = ParseError;
 
-    fn from_str(name: &str) -> Result<Self, Error> {
+    fn from_str(name: &str) -> Result<Self, ParseError> {
         Self::new(name)
     }
 }
@@ -83,7 +85,6 @@ mod tests {
             "é",
         ] {
             let error = InstanceName::new(bad).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidInput);
             assert!(error.to_string().contains("a-z, 0-9 and -"), "{error}");
         }
     }

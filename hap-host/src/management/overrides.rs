@@ -11,7 +11,7 @@ use super::{
         plugin::PluginStateView,
     },
 };
-use crate::{Result, model::env::EnvOverrides};
+use crate::{Result, error::Error, model::env::EnvOverrides};
 
 pub(super) async fn limits(Named(plugin): Named) -> Json<Limits> {
     Json(Limits::of(&plugin))
@@ -47,10 +47,10 @@ pub(super) async fn set_env(
             let rule = "it is among the secrets too, and can be only one of both";
             return Err(misfit(&format!("variables.{name}"), rule));
         }
-        env = env.with(&name, value)?;
+        env = env.with(&name, value).map_err(Error::from)?;
     }
     for (name, value) in wanted.secrets {
-        env = env.with_secret(&name, value)?;
+        env = env.with_secret(&name, value).map_err(Error::from)?;
     }
     plugin.set_env(env).await?;
     Ok(Json((&plugin.env()).into()))

@@ -1,7 +1,5 @@
 use hap_manifest::{ApiToken, WebhookSecret};
 
-use crate::error::{Error, ErrorKind};
-
 /// What a host and one plugin prove themselves to each other with. `Debug` shows neither.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyPair {
@@ -12,11 +10,10 @@ pub(crate) struct KeyPair {
 }
 
 impl KeyPair {
-    /// New keys from the operating system's random source.
-    pub(crate) fn generate() -> Result<Self, Error> {
-        let webhook_secret = WebhookSecret::from_bytes(&random::<32>()?).map_err(|error| {
-            Error::new(ErrorKind::Store, "a webhook secret could not be made").with_source(error)
-        })?;
+    /// Returns new keys from the operating system's random source, or why there are none.
+    pub(crate) fn generate() -> Result<Self, String> {
+        let webhook_secret =
+            WebhookSecret::from_bytes(&random::<32>()?).map_err(|error| error.to_string())?;
         Ok(Self {
             token: ApiToken::from_bytes(&random()?),
             webhook_secret,
@@ -76,13 +73,11 @@ impl PluginKeys {
     }
 }
 
-/// Bytes from the operating system.
-pub(crate) fn random<const N: usize>() -> Result<[u8; N], Error> {
+/// Returns bytes from the operating system, or why it has none.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], String> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        let message = format!("the operating system gives no random bytes for secrets: {error}");
-        Error::new(ErrorKind::Store, message)
-    })?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| format!("the operating system gives no random bytes for secrets: {error}"))?;
     Ok(bytes)
 }
 

@@ -1,7 +1,8 @@
 //! What the operator of a host set for a plugin in place of what its manifest says.
 
+use hap_manifest::EnvName;
+
 use super::{boot::Boot, env::EnvOverrides};
-use crate::error::{Error, ErrorKind};
 
 /// The operator's choices, as they are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,14 +14,10 @@ pub(crate) struct Choices {
 }
 
 impl Choices {
-    /// The choices with other variables; `None` when they are the same.
-    pub(crate) fn with_env(&self, mut env: EnvOverrides) -> Result<Option<Self>, Error> {
-        env.keep_earlier(&self.env).map_err(|name| {
-            let message = format!(
-                "the secret environment variable {name} is as it is shown, which keeps its earlier value, and there is none"
-            );
-            Error::new(ErrorKind::InvalidInput, message)
-        })?;
+    /// Returns the choices with other variables; `None` when they are the same. The error is the name of a secret that
+    /// is to keep its earlier value and has none.
+    pub(crate) fn with_env(&self, mut env: EnvOverrides) -> Result<Option<Self>, EnvName> {
+        env.keep_earlier(&self.env)?;
         Ok((env != self.env).then(|| Self {
             boot: self.boot,
             env,

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use hap_manifest::RestartMode;
 
-use crate::error::{Error, ErrorKind};
-
 /// How often a version is looked at, at least, while it has to be healthy.
 const LOOKS: u32 = 10;
 /// Bounds of the pause between two looks.
@@ -56,13 +54,8 @@ impl Default for RestartPolicy {
 
 impl RestartPolicy {
     /// Refuses figures under which a crash loop could go unseen or spin without a pause.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        let refuse = |message: &str| {
-            Err(Error::new(
-                ErrorKind::InvalidInput,
-                format!("restart policy: {message}"),
-            ))
-        };
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let refuse = |message: &str| Err(format!("restart policy: {message}"));
         if self.first_delay < Duration::from_millis(10) {
             return refuse("first_delay must be at least 10 ms, or a crash loop burns a core");
         }
@@ -192,17 +185,18 @@ impl ProbationPolicy {
         self
     }
 
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         if self.failed_runs == 0 {
-            let message = "a probation of 0 failed runs would let no version pass: allow at least 1";
-            return Err(Error::new(ErrorKind::InvalidInput, message));
+            return Err(
+                "a probation of 0 failed runs would let no version pass: allow at least 1".to_owned(),
+            );
         }
         if self.within <= self.healthy_for {
             let message = format!(
                 "a probation within {:?} leaves no time beside {:?} of health: raise the one or lower the other",
                 self.within, self.healthy_for
             );
-            return Err(Error::new(ErrorKind::InvalidInput, message));
+            return Err(message);
         }
         Ok(())
     }

@@ -1,9 +1,7 @@
 use std::{fmt, str::FromStr};
 
-use hap_manifest::{DevicePath, ImageRef};
+use hap_manifest::{DevicePath, ImageRef, ParseError};
 use serde::Serialize;
-
-use crate::error::{Error, ErrorKind};
 
 /// Longest pattern, in bytes.
 const MAX_LEN: usize = 255;
@@ -29,14 +27,16 @@ impl DevicePattern {
     /// Checks a pattern.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] unless it begins with `/dev/` and has at most 255 bytes.
-    pub fn new(pattern: &str) -> Result<Self, Error> {
+    /// Unless it begins with `/dev/` and has at most 255 bytes.
+    pub fn new(pattern: &str) -> Result<Self, ParseError> {
         if pattern.len() > MAX_LEN || pattern.strip_prefix("/dev/").is_none_or(str::is_empty) {
-            let message = format!(
-                "device pattern {pattern:?} does not fit: it begins with /dev/, such as /dev/ttyUSB*, and has at \
-                 most {MAX_LEN} bytes"
-            );
-            return Err(Error::new(ErrorKind::InvalidInput, message));
+            let rule = format!("it begins with /dev/ and has at most {MAX_LEN} bytes");
+            return Err(ParseError::of(
+                "device pattern",
+                pattern,
+                rule,
+                "use one such as /dev/ttyUSB*",
+            ));
         }
         Ok(Self(pattern.into()))
     }
@@ -55,9 +55,9 @@ impl DevicePattern {
 }
 
 impl FromStr for DevicePattern {
-    type Err = Error;
+    type Err = ParseError;
 
-    fn from_str(pattern: &str) -> Result<Self, Error> {
+    fn from_str(pattern: &str) -> Result<Self, ParseError> {
         Self::new(pattern)
     }
 }
@@ -142,9 +142,9 @@ impl ImageSource {
     /// Checks a source. A `/` at its end changes nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for one that no image can be in: with a tag, a digest, a scheme, or without the
+    /// For one that no image can be in: with a tag, a digest, a scheme, or without the
     /// registry in front.
-    pub fn new(source: &str) -> Result<Self, Error> {
+    pub fn new(source: &str) -> Result<Self, ParseError> {
         let trimmed = source.strip_suffix('/').unwrap_or(source);
         let (registry, path) = trimmed.split_once('/').unwrap_or((trimmed, ""));
         let is_registry = registry == "localhost" || registry.contains(['.', ':']);
@@ -156,11 +156,9 @@ impl ImageSource {
         };
         let parsed = image.parse::<ImageRef>();
         if !is_registry || trimmed.len() > MAX_LEN || !parsed.is_ok_and(|image| image.registry().is_some()) {
-            let message = format!(
-                "image source {source:?} does not fit: use a registry such as docker.io or localhost:5000, or one \
-                 with a path such as ghcr.io/acme, without a tag"
-            );
-            return Err(Error::new(ErrorKind::InvalidInput, message));
+            let rule = "it is a registry, or one with a path, without a tag";
+            let help = "use one such as docker.io, localhost:5000 or ghcr.io/acme";
+            return Err(ParseError::of("image source", source, rule, help));
         }
         Ok(Self(trimmed.into()))
     }
@@ -185,9 +183,9 @@ impl ImageSource {
 }
 
 impl FromStr for ImageSource {
-    type Err = Error;
+    type Err = ParseError;
 
-    fn from_str(source: &str) -> Result<Self, Error> {
+    fn from_str(source: &str) -> Result<Self, ParseError> {
         Self::new(source)
     }
 }

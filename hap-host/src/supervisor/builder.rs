@@ -220,8 +220,8 @@ impl SupervisorBuilder {
     /// # Cancel safety
     /// Dropping the future leaves nothing running.
     pub async fn start(self) -> Result<Supervisor, Error> {
-        self.restart.check()?;
-        self.probation.check()?;
+        let checked = self.restart.check().and_then(|()| self.probation.check());
+        checked.map_err(|message| Error::new(ErrorKind::InvalidInput, message))?;
         let (store, loaded) =
             Store::open_with(self.state_folder.clone(), self.event_retention.clone()).await?;
         for entry in &loaded.corrupt {

@@ -178,7 +178,9 @@ impl Supervisor {
             desired: Desired::Stopped,
             choices: options.choices,
             config: None,
-            keys: PluginKeys::new(KeyPair::generate()?),
+            keys: PluginKeys::new(
+                KeyPair::generate().map_err(|message| Error::new(ErrorKind::Store, message))?,
+            ),
             image_id: Some(image.as_str().to_owned()),
             program: options.program,
             limits: LimitOverrides::default(),

@@ -1,6 +1,6 @@
 use std::{fmt, net::Ipv4Addr, str::FromStr};
 
-use crate::error::{Error, ErrorKind};
+use hap_manifest::ParseError;
 
 /// An IPv4 range in CIDR form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,19 +74,18 @@ impl SubnetPool {
     /// 22 waste addresses.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] unless `8 <= range_prefix < subnet_prefix <= 29`.
-    pub fn new(base: Ipv4Addr, range_prefix: u8, subnet_prefix: u8) -> Result<Self, Error> {
+    /// Unless `8 <= range_prefix < subnet_prefix <= 29`.
+    pub fn new(base: Ipv4Addr, range_prefix: u8, subnet_prefix: u8) -> Result<Self, ParseError> {
         let range = Subnet::new(base, range_prefix);
         match range {
             Some(range) if range_prefix >= 8 && range_prefix < subnet_prefix && subnet_prefix <= 29 => {
                 Ok(Self { range, subnet_prefix })
             }
-            _ => Err(Error::new(
-                ErrorKind::InvalidInput,
-                format!(
-                    "subnets of /{subnet_prefix} from {base}/{range_prefix} do not fit: \
-                     use 8 <= range prefix < subnet prefix <= 29"
-                ),
+            _ => Err(ParseError::of(
+                "subnet pool",
+                &format!("/{subnet_prefix} of {base}/{range_prefix}"),
+                "such subnets do not fit into such a range",
+                "use 8 <= range prefix < subnet prefix <= 29",
             )),
         }
     }
@@ -216,7 +215,6 @@ mod tests {
         assert!(SubnetPool::new(base, 16, 22).is_ok());
         for (range, sub) in [(24, 24), (24, 16), (7, 24), (16, 30), (33, 34)] {
             let error = SubnetPool::new(base, range, sub).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidInput);
             assert!(error.to_string().contains("<= 29"), "{error}");
         }
     }

@@ -374,10 +374,10 @@ impl Actor {
     /// New keys, durable before anything else happens. A container that may run keeps the old ones, which stay good
     /// until it is gone; the new digest makes the machine replace it.
     async fn rotate_keys(&mut self) -> Result<(), Error> {
-        let keys = self
-            .record
-            .keys
-            .rotated(KeyPair::generate()?, self.machine.may_run());
+        let keys = self.record.keys.rotated(
+            KeyPair::generate().map_err(|message| Error::new(ErrorKind::Store, message))?,
+            self.machine.may_run(),
+        );
         self.shared.store.set_keys(&self.id, &keys).await?;
         self.record.keys = keys;
         self.note_keys();
@@ -403,7 +403,13 @@ impl Actor {
 
     async fn change_env(&mut self, env: EnvOverrides) -> Result<bool, Error> {
         let next = self.record.choices.with_env(env);
-        let Some(choices) = next.map_err(|error| error.with_plugin(&self.id))? else {
+        let next = next.map_err(|name| {
+            let message = format!(
+                "the secret environment variable {name} is as it is shown, which keeps its earlier value, and there is none"
+            );
+            Error::new(ErrorKind::InvalidInput, message).with_plugin(&self.id)
+        })?;
+        let Some(choices) = next else {
             return Ok(false);
         };
         let before = self.record.choices.secrets();
