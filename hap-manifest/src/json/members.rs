@@ -39,18 +39,12 @@ impl<'d> Members<'d> {
     /// Returns the member with a key: the last one, if the key is given twice.
     pub(crate) fn get(&self, key: &str) -> Option<Node<'d>> {
         let mark = Mark::of(key);
-        let index = match self.by_mark.get(usize::from(mark.0)) {
-            Some(0) => return None,
-            Some(index) => usize::try_from(*index).ok()?,
-            None => return None,
-        };
-        let document = self.object.document;
-        let slot = document.slots.get(index)?;
-        let found = Node {
-            document,
-            slot,
-            index,
-        };
+        let index = self
+            .by_mark
+            .get(usize::from(mark.0))
+            .filter(|index| **index > 0)?;
+        let index = usize::try_from(*index).ok()?;
+        let found = self.object.document.node(index)?;
         if found.has_key(key, mark) {
             Some(found)
         } else {

@@ -26,6 +26,15 @@ pub(crate) struct Children<'d> {
 }
 
 impl Document<'_> {
+    pub(super) fn node(&self, index: usize) -> Option<Node<'_>> {
+        let slot = self.slots.get(index)?;
+        Some(Node {
+            document: self,
+            slot,
+            index,
+        })
+    }
+
     pub(crate) fn root(&self) -> Node<'_> {
         Node {
             document: self,
@@ -51,14 +60,9 @@ impl<'d> Iterator for Children<'d> {
         if self.index >= self.end {
             return None;
         }
-        let index = self.index;
-        let slot = self.document.slots.get(index)?;
-        self.index = slot.next;
-        Some(Node {
-            document: self.document,
-            slot,
-            index,
-        })
+        let node = self.document.node(self.index)?;
+        self.index = node.slot.next;
+        Some(node)
     }
 }
 

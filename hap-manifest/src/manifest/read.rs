@@ -51,8 +51,8 @@ impl Manifest {
     /// As [`from_json`](Self::from_json), and for bytes that are not UTF-8. To draw such an error,
     /// use [`String::from_utf8_lossy`] on the bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Parsed, ManifestError> {
-        check_size(bytes.len())?;
-        let text = encoding::decode(bytes).map_err(|issue| ManifestError::new(vec![issue]))?;
+        check_size(bytes.len(), "has").map_err(alone)?;
+        let text = encoding::decode(bytes).map_err(alone)?;
         from_text(text, Audience::Host)
     }
 
@@ -84,10 +84,10 @@ impl<'de> Deserialize<'de> for Manifest {
 }
 
 fn from_text(text: &str, audience: Audience) -> Result<Parsed, ManifestError> {
-    check_size(text.len())?;
+    check_size(text.len(), "has").map_err(alone)?;
     let document = Document::read(text).map_err(|mistake| {
         let place = Place::of(text, &mistake.span);
-        ManifestError::new(vec![not_json(mistake).at_place(place)])
+        alone(not_json(mistake).at_place(place))
     })?;
     let mut collector = Collector::default();
     duplicates(text, &document, &mut collector);
@@ -107,8 +107,8 @@ fn from_text(text: &str, audience: Audience) -> Result<Parsed, ManifestError> {
 /// Its issues have no place.
 pub(super) fn from_value(value: &Value, audience: Audience) -> Result<Parsed, ManifestError> {
     let text = value.to_string();
-    check_size(text.len())?;
-    let document = Document::read(&text).map_err(|mistake| ManifestError::new(vec![not_json(mistake)]))?;
+    check_size(text.len(), "has").map_err(alone)?;
+    let document = Document::read(&text).map_err(|mistake| alone(not_json(mistake)))?;
     let mut collector = Collector::default();
     let manifest = judge(&text, &document, audience, &mut collector);
     finish(manifest, collector, |issues| {
@@ -119,17 +119,18 @@ pub(super) fn from_value(value: &Value, audience: Audience) -> Result<Parsed, Ma
     })
 }
 
-fn check_size(length: usize) -> Result<(), ManifestError> {
-    if length <= Manifest::MAX_BYTES {
+fn check_size(length: usize, is: &str) -> Result<(), Issue> {
+    let most = Manifest::MAX_BYTES;
+    if length <= most {
         return Ok(());
     }
-    let rule = format!("at most {} are allowed", Manifest::MAX_BYTES);
-    let message = format!("the manifest has {length} bytes, {rule}");
-    Err(ManifestError::new(vec![Issue::new(
-        "",
-        IssueCode::TooLarge,
-        message,
-    )]))
+    let message = format!("the manifest {is} {length} bytes, at most {most} are allowed");
+    Err(Issue::new("", IssueCode::TooLarge, message))
+}
+
+/// Refuses a text for something that leaves nothing to read.
+fn alone(issue: Issue) -> ManifestError {
+    ManifestError::new(vec![issue])
 }
 
 /// Reads the manifest, and makes sure that it can be written and read again.
@@ -142,10 +143,8 @@ fn judge(
     let manifest = read(document.root(), audience, collector)?;
     if text.len() > SURELY_WRITABLE {
         let length = manifest.to_compact_json().len();
-        if length > Manifest::MAX_BYTES {
-            let rule = format!("at most {} are allowed", Manifest::MAX_BYTES);
-            let message = format!("the manifest would be written with {length} bytes, {rule}");
-            collector.push(Issue::new("", IssueCode::TooLarge, message));
+        if let Err(issue) = check_size(length, "would be written with") {
+            collector.push(issue);
         }
     }
     Some(manifest)
