@@ -1,7 +1,7 @@
 //! What all validated texts have in common: conversions, serde and schema.
 
-/// Implements the shared traits of a newtype over `Box<str>` whose rule is `fn parse(&str) ->
-/// Result<Self, ParseError>`.
+/// Implements the shared traits of a newtype over `Box<str>`, whose rule is
+/// `fn parse(&str) -> Result<Self, ParseError>`.
 macro_rules! text_newtype {
     (
         $name:ident, max: $max:expr, pattern: $pattern:expr, $(except: $except:expr,)?
