@@ -11,6 +11,9 @@ use crate::{
     policy::refusal::{Refusal, words},
 };
 
+/// What a fallible call of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
 /// Why a call of this crate failed.
 ///
 /// `Display` is one sentence that names the value, the rule and, where there is one, the fix. What lies beneath

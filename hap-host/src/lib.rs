@@ -14,7 +14,7 @@ mod store;
 mod supervisor;
 
 pub use self::{
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, Result},
     model::{
         activity::{Activity, Call, Installing, Operation, OperationKind},
         boot::Boot,
@@ -58,9 +58,6 @@ pub use self::{
         builder::SupervisorBuilder,
         event_stream::{EventStream, Notice},
         options::{InstallOptions, Shutdown},
-        orphans::{Orphan, OrphanFate, OrphanReason, Sweep},
+        orphans::orphan::{Orphan, OrphanFate, OrphanReason, Sweep},
     },
 };
-
-/// What a fallible call of this crate returns.
-pub type Result<T, E = Error> = std::result::Result<T, E>;

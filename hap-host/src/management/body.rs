@@ -12,7 +12,7 @@ use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Api, error::Refusal};
+use super::{error::Refusal, state::Api};
 
 /// Largest JSON body: what is sent to a plugin is no larger either.
 const JSON_BYTES: u64 = 1 << 20;

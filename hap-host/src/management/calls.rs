@@ -13,14 +13,16 @@ use hap_manifest::{
 use serde_json::Value;
 
 use super::{
-    Named,
     body::JsonBody,
     error::Refusal,
     params::{Params, header},
+    state::Named,
     view::answer::{ConfigAnswer, KeptConfig, LastStatus},
 };
 use crate::{
-    Result, error::ErrorKind, model::config_state::ConfigState, protocol::client::options::CallOptions,
+    error::{ErrorKind, Result},
+    model::config_state::ConfigState,
+    protocol::client::options::CallOptions,
 };
 
 /// The deadlines that a caller may choose, in milliseconds.

@@ -3,12 +3,15 @@
 use axum::{Json, http::StatusCode};
 
 use super::{
-    Named,
     body::JsonBody,
     error::Refusal,
+    state::Named,
     view::{plugin::PluginStateView, request::WantedState},
 };
-use crate::{Result, error::Error, plugin::handle::PluginHandle};
+use crate::{
+    error::{Error, Result},
+    plugin::handle::PluginHandle,
+};
 
 pub(super) async fn set_desired(
     Named(plugin): Named,

@@ -18,6 +18,7 @@ mod plugins;
 mod route;
 mod router;
 mod sse;
+mod state;
 mod streams;
 mod table;
 #[cfg(test)]
@@ -28,18 +29,13 @@ mod view;
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{FromRequestParts, Path},
-    http::request::Parts,
-};
-use hap_manifest::PluginId;
 use tokio::sync::Semaphore;
 
-use self::{error::Refusal, sse::Streams};
-use crate::{plugin::handle::PluginHandle, supervisor::Supervisor};
-
-/// Packages that are uploaded at a time: each may take 50 MiB of the disk.
-const UPLOADS: usize = 2;
+use self::{
+    sse::Streams,
+    state::{Api, UPLOADS},
+};
+use crate::supervisor::Supervisor;
 
 impl Supervisor {
     /// The management API's routes: list, install, start, stop, command, configure and watch plugins over HTTP. To be
@@ -90,29 +86,7 @@ impl Supervisor {
             supervisor: self.clone(),
             streams: Streams::new(self),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
+            document: openapi::text().into(),
         })
-    }
-}
-
-/// What the routes share.
-#[derive(Debug, Clone)]
-struct Api {
-    supervisor: Supervisor,
-    streams: Streams,
-    uploads: Arc<Semaphore>,
-}
-
-/// The plugin that the path names.
-struct Named(PluginHandle);
-
-impl FromRequestParts<Api> for Named {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refusal> {
-        let Path(id) = Path::<String>::from_request_parts(parts, api)
-            .await
-            .map_err(|_| Refusal::bad("invalid_path", "the path is not valid UTF-8"))?;
-        let plugin = PluginId::new(&id).ok().and_then(|id| api.supervisor.plugin(&id));
-        plugin.map(Self).ok_or_else(|| Refusal::unknown_plugin(&id))
     }
 }

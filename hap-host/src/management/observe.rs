@@ -11,10 +11,9 @@ use axum::{
 use serde_json::json;
 
 use super::{
-    Api, Named,
     error::{Refusal, status},
-    openapi,
     params::{Params, TAIL, since},
+    state::{Api, Named},
     view::{
         activity::{ActivityView, InstallingList, InstallingView},
         answer::{EngineReport, Health},
@@ -22,7 +21,11 @@ use super::{
         usage::UsageView,
     },
 };
-use crate::{Result, engine::stream::LogOptions, error::ErrorKind, supervisor::Supervisor};
+use crate::{
+    engine::stream::LogOptions,
+    error::{ErrorKind, Result},
+    supervisor::Supervisor,
+};
 
 const TAIL_USUAL: u32 = 200;
 /// Bytes of text in one answer.
@@ -96,7 +99,7 @@ pub(super) async fn health(State(api): State<Api>) -> Result<Json<Health>, Refus
     }))
 }
 
-pub(super) async fn document() -> Response {
+pub(super) async fn document(State(api): State<Api>) -> Response {
     let content_type = [(header::CONTENT_TYPE, super::body::JSON)];
-    (StatusCode::OK, content_type, openapi::text()).into_response()
+    (StatusCode::OK, content_type, api.document.to_string()).into_response()
 }

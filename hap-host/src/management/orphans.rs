@@ -6,12 +6,12 @@ use axum::{Json, extract::State};
 use hap_manifest::PluginId;
 
 use super::{
-    Api,
     error::Refusal,
     params::{Params, missing},
+    state::Api,
     view::orphan::{DataRemoved, NotSwept, OrphanList, OrphanView, Swept},
 };
-use crate::{Result, supervisor::orphans::Sweep};
+use crate::{error::Result, supervisor::orphans::orphan::Sweep};
 
 /// Seconds that something has to be old before a sweep takes it: up to a year.
 pub(super) const MINIMUM_AGE_S: (u32, u32) = (0, 365 * 24 * 60 * 60);

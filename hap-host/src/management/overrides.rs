@@ -3,15 +3,18 @@
 use axum::Json;
 
 use super::{
-    Named,
     body::{JsonBody, misfit},
     error::Refusal,
+    state::Named,
     view::{
         overrides::{Limits, OperatorEnv, WantedBoot, WantedLimits},
         plugin::PluginStateView,
     },
 };
-use crate::{Result, error::Error, model::env::EnvOverrides};
+use crate::{
+    error::{Error, Result},
+    model::env::EnvOverrides,
+};
 
 pub(super) async fn limits(Named(plugin): Named) -> Json<Limits> {
     Json(Limits::of(&plugin))

@@ -11,10 +11,10 @@ use serde_json::json;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
-    Api,
     error::{Refusal, quoted},
+    state::Api,
 };
-use crate::Result;
+use crate::error::Result;
 
 /// The parameters of a query, in their order. Whether they are known was checked before, by the route.
 #[derive(Debug)]

@@ -7,17 +7,17 @@ use axum::{
 use hap_manifest::permission::{Permission, requested};
 
 use super::{
-    Api, Named,
     body::{JsonBody, misfit},
     error::Refusal,
     params::Params,
     plugins::read_manifest,
+    state::{Api, Named},
     view::{
         access::{PermissionView, Permissions, RefusalReason, Review},
         request::WantedGrants,
     },
 };
-use crate::Result;
+use crate::error::Result;
 
 pub(super) async fn permissions(Named(plugin): Named) -> Json<Permissions> {
     Json(Permissions::of(&plugin.permissions()))

@@ -14,11 +14,11 @@ use hap_manifest::{Manifest, permission::Permission};
 use serde_json::{Value, json};
 
 use super::{
-    Api, Named,
     body::{ZIP, media, read_json},
     error::Refusal,
     params::Params,
     sse::Message,
+    state::{Api, Named},
     upload,
     view::{
         access::Permissions,
@@ -28,8 +28,8 @@ use super::{
     },
 };
 use crate::{
-    Result,
     engine::progress::{ProgressSink, ProgressStream},
+    error::Result,
     plugin::{handle::PluginHandle, options::UninstallOptions, source::PluginSource},
     supervisor::options::InstallOptions,
 };

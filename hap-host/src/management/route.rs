@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{http::Method, routing::MethodRouter};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::Api;
+use super::state::Api;
 use crate::error::ErrorKind;
 
 /// One method of one path: how it is served, checked and described.

@@ -10,11 +10,11 @@ use axum::{
 use serde_json::json;
 
 use super::{
-    Api,
     body::{JSON, ZIP, media, read_nothing},
     error::{Refusal, quoted},
     params::Params,
     route::{Input, Route, Verb},
+    state::Api,
     table::ROUTES,
 };
 use crate::error::ErrorKind;

@@ -5,10 +5,10 @@ use futures_util::{StreamExt as _, future};
 use hap_manifest::PluginId;
 
 use super::{
-    Api, Named,
     error::{Refusal, quoted},
     params::{Params, TAIL, header, invalid, since, time_of},
     sse::Message,
+    state::{Api, Named},
     view::{
         event::{PluginEventView, SupervisorEvent},
         log::LogLineView,
@@ -16,9 +16,8 @@ use super::{
     },
 };
 use crate::{
-    Result,
     engine::stream::LogOptions,
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, Result},
     protocol::events::{
         cursor::Cursor,
         subscribe::{Delivery, SubscribeOptions},

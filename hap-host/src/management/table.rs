@@ -20,10 +20,9 @@ use super::{
         log::{LogLineView, LogLines},
         orphan::{DataRemoved, OrphanList, Swept},
         overrides::{Limits, OperatorEnv, WantedBoot, WantedLimits},
-        plugin::{PluginDetails, PluginList, PluginStateView},
+        plugin::{PluginDetails, PluginList, PluginStateView, Updated},
         progress::{Counted, Ended, ProgressView},
         request::{WantedGrants, WantedState},
-        update::Updated,
         usage::UsageView,
     },
 };

@@ -7,9 +7,9 @@ use hap_manifest::package::Limits;
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 
 use super::{
-    Api,
     body::{Pieces, check_length},
     error::Refusal,
+    state::Api,
 };
 use crate::{
     error::{Error, ErrorKind},

@@ -9,16 +9,16 @@ use futures_util::FutureExt as _;
 use hap_manifest::permission::Permission;
 
 use super::{
-    Api, Named,
     error::Refusal,
     params::Params,
     plugins::{accepts_events, source, told},
     sse::Message,
-    view::{plugin::PluginStateView, update::Updated},
+    state::{Api, Named},
+    view::plugin::{PluginStateView, Updated},
 };
 use crate::{
-    Result,
     engine::progress::ProgressSink,
+    error::Result,
     model::update::UpdateOutcome,
     plugin::{
         handle::PluginHandle,

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use hap_manifest::Manifest;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{grants::Admission, update::UpdateOutcome};
 use crate::engine::{instance::InstanceName, naming::volume_names};
@@ -82,6 +83,26 @@ impl PluginVersion {
 pub(crate) fn snapshot_names(instance: &InstanceName, manifest: &Manifest, number: u32) -> Vec<String> {
     let names = volume_names(instance, manifest).into_iter();
     names.map(|name| format!("{name}.snapshot-{number}")).collect()
+}
+
+/// What an update does to the plugin's settings.
+#[derive(Clone, PartialEq)]
+pub(crate) enum SettingsChange {
+    Keep,
+    Replace(Option<Value>),
+    /// Those that were kept when the last update was made.
+    Previous,
+}
+
+impl std::fmt::Debug for SettingsChange {
+    /// Without the settings, some of which are secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Keep => "Keep",
+            Self::Replace(_) => "Replace",
+            Self::Previous => "Previous",
+        })
+    }
 }
 
 #[cfg(test)]

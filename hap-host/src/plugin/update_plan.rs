@@ -1,7 +1,9 @@
 use hap_manifest::permission::{Permission, requested};
-use serde_json::Value;
 
-use crate::model::{grants::Admission, version::PluginVersion};
+use crate::model::{
+    grants::Admission,
+    version::{PluginVersion, SettingsChange},
+};
 
 /// An update whose image is there and which nothing stands against: what is left is to carry it out.
 #[derive(Debug)]
@@ -41,25 +43,5 @@ impl UpdateOrder {
             Grants::All => Admission::new(origin, requested(manifest), manifest),
             Grants::Earlier => made.clone(),
         }
-    }
-}
-
-/// What an update does to the plugin's settings.
-#[derive(Clone, PartialEq)]
-pub(crate) enum SettingsChange {
-    Keep,
-    Replace(Option<Value>),
-    /// Those that were kept when the last update was made.
-    Previous,
-}
-
-impl std::fmt::Debug for SettingsChange {
-    /// Without the settings, some of which are secret.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Keep => "Keep",
-            Self::Replace(_) => "Replace",
-            Self::Previous => "Previous",
-        })
     }
 }

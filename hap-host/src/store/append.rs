@@ -127,3 +127,19 @@ fn append(
     source.write(connection)?;
     Ok(appended)
 }
+
+/// What retention did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Pruned {
+    /// Events whose content was removed.
+    pub(crate) forgotten: u64,
+    /// Events of which nothing is remembered any more.
+    pub(crate) erased: u64,
+}
+
+impl Pruned {
+    pub(super) fn add(&mut self, (forgotten, erased): (u64, u64)) {
+        self.forgotten += forgotten;
+        self.erased += erased;
+    }
+}

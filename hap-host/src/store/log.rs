@@ -1,7 +1,7 @@
 use tokio::sync::watch;
 
 use super::{
-    Store, error,
+    error,
     page::{self, Filter, Page},
     worker::WeakLane,
     writer::Reader,
@@ -17,11 +17,8 @@ pub(crate) struct EventLog {
 }
 
 impl EventLog {
-    pub(super) fn of(store: &Store) -> Self {
-        Self {
-            reader: store.reader.downgrade(),
-            last: store.last.clone(),
-        }
+    pub(super) const fn new(reader: WeakLane<Reader>, last: watch::Receiver<u64>) -> Self {
+        Self { reader, last }
     }
 
     /// The number of the last event ever stored, 0 before the first.
@@ -51,7 +48,7 @@ impl EventLog {
     ) -> Result<Page, Error> {
         let reader = self.reader.upgrade().ok_or_else(error::closed)?;
         let filter = filter.clone();
-        super::read(&reader, move |connection| {
+        super::writer::read(&reader, move |connection| {
             page::read(connection, after, limit, &filter)
         })
         .await

@@ -6,18 +6,18 @@
 
 pub(crate) mod append;
 mod encoding;
-pub(crate) mod error;
+mod error;
 mod event_source;
 mod folder;
 pub(crate) mod log;
-pub(crate) mod overrides;
+mod overrides;
 pub(crate) mod page;
 mod plugin;
 mod schema;
-pub(crate) mod settings;
+mod settings;
 #[cfg(test)]
 mod tests;
-pub(crate) mod version;
+mod version;
 mod worker;
 mod writer;
 
@@ -33,7 +33,7 @@ use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use self::{
-    append::{Appended, Batch},
+    append::{Appended, Batch, Pruned},
     encoding::json,
     folder::{Claim, Folder},
     log::EventLog,
@@ -43,7 +43,7 @@ use self::{
     settings::Settings,
     version::SwitchRow,
     worker::Lane,
-    writer::{Read, Reader, Write, Writer},
+    writer::{Reader, Write, Writer, read},
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -56,9 +56,8 @@ use crate::{
         record::{KnownPlugin, PluginRecord},
         retention::EventRetention,
         secret_paths::SecretPlaces,
-        version::{PluginVersion, UpdateRecord},
+        version::{PluginVersion, SettingsChange, UpdateRecord},
     },
-    plugin::update_plan::SettingsChange,
 };
 
 /// How long an opener waits for an owner that is just going.
@@ -76,22 +75,6 @@ pub(crate) struct Store {
     writer: Lane<Writer>,
     reader: Lane<Reader>,
     last: watch::Receiver<u64>,
-}
-
-/// What retention did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Pruned {
-    /// Events whose content was removed.
-    pub(crate) forgotten: u64,
-    /// Events of which nothing is remembered any more.
-    pub(crate) erased: u64,
-}
-
-impl Pruned {
-    fn add(&mut self, (forgotten, erased): (u64, u64)) {
-        self.forgotten += forgotten;
-        self.erased += erased;
-    }
 }
 
 impl Store {
@@ -252,7 +235,7 @@ impl Store {
 
     /// The log by itself, for readers that must not keep the store open.
     pub(crate) fn log(&self) -> EventLog {
-        EventLog::of(self)
+        EventLog::new(self.reader.downgrade(), self.last.clone())
     }
 
     /// The last event of type `status` that a plugin sent, also when retention took it from the log.
@@ -295,20 +278,6 @@ impl Store {
     ) -> Result<T, Error> {
         read(&self.reader, work).await
     }
-}
-
-async fn read<T: Send + 'static>(
-    reader: &Lane<Reader>,
-    work: impl FnOnce(&mut rusqlite::Connection) -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    reader
-        .ask(|reply| -> Read {
-            Box::new(move |connection| {
-                // Nobody to tell when the caller has gone.
-                let _ = reply.send(work(connection));
-            })
-        })
-        .await
 }
 
 /// Takes the folder, waiting a moment for an owner that is just going.

@@ -14,9 +14,8 @@ use crate::{
     model::{
         limits::LimitOverrides,
         secret_paths::SecretPlaces,
-        version::{PluginVersion, UpdateRecord},
+        version::{PluginVersion, SettingsChange, UpdateRecord},
     },
-    plugin::update_plan::SettingsChange,
 };
 
 /// A switch as it is stored. Made before the database is involved, so that what cannot be stored is the caller's error.

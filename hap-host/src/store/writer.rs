@@ -5,13 +5,12 @@ use time::OffsetDateTime;
 use tokio::sync::{oneshot, watch};
 
 use super::{
-    Pruned,
-    append::{self, Appended, Batch},
+    append::{self, Appended, Batch, Pruned},
     encoding::micros,
     error,
     event_source::Source,
     folder::Folder,
-    worker::Worker,
+    worker::{Lane, Worker},
 };
 use crate::{error::Error, model::retention::EventRetention};
 
@@ -176,4 +175,18 @@ impl Worker for Reader {
             job(&mut self.connection);
         }
     }
+}
+
+pub(super) async fn read<T: Send + 'static>(
+    reader: &Lane<Reader>,
+    work: impl FnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    reader
+        .ask(|reply| -> Read {
+            Box::new(move |connection| {
+                // Nobody to tell when the caller has gone.
+                let _ = reply.send(work(connection));
+            })
+        })
+        .await
 }

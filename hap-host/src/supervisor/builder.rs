@@ -4,8 +4,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Inner, Supervisor, ask,
-    dispatch::{Hints, dispatch},
+    Inner, Supervisor,
+    dispatch::{Hints, ask, dispatch},
     event_stream::event_channel,
     orphans::{MINIMUM_AGE, sweep::sweep_in_time},
     registry::Registry,
@@ -37,13 +37,27 @@ use crate::{
         events::{
             Inbox,
             credentials::Credentials,
-            listener::{ListenOptions, Listener},
+            listener::{Listener, shared::ListenOptions},
             rate::EventRate,
         },
     },
     reconcile::machine::DEPENDENCY_WAIT,
     store::Store,
 };
+
+impl Supervisor {
+    /// Starts to describe a supervisor over an engine, with its state in a folder of its own.
+    #[must_use = "nothing happens until `start`"]
+    pub fn builder(engine: impl Engine, state_folder: impl Into<PathBuf>) -> SupervisorBuilder {
+        SupervisorBuilder::new(Arc::new(engine), state_folder.into())
+    }
+
+    /// As [`builder`](Self::builder), with an engine that was chosen at run time.
+    #[must_use = "nothing happens until `start`"]
+    pub fn builder_over(engine: Arc<dyn Engine>, state_folder: impl Into<PathBuf>) -> SupervisorBuilder {
+        SupervisorBuilder::new(engine, state_folder.into())
+    }
+}
 
 /// Describes a [`Supervisor`] before it starts.
 #[derive(Debug)]

@@ -16,9 +16,9 @@ use futures_util::{
 use hap_manifest::PluginId;
 use tokio::sync::{Notify, watch};
 
-use super::ask;
 use crate::{
     engine::{
+        Engine,
         deadline::{self, within},
         error::EngineError,
         info::EngineInfo,
@@ -28,6 +28,14 @@ use crate::{
     },
     plugin::context::Shared,
 };
+
+/// Time for the engine to say what it is. Shorter than for others: whoever asks whether it answers wants to know it now.
+const INFO_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Asks an engine what it is.
+pub(crate) async fn ask(engine: &Arc<dyn Engine>) -> Result<EngineInfo, EngineError> {
+    within(INFO_DEADLINE, "info", engine.capabilities().name, engine.info()).await
+}
 
 /// A list of everything repairs what a lost event hid.
 const RELIST_EVERY: Duration = Duration::from_secs(30);

@@ -4,12 +4,12 @@ pub(crate) mod builder;
 mod dispatch;
 pub(crate) mod event_stream;
 mod install;
-pub(crate) mod log_forwarding;
+mod log_forwarding;
 pub(crate) mod options;
 pub(crate) mod orphans;
-pub(crate) mod registry;
+mod registry;
 mod shutdown;
-pub(crate) mod usage_sampling;
+mod usage_sampling;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,14 +17,17 @@ use hap_manifest::PluginId;
 use tokio::sync::mpsc;
 
 use self::{
-    builder::SupervisorBuilder, dispatch::Hints, event_stream::EventStream, log_forwarding::forward,
-    options::Shutdown, registry::Registry, shutdown::stop_all,
+    dispatch::{Hints, ask},
+    event_stream::EventStream,
+    log_forwarding::forward,
+    options::Shutdown,
+    registry::Registry,
+    shutdown::stop_all,
 };
 use crate::{
     engine::{
-        Engine, EngineCapabilities,
+        EngineCapabilities,
         deadline::{self, within},
-        error::EngineError,
         info::EngineInfo,
     },
     error::{Error, ErrorKind},
@@ -94,30 +97,7 @@ const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(30);
 /// Time for requests of plugins that are under way at a shutdown.
 const LISTENER_GRACE: Duration = Duration::from_secs(2);
 
-/// Time for the engine to say what it is. Shorter than for others: whoever asks whether it answers wants to know it now.
-const INFO_DEADLINE: Duration = Duration::from_secs(5);
-
-/// Asks an engine what it is.
-pub(crate) async fn ask(engine: &Arc<dyn Engine>) -> Result<EngineInfo, EngineError> {
-    within(INFO_DEADLINE, "info", engine.capabilities().name, engine.info()).await
-}
-
 impl Supervisor {
-    /// Starts to describe a supervisor over an engine, with its state in a folder of its own.
-    #[must_use = "nothing happens until `start`"]
-    pub fn builder(engine: impl Engine, state_folder: impl Into<std::path::PathBuf>) -> SupervisorBuilder {
-        SupervisorBuilder::new(Arc::new(engine), state_folder.into())
-    }
-
-    /// As [`builder`](Self::builder), with an engine that was chosen at run time.
-    #[must_use = "nothing happens until `start`"]
-    pub fn builder_over(
-        engine: Arc<dyn Engine>,
-        state_folder: impl Into<std::path::PathBuf>,
-    ) -> SupervisorBuilder {
-        SupervisorBuilder::new(engine, state_folder.into())
-    }
-
     pub(crate) fn from_inner(inner: Inner) -> Self {
         Self(Arc::new(inner))
     }

@@ -6,7 +6,7 @@ use bollard::{
 };
 use hap_manifest::PluginId;
 
-use super::{client::Client, convert, volume_copy};
+use super::{client::Client, convert, volume_copy::helper::remove_helpers};
 use crate::engine::{
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
@@ -90,7 +90,7 @@ pub(super) async fn remove_some(
     plugin: &PluginId,
     names: &[String],
 ) -> Result<(), EngineError> {
-    volume_copy::remove_helpers(client, instance, plugin).await?;
+    remove_helpers(client, instance, plugin).await?;
     remove_these(client, instance, plugin, names).await
 }
 
@@ -131,7 +131,7 @@ pub(super) async fn remove_all(
     instance: &InstanceName,
     plugin: &PluginId,
 ) -> Result<(), EngineError> {
-    volume_copy::remove_helpers(client, instance, plugin).await?;
+    remove_helpers(client, instance, plugin).await?;
     let filter = vec![
         format!("{}={instance}", labels::INSTANCE),
         format!("{}={plugin}", labels::PLUGIN_ID),

@@ -2,6 +2,7 @@
 
 mod control;
 pub(crate) mod faults;
+mod in_flight;
 mod output;
 mod resource;
 pub(crate) mod run;
@@ -21,7 +22,8 @@ use hap_manifest::{ImageRef, PluginId};
 use tokio::sync::broadcast;
 
 use self::{
-    faults::{FakeCall, FakeOperation, Fault, InFlight},
+    faults::{FakeCall, FakeOperation, Fault},
+    in_flight::InFlight,
     run::FakeEnd,
     state::{FakeImage, World},
 };

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use hap_manifest::{ImageRef, PluginId};
 use tokio::time::Instant;
 
-use super::{FakeEngine, state::World};
+use super::{
+    FakeEngine,
+    state::{Kept, World},
+};
 use crate::engine::{
     cannot_discard,
     error::{EngineError, EngineErrorKind},
@@ -17,14 +20,6 @@ use crate::engine::{
 
 /// Bytes of an image that was built here.
 const IMAGE_BYTES: u64 = 1_000_000;
-
-/// A network that nobody needs, or an image that was built.
-#[derive(Debug)]
-pub(super) struct Kept {
-    instance: InstanceName,
-    holding: Holding,
-    made: Instant,
-}
 
 impl World {
     /// An image that is built again under its tag stays the same one.

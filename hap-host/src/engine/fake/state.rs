@@ -9,7 +9,6 @@ use tokio::time::Instant;
 
 use super::{
     faults::Script,
-    resource::Kept,
     run::{FakeEnd, FakeRun},
 };
 use crate::engine::{
@@ -18,6 +17,7 @@ use crate::engine::{
     instance::InstanceName,
     labels,
     observed::{ContainerId, ContainerStatus, Exit, Observed, ObservedLimits},
+    resource::Holding,
     spec::{ContainerSpec, ResourceLimits},
     stream::LogLine,
     volume_copy::VolumeCopy,
@@ -305,4 +305,12 @@ impl World {
             container.observed.plugin == *plugin && container.observed.status == ContainerStatus::Paused
         })
     }
+}
+
+/// A network that nobody needs, or an image that was built.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) instance: InstanceName,
+    pub(super) holding: Holding,
+    pub(super) made: Instant,
 }

@@ -12,9 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     error::{self, blocking},
-    folder::{StateFolder, is_absent, is_name, make_private, new_id, write_json},
+    folder::{StateFolder, age, is_absent, is_name, make_private, new_id, write_json},
     record::Record,
-    resource::age,
     shared::Shared,
 };
 use crate::engine::{

@@ -280,3 +280,8 @@ fn names_in(folder: &Path) -> io::Result<Vec<String>> {
     names.sort_unstable();
     Ok(names)
 }
+
+/// What was made in the future, by a clock that was set back, is young.
+pub(super) fn age(since: SystemTime) -> Option<Duration> {
+    Some(since.elapsed().unwrap_or_default())
+}

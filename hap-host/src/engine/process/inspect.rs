@@ -6,7 +6,6 @@ use super::{
     error::{self, blocking},
     folder::Lock,
     identity::{self, Identity, Stat},
-    launch,
     record::{Record, Run, unseen},
     shared::Shared,
     spool,
@@ -111,7 +110,7 @@ async fn settle(
                 None => record.end(unseen("the host ended while it started the process")),
             },
             Run::Running { .. } if record.is_behind() => {
-                launch::sweep(lock);
+                super::writers::sweep(lock);
                 record.end(unseen(
                     "it ended while no host was watching, so its exit code is not known",
                 ));

@@ -14,11 +14,12 @@ use super::{
     create::{free_port, is_free},
     error::{self, blocking},
     folder::Lock,
-    identity::{self, Identity},
+    identity::Identity,
     inspect,
     record::{Record, Run},
     shared::Shared,
     spool,
+    writers::sweep,
 };
 use crate::engine::{
     error::{EngineError, EngineErrorKind},
@@ -143,17 +144,6 @@ fn environment(
     }
     env.push((names::PORT.to_owned(), record.port.to_string().into()));
     Ok(env)
-}
-
-/// Kills whatever still writes to the container's output, and says whether nothing did. The caller holds the lock,
-/// so no new run begins.
-pub(super) fn sweep(lock: &Lock) -> bool {
-    let [stdout, stderr] = spool::paths(lock.folder());
-    let writers = identity::writers(&[&stdout, &stderr]);
-    for pid in &writers {
-        identity::kill(*pid);
-    }
-    writers.is_empty()
 }
 
 /// Waits for the end of a process that this host started, and writes it down.

@@ -21,6 +21,7 @@ mod stop;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod writers;
 
 use std::{fmt, net::Ipv4Addr, path::Path, path::PathBuf, sync::Arc, time::Duration};
 

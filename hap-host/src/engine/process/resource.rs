@@ -1,12 +1,9 @@
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::sync::Arc;
 
 use super::{
     create,
     error::{self, blocking},
-    folder,
+    folder::{self, age},
     record::Record,
     shared::Shared,
 };
@@ -44,9 +41,4 @@ fn container(record: Record) -> Holding {
         age: folder::made_at(&record.id).and_then(age),
         ..Holding::new(HoldingKind::Container, record.id, record.name)
     }
-}
-
-/// What was made in the future, by a clock that was set back, is young.
-pub(super) fn age(since: SystemTime) -> Option<Duration> {
-    Some(since.elapsed().unwrap_or_default())
 }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::{
     error::{self, blocking},
     identity::{Identity, Life},
-    inspect, launch,
+    inspect,
     shared::Shared,
 };
 use crate::engine::{
@@ -60,7 +60,7 @@ pub(super) async fn remove(shared: &Arc<Shared>, id: &ContainerId) -> Result<(),
                     "it was started in between",
                 ));
             }
-            launch::sweep(&lock);
+            super::writers::sweep(&lock);
             shared.folder.discard(&record.name).map_err(io)
         })
         .await?;
@@ -116,7 +116,7 @@ async fn sweep(
                 .map_err(|error| error::file(operation, folder.root(), error))?;
             // Whoever heard of the end may have started the next run, which swept before it began.
             let same = record.is_some_and(|record| record.is_run_of(&process));
-            Ok(!same || launch::sweep(&lock))
+            Ok(!same || super::writers::sweep(&lock))
         });
         if is_swept.await? {
             return Ok(());

@@ -214,7 +214,7 @@ async fn a_package_over_the_limit_is_refused_whether_it_says_so_or_not() {
 async fn no_more_than_two_packages_are_uploaded_at_a_time() {
     let bed = Bed::new().await;
     let (router, mut held) = (bed.router.clone(), Vec::new());
-    for _ in 0..crate::management::UPLOADS {
+    for _ in 0..crate::management::state::UPLOADS {
         let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
         let begun = std::sync::Arc::new(tokio::sync::Notify::new());
         let told = std::sync::Arc::clone(&begun);

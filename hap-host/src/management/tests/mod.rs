@@ -26,7 +26,7 @@ use hap_manifest::{Manifest, PluginId};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use super::{Api, router, sse::Streams};
+use super::{router, sse::Streams, state::Api};
 use crate::{
     engine::fake::FakeEngine, model::phase::Phase, plugin::handle::PluginHandle, supervisor::Supervisor,
 };
@@ -62,7 +62,8 @@ impl Bed {
         let api = router::build(Api {
             supervisor: supervisor.clone(),
             streams: streams.clone(),
-            uploads: std::sync::Arc::new(tokio::sync::Semaphore::new(super::UPLOADS)),
+            uploads: std::sync::Arc::new(tokio::sync::Semaphore::new(super::state::UPLOADS)),
+            document: super::openapi::text().into(),
         });
         Self {
             engine,

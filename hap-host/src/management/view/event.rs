@@ -3,8 +3,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    failure::FailureView,
-    plugin::{UnmetView, phase_schema},
+    failure::{FailureView, phase_schema},
+    plugin::UnmetView,
     rfc3339,
 };
 use crate::{

@@ -1,8 +1,7 @@
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
-use super::plugin::phase_schema;
-use crate::model::failure::Failure;
+use crate::model::{failure::Failure, phase::Phase};
 
 /// Why a plugin does not do what is wanted.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -32,6 +31,60 @@ impl From<Failure> for FailureView {
             message: failure.message,
             hint: failure.hint,
             last_lines: failure.last_lines,
+        }
+    }
+}
+
+/// The phase of a plugin, by name.
+pub(super) fn phase_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": PHASES.map(Phase::as_str) })
+}
+
+/// Every phase there is.
+pub(super) const PHASES: [Phase; 15] = [
+    Phase::Unknown,
+    Phase::Waiting,
+    Phase::Preparing,
+    Phase::Starting,
+    Phase::Healthy,
+    Phase::Degraded,
+    Phase::Unhealthy,
+    Phase::Backoff,
+    Phase::CrashLoop,
+    Phase::Updating,
+    Phase::Stopping,
+    Phase::Stopped,
+    Phase::Finished,
+    Phase::Failed,
+    Phase::Removed,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_phase_is_in_the_schema() {
+        // Without a wildcard: a new phase has to be placed here and in the list.
+        let place = |phase| match phase {
+            Phase::Unknown => 0,
+            Phase::Waiting => 1,
+            Phase::Preparing => 2,
+            Phase::Starting => 3,
+            Phase::Healthy => 4,
+            Phase::Degraded => 5,
+            Phase::Unhealthy => 6,
+            Phase::Backoff => 7,
+            Phase::CrashLoop => 8,
+            Phase::Updating => 9,
+            Phase::Stopping => 10,
+            Phase::Stopped => 11,
+            Phase::Finished => 12,
+            Phase::Failed => 13,
+            Phase::Removed => 14,
+        };
+        for (index, phase) in PHASES.into_iter().enumerate() {
+            assert_eq!(place(phase), index);
         }
     }
 }

@@ -11,7 +11,7 @@ pub(crate) mod overrides;
 pub(crate) mod plugin;
 pub(crate) mod progress;
 pub(crate) mod request;
-pub(crate) mod update;
+mod update;
 pub(crate) mod usage;
 
 use std::time::Duration;

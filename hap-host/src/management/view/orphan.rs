@@ -3,7 +3,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use super::millis;
-use crate::supervisor::orphans::{Orphan, OrphanFate, OrphanReason};
+use crate::supervisor::orphans::orphan::{Orphan, OrphanFate, OrphanReason};
 
 /// What the engine keeps for this supervisor that belongs to no plugin.
 #[derive(Debug, Serialize, JsonSchema)]

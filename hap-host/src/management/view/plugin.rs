@@ -6,14 +6,14 @@ use serde_json::Value;
 use super::{
     access::Permissions,
     activity::OperationView,
-    failure::FailureView,
+    failure::{FailureView, phase_schema},
     millis,
     overrides::BootState,
     update::{UpdateOutcomeView, UpdateStateView},
 };
 use crate::{
     engine::observed::Exit,
-    model::{config_state::ConfigState, dependency::Unmet, desired::Desired, phase::Phase},
+    model::{config_state::ConfigState, dependency::Unmet, desired::Desired},
     plugin::handle::PluginHandle,
 };
 
@@ -234,60 +234,15 @@ const fn desired_name(desired: Desired) -> &'static str {
     }
 }
 
-/// Every phase there is.
-pub(in crate::management) const PHASES: [Phase; 15] = [
-    Phase::Unknown,
-    Phase::Waiting,
-    Phase::Preparing,
-    Phase::Starting,
-    Phase::Healthy,
-    Phase::Degraded,
-    Phase::Unhealthy,
-    Phase::Backoff,
-    Phase::CrashLoop,
-    Phase::Updating,
-    Phase::Stopping,
-    Phase::Stopped,
-    Phase::Finished,
-    Phase::Failed,
-    Phase::Removed,
-];
-
 fn desired_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "enum": ["running", "stopped", "removed", "removed_with_data"] })
 }
 
-/// The phase of a plugin, by name.
-pub(in crate::management) fn phase_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "enum": PHASES.map(Phase::as_str) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_phase_is_in_the_schema() {
-        // Without a wildcard: a new phase has to be placed here and in the list.
-        let place = |phase| match phase {
-            Phase::Unknown => 0,
-            Phase::Waiting => 1,
-            Phase::Preparing => 2,
-            Phase::Starting => 3,
-            Phase::Healthy => 4,
-            Phase::Degraded => 5,
-            Phase::Unhealthy => 6,
-            Phase::Backoff => 7,
-            Phase::CrashLoop => 8,
-            Phase::Updating => 9,
-            Phase::Stopping => 10,
-            Phase::Stopped => 11,
-            Phase::Finished => 12,
-            Phase::Failed => 13,
-            Phase::Removed => 14,
-        };
-        for (index, phase) in PHASES.into_iter().enumerate() {
-            assert_eq!(place(phase), index);
-        }
-    }
+/// A plugin has another version now, or went back.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::management) struct Updated {
+    /// What became of it.
+    pub outcome: UpdateOutcomeView,
+    /// Where the plugin is now.
+    pub state: PluginStateView,
 }

@@ -1,7 +1,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
-use super::{plugin::PluginStateView, rfc3339};
+use super::rfc3339;
 use crate::model::update::{UpdateOutcome, UpdateResult, UpdateStage, UpdateState};
 
 /// An update that is under way.
@@ -62,15 +62,6 @@ impl From<UpdateOutcome> for UpdateOutcomeView {
             reason,
         }
     }
-}
-
-/// A plugin has another version now, or went back.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::management) struct Updated {
-    /// What became of it.
-    pub outcome: UpdateOutcomeView,
-    /// Where the plugin is now.
-    pub state: PluginStateView,
 }
 
 fn stage_schema(_: &mut SchemaGenerator) -> Schema {

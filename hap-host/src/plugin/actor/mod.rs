@@ -2,11 +2,12 @@
 //! it says so, and tells it what came of both. It never waits for one of these inside the loop, so a request is
 //! taken at once even while a container is being made.
 
-pub(crate) mod diagnose;
-pub(crate) mod operation;
+mod clock;
+mod diagnose;
+mod operation;
 mod spec;
 mod update;
-pub(crate) mod update_tasks;
+mod update_tasks;
 
 use std::{
     sync::Arc,
@@ -20,6 +21,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{Instrument as _, Span};
 
 use self::{
+    clock::{now, sleep_until},
     diagnose::{Listening, Traces},
     operation::Operator,
     spec::{health_policy, spec_of, version_terms},
@@ -749,11 +751,6 @@ fn is_silent(event: &EventKind) -> bool {
     )
 }
 
-fn now() -> Instant {
-    // Tokio's clock, so that a test with paused time steers the machine too.
-    tokio::time::Instant::now().into_std()
-}
-
 /// Waits for a change of the board; for ever, for those that depend on nobody.
 async fn changed(board: Option<&mut watch::Receiver<Board>>) {
     let changed = match board {
@@ -762,13 +759,6 @@ async fn changed(board: Option<&mut watch::Receiver<Board>>) {
     };
     if !changed {
         std::future::pending().await
-    }
-}
-
-async fn sleep_until(wake: Option<tokio::time::Instant>) {
-    match wake {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }
 

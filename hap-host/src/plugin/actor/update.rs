@@ -7,7 +7,8 @@ use hap_manifest::permission::Permission;
 use time::OffsetDateTime;
 
 use super::{
-    Actor, now,
+    Actor,
+    clock::now,
     spec::version_terms,
     update_tasks::{Copied, Progress},
 };
@@ -24,9 +25,9 @@ use crate::{
         failure::{Failure, FailureCause},
         run_policy::ProbationPolicy,
         update::{UpdateOutcome, UpdateResult, UpdateStage, UpdateState},
-        version::{PluginVersion, UpdateRecord, UpdateStep, snapshot_names},
+        version::{PluginVersion, SettingsChange, UpdateRecord, UpdateStep, snapshot_names},
     },
-    plugin::update_plan::{SettingsChange, UpdateOrder},
+    plugin::update_plan::UpdateOrder,
     policy::refusal::words,
     reconcile::{
         machine::step::{Hold, Input},
@@ -622,7 +623,7 @@ impl Actor {
                 () = cancel.cancelled() => return false,
                 // Nothing can be asked of it any more; the caller learns that by the answer that never comes.
                 Some(_) = self.mailbox.recv() => {}
-                () = super::sleep_until(self.updating.not_before) => {}
+                () = super::clock::sleep_until(self.updating.not_before) => {}
             }
         }
     }

@@ -85,7 +85,7 @@ impl Updating {
                 self.is_tidying = false;
                 Progress::Tidied(names, removed)
             }
-            () = super::sleep_until(self.not_before) => {
+            () = super::clock::sleep_until(self.not_before) => {
                 self.not_before = None;
                 Progress::Again
             }

@@ -6,7 +6,7 @@ use hap_manifest::permission::{Permission, requested};
 use serde::Serialize;
 
 use super::PluginHandle;
-use crate::{Result, plugin::request::Request, policy::refusal::Refusal};
+use crate::{error::Result, plugin::request::Request, policy::refusal::Refusal};
 
 /// What a plugin asks for beyond what every plugin gets, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

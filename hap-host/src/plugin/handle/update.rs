@@ -14,7 +14,7 @@ use crate::{
         grants::Admission,
         phase::Phase,
         update::{UpdateOutcome, UpdateResult, UpdateStage},
-        version::PluginVersion,
+        version::{PluginVersion, SettingsChange},
     },
     plugin::{
         admission::{admit, refuse_if_it_breaks_dependants},
@@ -23,7 +23,7 @@ use crate::{
         snapshot::Snapshot,
         source::{PluginSource, acquire::Candidate},
         update_options::{RollBackOptions, UpdateOptions},
-        update_plan::{Grants, SettingsChange, UpdateOrder},
+        update_plan::{Grants, UpdateOrder},
     },
 };
 

@@ -4,7 +4,6 @@
 //! [`hap_manifest::package`] before anything of it is written, and then only into a private folder.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -15,7 +14,7 @@ use hap_manifest::{
     package::{Digest, Package, PackageKey},
 };
 
-use super::{Origin, PackageReader, PluginSource, folder, signature::Signed};
+use super::{Origin, PackageReader, PluginSource, file::open_file, folder, signature::Signed};
 use crate::{
     engine::{
         ImageId,
@@ -197,18 +196,6 @@ async fn build(
         .map_err(|error| {
             Error::new(ErrorKind::Image, format!("its image could not be built: {error}")).with_source(error)
         })
-}
-
-pub(super) fn open_file(path: &Path) -> Result<Box<dyn PackageReader>, Error> {
-    let refuse =
-        |message: String| Error::new(ErrorKind::InvalidInput, format!("{}: {message}", path.display()));
-    // Asked first: opening a pipe would wait for whoever writes to it.
-    let meta = fs::metadata(path).map_err(|error| refuse(error.to_string()))?;
-    if !meta.is_file() {
-        return Err(refuse("it is no file: name the zip of a package".to_owned()));
-    }
-    let file = fs::File::open(path).map_err(|error| refuse(error.to_string()))?;
-    Ok(Box::new(file))
 }
 
 /// Runs work that blocks. Dropped, or late, it ends on its own, and its result is dropped.

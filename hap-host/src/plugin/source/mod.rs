@@ -1,4 +1,5 @@
 pub(crate) mod acquire;
+mod file;
 mod folder;
 pub(crate) mod pulls;
 mod retry;

@@ -8,7 +8,7 @@ use std::{
 
 use hap_manifest::package::{Limits, Package, PackageError, PackageKey, PackageSignature, SignatureError};
 
-use super::{PackageReader, acquire::open_file};
+use super::{PackageReader, file::open_file};
 use crate::{
     error::{Error, ErrorKind},
     policy::{refusal::Refusal, trust::Trust},

@@ -33,8 +33,6 @@ use crate::{
     },
 };
 
-/// Exit code by which a program says that its configuration is wrong (`EX_CONFIG` of `sysexits.h`).
-const EXIT_CONFIGURATION: i64 = 78;
 /// Pauses after an engine operation failed: they double from the first to the longest.
 const ENGINE_PAUSE_FIRST: Duration = Duration::from_millis(200);
 const ENGINE_PAUSE_MAX: Duration = Duration::from_secs(10);

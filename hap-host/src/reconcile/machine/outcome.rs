@@ -1,6 +1,5 @@
 //! What an operation or a run that ended means.
 
-use super::EXIT_CONFIGURATION;
 use crate::{
     engine::observed::Exit,
     model::failure::{Failure, FailureCause},
@@ -25,3 +24,6 @@ pub(super) fn failure_of(exit: Option<&Exit>) -> Failure {
         Some(exit) => Failure::new(FailureCause::Exited, format!("ended with {exit}")).with_exit(exit),
     }
 }
+
+/// Exit code by which a program says that its configuration is wrong (`EX_CONFIG` of `sysexits.h`).
+const EXIT_CONFIGURATION: i64 = 78;

@@ -20,7 +20,7 @@ use super::{
     plugin::Loaded,
 };
 use crate::{
-    Result,
+    error::Result,
     model::{
         desired::Desired,
         grants::{Admission, InstallOrigin},

@@ -4,8 +4,7 @@ use rusqlite::Connection;
 use super::*;
 use crate::{
     error::ErrorKind,
-    model::{boot::Boot, env::EnvOverrides},
-    plugin::update_plan::SettingsChange,
+    model::{boot::Boot, env::EnvOverrides, version::SettingsChange},
 };
 
 fn assert_same(left: &PluginRecord, right: &PluginRecord) {

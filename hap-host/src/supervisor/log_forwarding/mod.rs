@@ -1,8 +1,8 @@
 //! Hands the output of plugins on as events of the host's own log.
 
-pub(crate) mod cursor;
-pub(crate) mod line;
-pub(crate) mod throttle;
+mod cursor;
+mod line;
+mod throttle;
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,6 +1,6 @@
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Orphan, OrphanFate, OrphanReason};
+use super::orphan::{Orphan, OrphanFate, OrphanReason};
 use crate::{
     engine::resource::{Holding, HoldingKind},
     model::record::KnownPlugin,

@@ -1,109 +1,31 @@
 //! What the engine keeps for this supervisor that belongs to no plugin: told of, and swept when it is old enough.
 
+mod find;
 mod judge;
+pub(crate) mod orphan;
 pub(crate) mod sweep;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, fmt, time::Duration};
+use std::time::Duration;
 
 use hap_manifest::PluginId;
-use serde::Serialize;
 
-use self::judge::{Known, judge};
-use super::{Supervisor, registry::Registry};
+use self::{
+    find::find,
+    orphan::{Orphan, OrphanFate, Sweep},
+};
+use super::Supervisor;
 use crate::{
     engine::{
         deadline::{self, within},
-        error::EngineErrorKind,
-        resource::{Holding, HoldingKind},
+        resource::HoldingKind,
     },
     error::{Error, ErrorKind},
-    plugin::context::Shared,
 };
 
 /// Age from which orphans are swept, unless the embedder says otherwise.
 pub(crate) const MINIMUM_AGE: Duration = Duration::from_secs(5 * 60);
-
-/// Something on the engine that carries this supervisor's labels and belongs to no plugin that it knows.
-///
-/// A plugin is known as long as its record is in the store, also when the record cannot be read, and while it is being
-/// installed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Orphan {
-    /// What it is.
-    pub kind: HoldingKind,
-    /// The engine's id of it.
-    pub id: String,
-    /// Its name for people.
-    pub name: String,
-    /// The plugin that its label names.
-    pub plugin: Option<PluginId>,
-    /// Time since it was made, by the engine's books; `None` where they do not tell.
-    pub age: Option<Duration>,
-    /// What it takes of the disk, in bytes, layers that images share counted for each; `None` where the engine does not
-    /// tell without measuring.
-    pub bytes: Option<u64>,
-    /// Why it belongs to nobody.
-    pub reason: OrphanReason,
-    /// What becomes of it.
-    pub fate: OrphanFate,
-}
-
-/// Why something belongs to nobody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum OrphanReason {
-    /// The plugin that its label names is not installed.
-    NotInstalled,
-    /// It is an image of an installed plugin that runs another one.
-    OtherImage,
-    /// It is a network that no plugin is put on.
-    NotNeeded,
-}
-
-/// What becomes of an [`Orphan`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum OrphanFate {
-    /// The next sweep removes it.
-    Due,
-    /// It is not old enough yet, or the engine does not tell how old it is.
-    Young,
-    /// Something else uses it, so the engine would not remove it.
-    InUse,
-    /// It goes by [`Supervisor::prune_images`] alone.
-    Image,
-    /// It is a plugin's data, and goes by [`Supervisor::remove_orphaned_data`] alone.
-    Data,
-}
-
-impl fmt::Display for Orphan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind, self.name)?;
-        match (self.reason, &self.plugin) {
-            (OrphanReason::NotInstalled, Some(plugin)) => write!(f, ": plugin {plugin} is not installed"),
-            (OrphanReason::OtherImage, Some(plugin)) => write!(f, ": plugin {plugin} runs another image"),
-            (OrphanReason::NotNeeded, _) | (_, None) => f.write_str(": no plugin uses it"),
-        }
-    }
-}
-
-/// What a sweep did.
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct Sweep {
-    /// What was removed.
-    pub removed: Vec<Orphan>,
-    /// What the engine did not remove, with the reason. The next sweep tries again.
-    pub failed: Vec<(Orphan, Error)>,
-    /// Bytes of the disk that this freed, as far as the engine tells; layers that other images share stay, and are not
-    /// counted.
-    pub freed_bytes: u64,
-}
 
 impl Supervisor {
     /// What carries this supervisor's labels and belongs to no plugin: the dry run of a sweep. Each comes with its age,
@@ -191,45 +113,4 @@ impl Supervisor {
             .await
             .map_err(|error| Error::engine(error).with_plugin(plugin))
     }
-}
-
-/// Asks the engine first and the store second: what is recorded in between is known, and what is made in between was not
-/// asked for.
-async fn find(
-    shared: &Shared,
-    registry: &Registry,
-    kinds: &[HoldingKind],
-    minimum_age: Duration,
-) -> Result<Vec<Orphan>, Error> {
-    let mut holdings: Vec<Holding> = Vec::new();
-    for kind in kinds {
-        let asked = shared.engine.holdings(&shared.instance, *kind);
-        match within(deadline::CONTROL, "holdings", &shared.instance, asked).await {
-            Ok(found) => holdings.extend(found),
-            Err(error) if error.kind() == EngineErrorKind::Unsupported => {}
-            Err(error) => return Err(Error::engine(error)),
-        }
-    }
-    let installed = registry.ids();
-    let is_known = |holding: &Holding| {
-        holding.kind != HoldingKind::Image
-            && holding
-                .plugin
-                .as_ref()
-                .is_some_and(|plugin| installed.contains(plugin))
-    };
-    // As nearly always: then the store need not be asked.
-    if holdings.iter().all(is_known) {
-        return Ok(Vec::new());
-    }
-    let mut known = Known {
-        plugins: installed.iter().map(ToString::to_string).collect(),
-        // What is being installed or updated may already have an image, and no record that names it.
-        unread: registry.changing().iter().map(ToString::to_string).collect(),
-        images: BTreeSet::new(),
-    };
-    for stored in shared.store.known_plugins().await? {
-        known.note(stored);
-    }
-    Ok(judge(holdings, &known, minimum_age))
 }

@@ -2,7 +2,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Orphan, OrphanFate, Sweep, find};
+use super::{
+    find::find,
+    orphan::{Orphan, OrphanFate, Sweep},
+};
 use crate::{
     engine::{
         deadline::{self, within},

@@ -1,5 +1,14 @@
-use super::*;
-use crate::model::record::KnownPlugin;
+use std::time::Duration;
+
+use super::{
+    MINIMUM_AGE,
+    judge::{Known, judge},
+    orphan::{OrphanFate, OrphanReason},
+};
+use crate::{
+    engine::resource::{Holding, HoldingKind},
+    model::record::KnownPlugin,
+};
 
 fn holding(kind: HoldingKind, plugin: Option<&str>) -> Holding {
     Holding {
@@ -43,44 +52,43 @@ fn what_belongs_to_a_plugin_that_the_store_knows_is_no_orphan() {
 
 #[test]
 fn containers_and_networks_are_due_by_age_and_nothing_else_ever_is() {
-    use {HoldingKind as Kind, OrphanFate as Fate, OrphanReason as Why};
     let young = Some(MINIMUM_AGE - Duration::from_secs(1));
     for (kind, plugin, age, expected) in [
         (
-            Kind::Container,
+            HoldingKind::Container,
             Some("gone"),
             Some(MINIMUM_AGE),
-            (Why::NotInstalled, Fate::Due),
+            (OrphanReason::NotInstalled, OrphanFate::Due),
         ),
         (
-            Kind::Container,
+            HoldingKind::Container,
             Some("gone"),
             young,
-            (Why::NotInstalled, Fate::Young),
+            (OrphanReason::NotInstalled, OrphanFate::Young),
         ),
         (
-            Kind::Container,
+            HoldingKind::Container,
             Some("gone"),
             None,
-            (Why::NotInstalled, Fate::Young),
+            (OrphanReason::NotInstalled, OrphanFate::Young),
         ),
         (
-            Kind::Network,
+            HoldingKind::Network,
             None,
             Some(MINIMUM_AGE),
-            (Why::NotNeeded, Fate::Due),
+            (OrphanReason::NotNeeded, OrphanFate::Due),
         ),
         (
-            Kind::Volume,
+            HoldingKind::Volume,
             Some("gone"),
             Some(Duration::MAX),
-            (Why::NotInstalled, Fate::Data),
+            (OrphanReason::NotInstalled, OrphanFate::Data),
         ),
         (
-            Kind::Image,
+            HoldingKind::Image,
             Some("gone"),
             Some(Duration::MAX),
-            (Why::NotInstalled, Fate::Image),
+            (OrphanReason::NotInstalled, OrphanFate::Image),
         ),
     ] {
         let one = Holding {
@@ -91,9 +99,9 @@ fn containers_and_networks_are_due_by_age_and_nothing_else_ever_is() {
     }
     let busy = Holding {
         in_use: true,
-        ..holding(Kind::Network, None)
+        ..holding(HoldingKind::Network, None)
     };
-    assert_eq!(judged(busy), Some((Why::NotNeeded, Fate::InUse)));
+    assert_eq!(judged(busy), Some((OrphanReason::NotNeeded, OrphanFate::InUse)));
 }
 
 #[test]
@@ -150,7 +158,11 @@ mod with_an_engine {
     use hap_manifest::Manifest;
 
     use super::*;
-    use crate::{engine::fake::FakeEngine, supervisor::options::Shutdown};
+    use crate::{
+        engine::fake::FakeEngine,
+        error::ErrorKind,
+        supervisor::{Supervisor, options::Shutdown},
+    };
 
     #[tokio::test(start_paused = true)]
     async fn a_record_that_cannot_be_read_keeps_its_plugins_container_data_and_images() {

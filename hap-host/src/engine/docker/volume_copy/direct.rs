@@ -16,7 +16,7 @@ use rustix::{
 use uuid::Uuid;
 
 use super::{
-    mount_point,
+    helper::mount_point,
     tree::{self, TreeError},
 };
 use crate::engine::{

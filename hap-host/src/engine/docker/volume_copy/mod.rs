@@ -7,6 +7,7 @@
 
 #[cfg(target_os = "linux")]
 mod direct;
+pub(crate) mod helper;
 mod streamed;
 #[cfg(target_os = "linux")]
 mod tree;
@@ -15,39 +16,17 @@ use std::collections::HashMap;
 
 use bollard::{
     models::{ContainerCreateBody, HostConfig, Mount, MountType, MountVolumeOptions},
-    query_parameters::{
-        CreateContainerOptionsBuilder, InspectContainerOptions, RemoveContainerOptionsBuilder,
-    },
+    query_parameters::CreateContainerOptionsBuilder,
 };
 use hap_manifest::PluginId;
 
-use super::{client::Client, convert, error::Failure, volume};
+use self::helper::{Side, mount_point, remove_helpers};
+use super::{client::Client, error::Failure, volume};
 use crate::engine::{
     error::{EngineError, EngineErrorKind},
-    instance::InstanceName,
     labels,
     volume_copy::VolumeCopy,
 };
-
-/// Which of the two containers: the engine lets nobody write to a container while somebody reads from it.
-#[derive(Clone, Copy)]
-enum Side {
-    From,
-    To,
-}
-
-impl Side {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::From => "copy-from",
-            Self::To => "copy-to",
-        }
-    }
-
-    fn container(self, instance: &InstanceName, plugin: &PluginId) -> String {
-        format!("hap.{instance}.{plugin}.{}", self.name())
-    }
-}
 
 pub(super) async fn copy(client: &Client, copy: &VolumeCopy) -> Result<(), EngineError> {
     let (instance, plugin) = (&copy.instance, &copy.plugin);
@@ -188,64 +167,6 @@ async fn create_from(
     let options = CreateContainerOptionsBuilder::default().name(&name).build();
     let created = client.docker().create_container(Some(options), body);
     Ok(client.call("copy volumes", &name, created).await?.id)
-}
-
-/// Where a volume is in a container of either side. Right below the root: the engine refuses links that lead above the
-/// folder that it unpacks into, and above the root there is nothing.
-fn mount_point(index: usize) -> String {
-    format!("/hap-copy-{index}")
-}
-
-/// Removes the containers by which a plugin's volumes are copied, if there are any: also those that a host left behind that
-/// was killed, which have the same names.
-pub(super) async fn remove_helpers(
-    client: &Client,
-    instance: &InstanceName,
-    plugin: &PluginId,
-) -> Result<(), EngineError> {
-    for side in [Side::From, Side::To] {
-        remove_helper(client, instance, &side.container(instance, plugin)).await?;
-    }
-    Ok(())
-}
-
-async fn remove_helper(client: &Client, instance: &InstanceName, name: &str) -> Result<(), EngineError> {
-    let found = client
-        .docker()
-        .inspect_container(name, None::<InspectContainerOptions>);
-    let found = match client.call("copy volumes", name, found).await {
-        Ok(found) => found,
-        Err(failure) if failure.is(404) => return Ok(()),
-        Err(failure) => return Err(failure.into()),
-    };
-    let ours = convert::labels_of(&found)
-        .and_then(|labels| labels.get(labels::COPY_INSTANCE))
-        .is_some_and(|found| found == instance.as_str());
-    if !ours {
-        let message = "a container of that name exists and is somebody else's: rename or remove it";
-        return Err(EngineError::new(
-            EngineErrorKind::Conflict,
-            "copy volumes",
-            name,
-            message,
-        ));
-    }
-    // `v` removes the volumes that the image made without a name; those with names stay, and are what this is all about.
-    let options = RemoveContainerOptionsBuilder::default()
-        .force(true)
-        .v(true)
-        .build();
-    match client
-        .call(
-            "copy volumes",
-            name,
-            client.docker().remove_container(name, Some(options)),
-        )
-        .await
-    {
-        Err(failure) if failure.is(404) => Ok(()),
-        done => done.map_err(Into::into),
-    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use bollard::{
 };
 use futures_util::{StreamExt, stream};
 
-use super::mount_point;
+use super::helper::mount_point;
 use crate::engine::{
     docker::client::Client,
     error::{EngineError, EngineErrorKind},

@@ -13,6 +13,9 @@ use tokio::{
 
 use crate::error::{Error, ErrorKind};
 
+/// Pauses between attempts to bind an address that does not exist yet, doubling.
+const RETRY_FIRST: Duration = Duration::from_millis(500);
+const RETRY_LONGEST: Duration = Duration::from_secs(10);
 /// Ports to choose from: below those that systems give to outgoing connections, any of which could otherwise hold
 /// the port when the host starts again.
 const PORTS: Range<u16> = 20_000..32_000;
@@ -95,4 +98,21 @@ fn random_port() -> Result<u16, Error> {
     })?;
     let offset = random % u32::from(PORTS.end - PORTS.start);
     Ok(PORTS.start + u16::try_from(offset).unwrap_or_default())
+}
+
+/// Binds an address as soon as it exists.
+pub(super) async fn bound(address: SocketAddr) -> TcpListener {
+    let mut pause = RETRY_FIRST;
+    loop {
+        match bind_one(address) {
+            Ok(socket) => return socket,
+            // Expected while a network is being made again.
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
+                tracing::debug!(%address, "the address does not exist yet");
+            }
+            Err(error) => tracing::warn!(%address, %error, "cannot listen for events"),
+        }
+        time::sleep(pause).await;
+        pause = (pause * 2).min(RETRY_LONGEST);
+    }
 }

@@ -6,7 +6,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{Listener, Shared};
+use super::{Listener, shared::Shared};
 
 impl Listener {
     /// Goes on listening on what `addresses` says whenever the value changes, on the same port, until the listener ends.

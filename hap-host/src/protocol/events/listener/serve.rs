@@ -1,4 +1,4 @@
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::Extension;
 use hyper::server::conn::http1;
@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Shared, connections::Connected};
+use super::{bind::bound, connections::Connected, shared::Shared};
 use crate::protocol::events::receive::Peer;
 
 /// Pause after a failed accept, such as when the process has too many files open.
@@ -23,10 +23,33 @@ const LAST_REQUEST: Duration = Duration::from_secs(45);
 const HEAD_BYTES: usize = 16 * 1024;
 const HEADERS: usize = 64;
 
+impl Shared {
+    /// Listens on an address until that is cancelled; without a socket as soon as the address exists.
+    pub(super) fn spawn(self: &Arc<Self>, address: SocketAddr, socket: Option<TcpListener>) {
+        let shared = Arc::clone(self);
+        let stop = self.stop.child_token();
+        let earlier = self.listening().insert(address.ip(), stop.clone());
+        if let Some(earlier) = earlier {
+            earlier.cancel();
+        }
+        self.tasks.spawn(async move {
+            let socket = match socket {
+                Some(socket) => socket,
+                None => match stop.run_until_cancelled(bound(address)).await {
+                    Some(socket) => socket,
+                    None => return,
+                },
+            };
+            tracing::debug!(%address, "listening for events");
+            serve(socket, &shared, &stop).await;
+        });
+    }
+}
+
 /// Accepts connections until told to stop.
 ///
 /// On Linux a socket outlives its address: when a network is removed and made again, it serves the address again.
-pub(super) async fn serve(socket: TcpListener, shared: &Arc<Shared>, stop: &CancellationToken) {
+async fn serve(socket: TcpListener, shared: &Arc<Shared>, stop: &CancellationToken) {
     loop {
         let accepted = tokio::select! {
             biased;

@@ -83,7 +83,7 @@ async fn the_port_of_before_is_used_again() {
 
 #[tokio::test]
 async fn a_port_taken_on_any_address_is_given_up_for_another() {
-    let other = TcpListener::bind((SECOND, 0)).await.unwrap();
+    let other = tokio::net::TcpListener::bind((SECOND, 0)).await.unwrap();
     let taken = other.local_addr().unwrap().port();
     let listener = start(ListenOptions::new(vec![LOOPBACK, SECOND]).port(Some(taken))).await;
     assert_ne!(listener.port(), taken);

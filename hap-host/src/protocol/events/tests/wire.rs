@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, time::Duration};
 
 use super::*;
-use crate::protocol::events::listener::{ListenOptions, Listener};
+use crate::protocol::events::listener::{Listener, shared::ListenOptions};
 
 async fn listen(bench: &Bench) -> (Listener, String) {
     let options = ListenOptions::new(vec![Ipv4Addr::LOCALHOST.into()]);

@@ -1,0 +1,211 @@
+//! Each crate is a house of a few rooms in one direction. A room imports what its row allows and nothing else, no two
+//! files import each other, and no file imports through the root of its crate. `docs/architecture.md` says what each
+//! room is for.
+
+#[cfg(test)]
+mod imports;
+
+use std::path::{Path, PathBuf};
+
+use imports::Imports;
+
+/// The rooms of a crate from the ground floor up, each with those it may import.
+type Rooms = &'static [(&'static str, &'static [&'static str])];
+
+const MANIFEST: Rooms = &[
+    ("value", &[]),
+    ("json", &["value"]),
+    ("diagnostics", &["json", "value"]),
+    ("config_schema", &["diagnostics", "json", "value"]),
+    ("manifest", &["config_schema", "diagnostics", "json", "value"]),
+    ("permission", &["diagnostics", "manifest", "value"]),
+    ("package", &["diagnostics", "manifest", "value"]),
+    ("secret", &["value"]),
+    ("wire", &["value"]),
+    ("webhook", &["secret"]),
+];
+
+const PLUGIN: Rooms = &[
+    ("http_client", &[]),
+    ("telemetry", &["http_client"]),
+    ("error", &["telemetry"]),
+    ("decode", &["error"]),
+    ("storage", &["decode", "error"]),
+    ("settings", &["error", "telemetry"]),
+    ("config", &["decode", "error", "settings", "storage", "telemetry"]),
+    ("events", &["http_client", "settings", "storage", "telemetry"]),
+    (
+        "api",
+        &["config", "decode", "error", "events", "settings", "storage", "telemetry"],
+    ),
+    (
+        "server",
+        &["api", "config", "decode", "error", "events", "settings", "storage", "telemetry"],
+    ),
+    ("process", &["api", "error", "http_client", "server", "settings", "telemetry"]),
+    ("testing", &["api", "error", "server", "settings"]),
+];
+
+const HOST: Rooms = &[
+    ("engine", &[]),
+    ("model", &["engine"]),
+    ("policy", &["model", "engine"]),
+    ("metrics", &["model", "engine"]),
+    ("error", &["policy", "model", "engine"]),
+    ("reconcile", &["policy", "model", "engine"]),
+    ("store", &["error", "metrics", "model", "engine"]),
+    ("protocol", &["store", "error", "metrics", "model", "engine"]),
+    (
+        "plugin",
+        &[
+            "protocol",
+            "store",
+            "reconcile",
+            "error",
+            "metrics",
+            "policy",
+            "model",
+            "engine",
+        ],
+    ),
+    (
+        "supervisor",
+        &[
+            "plugin",
+            "protocol",
+            "store",
+            "reconcile",
+            "error",
+            "metrics",
+            "policy",
+            "model",
+            "engine",
+        ],
+    ),
+    (
+        "management",
+        &[
+            "supervisor",
+            "plugin",
+            "protocol",
+            "error",
+            "policy",
+            "model",
+            "engine",
+        ],
+    ),
+];
+
+#[test]
+fn the_rooms_of_hap_manifest_import_in_one_direction() {
+    check("hap-manifest", MANIFEST);
+}
+
+#[test]
+fn the_rooms_of_hap_plugin_import_in_one_direction() {
+    check("hap-plugin", PLUGIN);
+}
+
+#[test]
+fn the_rooms_of_hap_host_import_in_one_direction() {
+    check("hap-host", HOST);
+}
+
+/// Rooms of hap-host that are given time, chance and what was seen as values, so that years of a plugin's life fit into a
+/// test of a second.
+#[test]
+fn the_pure_rooms_of_hap_host_touch_nothing_of_the_world() {
+    let imports = Imports::of_crate(&src_of("hap-host"));
+    let of_the_world = [
+        "async",
+        "axum",
+        "bollard",
+        "fastrand",
+        "getrandom",
+        "hyper",
+        "reqwest",
+        "rusqlite",
+        "std::fs",
+        "std::net::Tcp",
+        "std::process",
+        "std::thread",
+        "tokio",
+        "Instant::now",
+        "SystemTime::now",
+        "OffsetDateTime::now_utc",
+    ];
+    let mut read = 0;
+    for (file, named) in &imports.outside {
+        if !["policy", "reconcile"]
+            .map(String::from)
+            .contains(&room_of(file).unwrap_or_default())
+        {
+            continue;
+        }
+        read += 1;
+        for path in named {
+            let found = of_the_world
+                .iter()
+                .find(|word| path.starts_with(**word) || path.ends_with(*word));
+            assert_eq!(found, None, "{} names {path}", file.display());
+        }
+    }
+    assert!(read > 10, "the pure rooms were not read");
+}
+
+fn check(name: &str, rooms: Rooms) {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .join(name)
+        .join("src");
+    let imports = Imports::of_crate(&src);
+    assert!(imports.files.len() > 20, "the sources of {name} were not read");
+    let mut wrong = Vec::new();
+    for (file, imported) in &imports.files {
+        let Some(room) = room_of(file) else { continue };
+        let Some((_, allowed)) = rooms.iter().find(|(known, _)| *known == room) else {
+            wrong.push(format!(
+                "{} is in the room {room}, which has no row",
+                file.display()
+            ));
+            continue;
+        };
+        for other in imported {
+            match room_of(other) {
+                Some(other_room) if other_room == room || allowed.contains(&&*other_room) => {}
+                Some(other_room) => wrong.push(format!(
+                    "{} imports {}: the room {room} may not import {other_room}",
+                    file.display(),
+                    other.display()
+                )),
+                None => wrong.push(format!("{} imports through the crate's root", file.display())),
+            }
+        }
+    }
+    let above = |row: usize, room: &str| rooms.iter().skip(row).any(|(later, _)| *later == room);
+    for (row, (room, allowed)) in rooms.iter().enumerate() {
+        let upwards = allowed.iter().filter(|other| above(row, other));
+        wrong.extend(upwards.map(|other| format!("the row of {room} allows {other}, which is not below it")));
+    }
+    wrong.extend(
+        imports
+            .circles()
+            .into_iter()
+            .map(|way| format!("files import each other: {way}")),
+    );
+    assert!(wrong.is_empty(), "{name}:\n{}", wrong.join("\n"));
+}
+
+fn src_of(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .join(name)
+        .join("src")
+}
+
+/// The room that a file is in: the first part of its path. The root of the crate is in none.
+fn room_of(file: &Path) -> Option<String> {
+    let first = file.iter().next()?.to_str()?;
+    let room = first.strip_suffix(".rs").unwrap_or(first);
+    (file != Path::new("lib.rs")).then(|| room.to_owned())
+}
