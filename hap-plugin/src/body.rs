@@ -13,9 +13,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use serde_path_to_error::Segment;
 
+use crate::fault::{Fault, Result};
 use crate::guard::begin;
-use crate::wire::Map;
-use crate::{Fault, Result, redact};
+use crate::redact;
+use hap_manifest::wire::Map;
 
 /// Longest time for a body to arrive.
 const DEADLINE: Duration = Duration::from_secs(10);

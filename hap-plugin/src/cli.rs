@@ -8,8 +8,11 @@ use std::time::Duration;
 use reqwest::Client;
 use serde::Serialize;
 
+use crate::openapi;
+use crate::plugin::Plugin;
 use crate::schemas::Schemas;
-use crate::{Plugin, Settings, StartError, openapi};
+use crate::settings::Settings;
+use crate::start_error::StartError;
 
 /// Longest time for a health check from within the container.
 const HEALTH_DEADLINE: Duration = Duration::from_secs(2);

@@ -17,10 +17,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{ConfigChanges, Current, Held, typed};
 use crate::events::EventDraft;
+use crate::events::{EmitError, EventClient};
+use crate::fault::{Fault, Result};
 use crate::origin::Origin;
+use crate::plugin::Plugin;
+use crate::settings::Settings;
 use crate::state_folder::StateFolder;
 use crate::tasks::Tasks;
-use crate::{EmitError, EventClient, Fault, Plugin, Result, Settings};
 
 /// Who the plugin is, its events, and the request it is answering. Cloning is cheap.
 #[derive(Clone)]

@@ -12,7 +12,7 @@ use hap_manifest::ApiToken;
 use http::{HeaderMap, header};
 use tower::{Layer, Service};
 
-use crate::Fault;
+use crate::fault::Fault;
 use crate::redact::shown;
 
 /// Lets through who shows the token; everybody where there is none.

@@ -12,8 +12,8 @@ use futures_util::FutureExt as _;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use crate::fault::{Fault, Result};
 use crate::metrics::Outcome;
-use crate::{Fault, Result};
 
 /// Longest time that work may keep its thread before the log says so: nothing else gets that thread meanwhile, not even
 /// the health check.

@@ -4,9 +4,11 @@ use percent_encoding::percent_decode_str;
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Map, Value, json};
 
-use crate::Settings;
 use crate::schemas::Schemas;
-use crate::wire::{CommandResponse, ConfigAck, Describe, Event, HealthReport, StatusReport, WireError};
+use crate::settings::Settings;
+use hap_manifest::wire::{
+    CommandResponse, ConfigAck, Describe, Event, HealthReport, StatusReport, WireError,
+};
 
 const JSON: &str = "application/json";
 

@@ -5,9 +5,12 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 
 use crate::absent::{NoConfig, NoStatus};
+use crate::context::Context;
+use crate::fault::{Fault, Result};
+use crate::health::Health;
+use crate::reply::Reply;
 use crate::settings::UNKNOWN_VERSION;
 use crate::shapes::{CommandType, ConfigType, StatusType};
-use crate::{Context, Fault, Health, Reply, Result};
 
 /// Says what a plugin does; everything around it is done by [`run`](crate::run).
 ///
@@ -185,8 +188,8 @@ impl<P: Plugin> Plugin for Arc<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::NoCommand;
-    use crate::wire::CommandSet;
+    use crate::absent::NoCommand;
+    use hap_manifest::wire::CommandSet;
 
     struct Silent;
 

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::Result;
-use crate::wire::{CommandResponse, Map};
+use crate::fault::Result;
+use hap_manifest::wire::{CommandResponse, Map};
 
 /// The outcome of a command: a sentence for people or any JSON, and optionally data for programs.
 ///

@@ -5,9 +5,11 @@ use std::process::ExitCode;
 use crate::cli::{self, Task};
 use crate::last_resort::{EPILOGUE, end_after};
 use crate::log::Log;
+use crate::plugin::Plugin;
+use crate::serve::{Serve, serve};
 use crate::settings::Limits;
 use crate::signals::{self, Stop};
-use crate::{Plugin, Serve, StartError, serve};
+use crate::start_error::StartError;
 
 /// Runs a plugin as the program it is in: `main` needs nothing else.
 ///

@@ -6,9 +6,11 @@ use hap_manifest::wire::{CommandSet, Describe};
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use crate::{
-    CommandType as _, ConfigType as _, NoConfig, NoStatus, Plugin, Settings, StartError, StatusType as _,
-};
+use crate::absent::{NoConfig, NoStatus};
+use crate::plugin::Plugin;
+use crate::settings::Settings;
+use crate::shapes::{CommandType as _, ConfigType as _, StatusType as _};
+use crate::start_error::StartError;
 
 /// The commands, and the JSON Schemas of the three types.
 pub(crate) struct Schemas {
@@ -79,7 +81,9 @@ mod tests {
     use schemars::JsonSchema;
 
     use super::*;
-    use crate::{Context, Reply, Result};
+    use crate::context::Context;
+    use crate::fault::Result;
+    use crate::reply::Reply;
 
     macro_rules! plugin_of {
         ($plugin:ident, $command:ident: #[$attribute:meta]) => {

@@ -19,9 +19,11 @@ use tower::{Layer, Service as TowerService};
 
 use crate::config::Configuration;
 use crate::listen::listen;
+use crate::plugin::Plugin;
 use crate::schemas::Schemas;
 use crate::service::{Additions, Door, Service, door};
-use crate::{Plugin, Settings, StartError};
+use crate::settings::Settings;
+use crate::start_error::StartError;
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 

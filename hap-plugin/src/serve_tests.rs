@@ -9,7 +9,10 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::*;
-use crate::{Context, Fault, NoConfig, NoStatus, Reply, Result};
+use crate::absent::{NoConfig, NoStatus};
+use crate::context::Context;
+use crate::fault::{Fault, Result};
+use crate::reply::Reply;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(tag = "command", content = "params", rename_all = "snake_case")]
@@ -224,7 +227,7 @@ async fn problems_of_different_steps_are_told_together() {
 fn what_an_author_holds_can_be_shared_between_threads() {
     fn check<T: Send + Sync + 'static>() {}
     check::<Context>();
-    check::<crate::EventClient>();
+    check::<crate::events::EventClient>();
     check::<Settings>();
     check::<Fault>();
     check::<Reply>();

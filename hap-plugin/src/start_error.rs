@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Fault;
+use crate::fault::Fault;
 
 /// Says why a plugin did not start: all that is wrong at once, one problem a line.
 ///

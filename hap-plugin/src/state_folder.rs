@@ -9,8 +9,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
+use crate::fault::{Fault, Result};
 use crate::files::Replacement;
-use crate::{Fault, Result, redact};
+use crate::redact;
 
 /// Longest content of a file.
 const MAX_LEN: usize = 16 * 1024 * 1024;

@@ -115,7 +115,7 @@ mod tests {
         tags: Vec<String>,
         mode: Mode,
         any: Value,
-        secret: crate::Secret<String>,
+        secret: crate::secret::Secret<String>,
         either: Either,
     }
 

@@ -5,9 +5,9 @@ use std::ffi::OsStr;
 
 use serde_json::Value;
 
-use super::kinds::Kinds;
-use super::variables::{ConfigVariables, PREFIX, WHOLE};
-use crate::wire::Map;
+use crate::config::kinds::Kinds;
+use crate::config::variables::{ConfigVariables, PREFIX, WHOLE};
+use hap_manifest::wire::Map;
 
 /// Settings, and which variable each comes from.
 #[derive(Clone, Default)]

@@ -24,11 +24,13 @@ pub(crate) use file::ConfigFile;
 pub(crate) use layer::Layer;
 pub(crate) use variables::ConfigVariables;
 
+use crate::absent::NoConfig;
 use crate::body::{Mismatch, from_json_of, from_object};
+use crate::fault::{Fault, Result};
 use crate::log::Redactor;
+use crate::settings::Settings;
 use crate::shapes::{ConfigType, Readable};
-use crate::wire::Map;
-use crate::{Fault, NoConfig, Result, Settings};
+use hap_manifest::wire::Map;
 
 /// Code of the refusal of settings that do not fit the type.
 const INVALID: &str = "invalid_config";

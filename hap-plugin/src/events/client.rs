@@ -9,9 +9,9 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::EmitError;
-use super::draft::EventDraft;
-use super::outbox::Outbox;
+use crate::events::EmitError;
+use crate::events::draft::EventDraft;
+use crate::events::outbox::Outbox;
 
 /// Longest event, as JSON.
 const MAX_EVENT: usize = 256 * 1024;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::EmitError;
+use crate::events::EmitError;
 
 /// An event's type and data, before it has an id and a time.
 #[derive(Debug, PartialEq)]

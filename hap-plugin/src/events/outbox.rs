@@ -11,8 +11,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::EmitError;
-use super::store::{BatchLimit, Store};
+use crate::events::EmitError;
+use crate::events::store::{BatchLimit, Store};
 use crate::metrics::{Loss, Metrics};
 
 /// Requests that may wait for the task; beyond it `emit` waits, which slows the plugin to the disk's pace, and `try_emit`

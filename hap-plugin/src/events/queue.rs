@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::store::BatchLimit;
+use crate::events::store::BatchLimit;
 
 /// A bounded queue in memory.
 #[derive(Debug)]

@@ -7,10 +7,10 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::outbox::Outbox;
-use super::retry;
-use super::store::BatchLimit;
-use super::transport::{Answer, Message, Transport};
+use crate::events::outbox::Outbox;
+use crate::events::retry;
+use crate::events::store::BatchLimit;
+use crate::events::transport::{Answer, Message, Transport};
 use crate::metrics::{Loss, Metrics};
 
 /// What the platform takes in one request.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{Spool, segment_number};
+use crate::events::spool::{Spool, segment_number};
 use crate::events::store::BatchLimit;
 
 #[derive(Debug, Clone)]

@@ -4,8 +4,8 @@ use std::io;
 
 use bytes::Bytes;
 
-use super::queue::Queue;
-use super::spool::Spool;
+use crate::events::queue::Queue;
+use crate::events::spool::Spool;
 
 /// How many events one request to the platform may carry.
 #[derive(Debug, Clone, Copy)]

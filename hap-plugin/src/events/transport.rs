@@ -13,8 +13,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 use uuid::Uuid;
 
-use crate::Settings;
 use crate::settings::PlatformUrl;
+use crate::settings::Settings;
 
 /// The code of a refusal of an event that names another plugin as its source.
 const FOREIGN_SOURCE: &str = "foreign_source";

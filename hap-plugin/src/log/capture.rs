@@ -7,10 +7,10 @@ use serde_json::Value;
 use tracing::Subscriber;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use super::line::JsonLine;
-use super::output::Output;
-use super::redactor::Redactor;
-use super::span_fields::SpanFields;
+use crate::log::line::JsonLine;
+use crate::log::output::Output;
+use crate::log::redactor::Redactor;
+use crate::log::span_fields::SpanFields;
 
 /// What was written to the log that `run` would install, as text.
 #[derive(Clone, Default)]

@@ -10,7 +10,7 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::span_fields::SpanFields;
+use crate::log::span_fields::SpanFields;
 
 /// One JSON object a line: time, level, plugin, the fields of all spans around it (request and trace among them), and
 /// the event's own.

@@ -31,7 +31,7 @@ pub(crate) use request_span::InRequest;
 
 use span_fields::SpanFields;
 
-use crate::Settings;
+use crate::settings::Settings;
 
 /// The message of an error and of all its causes.
 pub(crate) fn chain(error: &dyn Error) -> String {

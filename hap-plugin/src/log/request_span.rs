@@ -17,7 +17,7 @@ use tracing::Span;
 use tracing::span::EnteredSpan;
 use tracing::subscriber::NoSubscriber;
 
-use super::on_demand;
+use crate::log::on_demand;
 use crate::origin::Origin;
 
 thread_local! {

@@ -19,8 +19,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::Settings;
 use crate::log::Redactor;
+use crate::settings::Settings;
 use client::Client;
 use exporter::CleanExporter;
 use request::UNSEEN;

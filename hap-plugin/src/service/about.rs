@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
 
-use super::Service;
-use crate::Plugin;
+use crate::plugin::Plugin;
+use crate::service::Service;
 
 pub(super) async fn describe<P: Plugin>(State(service): State<Arc<Service<P>>>) -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], service.describe.clone())

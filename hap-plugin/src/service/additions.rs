@@ -12,12 +12,14 @@ use http::{Method, StatusCode, header};
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 
-use super::Service;
-use super::routes::{ENDPOINTS, no_such_path, wrong_method};
+use crate::fault::{Fault, Result};
 use crate::guard::bounded;
 use crate::origin::Origin;
+use crate::plugin::Plugin;
 use crate::redact::shown;
-use crate::{Fault, Plugin, Result, StartError};
+use crate::service::Service;
+use crate::service::routes::{ENDPOINTS, no_such_path, wrong_method};
+use crate::start_error::StartError;
 
 type Layering = Box<dyn FnOnce(Router) -> Router + Send + Sync>;
 

@@ -13,13 +13,17 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument as _;
 
-use super::{GRACE, Service};
 use crate::body::{Mismatch, from_json, read_json_body};
+use crate::fault::{Fault, Result};
 use crate::guard::{begin, bounded, timed_out};
 use crate::log::Redactor;
 use crate::metrics::Outcome;
 use crate::origin::Origin;
-use crate::{CommandType as _, Fault, Plugin, Reply, Result, redact};
+use crate::plugin::Plugin;
+use crate::redact;
+use crate::reply::Reply;
+use crate::service::{GRACE, Service};
+use crate::shapes::CommandType as _;
 
 pub(super) async fn answer<P: Plugin>(
     service: &Arc<Service<P>>,

@@ -9,13 +9,16 @@ use hap_manifest::wire::ConfigAck;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::Service;
 use crate::body::read_json_body;
 use crate::config::{Candidate, ConfigFile};
+use crate::context::Context;
+use crate::fault::{Fault, Result};
 use crate::guard::bounded;
 use crate::log::Redactor;
 use crate::origin::Origin;
-use crate::{Context, Fault, Plugin, Result, StartError};
+use crate::plugin::Plugin;
+use crate::service::Service;
+use crate::start_error::StartError;
 
 pub(super) async fn answer<P: Plugin>(
     State(service): State<Arc<Service<P>>>,

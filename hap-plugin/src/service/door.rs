@@ -11,13 +11,13 @@ use futures_util::FutureExt as _;
 use http::{HeaderValue, Method, header};
 use tower::ServiceExt as _;
 
-use super::routes::{COMMAND, ENDPOINTS, HEALTH, wrong_method};
-use super::{Service, command, health};
-use crate::Plugin;
 use crate::gate::Gate;
 use crate::guard::panicked;
 use crate::log::InRequest;
 use crate::origin::{Origin, REQUEST_ID};
+use crate::plugin::Plugin;
+use crate::service::routes::{COMMAND, ENDPOINTS, HEALTH, wrong_method};
+use crate::service::{Service, command, health};
 
 /// Answers `/health` itself, without anything around it. Every other request gets its id, which comes back in the
 /// answer, and its span; then it shows its token; what panics from there on is answered.

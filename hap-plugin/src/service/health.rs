@@ -7,9 +7,10 @@ use axum::response::{IntoResponse as _, Response};
 use hap_manifest::wire::HealthReport;
 use http::{HeaderValue, StatusCode, header};
 
-use super::Service;
+use crate::health::Health;
 use crate::lifecycle::Phase;
-use crate::{Health, Plugin};
+use crate::plugin::Plugin;
+use crate::service::Service;
 
 // Not to become async: a health check must not wait for a command.
 pub(super) fn answer<P: Plugin>(service: &Service<P>) -> Response {

@@ -23,15 +23,20 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Configuration;
+use crate::context::Context;
 use crate::events::{self, Delivery};
+use crate::fault::Fault;
 use crate::guard::caught;
+use crate::health::Health;
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::log::Redactor;
 use crate::metrics::Metrics;
 use crate::openapi;
+use crate::plugin::Plugin;
 use crate::schemas::Schemas;
 use crate::settings::Limits;
-use crate::{Context, Fault, Health, Plugin, Settings, StartError};
+use crate::settings::Settings;
+use crate::start_error::StartError;
 
 pub(crate) use additions::Additions;
 pub(crate) use door::Door;

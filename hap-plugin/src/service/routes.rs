@@ -9,12 +9,13 @@ use axum::routing::{get, post};
 use hap_manifest::ApiToken;
 use serde_json::json;
 
-use super::additions::{Additions, adopt, adopt_before};
-use super::door::Door;
-use super::{Service, about, command, config, status};
+use crate::fault::{Fault, Result};
 use crate::gate::Gate;
 use crate::origin::Origin;
-use crate::{Fault, Plugin, Result};
+use crate::plugin::Plugin;
+use crate::service::additions::{Additions, adopt, adopt_before};
+use crate::service::door::Door;
+use crate::service::{Service, about, command, config, status};
 
 pub(super) const HEALTH: &str = "/health";
 pub(super) const COMMAND: &str = "/command";

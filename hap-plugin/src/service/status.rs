@@ -9,11 +9,12 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
-use super::{GRACE, Service};
-use crate::Plugin;
+use crate::fault::{Fault, Result};
 use crate::guard::{bounded, timed_out};
 use crate::origin::Origin;
-use crate::{Fault, Result, StatusType as _};
+use crate::plugin::Plugin;
+use crate::service::{GRACE, Service};
+use crate::shapes::StatusType as _;
 
 pub(super) async fn answer<P: Plugin>(
     State(service): State<Arc<Service<P>>>,

@@ -13,7 +13,8 @@ pub(crate) use platform::PlatformUrl;
 
 use crate::config::ConfigVariables;
 use crate::log::Redactor;
-use crate::{Plugin, StartError};
+use crate::plugin::Plugin;
+use crate::start_error::StartError;
 
 /// The version of a plugin that nobody tells.
 pub(crate) const UNKNOWN_VERSION: &str = "0.0.0";

@@ -8,9 +8,9 @@ use std::str::FromStr;
 
 use hap_manifest::{ParseError, PluginId, env};
 
-use super::{PlatformUrl, Settings};
-use crate::StartError;
 use crate::config::ConfigVariables;
+use crate::settings::{PlatformUrl, Settings};
+use crate::start_error::StartError;
 
 pub(super) fn read(environment: &HashMap<OsString, OsString>) -> Result<Settings, StartError> {
     let vars = Vars::of(environment);
@@ -172,7 +172,10 @@ fn program_id() -> Result<PluginId, ParseError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Context, NoCommand, NoConfig, NoStatus, Plugin, Reply};
+    use crate::absent::{NoCommand, NoConfig, NoStatus};
+    use crate::context::Context;
+    use crate::plugin::Plugin;
+    use crate::reply::Reply;
 
     fn read_from(vars: &[(&str, &str)]) -> Result<Settings, StartError> {
         Settings::from_vars(vars.iter().copied())
@@ -274,7 +277,7 @@ mod tests {
 
         const VERSION: &'static str = "1.2.3";
 
-        async fn command(&self, _: &Context, command: NoCommand) -> crate::Result<Reply> {
+        async fn command(&self, _: &Context, command: NoCommand) -> crate::fault::Result<Reply> {
             match command {}
         }
     }

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use hap_manifest::{ApiToken, PluginId};
 use tempfile::TempDir;
 
-use super::{TestPlatform, TestPlugin};
-use crate::{Plugin, Serve, Settings, StartError};
+use crate::plugin::Plugin;
+use crate::serve::Serve;
+use crate::settings::Settings;
+use crate::start_error::StartError;
+use crate::testing::{TestPlatform, TestPlugin};
 
 /// Says how a plugin is started for a test.
 #[derive(Debug, Clone, Default)]
@@ -64,7 +67,7 @@ impl TestPluginBuilder {
     /// # Errors
     /// As [`into_router`](crate::into_router).
     pub async fn start<P: Plugin>(self, plugin: P) -> Result<TestPlugin, StartError> {
-        self.start_serve(crate::serve(plugin)).await
+        self.start_serve(crate::serve::serve(plugin)).await
     }
 
     /// Starts a plugin that has [routes](Serve::routes) or [layers](Serve::layer) of its own, as its `main` makes it.

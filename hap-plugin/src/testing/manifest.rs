@@ -7,9 +7,9 @@ use serde::de::{Deserialize, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::difference;
-use super::schemas::{UPDATE, read, schemas_of, updates, write};
-use crate::Plugin;
+use crate::plugin::Plugin;
+use crate::testing::difference;
+use crate::testing::schemas::{UPDATE, read, schemas_of, updates, write};
 
 /// The key that holds the schema of the settings.
 const CONFIG_SCHEMA: &str = "config_schema";

@@ -14,10 +14,11 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt as _;
 
-use super::{TestPlatform, TestPluginBuilder, TestReply};
+use crate::plugin::Plugin;
 use crate::refusal::HiddenCause;
 use crate::service::Service;
-use crate::{Plugin, StartError};
+use crate::start_error::StartError;
+use crate::testing::{TestPlatform, TestPluginBuilder, TestReply};
 
 /// Largest answer that is read, in bytes: 16 MiB.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;

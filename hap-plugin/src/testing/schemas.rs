@@ -3,9 +3,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::difference;
-use crate::Plugin;
+use crate::plugin::Plugin;
 use crate::schemas::Schemas;
+use crate::testing::difference;
 
 /// Variable that makes [`assert_schemas`] and [`assert_manifest`](super::assert_manifest) write the file.
 pub(super) const UPDATE: &str = "UPDATE_SCHEMAS";

@@ -5,7 +5,11 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::*;
-use crate::{Context, Fault, NoStatus, Plugin, Reply, Result};
+use crate::absent::NoStatus;
+use crate::context::Context;
+use crate::fault::{Fault, Result};
+use crate::plugin::Plugin;
+use crate::reply::Reply;
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 #[serde(tag = "command", content = "params", rename_all = "snake_case")]
@@ -156,7 +160,7 @@ async fn a_test_sees_the_cause_that_a_caller_does_not() {
 #[tokio::test(start_paused = true)]
 async fn a_known_secret_is_not_in_the_cause_either() {
     let token = crate::ApiToken::from_bytes(&[7; 32]);
-    let settings = crate::Settings::new("counter".parse().unwrap()).with_api_token(token.clone());
+    let settings = crate::settings::Settings::new("counter".parse().unwrap()).with_api_token(token.clone());
     let builder = TestPlugin::builder().settings(settings);
     let counter = builder.start(Counter::default()).await.unwrap();
     let reply = counter.command("leak", token.expose()).await;
@@ -286,7 +290,8 @@ async fn events_that_cannot_be_delivered_fail_the_test() {
 #[tokio::test(start_paused = true)]
 async fn settings_may_come_as_a_host_sets_them_and_the_token_is_shown() {
     let token = crate::ApiToken::from_bytes(&[7; 32]);
-    let settings = crate::Settings::from_vars([("PLUGIN_ID", "counter"), ("HAP_CONFIG_FROM", "6")]).unwrap();
+    let settings =
+        crate::settings::Settings::from_vars([("PLUGIN_ID", "counter"), ("HAP_CONFIG_FROM", "6")]).unwrap();
     let builder = TestPlugin::builder().settings(settings.with_api_token(token));
     let counter = builder.start(Counter::default()).await.unwrap();
     assert_eq!(counter.command("count", ()).await.result(), "7");
@@ -299,7 +304,7 @@ async fn settings_may_come_as_a_host_sets_them_and_the_token_is_shown() {
 #[tokio::test(start_paused = true)]
 async fn routes_of_the_authors_own_are_tested_too() {
     let routes = axum::Router::new().route("/page", axum::routing::get(async || "hello"));
-    let serve = crate::serve(Counter::default()).routes(routes);
+    let serve = crate::serve::serve(Counter::default()).routes(routes);
     let counter = TestPlugin::builder().start_serve(serve).await.unwrap();
     assert_eq!(
         counter.request(http::Method::GET, "/page", None).await.text(),

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::EmitError;
+use crate::events::EmitError;
 use crate::events::outbox::Outbox;
 use crate::events::queue::Queue;
 use crate::events::sender::Sender;

@@ -12,9 +12,12 @@ use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
+use crate::events::EventClient;
 use crate::metrics::Metrics;
-use crate::wire::{Event, EventBody};
-use crate::{ApiToken, EventClient, Settings, WebhookSecret};
+use crate::settings::Settings;
+use hap_manifest::ApiToken;
+use hap_manifest::WebhookSecret;
+use hap_manifest::wire::{Event, EventBody};
 
 /// A platform that answers as told and keeps what it acknowledged.
 #[derive(Clone)]
@@ -119,8 +122,8 @@ fn settings(url: &str) -> Settings {
         .unwrap()
 }
 
-async fn start(settings: &Settings) -> (EventClient, super::super::Delivery) {
-    super::super::start(settings, &Arc::new(Metrics::default()))
+async fn start(settings: &Settings) -> (EventClient, crate::events::Delivery) {
+    crate::events::start(settings, &Arc::new(Metrics::default()))
         .await
         .unwrap()
 }
@@ -182,7 +185,7 @@ async fn a_flush_at_the_end_delivers_what_is_pending() {
     assert_eq!(platform.ids().len(), 20);
     assert!(matches!(
         events.emit("late", &()).await,
-        Err(crate::EmitError::Closed)
+        Err(crate::events::EmitError::Closed)
     ));
 }
 
@@ -251,7 +254,7 @@ async fn an_event_that_nobody_waits_for_takes_its_place_among_the_others() {
     assert_eq!(platform.ids(), ids);
     assert!(matches!(
         events.try_emit("late", &()),
-        Err(crate::EmitError::Closed)
+        Err(crate::events::EmitError::Closed)
     ));
 }
 

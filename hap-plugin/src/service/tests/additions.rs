@@ -6,7 +6,8 @@ use axum::response::Response;
 use axum::routing::{any, get, post as on_post};
 
 use super::*;
-use crate::{ApiToken, serve};
+use crate::serve::serve;
+use hap_manifest::ApiToken;
 
 fn routes() -> Router {
     let page = async |cx: Context, Path(name): Path<String>| -> Result<String> {
@@ -27,7 +28,7 @@ fn routes() -> Router {
         .route("/broken", get(async || -> String { panic!("the page exploded") }))
 }
 
-async fn assemble(serve: crate::Serve<Lamp>) -> Client {
+async fn assemble(serve: crate::serve::Serve<Lamp>) -> Client {
     Client(serve.into_router().await.unwrap())
 }
 

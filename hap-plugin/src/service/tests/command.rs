@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::wire::CommandRequest;
-use crate::{NoConfig, NoStatus};
+use crate::absent::{NoConfig, NoStatus};
+use hap_manifest::wire::CommandRequest;
 
 #[tokio::test]
 async fn every_caller_shape_of_a_command_is_understood() {
@@ -245,7 +245,7 @@ impl Plugin for Echo {
 
 #[tokio::test]
 async fn a_plugin_may_take_any_command() {
-    let router = crate::into_router(Echo, settings()).await.unwrap();
+    let router = crate::serve::into_router(Echo, settings()).await.unwrap();
     let response = router
         .oneshot(post("/command", r#"{"command":"x","params":{"a":1},"more":2}"#))
         .await
@@ -278,7 +278,7 @@ impl Plugin for Forgot {
 
 #[tokio::test]
 async fn a_forgotten_attribute_is_told_at_start() {
-    let error = crate::into_router(Forgot, settings()).await.unwrap_err();
+    let error = crate::serve::into_router(Forgot, settings()).await.unwrap_err();
     assert!(
         error
             .to_string()
@@ -322,7 +322,7 @@ impl Plugin for Careful {
 
 #[tokio::test]
 async fn an_enum_that_denies_unknown_fields_refuses_misspelt_parameters_and_nothing_else() {
-    let router = crate::into_router(Careful, settings()).await.unwrap();
+    let router = crate::serve::into_router(Careful, settings()).await.unwrap();
     let ask =
         async |body: &str| Answer::of(router.clone().oneshot(post("/command", body)).await.unwrap()).await;
     for (body, result) in [

@@ -1,6 +1,6 @@
 use super::*;
-use crate::wire::Describe;
-use crate::{NoCommand, NoConfig, NoStatus};
+use crate::absent::{NoCommand, NoConfig, NoStatus};
+use hap_manifest::wire::Describe;
 
 #[tokio::test]
 async fn a_plugin_describes_its_types() {
@@ -41,7 +41,7 @@ impl Plugin for Silent {
 
 #[tokio::test]
 async fn a_plugin_without_anything_says_so() {
-    let router = crate::into_router(Silent, settings()).await.unwrap();
+    let router = crate::serve::into_router(Silent, settings()).await.unwrap();
     let ask = async |request: Request<Body>| {
         let response = router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();

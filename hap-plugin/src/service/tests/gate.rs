@@ -1,5 +1,5 @@
 use super::*;
-use crate::ApiToken;
+use hap_manifest::ApiToken;
 
 fn token() -> ApiToken {
     ApiToken::from_bytes(&[7; 32])

@@ -3,8 +3,11 @@
 use serde_json::json;
 
 use super::*;
-use crate::wire::CommandRequest;
-use crate::{NoStatus, Secret, StartError, into_router};
+use crate::absent::NoStatus;
+use crate::secret::Secret;
+use crate::serve::into_router;
+use crate::start_error::StartError;
+use hap_manifest::wire::CommandRequest;
 
 /// Acts by the configuration that the framework holds, and has no lock of its own.
 #[derive(Default)]

@@ -25,10 +25,15 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
 
-use super::{Additions, Service, door};
 use crate::config::Configuration;
+use crate::context::Context;
+use crate::fault::{Fault, Result};
+use crate::health::Health;
+use crate::plugin::Plugin;
+use crate::reply::Reply;
 use crate::schemas::Schemas;
-use crate::{Context, Fault, Health, Plugin, Reply, Result, Settings};
+use crate::service::{Additions, Service, door};
+use crate::settings::Settings;
 
 /// A plugin that does whatever a test needs.
 #[derive(Default, Clone)]

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::{NoCommand, NoConfig, NoStatus, Secret};
+use crate::absent::{NoCommand, NoConfig, NoStatus};
+use crate::secret::Secret;
 
 /// A validator for a component of the document, which its references lead into.
 fn validator(document: &Value, schema: &Value) -> jsonschema::Validator {
@@ -48,8 +49,8 @@ async fn it_reads_as_an_openapi_document() {
         .operations()
         .map(|(path, method, operation)| (path, method.to_string(), operation.operation_id.clone().unwrap()))
         .collect();
-    assert_eq!(operations.len(), super::super::routes::ENDPOINTS.len());
-    for (method, path) in super::super::routes::ENDPOINTS {
+    assert_eq!(operations.len(), crate::service::routes::ENDPOINTS.len());
+    for (method, path) in crate::service::routes::ENDPOINTS {
         assert!(
             operations
                 .iter()
@@ -162,7 +163,7 @@ impl Plugin for Login {
 
 #[tokio::test]
 async fn what_is_secret_is_written_only() {
-    let router = crate::into_router(Login, settings()).await.unwrap();
+    let router = crate::serve::into_router(Login, settings()).await.unwrap();
     let request = Request::get("/openapi.json").body(Body::empty()).unwrap();
     let document = Answer::of(router.oneshot(request).await.unwrap()).await.json;
     let schemas = &document["components"]["schemas"];
@@ -190,7 +191,7 @@ impl Plugin for Silent {
 
 #[tokio::test]
 async fn a_plugin_without_configuration_has_no_path_for_it() {
-    let router = crate::into_router(Silent, settings()).await.unwrap();
+    let router = crate::serve::into_router(Silent, settings()).await.unwrap();
     let request = Request::get("/openapi.json").body(Body::empty()).unwrap();
     let answer = Answer::of(router.oneshot(request).await.unwrap()).await;
     oas3::from_json(&answer.text).unwrap();

@@ -5,7 +5,9 @@ use tracing::Instrument as _;
 
 use super::*;
 use crate::log::capture::Capture;
-use crate::{ApiToken, Secret, into_router};
+use crate::secret::Secret;
+use crate::serve::into_router;
+use hap_manifest::ApiToken;
 
 const PASSWORD: &str = "hunter2-\"the\"-password";
 const PIN: u32 = 27_182_818;
