@@ -108,7 +108,7 @@ async fn ask_health() -> Result<(), String> {
         .get(url)
         .send()
         .await
-        .map_err(|error| crate::log::chain(&error))?;
+        .map_err(|error| crate::telemetry::log::chain(&error))?;
     if response.status().is_success() {
         Ok(())
     } else {

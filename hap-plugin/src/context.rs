@@ -19,11 +19,11 @@ use crate::config::{ConfigChanges, Current, Held, typed};
 use crate::events::EventDraft;
 use crate::events::{EmitError, EventClient};
 use crate::fault::{Fault, Result};
-use crate::origin::Origin;
 use crate::plugin::Plugin;
 use crate::settings::Settings;
 use crate::state_folder::StateFolder;
 use crate::tasks::Tasks;
+use crate::telemetry::request_context::Origin;
 
 /// Who the plugin is, its events, and the request it is answering. Cloning is cheap.
 #[derive(Clone)]

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::fault::{Fault, Result};
-use crate::metrics::Outcome;
+use crate::telemetry::metrics::Outcome;
 
 /// Longest time that work may keep its thread before the log says so: nothing else gets that thread meanwhile, not even
 /// the health check.
@@ -158,8 +158,8 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::Redactor;
-    use crate::log::capture::Capture;
+    use crate::telemetry::log::capture::Capture;
+    use crate::telemetry::redactor::Redactor;
 
     async fn end(work: impl Future<Output = Result<u8>>) -> Ended<u8> {
         bounded(&name, half_a_minute(), &CancellationToken::new(), work).await

@@ -21,15 +21,9 @@ mod health;
 mod last_resort;
 mod lifecycle;
 mod listen;
-mod log;
-mod metrics;
 mod openapi;
-mod origin;
-#[cfg(feature = "otel")]
-mod otel;
 mod plain;
 mod plugin;
-mod random;
 mod redact;
 mod refusal;
 mod reply;
@@ -44,6 +38,7 @@ mod signals;
 mod start_error;
 mod state_folder;
 mod tasks;
+mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 

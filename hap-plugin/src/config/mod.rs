@@ -27,9 +27,9 @@ pub(crate) use variables::ConfigVariables;
 use crate::absent::NoConfig;
 use crate::body::{Mismatch, from_json_of, from_object};
 use crate::fault::{Fault, Result};
-use crate::log::Redactor;
 use crate::settings::Settings;
 use crate::shapes::{ConfigType, Readable};
+use crate::telemetry::redactor::Redactor;
 use hap_manifest::wire::Map;
 
 /// Code of the refusal of settings that do not fit the type.

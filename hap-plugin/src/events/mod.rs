@@ -28,8 +28,8 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::{Loss, Metrics};
 use crate::settings::Settings;
+use crate::telemetry::metrics::{Loss, Metrics};
 use outbox::Outbox;
 use queue::Queue;
 use sender::Sender;

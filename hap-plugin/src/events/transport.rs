@@ -150,7 +150,7 @@ impl Transport for HttpTransport {
                 judge(status, &headers, code.as_deref())
             }
             Err(error) => Answer::Later {
-                reason: crate::log::chain(&error.without_url()),
+                reason: crate::telemetry::log::chain(&error.without_url()),
                 after: None,
             },
         }

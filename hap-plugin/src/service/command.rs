@@ -16,14 +16,14 @@ use tracing::Instrument as _;
 use crate::body::{Mismatch, from_json, read_json_body};
 use crate::fault::{Fault, Result};
 use crate::guard::{begin, bounded, timed_out};
-use crate::log::Redactor;
-use crate::metrics::Outcome;
-use crate::origin::Origin;
 use crate::plugin::Plugin;
 use crate::redact;
 use crate::reply::Reply;
 use crate::service::{GRACE, Service};
 use crate::shapes::CommandType as _;
+use crate::telemetry::metrics::Outcome;
+use crate::telemetry::redactor::Redactor;
+use crate::telemetry::request_context::Origin;
 
 pub(super) async fn answer<P: Plugin>(
     service: &Arc<Service<P>>,

@@ -14,11 +14,11 @@ use crate::config::{Candidate, ConfigFile};
 use crate::context::Context;
 use crate::fault::{Fault, Result};
 use crate::guard::bounded;
-use crate::log::Redactor;
-use crate::origin::Origin;
 use crate::plugin::Plugin;
 use crate::service::Service;
 use crate::start_error::StartError;
+use crate::telemetry::redactor::Redactor;
+use crate::telemetry::request_context::Origin;
 
 pub(super) async fn answer<P: Plugin>(
     State(service): State<Arc<Service<P>>>,

@@ -13,11 +13,11 @@ use tower::ServiceExt as _;
 
 use crate::gate::Gate;
 use crate::guard::panicked;
-use crate::log::InRequest;
-use crate::origin::{Origin, REQUEST_ID};
 use crate::plugin::Plugin;
 use crate::service::routes::{COMMAND, ENDPOINTS, HEALTH, wrong_method};
 use crate::service::{Service, command, health};
+use crate::telemetry::log::InRequest;
+use crate::telemetry::request_context::{Origin, REQUEST_ID};
 
 /// Answers `/health` itself, without anything around it. Every other request gets its id, which comes back in the
 /// answer, and its span; then it shows its token; what panics from there on is answered.
@@ -46,7 +46,7 @@ impl<P: Plugin> Door<P> {
         )]
         let mut origin = Origin::of(request.headers());
         #[cfg(feature = "otel")]
-        let span = crate::otel::request_span(&mut origin, &request);
+        let span = crate::telemetry::otel::request_span(&mut origin, &request);
         #[cfg(not(feature = "otel"))]
         let span = None;
         #[cfg(feature = "otel")]
@@ -62,7 +62,7 @@ impl<P: Plugin> Door<P> {
             };
             #[cfg(feature = "otel")]
             if is_told {
-                crate::otel::answered(&response);
+                crate::telemetry::otel::answered(&response);
             }
             response
         };

@@ -29,14 +29,14 @@ use crate::fault::Fault;
 use crate::guard::caught;
 use crate::health::Health;
 use crate::lifecycle::{Lifecycle, Phase};
-use crate::log::Redactor;
-use crate::metrics::Metrics;
 use crate::openapi;
 use crate::plugin::Plugin;
 use crate::schemas::Schemas;
 use crate::settings::Limits;
 use crate::settings::Settings;
 use crate::start_error::StartError;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::redactor::Redactor;
 
 pub(crate) use additions::Additions;
 pub(crate) use door::Door;
@@ -85,7 +85,7 @@ impl<P: Plugin> Service<P> {
     ) -> Result<Arc<Self>, StartError> {
         let metrics = Arc::new(Metrics::default());
         let (events, delivery) = events::start(&settings, &metrics).await.map_err(|error| {
-            let problem = format!("events cannot be kept: {}", crate::log::chain(&error));
+            let problem = format!("events cannot be kept: {}", crate::telemetry::log::chain(&error));
             match error.kind() {
                 std::io::ErrorKind::WouldBlock => StartError::passing(problem),
                 _ => StartError::lasting(problem),

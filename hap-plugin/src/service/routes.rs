@@ -11,11 +11,11 @@ use serde_json::json;
 
 use crate::fault::{Fault, Result};
 use crate::gate::Gate;
-use crate::origin::Origin;
 use crate::plugin::Plugin;
 use crate::service::additions::{Additions, adopt, adopt_before};
 use crate::service::door::Door;
 use crate::service::{Service, about, command, config, status};
+use crate::telemetry::request_context::Origin;
 
 pub(super) const HEALTH: &str = "/health";
 pub(super) const COMMAND: &str = "/command";

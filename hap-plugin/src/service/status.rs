@@ -11,10 +11,10 @@ use tracing::Instrument as _;
 
 use crate::fault::{Fault, Result};
 use crate::guard::{bounded, timed_out};
-use crate::origin::Origin;
 use crate::plugin::Plugin;
 use crate::service::{GRACE, Service};
 use crate::shapes::StatusType as _;
+use crate::telemetry::request_context::Origin;
 
 pub(super) async fn answer<P: Plugin>(
     State(service): State<Arc<Service<P>>>,

@@ -12,9 +12,9 @@ use hap_manifest::{ApiToken, PluginId, WebhookSecret};
 pub(crate) use platform::PlatformUrl;
 
 use crate::config::ConfigVariables;
-use crate::log::Redactor;
 use crate::plugin::Plugin;
 use crate::start_error::StartError;
+use crate::telemetry::redactor::Redactor;
 
 /// The version of a plugin that nobody tells.
 pub(crate) const UNKNOWN_VERSION: &str = "0.0.0";

@@ -14,9 +14,9 @@ use crate::events::queue::Queue;
 use crate::events::sender::Sender;
 use crate::events::store::Store;
 use crate::events::transport::{Answer, Message, Transport};
-use crate::log::Redactor;
-use crate::log::capture::Capture;
-use crate::metrics::Metrics;
+use crate::telemetry::log::capture::Capture;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::redactor::Redactor;
 
 /// Answers by script, then accepts; remembers when it was asked and what it accepted.
 #[derive(Clone)]

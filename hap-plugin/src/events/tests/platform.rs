@@ -13,8 +13,8 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
 use crate::events::EventClient;
-use crate::metrics::Metrics;
 use crate::settings::Settings;
+use crate::telemetry::metrics::Metrics;
 use hap_manifest::ApiToken;
 use hap_manifest::WebhookSecret;
 use hap_manifest::wire::{Event, EventBody};

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::log::capture::Capture;
+use crate::telemetry::log::capture::Capture;
 
 /// The lines that were written while these requests were answered.
 async fn lines_of(requests: Vec<Request<Body>>) -> Vec<Value> {

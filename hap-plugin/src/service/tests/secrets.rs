@@ -4,9 +4,9 @@ use serde_json::json;
 use tracing::Instrument as _;
 
 use super::*;
-use crate::log::capture::Capture;
 use crate::secret::Secret;
 use crate::serve::into_router;
+use crate::telemetry::log::capture::Capture;
 use hap_manifest::ApiToken;
 
 const PASSWORD: &str = "hunter2-\"the\"-password";

@@ -10,9 +10,9 @@ use opentelemetry::trace::{
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::log::makes_spans_on_demand;
-use crate::origin::Origin;
 use crate::service::is_endpoint;
+use crate::telemetry::log::makes_spans_on_demand;
+use crate::telemetry::request_context::Origin;
 
 /// Spans that a collector does not see: background tasks, which last as long as the process.
 pub(super) const UNSEEN: [&str; 1] = ["hap_plugin::tasks"];

@@ -6,7 +6,7 @@ use hap_manifest::TraceParent;
 use http::{HeaderMap, HeaderName};
 use tokio::time::Instant;
 
-use crate::random;
+use crate::telemetry::ids;
 
 /// Name of the header, in requests and in their answers.
 pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -41,10 +41,10 @@ impl Origin {
         Self {
             request_id: text(&REQUEST_ID)
                 .filter(fit)
-                .map_or_else(random::request_id, str::to_owned),
+                .map_or_else(ids::request_id, str::to_owned),
             #[cfg(feature = "otel")]
             is_traced: trace.is_some(),
-            trace: trace.unwrap_or_else(random::trace),
+            trace: trace.unwrap_or_else(ids::trace),
             // 32 bits are 49 days, which no clock overflows by.
             gives_up: text(&TIMEOUT)
                 .and_then(|value| value.trim().parse::<u32>().ok())

@@ -10,7 +10,7 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::log::span_fields::SpanFields;
+use crate::telemetry::log::span_fields::SpanFields;
 
 /// One JSON object a line: time, level, plugin, the fields of all spans around it (request and trace among them), and
 /// the event's own.
@@ -144,8 +144,8 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::Redactor;
-    use crate::log::capture::Capture;
+    use crate::telemetry::log::capture::Capture;
+    use crate::telemetry::redactor::Redactor;
 
     fn logged(redactor: &Redactor, log: impl FnOnce()) -> Vec<Value> {
         let capture = Capture::default();

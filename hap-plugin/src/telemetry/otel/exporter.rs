@@ -11,7 +11,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
-use crate::log::Redactor;
+use crate::telemetry::redactor::Redactor;
 
 /// Time between two log lines about a collector that does not take spans.
 const QUIET: Duration = Duration::from_secs(60);

@@ -86,8 +86,8 @@ impl Visit for Entries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::Redactor;
-    use crate::log::capture::Capture;
+    use crate::telemetry::log::capture::Capture;
+    use crate::telemetry::redactor::Redactor;
 
     #[test]
     fn whatever_a_span_holds_comes_out_as_it_went_in() {

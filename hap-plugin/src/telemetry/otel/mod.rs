@@ -19,8 +19,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::log::Redactor;
 use crate::settings::Settings;
+use crate::telemetry::redactor::Redactor;
 use client::Client;
 use exporter::CleanExporter;
 use request::UNSEEN;
@@ -69,7 +69,8 @@ impl Telemetry {
             ));
         }
         keep_headers_secret(&settings.redactor);
-        let unusable = |error: &dyn std::error::Error| format!("{name}: {}", crate::log::chain(error));
+        let unusable =
+            |error: &dyn std::error::Error| format!("{name}: {}", crate::telemetry::log::chain(error));
         let client = Client::new().map_err(|error| unusable(&error))?;
         // It reads the endpoint, the headers and the timeout from the environment by itself.
         let exporter = SpanExporter::builder()

@@ -7,10 +7,10 @@ use serde_json::Value;
 use tracing::Subscriber;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::log::line::JsonLine;
-use crate::log::output::Output;
-use crate::log::redactor::Redactor;
-use crate::log::span_fields::SpanFields;
+use crate::telemetry::log::line::JsonLine;
+use crate::telemetry::log::output::Output;
+use crate::telemetry::log::span_fields::SpanFields;
+use crate::telemetry::redactor::Redactor;
 
 /// What was written to the log that `run` would install, as text.
 #[derive(Clone, Default)]

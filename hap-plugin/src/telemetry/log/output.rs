@@ -4,7 +4,7 @@ use std::io::{self, Stdout, Write};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::log::Redactor;
+use crate::telemetry::redactor::Redactor;
 
 /// Where lines go. The log writes each line at once, so that a secret never lies across two writes.
 #[derive(Debug, Clone)]

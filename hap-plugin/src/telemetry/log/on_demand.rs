@@ -8,7 +8,7 @@ use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_core::span::Current;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::log::request_span::make;
+use crate::telemetry::log::request_span::make;
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
 

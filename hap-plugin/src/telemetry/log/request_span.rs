@@ -17,8 +17,8 @@ use tracing::Span;
 use tracing::span::EnteredSpan;
 use tracing::subscriber::NoSubscriber;
 
-use crate::log::on_demand;
-use crate::origin::Origin;
+use crate::telemetry::log::on_demand;
+use crate::telemetry::request_context::Origin;
 
 thread_local! {
     static HERE: RefCell<Here> = const { RefCell::new(Here::Nowhere) };
@@ -163,8 +163,8 @@ mod tests {
     use http::HeaderMap;
 
     use super::*;
-    use crate::log::Redactor;
-    use crate::log::capture::Capture;
+    use crate::telemetry::log::capture::Capture;
+    use crate::telemetry::redactor::Redactor;
 
     struct SaysGoodbye;
 

@@ -5,7 +5,6 @@ pub(crate) mod capture;
 mod line;
 mod on_demand;
 mod output;
-mod redactor;
 mod request_span;
 mod span_fields;
 
@@ -26,7 +25,6 @@ use on_demand::OnDemand;
 #[cfg(feature = "otel")]
 pub(crate) use on_demand::is_installed as makes_spans_on_demand;
 use output::Output;
-pub(crate) use redactor::Redactor;
 pub(crate) use request_span::InRequest;
 
 use span_fields::SpanFields;
@@ -49,7 +47,7 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     #[cfg(feature = "otel")]
-    telemetry: Option<crate::otel::Telemetry>,
+    telemetry: Option<crate::telemetry::otel::Telemetry>,
 }
 
 impl Log {
@@ -76,12 +74,12 @@ impl Log {
             .map(|settings| settings.redactor.clone())
             .unwrap_or_default();
         #[cfg(feature = "otel")]
-        let telemetry = settings.map_or(Ok(None), crate::otel::Telemetry::from_env);
+        let telemetry = settings.map_or(Ok(None), crate::telemetry::otel::Telemetry::from_env);
         #[cfg(feature = "otel")]
         let exported = telemetry
             .as_ref()
             .ok()
-            .and_then(|telemetry| telemetry.as_ref().map(crate::otel::Telemetry::layer));
+            .and_then(|telemetry| telemetry.as_ref().map(crate::telemetry::otel::Telemetry::layer));
         #[cfg(not(feature = "otel"))]
         let exported = None::<Identity>;
 
