@@ -13,9 +13,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use serde_path_to_error::Segment;
 
-use crate::fault::{Fault, Result};
+use crate::decode::redact;
+use crate::error::fault::{Fault, Result};
 use crate::guard::begin;
-use crate::redact;
 use hap_manifest::wire::Map;
 
 /// Longest time for a body to arrive.

@@ -8,11 +8,11 @@ use std::time::Duration;
 use reqwest::Client;
 use serde::Serialize;
 
+use crate::error::start_error::StartError;
 use crate::openapi;
 use crate::plugin::Plugin;
 use crate::schemas::Schemas;
 use crate::settings::Settings;
-use crate::start_error::StartError;
 
 /// Longest time for a health check from within the container.
 const HEALTH_DEADLINE: Duration = Duration::from_secs(2);

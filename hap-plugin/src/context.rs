@@ -16,12 +16,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{ConfigChanges, Current, Held, typed};
+use crate::error::fault::{Fault, Result};
 use crate::events::EventDraft;
 use crate::events::{EmitError, EventClient};
-use crate::fault::{Fault, Result};
 use crate::plugin::Plugin;
 use crate::settings::Settings;
-use crate::state_folder::StateFolder;
+use crate::storage::state_dir::StateFolder;
 use crate::tasks::Tasks;
 use crate::telemetry::request_context::Origin;
 

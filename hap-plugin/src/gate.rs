@@ -12,8 +12,8 @@ use hap_manifest::ApiToken;
 use http::{HeaderMap, header};
 use tower::{Layer, Service};
 
-use crate::fault::Fault;
-use crate::redact::shown;
+use crate::decode::redact::shown;
+use crate::error::fault::Fault;
 
 /// Lets through who shows the token; everybody where there is none.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use futures_util::FutureExt as _;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::fault::{Fault, Result};
+use crate::error::fault::{Fault, Result};
 use crate::telemetry::metrics::Outcome;
 
 /// Longest time that work may keep its thread before the log says so: nothing else gets that thread meanwhile, not even

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::absent::{NoConfig, NoStatus};
 use crate::context::Context;
-use crate::fault::{Fault, Result};
+use crate::error::fault::{Fault, Result};
 use crate::health::Health;
 use crate::reply::Reply;
 use crate::settings::UNKNOWN_VERSION;

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use hap_manifest::wire::WireError;
 use http::{HeaderValue, StatusCode, header};
 
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 
 /// The answer `{"success": false, "error": ..., "code": ..., "details": ...}`, so that handlers of routes of one's own
 /// may end with a [`Result`](crate::Result). What belongs into the log is logged.

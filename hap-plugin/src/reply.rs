@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::fault::Result;
+use crate::error::fault::Result;
 use hap_manifest::wire::{CommandResponse, Map};
 
 /// The outcome of a command: a sentence for people or any JSON, and optionally data for programs.

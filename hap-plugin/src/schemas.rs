@@ -7,10 +7,10 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use crate::absent::{NoConfig, NoStatus};
+use crate::error::start_error::StartError;
 use crate::plugin::Plugin;
 use crate::settings::Settings;
 use crate::shapes::{CommandType as _, ConfigType as _, StatusType as _};
-use crate::start_error::StartError;
 
 /// The commands, and the JSON Schemas of the three types.
 pub(crate) struct Schemas {
@@ -82,7 +82,7 @@ mod tests {
 
     use super::*;
     use crate::context::Context;
-    use crate::fault::Result;
+    use crate::error::fault::Result;
     use crate::reply::Reply;
 
     macro_rules! plugin_of {

@@ -18,12 +18,12 @@ use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service as TowerService};
 
 use crate::config::Configuration;
+use crate::error::start_error::StartError;
 use crate::listen::listen;
 use crate::plugin::Plugin;
 use crate::schemas::Schemas;
 use crate::service::{Additions, Door, Service, door};
 use crate::settings::Settings;
-use crate::start_error::StartError;
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -436,7 +436,7 @@ async fn bind(place: Place, settings: &Settings) -> Result<Option<TcpListener>, 
 async fn check_data_dir(dir: &Path) -> Result<(), StartError> {
     let probed = {
         let dir = dir.to_owned();
-        tokio::task::spawn_blocking(move || crate::files::probe(&dir)).await
+        tokio::task::spawn_blocking(move || crate::storage::atomic_file::probe(&dir)).await
     };
     probed.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(|error| {
         let dir = dir.display();

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::*;
 use crate::absent::{NoConfig, NoStatus};
 use crate::context::Context;
-use crate::fault::{Fault, Result};
+use crate::error::fault::{Fault, Result};
 use crate::reply::Reply;
 
 #[derive(Deserialize, JsonSchema)]

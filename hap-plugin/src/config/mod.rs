@@ -26,7 +26,7 @@ pub(crate) use variables::ConfigVariables;
 
 use crate::absent::NoConfig;
 use crate::body::{Mismatch, from_json_of, from_object};
-use crate::fault::{Fault, Result};
+use crate::error::fault::{Fault, Result};
 use crate::settings::Settings;
 use crate::shapes::{ConfigType, Readable};
 use crate::telemetry::redactor::Redactor;

@@ -12,13 +12,13 @@ use http::{Method, StatusCode, header};
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 
-use crate::fault::{Fault, Result};
+use crate::decode::redact::shown;
+use crate::error::fault::{Fault, Result};
+use crate::error::start_error::StartError;
 use crate::guard::bounded;
 use crate::plugin::Plugin;
-use crate::redact::shown;
 use crate::service::Service;
 use crate::service::routes::{ENDPOINTS, no_such_path, wrong_method};
-use crate::start_error::StartError;
 use crate::telemetry::request_context::Origin;
 
 type Layering = Box<dyn FnOnce(Router) -> Router + Send + Sync>;

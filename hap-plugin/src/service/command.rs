@@ -14,10 +14,10 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument as _;
 
 use crate::body::{Mismatch, from_json, read_json_body};
-use crate::fault::{Fault, Result};
+use crate::decode::redact;
+use crate::error::fault::{Fault, Result};
 use crate::guard::{begin, bounded, timed_out};
 use crate::plugin::Plugin;
-use crate::redact;
 use crate::reply::Reply;
 use crate::service::{GRACE, Service};
 use crate::shapes::CommandType as _;

@@ -12,11 +12,11 @@ use tracing::Instrument as _;
 use crate::body::read_json_body;
 use crate::config::{Candidate, ConfigFile};
 use crate::context::Context;
-use crate::fault::{Fault, Result};
+use crate::error::fault::{Fault, Result};
+use crate::error::start_error::StartError;
 use crate::guard::bounded;
 use crate::plugin::Plugin;
 use crate::service::Service;
-use crate::start_error::StartError;
 use crate::telemetry::redactor::Redactor;
 use crate::telemetry::request_context::Origin;
 

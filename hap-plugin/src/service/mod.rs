@@ -24,8 +24,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Configuration;
 use crate::context::Context;
+use crate::error::fault::Fault;
+use crate::error::start_error::StartError;
 use crate::events::{self, Delivery};
-use crate::fault::Fault;
 use crate::guard::caught;
 use crate::health::Health;
 use crate::lifecycle::{Lifecycle, Phase};
@@ -34,7 +35,6 @@ use crate::plugin::Plugin;
 use crate::schemas::Schemas;
 use crate::settings::Limits;
 use crate::settings::Settings;
-use crate::start_error::StartError;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::redactor::Redactor;
 

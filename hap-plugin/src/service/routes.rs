@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use hap_manifest::ApiToken;
 use serde_json::json;
 
-use crate::fault::{Fault, Result};
+use crate::error::fault::{Fault, Result};
 use crate::gate::Gate;
 use crate::plugin::Plugin;
 use crate::service::additions::{Additions, adopt, adopt_before};

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
-use crate::fault::{Fault, Result};
+use crate::error::fault::{Fault, Result};
 use crate::guard::{bounded, timed_out};
 use crate::plugin::Plugin;
 use crate::service::{GRACE, Service};

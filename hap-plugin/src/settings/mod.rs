@@ -12,8 +12,8 @@ use hap_manifest::{ApiToken, PluginId, WebhookSecret};
 pub(crate) use platform::PlatformUrl;
 
 use crate::config::ConfigVariables;
+use crate::error::start_error::StartError;
 use crate::plugin::Plugin;
-use crate::start_error::StartError;
 use crate::telemetry::redactor::Redactor;
 
 /// The version of a plugin that nobody tells.

@@ -9,8 +9,8 @@ use std::str::FromStr;
 use hap_manifest::{ParseError, PluginId, env};
 
 use crate::config::ConfigVariables;
+use crate::error::start_error::StartError;
 use crate::settings::{PlatformUrl, Settings};
-use crate::start_error::StartError;
 
 pub(super) fn read(environment: &HashMap<OsString, OsString>) -> Result<Settings, StartError> {
     let vars = Vars::of(environment);
@@ -277,7 +277,7 @@ mod tests {
 
         const VERSION: &'static str = "1.2.3";
 
-        async fn command(&self, _: &Context, command: NoCommand) -> crate::fault::Result<Reply> {
+        async fn command(&self, _: &Context, command: NoCommand) -> crate::error::fault::Result<Reply> {
             match command {}
         }
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use hap_manifest::{ApiToken, PluginId};
 use tempfile::TempDir;
 
+use crate::error::start_error::StartError;
 use crate::plugin::Plugin;
 use crate::serve::Serve;
 use crate::settings::Settings;
-use crate::start_error::StartError;
 use crate::testing::{TestPlatform, TestPlugin};
 
 /// Says how a plugin is started for a test.

@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt as _;
 
+use crate::error::start_error::StartError;
 use crate::plugin::Plugin;
 use crate::refusal::HiddenCause;
 use crate::service::Service;
-use crate::start_error::StartError;
 use crate::testing::{TestPlatform, TestPluginBuilder, TestReply};
 
 /// Largest answer that is read, in bytes: 16 MiB.

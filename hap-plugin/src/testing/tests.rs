@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::absent::NoStatus;
 use crate::context::Context;
-use crate::fault::{Fault, Result};
+use crate::error::fault::{Fault, Result};
 use crate::plugin::Plugin;
 use crate::reply::Reply;
 

@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::*;
 use crate::absent::NoStatus;
-use crate::secret::Secret;
+use crate::decode::secret::Secret;
+use crate::error::start_error::StartError;
 use crate::serve::into_router;
-use crate::start_error::StartError;
 use hap_manifest::wire::CommandRequest;
 
 /// Acts by the configuration that the framework holds, and has no lock of its own.

@@ -27,7 +27,7 @@ use tower::ServiceExt as _;
 
 use crate::config::Configuration;
 use crate::context::Context;
-use crate::fault::{Fault, Result};
+use crate::error::fault::{Fault, Result};
 use crate::health::Health;
 use crate::plugin::Plugin;
 use crate::reply::Reply;

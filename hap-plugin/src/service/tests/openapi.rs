@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::absent::{NoCommand, NoConfig, NoStatus};
-use crate::secret::Secret;
+use crate::decode::secret::Secret;
 
 /// A validator for a component of the document, which its references lead into.
 fn validator(document: &Value, schema: &Value) -> jsonschema::Validator {

@@ -4,7 +4,7 @@ use serde_json::json;
 use tracing::Instrument as _;
 
 use super::*;
-use crate::secret::Secret;
+use crate::decode::secret::Secret;
 use crate::serve::into_router;
 use crate::telemetry::log::capture::Capture;
 use hap_manifest::ApiToken;

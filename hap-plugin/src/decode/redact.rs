@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::plain;
+use crate::decode::expected;
 
 /// Longest name that a line of the log repeats.
 const MAX_NAME: usize = 64;
@@ -64,7 +64,7 @@ pub(crate) fn of_secret(message: &str) -> String {
             kind: Kind::Type | Kind::Value,
             expected,
             ..
-        }) => format!("{UNFIT_SECRET}, expected {}", plain::expected(expected)),
+        }) => format!("{UNFIT_SECRET}, expected {}", expected::expected(expected)),
         _ => UNFIT_SECRET.to_owned(),
     }
 }
@@ -128,7 +128,7 @@ impl<'a> Mismatched<'a> {
     }
 
     fn expected(&self) -> Cow<'a, str> {
-        plain::expected(self.expected)
+        expected::expected(self.expected)
     }
 
     /// What was found; with numbers and an author's words where that is `for_sender`.
@@ -146,7 +146,7 @@ impl<'a> Mismatched<'a> {
             "integer" | "floating point" if for_sender && self.kind == Kind::Value => {
                 value.trim_matches('`').into()
             }
-            kind => match plain::found(kind) {
+            kind => match expected::found(kind) {
                 Some(plain) => plain.into(),
                 // An author's word for it.
                 None if for_sender => kind.into(),

@@ -110,7 +110,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::redact;
+    use crate::decode::redact;
 
     #[test]
     fn each_number_has_its_bounds() {

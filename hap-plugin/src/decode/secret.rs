@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Value;
 
-use crate::redact;
+use crate::decode::redact;
 
 /// A password, a token or any other value that must not be shown, as a field of a configuration or of a command.
 ///

@@ -9,9 +9,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
-use crate::fault::{Fault, Result};
-use crate::files::Replacement;
-use crate::redact;
+use crate::decode::redact;
+use crate::error::fault::{Fault, Result};
+use crate::storage::atomic_file::Replacement;
 
 /// Longest content of a file.
 const MAX_LEN: usize = 16 * 1024 * 1024;

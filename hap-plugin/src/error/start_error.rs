@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::fault::Fault;
+use crate::error::fault::Fault;
 
 /// Says why a plugin did not start: all that is wrong at once, one problem a line.
 ///

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::redact;
+use crate::decode::redact;
 use crate::telemetry::redactor::Redactor;
 
 /// The result of a plugin's methods.
