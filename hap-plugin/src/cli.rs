@@ -8,9 +8,9 @@ use std::time::Duration;
 use reqwest::Client;
 use serde::Serialize;
 
+use crate::api::plugin::Plugin;
 use crate::error::start_error::StartError;
 use crate::openapi;
-use crate::plugin::Plugin;
 use crate::schemas::Schemas;
 use crate::settings::Settings;
 

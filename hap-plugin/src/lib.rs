@@ -7,50 +7,44 @@
 //! [`NoCommand`] and [`NoStatus`] stand for what a plugin does not have. [`Settings`], [`serve`] and [`into_router`]
 //! are for tests and for programs that are more than a plugin.
 
-mod absent;
+mod api;
 mod body;
 mod cli;
 mod config;
-mod context;
 mod decode;
 mod error;
 mod events;
 mod gate;
 mod guard;
-mod health;
 mod last_resort;
 mod lifecycle;
 mod listen;
 mod openapi;
-mod plugin;
 mod refusal;
-mod reply;
 mod run;
 mod schemas;
 mod serve;
 mod service;
 mod settings;
-mod shapes;
 mod signals;
 mod storage;
-mod tasks;
 mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use absent::{NoCommand, NoConfig, NoStatus};
+pub use api::bounds::{CommandType, ConfigType, StatusType};
+pub use api::context::Context;
+pub use api::health::Health;
+pub use api::none::{NoCommand, NoConfig, NoStatus};
+pub use api::plugin::Plugin;
+pub use api::reply::Reply;
 pub use config::ConfigChanges;
-pub use context::Context;
 pub use decode::secret::Secret;
 pub use error::fault::{Fault, FaultCause, Result};
 pub use error::start_error::StartError;
 pub use events::{EmitError, EventClient};
-pub use health::Health;
-pub use plugin::Plugin;
-pub use reply::Reply;
 pub use run::run;
 pub use serve::{Serve, into_router, serve};
 pub use settings::Settings;
-pub use shapes::{CommandType, ConfigType, StatusType};
 
 pub use hap_manifest::{ApiToken, PluginId, TraceParent, WebhookSecret, wire};

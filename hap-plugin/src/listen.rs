@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::plugin::Plugin;
+use crate::api::plugin::Plugin;
 use crate::service::Door;
 
 /// Connections at a time; more wait in the listener's backlog.

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
+use crate::api::plugin::Plugin;
 use crate::cli::{self, Task};
 use crate::error::start_error::StartError;
 use crate::last_resort::{EPILOGUE, end_after};
-use crate::plugin::Plugin;
 use crate::serve::{Serve, serve};
 use crate::settings::Limits;
 use crate::signals::{self, Stop};

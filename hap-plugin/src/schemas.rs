@@ -6,11 +6,11 @@ use hap_manifest::wire::{CommandSet, Describe};
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use crate::absent::{NoConfig, NoStatus};
+use crate::api::bounds::{CommandType as _, ConfigType as _, StatusType as _};
+use crate::api::none::{NoConfig, NoStatus};
+use crate::api::plugin::Plugin;
 use crate::error::start_error::StartError;
-use crate::plugin::Plugin;
 use crate::settings::Settings;
-use crate::shapes::{CommandType as _, ConfigType as _, StatusType as _};
 
 /// The commands, and the JSON Schemas of the three types.
 pub(crate) struct Schemas {
@@ -81,9 +81,9 @@ mod tests {
     use schemars::JsonSchema;
 
     use super::*;
-    use crate::context::Context;
+    use crate::api::context::Context;
+    use crate::api::reply::Reply;
     use crate::error::fault::Result;
-    use crate::reply::Reply;
 
     macro_rules! plugin_of {
         ($plugin:ident, $command:ident: #[$attribute:meta]) => {

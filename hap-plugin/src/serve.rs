@@ -17,10 +17,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service as TowerService};
 
+use crate::api::plugin::Plugin;
 use crate::config::Configuration;
 use crate::error::start_error::StartError;
 use crate::listen::listen;
-use crate::plugin::Plugin;
 use crate::schemas::Schemas;
 use crate::service::{Additions, Door, Service, door};
 use crate::settings::Settings;

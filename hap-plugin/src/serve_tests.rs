@@ -9,10 +9,10 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::*;
-use crate::absent::{NoConfig, NoStatus};
-use crate::context::Context;
+use crate::api::context::Context;
+use crate::api::none::{NoConfig, NoStatus};
+use crate::api::reply::Reply;
 use crate::error::fault::{Fault, Result};
-use crate::reply::Reply;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(tag = "command", content = "params", rename_all = "snake_case")]

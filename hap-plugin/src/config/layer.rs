@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use serde_json::Value;
 
 use crate::config::kinds::Kinds;
-use crate::config::variables::{ConfigVariables, PREFIX, WHOLE};
+use crate::settings::{ConfigVariables, PREFIX, WHOLE};
 use hap_manifest::wire::Map;
 
 /// Settings, and which variable each comes from.

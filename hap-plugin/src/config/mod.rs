@@ -9,7 +9,6 @@ mod file;
 mod kinds;
 mod layer;
 mod secrets;
-mod variables;
 
 use std::any::TypeId;
 use std::marker::PhantomData;
@@ -22,13 +21,12 @@ pub use current::ConfigChanges;
 pub(crate) use current::{Current, Held, typed};
 pub(crate) use file::ConfigFile;
 pub(crate) use layer::Layer;
-pub(crate) use variables::ConfigVariables;
 
-use crate::absent::NoConfig;
+use crate::api::bounds::{ConfigType, Readable};
+use crate::api::none::NoConfig;
 use crate::body::{Mismatch, from_json_of, from_object};
 use crate::error::fault::{Fault, Result};
 use crate::settings::Settings;
-use crate::shapes::{ConfigType, Readable};
 use crate::telemetry::redactor::Redactor;
 use hap_manifest::wire::Map;
 

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
 
-use crate::plugin::Plugin;
+use crate::api::plugin::Plugin;
 use crate::service::Service;
 
 pub(super) async fn describe<P: Plugin>(State(service): State<Arc<Service<P>>>) -> impl IntoResponse {

@@ -12,11 +12,11 @@ use http::{Method, StatusCode, header};
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 
+use crate::api::plugin::Plugin;
 use crate::decode::redact::shown;
 use crate::error::fault::{Fault, Result};
 use crate::error::start_error::StartError;
 use crate::guard::bounded;
-use crate::plugin::Plugin;
 use crate::service::Service;
 use crate::service::routes::{ENDPOINTS, no_such_path, wrong_method};
 use crate::telemetry::request_context::Origin;

@@ -13,14 +13,14 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument as _;
 
+use crate::api::bounds::CommandType as _;
+use crate::api::plugin::Plugin;
+use crate::api::reply::Reply;
 use crate::body::{Mismatch, from_json, read_json_body};
 use crate::decode::redact;
 use crate::error::fault::{Fault, Result};
 use crate::guard::{begin, bounded, timed_out};
-use crate::plugin::Plugin;
-use crate::reply::Reply;
 use crate::service::{GRACE, Service};
-use crate::shapes::CommandType as _;
 use crate::telemetry::metrics::Outcome;
 use crate::telemetry::redactor::Redactor;
 use crate::telemetry::request_context::Origin;

@@ -9,13 +9,13 @@ use hap_manifest::wire::ConfigAck;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use crate::api::context::Context;
+use crate::api::plugin::Plugin;
 use crate::body::read_json_body;
 use crate::config::{Candidate, ConfigFile};
-use crate::context::Context;
 use crate::error::fault::{Fault, Result};
 use crate::error::start_error::StartError;
 use crate::guard::bounded;
-use crate::plugin::Plugin;
 use crate::service::Service;
 use crate::telemetry::redactor::Redactor;
 use crate::telemetry::request_context::Origin;

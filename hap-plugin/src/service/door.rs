@@ -11,9 +11,9 @@ use futures_util::FutureExt as _;
 use http::{HeaderValue, Method, header};
 use tower::ServiceExt as _;
 
+use crate::api::plugin::Plugin;
 use crate::gate::Gate;
 use crate::guard::panicked;
-use crate::plugin::Plugin;
 use crate::service::routes::{COMMAND, ENDPOINTS, HEALTH, wrong_method};
 use crate::service::{Service, command, health};
 use crate::telemetry::log::InRequest;

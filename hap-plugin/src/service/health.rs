@@ -7,9 +7,9 @@ use axum::response::{IntoResponse as _, Response};
 use hap_manifest::wire::HealthReport;
 use http::{HeaderValue, StatusCode, header};
 
-use crate::health::Health;
+use crate::api::health::Health;
+use crate::api::plugin::Plugin;
 use crate::lifecycle::Phase;
-use crate::plugin::Plugin;
 use crate::service::Service;
 
 // Not to become async: a health check must not wait for a command.

@@ -9,9 +9,9 @@ use axum::routing::{get, post};
 use hap_manifest::ApiToken;
 use serde_json::json;
 
+use crate::api::plugin::Plugin;
 use crate::error::fault::{Fault, Result};
 use crate::gate::Gate;
-use crate::plugin::Plugin;
 use crate::service::additions::{Additions, adopt, adopt_before};
 use crate::service::door::Door;
 use crate::service::{Service, about, command, config, status};

@@ -9,11 +9,11 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
+use crate::api::bounds::StatusType as _;
+use crate::api::plugin::Plugin;
 use crate::error::fault::{Fault, Result};
 use crate::guard::{bounded, timed_out};
-use crate::plugin::Plugin;
 use crate::service::{GRACE, Service};
-use crate::shapes::StatusType as _;
 use crate::telemetry::request_context::Origin;
 
 pub(super) async fn answer<P: Plugin>(

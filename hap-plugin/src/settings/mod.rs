@@ -1,5 +1,6 @@
 //! [`Settings`]: who the plugin is and what surrounds it.
 
+mod config_variables;
 mod platform;
 mod reader;
 
@@ -9,11 +10,11 @@ use std::time::Duration;
 
 use hap_manifest::{ApiToken, PluginId, WebhookSecret};
 
+pub(crate) use config_variables::{ConfigVariables, PREFIX, WHOLE};
 pub(crate) use platform::PlatformUrl;
 
-use crate::config::ConfigVariables;
+use crate::api::plugin::Plugin;
 use crate::error::start_error::StartError;
-use crate::plugin::Plugin;
 use crate::telemetry::redactor::Redactor;
 
 /// The version of a plugin that nobody tells.

@@ -8,8 +8,8 @@ use std::str::FromStr;
 
 use hap_manifest::{ParseError, PluginId, env};
 
-use crate::config::ConfigVariables;
 use crate::error::start_error::StartError;
+use crate::settings::config_variables::ConfigVariables;
 use crate::settings::{PlatformUrl, Settings};
 
 pub(super) fn read(environment: &HashMap<OsString, OsString>) -> Result<Settings, StartError> {
@@ -172,10 +172,10 @@ fn program_id() -> Result<PluginId, ParseError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::absent::{NoCommand, NoConfig, NoStatus};
-    use crate::context::Context;
-    use crate::plugin::Plugin;
-    use crate::reply::Reply;
+    use crate::api::context::Context;
+    use crate::api::none::{NoCommand, NoConfig, NoStatus};
+    use crate::api::plugin::Plugin;
+    use crate::api::reply::Reply;
 
     fn read_from(vars: &[(&str, &str)]) -> Result<Settings, StartError> {
         Settings::from_vars(vars.iter().copied())

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use hap_manifest::{ApiToken, PluginId};
 use tempfile::TempDir;
 
+use crate::api::plugin::Plugin;
 use crate::error::start_error::StartError;
-use crate::plugin::Plugin;
 use crate::serve::Serve;
 use crate::settings::Settings;
 use crate::testing::{TestPlatform, TestPlugin};

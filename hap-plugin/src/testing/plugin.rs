@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt as _;
 
+use crate::api::plugin::Plugin;
 use crate::error::start_error::StartError;
-use crate::plugin::Plugin;
 use crate::refusal::HiddenCause;
 use crate::service::Service;
 use crate::testing::{TestPlatform, TestPluginBuilder, TestReply};

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::plugin::Plugin;
+use crate::api::plugin::Plugin;
 use crate::schemas::Schemas;
 use crate::testing::difference;
 

@@ -5,11 +5,11 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::*;
-use crate::absent::NoStatus;
-use crate::context::Context;
+use crate::api::context::Context;
+use crate::api::none::NoStatus;
+use crate::api::plugin::Plugin;
+use crate::api::reply::Reply;
 use crate::error::fault::{Fault, Result};
-use crate::plugin::Plugin;
-use crate::reply::Reply;
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 #[serde(tag = "command", content = "params", rename_all = "snake_case")]

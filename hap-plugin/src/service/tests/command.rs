@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::absent::{NoConfig, NoStatus};
+use crate::api::none::{NoConfig, NoStatus};
 use hap_manifest::wire::CommandRequest;
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::absent::{NoCommand, NoConfig, NoStatus};
+use crate::api::none::{NoCommand, NoConfig, NoStatus};
 use hap_manifest::wire::Describe;
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::absent::NoStatus;
+use crate::api::none::NoStatus;
 use crate::decode::secret::Secret;
 use crate::error::start_error::StartError;
 use crate::serve::into_router;

@@ -25,12 +25,12 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
 
+use crate::api::context::Context;
+use crate::api::health::Health;
+use crate::api::plugin::Plugin;
+use crate::api::reply::Reply;
 use crate::config::Configuration;
-use crate::context::Context;
 use crate::error::fault::{Fault, Result};
-use crate::health::Health;
-use crate::plugin::Plugin;
-use crate::reply::Reply;
 use crate::schemas::Schemas;
 use crate::service::{Additions, Service, door};
 use crate::settings::Settings;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::absent::{NoCommand, NoConfig, NoStatus};
+use crate::api::none::{NoCommand, NoConfig, NoStatus};
 use crate::decode::secret::Secret;
 
 /// A validator for a component of the document, which its references lead into.

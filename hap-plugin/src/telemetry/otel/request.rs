@@ -15,7 +15,7 @@ use crate::telemetry::log::makes_spans_on_demand;
 use crate::telemetry::request_context::Origin;
 
 /// Spans that a collector does not see: background tasks, which last as long as the process.
-pub(super) const UNSEEN: [&str; 1] = ["hap_plugin::tasks"];
+pub(super) const UNSEEN: [&str; 1] = ["hap_plugin::api::tasks"];
 
 /// Begins the span of a request below that of its caller. What the plugin calls while it answers is told of this one.
 ///

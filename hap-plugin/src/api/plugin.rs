@@ -4,13 +4,13 @@ use std::any::Any;
 use std::future::{Future, ready};
 use std::sync::Arc;
 
-use crate::absent::{NoConfig, NoStatus};
-use crate::context::Context;
+use crate::api::bounds::{CommandType, ConfigType, StatusType};
+use crate::api::context::Context;
+use crate::api::health::Health;
+use crate::api::none::{NoConfig, NoStatus};
+use crate::api::reply::Reply;
 use crate::error::fault::{Fault, Result};
-use crate::health::Health;
-use crate::reply::Reply;
 use crate::settings::UNKNOWN_VERSION;
-use crate::shapes::{CommandType, ConfigType, StatusType};
 
 /// Says what a plugin does; everything around it is done by [`run`](crate::run).
 ///
@@ -188,7 +188,7 @@ impl<P: Plugin> Plugin for Arc<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::absent::NoCommand;
+    use crate::api::none::NoCommand;
     use hap_manifest::wire::CommandSet;
 
     struct Silent;

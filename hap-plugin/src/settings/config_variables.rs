@@ -12,7 +12,7 @@ pub(crate) const PREFIX: &str = "HAP_CONFIG_";
 #[derive(Clone, Default)]
 pub(crate) struct ConfigVariables {
     /// In the order of their names.
-    pub(super) found: Vec<(String, OsString)>,
+    pub(crate) found: Vec<(String, OsString)>,
 }
 
 impl ConfigVariables {

@@ -15,14 +15,14 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::plugin::Plugin;
+use crate::api::tasks::Tasks;
 use crate::config::{ConfigChanges, Current, Held, typed};
 use crate::error::fault::{Fault, Result};
 use crate::events::EventDraft;
 use crate::events::{EmitError, EventClient};
-use crate::plugin::Plugin;
 use crate::settings::Settings;
 use crate::storage::state_dir::StateFolder;
-use crate::tasks::Tasks;
 use crate::telemetry::request_context::Origin;
 
 /// Who the plugin is, its events, and the request it is answering. Cloning is cheap.
