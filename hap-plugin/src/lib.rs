@@ -8,25 +8,13 @@
 //! are for tests and for programs that are more than a plugin.
 
 mod api;
-mod body;
-mod cli;
 mod config;
 mod decode;
 mod error;
 mod events;
-mod gate;
-mod guard;
-mod last_resort;
-mod lifecycle;
-mod listen;
-mod openapi;
-mod refusal;
-mod run;
-mod schemas;
-mod serve;
-mod service;
+mod process;
+mod server;
 mod settings;
-mod signals;
 mod storage;
 mod telemetry;
 #[cfg(feature = "testing")]
@@ -43,8 +31,8 @@ pub use decode::secret::Secret;
 pub use error::fault::{Fault, FaultCause, Result};
 pub use error::start_error::StartError;
 pub use events::{EmitError, EventClient};
-pub use run::run;
-pub use serve::{Serve, into_router, serve};
+pub use process::run::run;
+pub use server::serve::{Serve, into_router, serve};
 pub use settings::Settings;
 
 pub use hap_manifest::{ApiToken, PluginId, TraceParent, WebhookSecret, wire};

@@ -24,8 +24,8 @@ pub(crate) use layer::Layer;
 
 use crate::api::bounds::{ConfigType, Readable};
 use crate::api::none::NoConfig;
-use crate::body::{Mismatch, from_json_of, from_object};
 use crate::error::fault::{Fault, Result};
+use crate::server::body::{Mismatch, from_json_of, from_object};
 use crate::settings::Settings;
 use crate::telemetry::redactor::Redactor;
 use hap_manifest::wire::Map;

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::api::plugin::Plugin;
 use crate::error::start_error::StartError;
-use crate::serve::Serve;
+use crate::server::serve::Serve;
 use crate::settings::Settings;
 use crate::testing::{TestPlatform, TestPlugin};
 
@@ -67,7 +67,7 @@ impl TestPluginBuilder {
     /// # Errors
     /// As [`into_router`](crate::into_router).
     pub async fn start<P: Plugin>(self, plugin: P) -> Result<TestPlugin, StartError> {
-        self.start_serve(crate::serve::serve(plugin)).await
+        self.start_serve(crate::server::serve::serve(plugin)).await
     }
 
     /// Starts a plugin that has [routes](Serve::routes) or [layers](Serve::layer) of its own, as its `main` makes it.

@@ -16,8 +16,8 @@ use tower::ServiceExt as _;
 
 use crate::api::plugin::Plugin;
 use crate::error::start_error::StartError;
-use crate::refusal::HiddenCause;
-use crate::service::Service;
+use crate::server::Service;
+use crate::server::response::HiddenCause;
 use crate::testing::{TestPlatform, TestPluginBuilder, TestReply};
 
 /// Largest answer that is read, in bytes: 16 MiB.

@@ -304,7 +304,7 @@ async fn settings_may_come_as_a_host_sets_them_and_the_token_is_shown() {
 #[tokio::test(start_paused = true)]
 async fn routes_of_the_authors_own_are_tested_too() {
     let routes = axum::Router::new().route("/page", axum::routing::get(async || "hello"));
-    let serve = crate::serve::serve(Counter::default()).routes(routes);
+    let serve = crate::server::serve::serve(Counter::default()).routes(routes);
     let counter = TestPlugin::builder().start_serve(serve).await.unwrap();
     assert_eq!(
         counter.request(http::Method::GET, "/page", None).await.text(),
@@ -320,7 +320,7 @@ fn message_of(test: impl FnOnce() + std::panic::UnwindSafe) -> String {
 fn schemas_that_changed_are_told_with_their_first_difference() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("schemas.json");
-    let schemas = crate::schemas::Schemas::of::<Counter>().unwrap();
+    let schemas = crate::server::schemas::Schemas::of::<Counter>().unwrap();
     std::fs::write(&file, schemas.parts().to_string()).unwrap();
     assert_schemas::<Counter>(&file);
     let mut other = schemas.parts();
@@ -362,7 +362,7 @@ fn a_manifest_has_to_be_valid_and_to_fit_the_program() {
     let file = dir.path().join("manifest.json");
     let manifest = json!({
         "id": "counter", "name": "Counter", "version": "1.0.0", "description": "counts", "author": "A",
-        "image": "counter:1", "config_schema": crate::schemas::Schemas::of::<Counter>().unwrap().config(),
+        "image": "counter:1", "config_schema": crate::server::schemas::Schemas::of::<Counter>().unwrap().config(),
     });
     let with = |change: &dyn Fn(&mut serde_json::Value)| {
         let mut manifest = manifest.clone();

@@ -10,7 +10,7 @@ use opentelemetry::trace::{
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::service::is_endpoint;
+use crate::server::is_endpoint;
 use crate::telemetry::log::makes_spans_on_demand;
 use crate::telemetry::request_context::Origin;
 

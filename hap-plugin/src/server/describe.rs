@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
 
 use crate::api::plugin::Plugin;
-use crate::service::Service;
+use crate::server::Service;
 
 pub(super) async fn describe<P: Plugin>(State(service): State<Arc<Service<P>>>) -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], service.describe.clone())

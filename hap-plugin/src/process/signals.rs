@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::last_resort::{EPILOGUE, end_after, exit_saying};
+use crate::process::exit::{EPILOGUE, end_after, exit_saying};
 
 /// How long the plugin has to hear that it is to stop before the log says that it does not.
 const HEARING: Duration = Duration::from_secs(2);

@@ -12,10 +12,10 @@ use http::{HeaderValue, Method, header};
 use tower::ServiceExt as _;
 
 use crate::api::plugin::Plugin;
-use crate::gate::Gate;
-use crate::guard::panicked;
-use crate::service::routes::{COMMAND, ENDPOINTS, HEALTH, wrong_method};
-use crate::service::{Service, command, health};
+use crate::server::auth::Gate;
+use crate::server::bounded::panicked;
+use crate::server::router::{COMMAND, ENDPOINTS, HEALTH, wrong_method};
+use crate::server::{Service, command, health};
 use crate::telemetry::log::InRequest;
 use crate::telemetry::request_context::{Origin, REQUEST_ID};
 

@@ -11,12 +11,12 @@ use tracing::Instrument as _;
 
 use crate::api::context::Context;
 use crate::api::plugin::Plugin;
-use crate::body::read_json_body;
 use crate::config::{Candidate, ConfigFile};
 use crate::error::fault::{Fault, Result};
 use crate::error::start_error::StartError;
-use crate::guard::bounded;
-use crate::service::Service;
+use crate::server::Service;
+use crate::server::body::read_json_body;
+use crate::server::bounded::bounded;
 use crate::telemetry::redactor::Redactor;
 use crate::telemetry::request_context::Origin;
 

@@ -11,10 +11,10 @@ use serde_json::json;
 
 use crate::api::plugin::Plugin;
 use crate::error::fault::{Fault, Result};
-use crate::gate::Gate;
-use crate::service::additions::{Additions, adopt, adopt_before};
-use crate::service::door::Door;
-use crate::service::{Service, about, command, config, status};
+use crate::server::auth::Gate;
+use crate::server::custom_routes::{Additions, adopt, adopt_before};
+use crate::server::dispatch::Door;
+use crate::server::{Service, command, config, describe, status};
 use crate::telemetry::request_context::Origin;
 
 pub(super) const HEALTH: &str = "/health";
@@ -53,9 +53,9 @@ pub(crate) fn door<P: Plugin>(
         .route(COMMAND, post(answer_command::<P>))
         .route("/status", get(status::answer::<P>))
         .route("/config", post(config::answer::<P>))
-        .route("/describe", get(about::describe::<P>))
-        .route("/metrics", get(about::metrics::<P>))
-        .route("/openapi.json", get(about::openapi::<P>))
+        .route("/describe", get(describe::describe::<P>))
+        .route("/metrics", get(describe::metrics::<P>))
+        .route("/openapi.json", get(describe::openapi::<P>))
         .method_not_allowed_fallback(wrong_method)
         .with_state(Arc::clone(service));
     let api = match routes {

@@ -186,7 +186,7 @@ async fn a_start_that_fails_by_a_question_mark_is_told_with_its_line() {
         ..Slow::default()
     };
     let error = into_router(plugin, settings()).await.unwrap_err();
-    let why = "the plugin failed to start: internal error: invalid digit found in string (at hap-plugin/src/serve_tests.rs:";
+    let why = "the plugin failed to start: internal error: invalid digit found in string (at hap-plugin/src/server/serve_tests.rs:";
     assert!(error.problems()[0].starts_with(why), "{error}");
 }
 

@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::plugin::Plugin;
-use crate::service::Door;
+use crate::server::Door;
 
 /// Connections at a time; more wait in the listener's backlog.
 const CONNECTIONS: usize = 512;

@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Map, Value, json};
 
-use crate::schemas::Schemas;
+use crate::server::schemas::Schemas;
 use crate::settings::Settings;
 use hap_manifest::wire::{
     CommandResponse, ConfigAck, Describe, Event, HealthReport, StatusReport, WireError,

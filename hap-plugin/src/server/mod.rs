@@ -1,12 +1,21 @@
 //! [`Service`]: a plugin together with what serves it.
 
-mod about;
-mod additions;
+mod auth;
+pub(crate) mod body;
+mod bounded;
 mod command;
 mod config;
-mod door;
+mod custom_routes;
+mod describe;
+mod dispatch;
 mod health;
-mod routes;
+mod lifecycle;
+mod listener;
+pub(crate) mod openapi;
+pub(crate) mod response;
+mod router;
+pub(crate) mod schemas;
+pub(crate) mod serve;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -29,20 +38,19 @@ use crate::config::Configuration;
 use crate::error::fault::Fault;
 use crate::error::start_error::StartError;
 use crate::events::{self, Delivery};
-use crate::guard::caught;
-use crate::lifecycle::{Lifecycle, Phase};
-use crate::openapi;
-use crate::schemas::Schemas;
+use crate::server::bounded::caught;
+use crate::server::lifecycle::{Lifecycle, Phase};
+use crate::server::schemas::Schemas;
 use crate::settings::Limits;
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::redactor::Redactor;
 
-pub(crate) use additions::Additions;
-pub(crate) use door::Door;
-pub(crate) use routes::door;
+pub(crate) use custom_routes::Additions;
+pub(crate) use dispatch::Door;
+pub(crate) use router::door;
 #[cfg(feature = "otel")]
-pub(crate) use routes::is_endpoint;
+pub(crate) use router::is_endpoint;
 
 /// How much longer than the deadline a caller waits for work that blocks its thread and cannot be dropped.
 const GRACE: Duration = Duration::from_secs(1);

@@ -6,7 +6,7 @@ use super::*;
 use crate::api::none::NoStatus;
 use crate::decode::secret::Secret;
 use crate::error::start_error::StartError;
-use crate::serve::into_router;
+use crate::server::serve::into_router;
 use hap_manifest::wire::CommandRequest;
 
 /// Acts by the configuration that the framework holds, and has no lock of its own.

@@ -9,8 +9,8 @@ use http::{HeaderValue, StatusCode, header};
 
 use crate::api::health::Health;
 use crate::api::plugin::Plugin;
-use crate::lifecycle::Phase;
-use crate::service::Service;
+use crate::server::Service;
+use crate::server::lifecycle::Phase;
 
 // Not to become async: a health check must not wait for a command.
 pub(super) fn answer<P: Plugin>(service: &Service<P>) -> Response {

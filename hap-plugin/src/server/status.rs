@@ -12,8 +12,8 @@ use tracing::Instrument as _;
 use crate::api::bounds::StatusType as _;
 use crate::api::plugin::Plugin;
 use crate::error::fault::{Fault, Result};
-use crate::guard::{bounded, timed_out};
-use crate::service::{GRACE, Service};
+use crate::server::bounded::{bounded, timed_out};
+use crate::server::{GRACE, Service};
 use crate::telemetry::request_context::Origin;
 
 pub(super) async fn answer<P: Plugin>(

@@ -6,7 +6,7 @@ use axum::response::Response;
 use axum::routing::{any, get, post as on_post};
 
 use super::*;
-use crate::serve::serve;
+use crate::server::serve::serve;
 use hap_manifest::ApiToken;
 
 fn routes() -> Router {
@@ -28,7 +28,7 @@ fn routes() -> Router {
         .route("/broken", get(async || -> String { panic!("the page exploded") }))
 }
 
-async fn assemble(serve: crate::serve::Serve<Lamp>) -> Client {
+async fn assemble(serve: crate::server::serve::Serve<Lamp>) -> Client {
     Client(serve.into_router().await.unwrap())
 }
 

@@ -15,7 +15,7 @@ use serde_path_to_error::Segment;
 
 use crate::decode::redact;
 use crate::error::fault::{Fault, Result};
-use crate::guard::begin;
+use crate::server::bounded::begin;
 use hap_manifest::wire::Map;
 
 /// Longest time for a body to arrive.

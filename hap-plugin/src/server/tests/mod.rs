@@ -1,10 +1,10 @@
 //! The routes, driven in process.
 
-mod additions;
+mod auth;
 mod command;
 mod config;
+mod custom_routes;
 mod describe;
-mod gate;
 mod health;
 mod layers;
 mod log;
@@ -31,8 +31,8 @@ use crate::api::plugin::Plugin;
 use crate::api::reply::Reply;
 use crate::config::Configuration;
 use crate::error::fault::{Fault, Result};
-use crate::schemas::Schemas;
-use crate::service::{Additions, Service, door};
+use crate::server::schemas::Schemas;
+use crate::server::{Additions, Service, door};
 use crate::settings::Settings;
 
 /// A plugin that does whatever a test needs.

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::api::plugin::Plugin;
 use crate::error::start_error::StartError;
-use crate::openapi;
-use crate::schemas::Schemas;
+use crate::server::openapi;
+use crate::server::schemas::Schemas;
 use crate::settings::Settings;
 
 /// Longest time for a health check from within the container.

@@ -5,7 +5,7 @@ use tracing::Instrument as _;
 
 use super::*;
 use crate::decode::secret::Secret;
-use crate::serve::into_router;
+use crate::server::serve::into_router;
 use crate::telemetry::log::capture::Capture;
 use hap_manifest::ApiToken;
 

@@ -16,9 +16,9 @@ use crate::api::plugin::Plugin;
 use crate::decode::redact::shown;
 use crate::error::fault::{Fault, Result};
 use crate::error::start_error::StartError;
-use crate::guard::bounded;
-use crate::service::Service;
-use crate::service::routes::{ENDPOINTS, no_such_path, wrong_method};
+use crate::server::Service;
+use crate::server::bounded::bounded;
+use crate::server::router::{ENDPOINTS, no_such_path, wrong_method};
 use crate::telemetry::request_context::Origin;
 
 type Layering = Box<dyn FnOnce(Router) -> Router + Send + Sync>;

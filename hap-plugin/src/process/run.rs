@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use crate::api::plugin::Plugin;
-use crate::cli::{self, Task};
 use crate::error::start_error::StartError;
-use crate::last_resort::{EPILOGUE, end_after};
-use crate::serve::{Serve, serve};
+use crate::process::cli::{self, Task};
+use crate::process::exit::{EPILOGUE, end_after};
+use crate::process::signals::{self, Stop};
+use crate::server::serve::{Serve, serve};
 use crate::settings::Limits;
-use crate::signals::{self, Stop};
 use crate::telemetry::log::Log;
 
 /// Runs a plugin as the program it is in: `main` needs nothing else.

@@ -49,8 +49,8 @@ async fn it_reads_as_an_openapi_document() {
         .operations()
         .map(|(path, method, operation)| (path, method.to_string(), operation.operation_id.clone().unwrap()))
         .collect();
-    assert_eq!(operations.len(), crate::service::routes::ENDPOINTS.len());
-    for (method, path) in crate::service::routes::ENDPOINTS {
+    assert_eq!(operations.len(), crate::server::router::ENDPOINTS.len());
+    for (method, path) in crate::server::router::ENDPOINTS {
         assert!(
             operations
                 .iter()
@@ -163,7 +163,9 @@ impl Plugin for Login {
 
 #[tokio::test]
 async fn what_is_secret_is_written_only() {
-    let router = crate::serve::into_router(Login, settings()).await.unwrap();
+    let router = crate::server::serve::into_router(Login, settings())
+        .await
+        .unwrap();
     let request = Request::get("/openapi.json").body(Body::empty()).unwrap();
     let document = Answer::of(router.oneshot(request).await.unwrap()).await.json;
     let schemas = &document["components"]["schemas"];
@@ -191,7 +193,9 @@ impl Plugin for Silent {
 
 #[tokio::test]
 async fn a_plugin_without_configuration_has_no_path_for_it() {
-    let router = crate::serve::into_router(Silent, settings()).await.unwrap();
+    let router = crate::server::serve::into_router(Silent, settings())
+        .await
+        .unwrap();
     let request = Request::get("/openapi.json").body(Body::empty()).unwrap();
     let answer = Answer::of(router.oneshot(request).await.unwrap()).await;
     oas3::from_json(&answer.text).unwrap();

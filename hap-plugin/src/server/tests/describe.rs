@@ -41,7 +41,9 @@ impl Plugin for Silent {
 
 #[tokio::test]
 async fn a_plugin_without_anything_says_so() {
-    let router = crate::serve::into_router(Silent, settings()).await.unwrap();
+    let router = crate::server::serve::into_router(Silent, settings())
+        .await
+        .unwrap();
     let ask = async |request: Request<Body>| {
         let response = router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();

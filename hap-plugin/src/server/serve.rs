@@ -20,9 +20,9 @@ use tower::{Layer, Service as TowerService};
 use crate::api::plugin::Plugin;
 use crate::config::Configuration;
 use crate::error::start_error::StartError;
-use crate::listen::listen;
-use crate::schemas::Schemas;
-use crate::service::{Additions, Door, Service, door};
+use crate::server::listener::listen;
+use crate::server::schemas::Schemas;
+use crate::server::{Additions, Door, Service, door};
 use crate::settings::Settings;
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;

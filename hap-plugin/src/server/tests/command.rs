@@ -245,7 +245,7 @@ impl Plugin for Echo {
 
 #[tokio::test]
 async fn a_plugin_may_take_any_command() {
-    let router = crate::serve::into_router(Echo, settings()).await.unwrap();
+    let router = crate::server::serve::into_router(Echo, settings()).await.unwrap();
     let response = router
         .oneshot(post("/command", r#"{"command":"x","params":{"a":1},"more":2}"#))
         .await
@@ -278,7 +278,9 @@ impl Plugin for Forgot {
 
 #[tokio::test]
 async fn a_forgotten_attribute_is_told_at_start() {
-    let error = crate::serve::into_router(Forgot, settings()).await.unwrap_err();
+    let error = crate::server::serve::into_router(Forgot, settings())
+        .await
+        .unwrap_err();
     assert!(
         error
             .to_string()
@@ -322,7 +324,9 @@ impl Plugin for Careful {
 
 #[tokio::test]
 async fn an_enum_that_denies_unknown_fields_refuses_misspelt_parameters_and_nothing_else() {
-    let router = crate::serve::into_router(Careful, settings()).await.unwrap();
+    let router = crate::server::serve::into_router(Careful, settings())
+        .await
+        .unwrap();
     let ask =
         async |body: &str| Answer::of(router.clone().oneshot(post("/command", body)).await.unwrap()).await;
     for (body, result) in [
