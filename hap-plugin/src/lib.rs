@@ -20,19 +20,15 @@ mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use api::bounds::{CommandType, ConfigType, StatusType};
-pub use api::context::Context;
-pub use api::health::Health;
-pub use api::none::{NoCommand, NoConfig, NoStatus};
-pub use api::plugin::Plugin;
-pub use api::reply::Reply;
+pub use api::{
+    CommandType, ConfigType, Context, Health, NoCommand, NoConfig, NoStatus, Plugin, Reply, StatusType,
+};
 pub use config::ConfigChanges;
-pub use decode::secret::Secret;
-pub use error::fault::{Fault, FaultCause, Result};
-pub use error::start_error::StartError;
+pub use decode::Secret;
+pub use error::{Fault, FaultCause, Result, StartError};
 pub use events::{EmitError, EventClient};
-pub use process::run::run;
-pub use server::serve::{Serve, into_router, serve};
+pub use process::run;
+pub use server::{Serve, into_router, serve};
 pub use settings::Settings;
 
 pub use hap_manifest::{ApiToken, PluginId, TraceParent, WebhookSecret, wire};

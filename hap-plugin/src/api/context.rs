@@ -18,12 +18,11 @@ use tokio_util::sync::CancellationToken;
 use crate::api::plugin::Plugin;
 use crate::api::tasks::Tasks;
 use crate::config::{ConfigChanges, Current, Held, typed};
-use crate::error::fault::{Fault, Result};
-use crate::events::EventDraft;
-use crate::events::{EmitError, EventClient};
+use crate::error::{Fault, Result};
+use crate::events::{EmitError, EventClient, EventDraft};
 use crate::settings::Settings;
-use crate::storage::state_dir::StateFolder;
-use crate::telemetry::request_context::Origin;
+use crate::storage::StateFolder;
+use crate::telemetry::Origin;
 
 /// Who the plugin is, its events, and the request it is answering. Cloning is cheap.
 #[derive(Clone)]

@@ -1,9 +1,17 @@
 //! What an author writes and gets at hand: the trait, its types, and the context of its methods.
 
-pub(crate) mod bounds;
-pub(crate) mod context;
-pub(crate) mod health;
-pub(crate) mod none;
-pub(crate) mod plugin;
-pub(crate) mod reply;
-pub(crate) mod tasks;
+mod bounds;
+mod context;
+mod health;
+mod none;
+mod plugin;
+mod reply;
+mod tasks;
+
+pub(crate) use bounds::Readable;
+pub use bounds::{CommandType, ConfigType, StatusType};
+pub use context::Context;
+pub use health::Health;
+pub use none::{NoCommand, NoConfig, NoStatus};
+pub use plugin::Plugin;
+pub use reply::Reply;

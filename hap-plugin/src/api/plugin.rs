@@ -9,7 +9,7 @@ use crate::api::context::Context;
 use crate::api::health::Health;
 use crate::api::none::{NoConfig, NoStatus};
 use crate::api::reply::Reply;
-use crate::error::fault::{Fault, Result};
+use crate::error::{Fault, Result};
 use crate::settings::UNKNOWN_VERSION;
 
 /// Says what a plugin does; everything around it is done by [`run`](crate::run).

@@ -1,10 +1,10 @@
 //! [`Reply`], what a command answers.
 
+use hap_manifest::wire::{CommandResponse, Map};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::error::fault::Result;
-use hap_manifest::wire::{CommandResponse, Map};
+use crate::error::Result;
 
 /// The outcome of a command: a sentence for people or any JSON, and optionally data for programs.
 ///

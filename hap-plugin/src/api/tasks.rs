@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use crate::error::fault::Result;
+use crate::error::Result;
 
 /// How many tasks that ended badly the health report names; of more it gives the number.
 const NAMED: usize = 4;
@@ -106,7 +106,7 @@ impl Tasks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::fault::Fault;
+    use crate::error::Fault;
 
     #[tokio::test]
     async fn tasks_that_end_badly_are_named_once_and_in_bounded_number() {

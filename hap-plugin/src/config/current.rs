@@ -9,7 +9,7 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::fault::{Fault, Result};
+use crate::error::{Fault, Result};
 
 /// A configuration of the plugin's own type. The context holds it without knowing the type.
 pub(crate) type Held = Arc<dyn Any + Send + Sync>;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::storage::atomic_file::Replacement;
+use crate::storage::Replacement;
 
 /// `config.json` in the data directory: the settings object as it was sent, for its owner only.
 #[derive(Debug, Clone)]

@@ -115,7 +115,7 @@ mod tests {
         tags: Vec<String>,
         mode: Mode,
         any: Value,
-        secret: crate::decode::secret::Secret<String>,
+        secret: crate::decode::Secret<String>,
         either: Either,
     }
 

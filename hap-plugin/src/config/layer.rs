@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 
+use hap_manifest::wire::Map;
 use serde_json::Value;
 
 use crate::config::kinds::Kinds;
 use crate::settings::{ConfigVariables, PREFIX, WHOLE};
-use hap_manifest::wire::Map;
 
 /// Settings, and which variable each comes from.
 #[derive(Clone, Default)]

@@ -81,7 +81,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::decode::secret::Secret;
+    use crate::decode::Secret;
 
     #[derive(schemars::JsonSchema)]
     #[expect(dead_code, reason = "only the schema is of use")]

@@ -1,5 +1,8 @@
 //! What is read from JSON, and what may be told of what does not fit.
 
-pub(crate) mod expected;
+mod expected;
 pub(crate) mod redact;
-pub(crate) mod secret;
+mod secret;
+
+pub(crate) use redact::shown;
+pub use secret::Secret;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::decode::redact;
-use crate::telemetry::redactor::Redactor;
+use crate::telemetry::Redactor;
 
 /// The result of a plugin's methods.
 pub type Result<T, E = Fault> = std::result::Result<T, E>;
@@ -283,7 +283,7 @@ impl Fault {
     /// The message and all causes, for a log line.
     pub(crate) fn report(&self) -> String {
         match self.cause() {
-            Some(cause) => format!("{}: {}", self.message(), crate::telemetry::log::chain(cause)),
+            Some(cause) => format!("{}: {}", self.message(), crate::telemetry::chain(cause)),
             None => self.message().to_owned(),
         }
     }

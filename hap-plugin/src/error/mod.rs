@@ -1,4 +1,7 @@
 //! What a plugin and its start fail with: `Fault` and `StartError`.
 
-pub(crate) mod fault;
-pub(crate) mod start_error;
+mod fault;
+mod start_error;
+
+pub use fault::{Fault, FaultCause, Result};
+pub use start_error::StartError;

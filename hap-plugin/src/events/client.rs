@@ -9,8 +9,8 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::events::EmitError;
 use crate::events::draft::EventDraft;
+use crate::events::error::EmitError;
 use crate::events::outbox::Outbox;
 
 /// Longest event, as JSON.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::events::EmitError;
+use crate::events::error::EmitError;
 
 /// An event's type and data, before it has an id and a time.
 #[derive(Debug, PartialEq)]

@@ -11,9 +11,9 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::events::EmitError;
+use crate::events::error::EmitError;
 use crate::events::store::{BatchLimit, Store};
-use crate::telemetry::metrics::{Loss, Metrics};
+use crate::telemetry::{Loss, Metrics};
 
 /// Requests that may wait for the task; beyond it `emit` waits, which slows the plugin to the disk's pace, and `try_emit`
 /// fails.
@@ -220,7 +220,7 @@ impl Keeper {
             }
         };
         if refused > 0 {
-            self.complain(refused, &crate::telemetry::log::chain(&error));
+            self.complain(refused, &crate::telemetry::chain(&error));
         }
         self.metrics.emitted(result.accepted);
         // Before the replies: whoever waits for them then sees the count.

@@ -11,7 +11,7 @@ use crate::events::outbox::Outbox;
 use crate::events::retry;
 use crate::events::store::BatchLimit;
 use crate::events::transport::{Answer, Message, Transport};
-use crate::telemetry::metrics::{Loss, Metrics};
+use crate::telemetry::{Loss, Metrics};
 
 /// What the platform takes in one request.
 const BATCH: BatchLimit = BatchLimit {

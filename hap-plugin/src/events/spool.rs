@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::de::IgnoredAny;
 
 use crate::events::store::{Appended, BatchLimit};
-use crate::storage::atomic_file::{create_private_dir, open_private, sync_dir};
+use crate::storage::{create_private_dir, open_private, sync_dir};
 
 /// Length from which on a segment is left for a new one.
 const SEGMENT: u64 = 1024 * 1024;

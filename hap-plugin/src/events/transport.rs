@@ -13,8 +13,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 use uuid::Uuid;
 
-use crate::settings::PlatformUrl;
-use crate::settings::Settings;
+use crate::settings::{PlatformUrl, Settings};
 
 /// The code of a refusal of an event that names another plugin as its source.
 const FOREIGN_SOURCE: &str = "foreign_source";
@@ -150,7 +149,7 @@ impl Transport for HttpTransport {
                 judge(status, &headers, code.as_deref())
             }
             Err(error) => Answer::Later {
-                reason: crate::telemetry::log::chain(&error.without_url()),
+                reason: crate::telemetry::chain(&error.without_url()),
                 after: None,
             },
         }

@@ -8,10 +8,9 @@ use std::time::Duration;
 use reqwest::Client;
 use serde::Serialize;
 
-use crate::api::plugin::Plugin;
-use crate::error::start_error::StartError;
-use crate::server::openapi;
-use crate::server::schemas::Schemas;
+use crate::api::Plugin;
+use crate::error::StartError;
+use crate::server::{Schemas, openapi};
 use crate::settings::Settings;
 
 /// Longest time for a health check from within the container.
@@ -108,7 +107,7 @@ async fn ask_health() -> Result<(), String> {
         .get(url)
         .send()
         .await
-        .map_err(|error| crate::telemetry::log::chain(&error))?;
+        .map_err(|error| crate::telemetry::chain(&error))?;
     if response.status().is_success() {
         Ok(())
     } else {

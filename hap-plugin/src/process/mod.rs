@@ -1,6 +1,8 @@
 //! A plugin's program: its arguments, its signals and its end.
 
-pub(crate) mod cli;
-pub(crate) mod exit;
-pub(crate) mod run;
-pub(crate) mod signals;
+mod cli;
+mod exit;
+mod run;
+mod signals;
+
+pub use run::run;

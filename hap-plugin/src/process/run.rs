@@ -2,14 +2,15 @@
 
 use std::process::ExitCode;
 
-use crate::api::plugin::Plugin;
-use crate::error::start_error::StartError;
-use crate::process::cli::{self, Task};
+use crate::api::Plugin;
+use crate::error::StartError;
+use crate::process::cli::Task;
 use crate::process::exit::{EPILOGUE, end_after};
-use crate::process::signals::{self, Stop};
-use crate::server::serve::{Serve, serve};
+use crate::process::signals::Stop;
+use crate::process::{cli, signals};
+use crate::server::{Serve, serve};
 use crate::settings::Limits;
-use crate::telemetry::log::Log;
+use crate::telemetry::Log;
 
 /// Runs a plugin as the program it is in: `main` needs nothing else.
 ///

@@ -8,15 +8,15 @@ use std::time::Duration;
 use axum::extract::Request;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
+use hap_manifest::wire::Map;
 use http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use serde_path_to_error::Segment;
 
 use crate::decode::redact;
-use crate::error::fault::{Fault, Result};
+use crate::error::{Fault, Result};
 use crate::server::bounded::begin;
-use hap_manifest::wire::Map;
 
 /// Longest time for a body to arrive.
 const DEADLINE: Duration = Duration::from_secs(10);

@@ -12,8 +12,8 @@ use futures_util::FutureExt as _;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::error::fault::{Fault, Result};
-use crate::telemetry::metrics::Outcome;
+use crate::error::{Fault, Result};
+use crate::telemetry::Outcome;
 
 /// Longest time that work may keep its thread before the log says so: nothing else gets that thread meanwhile, not even
 /// the health check.
@@ -158,8 +158,7 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::log::capture::Capture;
-    use crate::telemetry::redactor::Redactor;
+    use crate::telemetry::{Capture, Redactor};
 
     async fn end(work: impl Future<Output = Result<u8>>) -> Ended<u8> {
         bounded(&name, half_a_minute(), &CancellationToken::new(), work).await

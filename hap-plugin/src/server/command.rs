@@ -8,22 +8,18 @@ use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use hap_manifest::wire::{CommandRequest, CommandResponse, DecodeError};
+
+use crate::api::{CommandType as _, Plugin, Reply};
+use crate::decode::redact;
+use crate::error::{Fault, Result};
+use crate::server::body::{Mismatch, from_json, read_json_body};
+use crate::server::bounded::{begin, bounded, timed_out};
+use crate::server::service::{GRACE, Service};
+use crate::telemetry::{Origin, Outcome, Redactor};
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument as _;
-
-use crate::api::bounds::CommandType as _;
-use crate::api::plugin::Plugin;
-use crate::api::reply::Reply;
-use crate::decode::redact;
-use crate::error::fault::{Fault, Result};
-use crate::server::body::{Mismatch, from_json, read_json_body};
-use crate::server::bounded::{begin, bounded, timed_out};
-use crate::server::{GRACE, Service};
-use crate::telemetry::metrics::Outcome;
-use crate::telemetry::redactor::Redactor;
-use crate::telemetry::request_context::Origin;
 
 pub(super) async fn answer<P: Plugin>(
     service: &Arc<Service<P>>,

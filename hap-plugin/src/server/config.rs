@@ -6,19 +6,16 @@ use axum::Json;
 use axum::extract::{Extension, Request, State};
 use bytes::Bytes;
 use hap_manifest::wire::ConfigAck;
-use tokio::time::Instant;
-use tracing::Instrument as _;
 
-use crate::api::context::Context;
-use crate::api::plugin::Plugin;
+use crate::api::{Context, Plugin};
 use crate::config::{Candidate, ConfigFile};
-use crate::error::fault::{Fault, Result};
-use crate::error::start_error::StartError;
-use crate::server::Service;
+use crate::error::{Fault, Result, StartError};
 use crate::server::body::read_json_body;
 use crate::server::bounded::bounded;
-use crate::telemetry::redactor::Redactor;
-use crate::telemetry::request_context::Origin;
+use crate::server::service::Service;
+use crate::telemetry::{Origin, Redactor};
+use tokio::time::Instant;
+use tracing::Instrument as _;
 
 pub(super) async fn answer<P: Plugin>(
     State(service): State<Arc<Service<P>>>,

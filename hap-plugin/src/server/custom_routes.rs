@@ -12,14 +12,13 @@ use http::{Method, StatusCode, header};
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 
-use crate::api::plugin::Plugin;
-use crate::decode::redact::shown;
-use crate::error::fault::{Fault, Result};
-use crate::error::start_error::StartError;
-use crate::server::Service;
+use crate::api::Plugin;
+use crate::decode::shown;
+use crate::error::{Fault, Result, StartError};
 use crate::server::bounded::bounded;
 use crate::server::router::{ENDPOINTS, no_such_path, wrong_method};
-use crate::telemetry::request_context::Origin;
+use crate::server::service::Service;
+use crate::telemetry::Origin;
 
 type Layering = Box<dyn FnOnce(Router) -> Router + Send + Sync>;
 

@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
 
-use crate::api::plugin::Plugin;
-use crate::server::Service;
+use crate::api::Plugin;
+use crate::server::service::Service;
 
 pub(super) async fn describe<P: Plugin>(State(service): State<Arc<Service<P>>>) -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], service.describe.clone())

@@ -11,13 +11,13 @@ use futures_util::FutureExt as _;
 use http::{HeaderValue, Method, header};
 use tower::ServiceExt as _;
 
-use crate::api::plugin::Plugin;
+use crate::api::Plugin;
 use crate::server::auth::Gate;
 use crate::server::bounded::panicked;
 use crate::server::router::{COMMAND, ENDPOINTS, HEALTH, wrong_method};
-use crate::server::{Service, command, health};
-use crate::telemetry::log::InRequest;
-use crate::telemetry::request_context::{Origin, REQUEST_ID};
+use crate::server::service::Service;
+use crate::server::{command, health};
+use crate::telemetry::{InRequest, Origin, REQUEST_ID};
 
 /// Answers `/health` itself, without anything around it. Every other request gets its id, which comes back in the
 /// answer, and its span; then it shows its token; what panics from there on is answered.
@@ -46,7 +46,7 @@ impl<P: Plugin> Door<P> {
         )]
         let mut origin = Origin::of(request.headers());
         #[cfg(feature = "otel")]
-        let span = crate::telemetry::otel::request_span(&mut origin, &request);
+        let span = crate::telemetry::request_span(&mut origin, &request);
         #[cfg(not(feature = "otel"))]
         let span = None;
         #[cfg(feature = "otel")]
@@ -62,7 +62,7 @@ impl<P: Plugin> Door<P> {
             };
             #[cfg(feature = "otel")]
             if is_told {
-                crate::telemetry::otel::answered(&response);
+                crate::telemetry::answered(&response);
             }
             response
         };

@@ -16,8 +16,8 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::api::plugin::Plugin;
-use crate::server::Door;
+use crate::api::Plugin;
+use crate::server::dispatch::Door;
 
 /// Connections at a time; more wait in the listener's backlog.
 const CONNECTIONS: usize = 512;

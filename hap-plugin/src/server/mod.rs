@@ -1,7 +1,7 @@
-//! [`Service`]: a plugin together with what serves it.
+//! What answers the requests of a plugin's callers.
 
 mod auth;
-pub(crate) mod body;
+mod body;
 mod bounded;
 mod command;
 mod config;
@@ -12,244 +12,21 @@ mod health;
 mod lifecycle;
 mod listener;
 pub(crate) mod openapi;
-pub(crate) mod response;
+mod response;
 mod router;
-pub(crate) mod schemas;
-pub(crate) mod serve;
+mod schemas;
+mod serve;
+mod service;
 mod status;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use bytes::Bytes;
-use hap_manifest::wire::{CommandSet, HealthReport};
-use serde::Serialize;
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
-use crate::api::context::Context;
-use crate::api::health::Health;
-use crate::api::plugin::Plugin;
-use crate::config::Configuration;
-use crate::error::fault::Fault;
-use crate::error::start_error::StartError;
-use crate::events::{self, Delivery};
-use crate::server::bounded::caught;
-use crate::server::lifecycle::{Lifecycle, Phase};
-use crate::server::schemas::Schemas;
-use crate::settings::Limits;
-use crate::settings::Settings;
-use crate::telemetry::metrics::Metrics;
-use crate::telemetry::redactor::Redactor;
-
-pub(crate) use custom_routes::Additions;
-pub(crate) use dispatch::Door;
-pub(crate) use router::door;
+pub(crate) use body::{Mismatch, from_json_of, from_object};
+#[cfg(feature = "testing")]
+pub(crate) use response::HiddenCause;
 #[cfg(feature = "otel")]
 pub(crate) use router::is_endpoint;
-
-/// How much longer than the deadline a caller waits for work that blocks its thread and cannot be dropped.
-const GRACE: Duration = Duration::from_secs(1);
-/// Status requests answered at a time.
-const STATUS_SLOTS: usize = 16;
-/// Configurations that may wait for their turn.
-const CONFIG_SLOTS: usize = 8;
-
-pub(crate) struct Service<P: Plugin> {
-    plugin: P,
-    cx: Context,
-    limits: Limits,
-    lifecycle: Lifecycle,
-    metrics: Arc<Metrics>,
-    commands: CommandSet,
-    // The health report of almost always.
-    all_is_well: Bytes,
-    describe: Bytes,
-    openapi: Bytes,
-    config: Configuration<P::Config>,
-    command_slots: Arc<Semaphore>,
-    status_slots: Arc<Semaphore>,
-    config_slots: Arc<Semaphore>,
-    // One configuration at a time. A semaphore rather than a lock, since it is held while the plugin works.
-    config_turn: Semaphore,
-    // Work that goes on when its caller has gone.
-    tasks: TaskTracker,
-    shutdown: CancellationToken,
-    kill: CancellationToken,
-    delivery: Mutex<Option<Delivery>>,
-}
-
-impl<P: Plugin> Service<P> {
-    /// Puts the parts together and starts the delivery of events. The plugin itself is not started yet.
-    pub(crate) async fn assemble(
-        plugin: P,
-        settings: Settings,
-        schemas: Schemas,
-        config: Configuration<P::Config>,
-    ) -> Result<Arc<Self>, StartError> {
-        let metrics = Arc::new(Metrics::default());
-        let (events, delivery) = events::start(&settings, &metrics).await.map_err(|error| {
-            let problem = format!("events cannot be kept: {}", crate::telemetry::log::chain(&error));
-            match error.kind() {
-                std::io::ErrorKind::WouldBlock => StartError::passing(problem),
-                _ => StartError::lasting(problem),
-            }
-        })?;
-        settings.learn_secrets();
-        let all_is_well = written(&HealthReport::new(Health::healthy().word(), &settings.id))?;
-        let describe = written(&schemas.describe(&settings))?;
-        let openapi = written(&openapi::document(&schemas, &settings))?;
-        let (shutdown, kill) = (CancellationToken::new(), CancellationToken::new());
-        let limits = settings.limits;
-        Ok(Arc::new(Self {
-            plugin,
-            limits,
-            lifecycle: Lifecycle::default(),
-            metrics,
-            commands: schemas.into_commands(),
-            all_is_well,
-            describe,
-            openapi,
-            cx: Context::new(
-                settings,
-                events,
-                Arc::clone(config.current()),
-                shutdown.clone(),
-                kill.clone(),
-            ),
-            config,
-            command_slots: Arc::new(Semaphore::new(limits.concurrent_commands)),
-            status_slots: Arc::new(Semaphore::new(STATUS_SLOTS)),
-            config_slots: Arc::new(Semaphore::new(CONFIG_SLOTS)),
-            config_turn: Semaphore::new(1),
-            tasks: TaskTracker::new(),
-            shutdown,
-            kill,
-            delivery: Mutex::new(Some(delivery)),
-        }))
-    }
-
-    fn redactor(&self) -> &Redactor {
-        &self.cx.settings().redactor
-    }
-
-    fn has_config() -> bool {
-        !Configuration::<P::Config>::is_none()
-    }
-
-    /// Starts the plugin, hands it its last configuration, and opens the door.
-    pub(crate) async fn start(&self) -> Result<(), StartError> {
-        let saved = self.load_config().await;
-        caught(self.plugin.start(self.cx.clone()))
-            .await
-            .map_err(|fault| {
-                let problem = format!("the plugin failed to start: {}", fault.report_with_place());
-                StartError::of_fault(&fault, self.redactor().clean(problem).into_owned())
-            })?;
-        self.begin_config(saved).await?;
-        self.lifecycle.advance(Phase::Ready);
-        Ok(())
-    }
-
-    /// Refuses new work from now on, and tells background tasks to end.
-    pub(crate) fn begin_stop(&self) {
-        self.lifecycle.advance(Phase::Stopping);
-        self.shutdown.cancel();
-    }
-
-    /// Drains what runs, lets the plugin say goodbye, delivers its last events; all within the budget.
-    ///
-    /// Each step has a share of the time, and what it leaves over goes to the next.
-    pub(crate) async fn stop(&self, started: bool) {
-        self.begin_stop();
-        let begun = Instant::now();
-        let share = |part: f64| begun + self.limits.shutdown.mul_f64(part);
-
-        self.tasks.close();
-        if timeout_at(share(0.6), self.tasks.wait()).await.is_err() {
-            tracing::warn!(
-                running = self.tasks.len(),
-                "commands are cut off: they took too long to finish"
-            );
-        }
-        if started {
-            let stop = caught(async {
-                self.plugin.stop(&self.cx).await;
-                Ok(())
-            });
-            match timeout_at(share(0.8), stop).await {
-                Ok(Ok(())) => {}
-                Ok(Err(fault)) => tracing::error!("the plugin's stop hook failed: {}", fault.report()),
-                Err(_) => tracing::warn!("the plugin's stop hook is cut off: it took too long"),
-            }
-        }
-        let running = self.cx.tasks().end(share(0.8)).await;
-        if running > 0 {
-            tracing::warn!(running, "background tasks are cut off: they took too long to end");
-        }
-        self.kill.cancel();
-        if let Some(delivery) = self.take_delivery() {
-            delivery.close(share(0.95)).await;
-        }
-    }
-
-    /// Ends as a kill would: nothing is drained, nobody says goodbye. Waits until it is over.
-    ///
-    /// What blocks its thread goes on after ten seconds of waiting for it.
-    #[cfg(feature = "testing")]
-    pub(crate) async fn crash(&self) {
-        self.lifecycle.advance(Phase::Stopping);
-        self.kill.cancel();
-        self.tasks.close();
-        let deadline = Instant::now() + Duration::from_secs(10);
-        let _ = timeout_at(deadline, self.tasks.wait()).await;
-        self.cx.tasks().end(deadline).await;
-        if let Some(delivery) = self.take_delivery() {
-            delivery.crash().await;
-        }
-    }
-
-    /// Events that wait for the platform.
-    #[cfg(feature = "testing")]
-    pub(crate) fn pending_events(&self) -> u64 {
-        self.metrics.pending()
-    }
-
-    /// A text without any of the plugin's secrets.
-    #[cfg(feature = "testing")]
-    pub(crate) fn without_secrets(&self, text: &str) -> String {
-        self.redactor().clean(text).into_owned()
-    }
-
-    fn take_delivery(&self) -> Option<Delivery> {
-        self.delivery
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-    }
-
-    /// A place for one more, or the refusal that says to come back.
-    fn slot(slots: &Arc<Semaphore>, what: &str) -> Result<tokio::sync::OwnedSemaphorePermit, Fault> {
-        Arc::clone(slots).try_acquire_owned().map_err(|_| {
-            Fault::new(429, "busy", format!("too many {what} at a time"))
-                .with_retry_after(Duration::from_secs(1))
-        })
-    }
-}
-
-fn written(value: &impl Serialize) -> Result<Bytes, StartError> {
-    serde_json::to_vec(value)
-        .map(Bytes::from)
-        .map_err(|error| StartError::lasting(format!("the API's answers cannot be written: {error}")))
-}
-
-impl<P: Plugin> Drop for Service<P> {
-    fn drop(&mut self) {
-        self.shutdown.cancel();
-        self.kill.cancel();
-    }
-}
+pub(crate) use schemas::Schemas;
+pub use serve::{Serve, into_router, serve};
+#[cfg(feature = "testing")]
+pub(crate) use service::Service;

@@ -1,14 +1,14 @@
 //! The OpenAPI 3.1 document of a plugin, made of the schemas of its types.
 
+use hap_manifest::wire::{
+    CommandResponse, ConfigAck, Describe, Event, HealthReport, StatusReport, WireError,
+};
 use percent_encoding::percent_decode_str;
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Map, Value, json};
 
 use crate::server::schemas::Schemas;
 use crate::settings::Settings;
-use hap_manifest::wire::{
-    CommandResponse, ConfigAck, Describe, Event, HealthReport, StatusReport, WireError,
-};
 
 const JSON: &str = "application/json";
 

@@ -7,15 +7,16 @@ use axum::extract::{Extension, Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use hap_manifest::ApiToken;
-use serde_json::json;
 
-use crate::api::plugin::Plugin;
-use crate::error::fault::{Fault, Result};
+use crate::api::Plugin;
+use crate::error::{Fault, Result};
 use crate::server::auth::Gate;
 use crate::server::custom_routes::{Additions, adopt, adopt_before};
 use crate::server::dispatch::Door;
-use crate::server::{Service, command, config, describe, status};
-use crate::telemetry::request_context::Origin;
+use crate::server::service::Service;
+use crate::server::{command, config, describe, status};
+use crate::telemetry::Origin;
+use serde_json::json;
 
 pub(super) const HEALTH: &str = "/health";
 pub(super) const COMMAND: &str = "/command";

@@ -2,15 +2,12 @@
 
 use std::any::TypeId;
 
+use crate::api::{CommandType as _, ConfigType as _, NoConfig, NoStatus, Plugin, StatusType as _};
+use crate::error::StartError;
+use crate::settings::Settings;
 use hap_manifest::wire::{CommandSet, Describe};
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
-
-use crate::api::bounds::{CommandType as _, ConfigType as _, StatusType as _};
-use crate::api::none::{NoConfig, NoStatus};
-use crate::api::plugin::Plugin;
-use crate::error::start_error::StartError;
-use crate::settings::Settings;
 
 /// The commands, and the JSON Schemas of the three types.
 pub(crate) struct Schemas {
@@ -81,9 +78,8 @@ mod tests {
     use schemars::JsonSchema;
 
     use super::*;
-    use crate::api::context::Context;
-    use crate::api::reply::Reply;
-    use crate::error::fault::Result;
+    use crate::api::{Context, Reply};
+    use crate::error::Result;
 
     macro_rules! plugin_of {
         ($plugin:ident, $command:ident: #[$attribute:meta]) => {

@@ -17,12 +17,15 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service as TowerService};
 
-use crate::api::plugin::Plugin;
+use crate::api::Plugin;
 use crate::config::Configuration;
-use crate::error::start_error::StartError;
+use crate::error::StartError;
+use crate::server::custom_routes::Additions;
+use crate::server::dispatch::Door;
 use crate::server::listener::listen;
+use crate::server::router::door;
 use crate::server::schemas::Schemas;
-use crate::server::{Additions, Door, Service, door};
+use crate::server::service::Service;
 use crate::settings::Settings;
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -436,7 +439,7 @@ async fn bind(place: Place, settings: &Settings) -> Result<Option<TcpListener>, 
 async fn check_data_dir(dir: &Path) -> Result<(), StartError> {
     let probed = {
         let dir = dir.to_owned();
-        tokio::task::spawn_blocking(move || crate::storage::atomic_file::probe(&dir)).await
+        tokio::task::spawn_blocking(move || crate::storage::probe(&dir)).await
     };
     probed.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(|error| {
         let dir = dir.display();

@@ -9,10 +9,9 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::*;
-use crate::api::context::Context;
-use crate::api::none::{NoConfig, NoStatus};
-use crate::api::reply::Reply;
-use crate::error::fault::{Fault, Result};
+
+use crate::api::{Context, NoConfig, NoStatus, Reply};
+use crate::error::{Fault, Result};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(tag = "command", content = "params", rename_all = "snake_case")]

@@ -5,16 +5,15 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Extension, State};
 use hap_manifest::wire::StatusReport;
+
+use crate::api::{Plugin, StatusType as _};
+use crate::error::{Fault, Result};
+use crate::server::bounded::{bounded, timed_out};
+use crate::server::service::{GRACE, Service};
+use crate::telemetry::Origin;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
-
-use crate::api::bounds::StatusType as _;
-use crate::api::plugin::Plugin;
-use crate::error::fault::{Fault, Result};
-use crate::server::bounded::{bounded, timed_out};
-use crate::server::{GRACE, Service};
-use crate::telemetry::request_context::Origin;
 
 pub(super) async fn answer<P: Plugin>(
     State(service): State<Arc<Service<P>>>,

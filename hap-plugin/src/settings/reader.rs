@@ -8,9 +8,10 @@ use std::str::FromStr;
 
 use hap_manifest::{ParseError, PluginId, env};
 
-use crate::error::start_error::StartError;
+use crate::error::StartError;
 use crate::settings::config_variables::ConfigVariables;
-use crate::settings::{PlatformUrl, Settings};
+use crate::settings::platform::PlatformUrl;
+use crate::settings::values::Settings;
 
 pub(super) fn read(environment: &HashMap<OsString, OsString>) -> Result<Settings, StartError> {
     let vars = Vars::of(environment);
@@ -172,10 +173,7 @@ fn program_id() -> Result<PluginId, ParseError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::context::Context;
-    use crate::api::none::{NoCommand, NoConfig, NoStatus};
-    use crate::api::plugin::Plugin;
-    use crate::api::reply::Reply;
+    use crate::api::{Context, NoCommand, NoConfig, NoStatus, Plugin, Reply};
 
     fn read_from(vars: &[(&str, &str)]) -> Result<Settings, StartError> {
         Settings::from_vars(vars.iter().copied())
@@ -277,7 +275,7 @@ mod tests {
 
         const VERSION: &'static str = "1.2.3";
 
-        async fn command(&self, _: &Context, command: NoCommand) -> crate::error::fault::Result<Reply> {
+        async fn command(&self, _: &Context, command: NoCommand) -> crate::error::Result<Reply> {
             match command {}
         }
     }

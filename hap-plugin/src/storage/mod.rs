@@ -1,4 +1,7 @@
 //! Files of the data directory, each replaced as a whole.
 
-pub(crate) mod atomic_file;
-pub(crate) mod state_dir;
+mod atomic_file;
+mod state_dir;
+
+pub(crate) use atomic_file::{Replacement, create_private_dir, open_private, probe, sync_dir};
+pub(crate) use state_dir::StateFolder;

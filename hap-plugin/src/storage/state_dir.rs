@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 use crate::decode::redact;
-use crate::error::fault::{Fault, Result};
+use crate::error::{Fault, Result};
 use crate::storage::atomic_file::Replacement;
 
 /// Longest content of a file.

@@ -1,9 +1,18 @@
 //! What a plugin tells of its work: log lines, metrics, spans, and the ids that tie them to a request.
 
-pub(crate) mod ids;
-pub(crate) mod log;
-pub(crate) mod metrics;
+mod ids;
+mod log;
+mod metrics;
 #[cfg(feature = "otel")]
-pub(crate) mod otel;
-pub(crate) mod redactor;
-pub(crate) mod request_context;
+mod otel;
+mod redactor;
+mod request_context;
+
+#[cfg(test)]
+pub(crate) use log::Capture;
+pub(crate) use log::{InRequest, Log, chain};
+pub(crate) use metrics::{Loss, Metrics, Outcome};
+#[cfg(feature = "otel")]
+pub(crate) use otel::{answered, request_span};
+pub(crate) use redactor::Redactor;
+pub(crate) use request_context::{Origin, REQUEST_ID};

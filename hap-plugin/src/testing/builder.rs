@@ -4,11 +4,12 @@ use std::sync::Arc;
 use hap_manifest::{ApiToken, PluginId};
 use tempfile::TempDir;
 
-use crate::api::plugin::Plugin;
-use crate::error::start_error::StartError;
-use crate::server::serve::Serve;
+use crate::api::Plugin;
+use crate::error::StartError;
+use crate::server::Serve;
 use crate::settings::Settings;
-use crate::testing::{TestPlatform, TestPlugin};
+use crate::testing::platform::TestPlatform;
+use crate::testing::plugin::TestPlugin;
 
 /// Says how a plugin is started for a test.
 #[derive(Debug, Clone, Default)]
@@ -67,7 +68,7 @@ impl TestPluginBuilder {
     /// # Errors
     /// As [`into_router`](crate::into_router).
     pub async fn start<P: Plugin>(self, plugin: P) -> Result<TestPlugin, StartError> {
-        self.start_serve(crate::server::serve::serve(plugin)).await
+        self.start_serve(crate::server::serve(plugin)).await
     }
 
     /// Starts a plugin that has [routes](Serve::routes) or [layers](Serve::layer) of its own, as its `main` makes it.

@@ -7,7 +7,7 @@ use serde::de::{Deserialize, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::api::plugin::Plugin;
+use crate::api::Plugin;
 use crate::testing::difference;
 use crate::testing::schemas::{UPDATE, read, schemas_of, updates, write};
 

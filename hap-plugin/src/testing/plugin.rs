@@ -14,11 +14,12 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt as _;
 
-use crate::api::plugin::Plugin;
-use crate::error::start_error::StartError;
-use crate::server::Service;
-use crate::server::response::HiddenCause;
-use crate::testing::{TestPlatform, TestPluginBuilder, TestReply};
+use crate::api::Plugin;
+use crate::error::StartError;
+use crate::server::{HiddenCause, Service};
+use crate::testing::builder::TestPluginBuilder;
+use crate::testing::platform::TestPlatform;
+use crate::testing::reply::TestReply;
 
 /// Largest answer that is read, in bytes: 16 MiB.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;

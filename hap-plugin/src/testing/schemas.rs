@@ -3,8 +3,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::api::plugin::Plugin;
-use crate::server::schemas::Schemas;
+use crate::api::Plugin;
+use crate::server::Schemas;
 use crate::testing::difference;
 
 /// Variable that makes [`assert_schemas`] and [`assert_manifest`](super::assert_manifest) write the file.

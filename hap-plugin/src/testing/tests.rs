@@ -5,11 +5,9 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::*;
-use crate::api::context::Context;
-use crate::api::none::NoStatus;
-use crate::api::plugin::Plugin;
-use crate::api::reply::Reply;
-use crate::error::fault::{Fault, Result};
+
+use crate::api::{Context, NoStatus, Plugin, Reply};
+use crate::error::{Fault, Result};
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 #[serde(tag = "command", content = "params", rename_all = "snake_case")]
@@ -304,7 +302,7 @@ async fn settings_may_come_as_a_host_sets_them_and_the_token_is_shown() {
 #[tokio::test(start_paused = true)]
 async fn routes_of_the_authors_own_are_tested_too() {
     let routes = axum::Router::new().route("/page", axum::routing::get(async || "hello"));
-    let serve = crate::server::serve::serve(Counter::default()).routes(routes);
+    let serve = crate::server::serve(Counter::default()).routes(routes);
     let counter = TestPlugin::builder().start_serve(serve).await.unwrap();
     assert_eq!(
         counter.request(http::Method::GET, "/page", None).await.text(),
@@ -320,7 +318,7 @@ fn message_of(test: impl FnOnce() + std::panic::UnwindSafe) -> String {
 fn schemas_that_changed_are_told_with_their_first_difference() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("schemas.json");
-    let schemas = crate::server::schemas::Schemas::of::<Counter>().unwrap();
+    let schemas = crate::server::Schemas::of::<Counter>().unwrap();
     std::fs::write(&file, schemas.parts().to_string()).unwrap();
     assert_schemas::<Counter>(&file);
     let mut other = schemas.parts();
@@ -362,7 +360,7 @@ fn a_manifest_has_to_be_valid_and_to_fit_the_program() {
     let file = dir.path().join("manifest.json");
     let manifest = json!({
         "id": "counter", "name": "Counter", "version": "1.0.0", "description": "counts", "author": "A",
-        "image": "counter:1", "config_schema": crate::server::schemas::Schemas::of::<Counter>().unwrap().config(),
+        "image": "counter:1", "config_schema": crate::server::Schemas::of::<Counter>().unwrap().config(),
     });
     let with = |change: &dyn Fn(&mut serde_json::Value)| {
         let mut manifest = manifest.clone();

@@ -8,15 +8,13 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::events::EmitError;
+use crate::events::error::EmitError;
 use crate::events::outbox::Outbox;
 use crate::events::queue::Queue;
 use crate::events::sender::Sender;
 use crate::events::store::Store;
 use crate::events::transport::{Answer, Message, Transport};
-use crate::telemetry::log::capture::Capture;
-use crate::telemetry::metrics::Metrics;
-use crate::telemetry::redactor::Redactor;
+use crate::telemetry::{Capture, Metrics, Redactor};
 
 /// Answers by script, then accepts; remembers when it was asked and what it accepted.
 #[derive(Clone)]

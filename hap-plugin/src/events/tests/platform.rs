@@ -6,18 +6,16 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
 use bytes::Bytes;
-use hap_manifest::webhook;
+use hap_manifest::wire::{Event, EventBody};
+use hap_manifest::{ApiToken, WebhookSecret, webhook};
 use http::{HeaderMap, StatusCode};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
-use crate::events::EventClient;
+use crate::events::client::EventClient;
 use crate::settings::Settings;
-use crate::telemetry::metrics::Metrics;
-use hap_manifest::ApiToken;
-use hap_manifest::WebhookSecret;
-use hap_manifest::wire::{Event, EventBody};
+use crate::telemetry::Metrics;
 
 /// A platform that answers as told and keeps what it acknowledged.
 #[derive(Clone)]
@@ -122,8 +120,8 @@ fn settings(url: &str) -> Settings {
         .unwrap()
 }
 
-async fn start(settings: &Settings) -> (EventClient, crate::events::Delivery) {
-    crate::events::start(settings, &Arc::new(Metrics::default()))
+async fn start(settings: &Settings) -> (EventClient, crate::events::delivery::Delivery) {
+    crate::events::delivery::start(settings, &Arc::new(Metrics::default()))
         .await
         .unwrap()
 }
@@ -185,7 +183,7 @@ async fn a_flush_at_the_end_delivers_what_is_pending() {
     assert_eq!(platform.ids().len(), 20);
     assert!(matches!(
         events.emit("late", &()).await,
-        Err(crate::events::EmitError::Closed)
+        Err(crate::events::error::EmitError::Closed)
     ));
 }
 
@@ -254,7 +252,7 @@ async fn an_event_that_nobody_waits_for_takes_its_place_among_the_others() {
     assert_eq!(platform.ids(), ids);
     assert!(matches!(
         events.try_emit("late", &()),
-        Err(crate::events::EmitError::Closed)
+        Err(crate::events::error::EmitError::Closed)
     ));
 }
 

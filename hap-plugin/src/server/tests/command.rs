@@ -1,8 +1,9 @@
+use hap_manifest::wire::CommandRequest;
 use serde_json::json;
 
 use super::*;
-use crate::api::none::{NoConfig, NoStatus};
-use hap_manifest::wire::CommandRequest;
+
+use crate::api::{NoConfig, NoStatus};
 
 #[tokio::test]
 async fn every_caller_shape_of_a_command_is_understood() {

@@ -4,10 +4,11 @@ use axum::extract::Path;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{any, get, post as on_post};
+use hap_manifest::ApiToken;
 
 use super::*;
+
 use crate::server::serve::serve;
-use hap_manifest::ApiToken;
 
 fn routes() -> Router {
     let page = async |cx: Context, Path(name): Path<String>| -> Result<String> {

@@ -1,6 +1,7 @@
 use super::*;
-use crate::api::none::{NoCommand, NoConfig, NoStatus};
 use hap_manifest::wire::Describe;
+
+use crate::api::{NoCommand, NoConfig, NoStatus};
 
 #[tokio::test]
 async fn a_plugin_describes_its_types() {

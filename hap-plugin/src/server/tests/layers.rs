@@ -1,13 +1,14 @@
 //! The configuration that the framework holds: where it comes from, and who sees what of it.
 
+use hap_manifest::wire::CommandRequest;
 use serde_json::json;
 
 use super::*;
-use crate::api::none::NoStatus;
-use crate::decode::secret::Secret;
-use crate::error::start_error::StartError;
+
+use crate::api::NoStatus;
+use crate::decode::Secret;
+use crate::error::StartError;
 use crate::server::serve::into_router;
-use hap_manifest::wire::CommandRequest;
 
 /// Acts by the configuration that the framework holds, and has no lock of its own.
 #[derive(Default)]

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::telemetry::log::capture::Capture;
+
+use crate::telemetry::Capture;
 
 /// The lines that were written while these requests were answered.
 async fn lines_of(requests: Vec<Request<Body>>) -> Vec<Value> {

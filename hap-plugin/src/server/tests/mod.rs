@@ -25,14 +25,13 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
 
-use crate::api::context::Context;
-use crate::api::health::Health;
-use crate::api::plugin::Plugin;
-use crate::api::reply::Reply;
+use crate::api::{Context, Health, Plugin, Reply};
 use crate::config::Configuration;
-use crate::error::fault::{Fault, Result};
+use crate::error::{Fault, Result};
+use crate::server::custom_routes::Additions;
+use crate::server::router::door;
 use crate::server::schemas::Schemas;
-use crate::server::{Additions, Service, door};
+use crate::server::service::Service;
 use crate::settings::Settings;
 
 /// A plugin that does whatever a test needs.

@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::*;
-use crate::api::none::{NoCommand, NoConfig, NoStatus};
-use crate::decode::secret::Secret;
+
+use crate::api::{NoCommand, NoConfig, NoStatus};
+use crate::decode::Secret;
 
 /// A validator for a component of the document, which its references lead into.
 fn validator(document: &Value, schema: &Value) -> jsonschema::Validator {

@@ -1,13 +1,14 @@
 //! A secret is in no output, whoever would put it there.
 
+use hap_manifest::ApiToken;
 use serde_json::json;
 use tracing::Instrument as _;
 
 use super::*;
-use crate::decode::secret::Secret;
+
+use crate::decode::Secret;
 use crate::server::serve::into_router;
-use crate::telemetry::log::capture::Capture;
-use hap_manifest::ApiToken;
+use crate::telemetry::Capture;
 
 const PASSWORD: &str = "hunter2-\"the\"-password";
 const PIN: u32 = 27_182_818;

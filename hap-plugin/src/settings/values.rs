@@ -1,0 +1,302 @@
+//! [`Settings`]: who the plugin is and what surrounds it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hap_manifest::{ApiToken, PluginId, WebhookSecret};
+
+use crate::api::Plugin;
+use crate::error::StartError;
+use crate::settings::config_variables::ConfigVariables;
+use crate::settings::platform::PlatformUrl;
+use crate::settings::reader;
+use crate::telemetry::Redactor;
+
+/// The version of a plugin that nobody tells.
+pub(crate) const UNKNOWN_VERSION: &str = "0.0.0";
+
+/// Who the plugin is, where its platform is, and how much it takes on.
+///
+/// In a container the host sets the environment and [`run`](crate::run) reads it by [`from_env`](Self::from_env).
+/// Without a host every variable may be absent, and the plugin serves on port 8000 with defaults.
+///
+/// | variable | meaning | when absent |
+/// |---|---|---|
+/// | `PLUGIN_ID` | id of the plugin | made from the program's file name |
+/// | `PLUGIN_NAME` | display name | the id |
+/// | `PLUGIN_VERSION` | version of the plugin | [`Plugin::VERSION`](crate::Plugin::VERSION) |
+/// | `PORT` | TCP port to serve on, on all addresses | 8000 |
+/// | `PLATFORM_API_URL` | base address of the platform's API, `http://` | events are only logged |
+/// | `HAP_API_TOKEN` | token that callers must show | every caller is accepted |
+/// | `HAP_WEBHOOK_SECRET` | key that signs events | the token authenticates them |
+/// | `HAP_DATA_DIR` | writable directory that outlives the process | configuration and events are not kept |
+/// | `HAP_CONFIG` | settings of the plugin, a JSON object as for `POST /config` | the type's defaults |
+/// | `HAP_CONFIG_<KEY>` | one setting: a text as it is, anything else as JSON; goes before `HAP_CONFIG` | |
+///
+/// What `POST /config` brings goes before the settings of the environment, key by key. `HAP_CONFIG_POLL_INTERVAL` is
+/// the setting `poll_interval`, `pollInterval` or `poll-interval`, whichever the plugin has.
+///
+/// ```
+/// use std::time::Duration;
+/// use hap_plugin::{PluginId, Settings};
+///
+/// let settings = Settings::new(PluginId::new("lamp")?).with_command_timeout(Duration::from_secs(5));
+/// assert_eq!(settings.plugin_id().as_str(), "lamp");
+/// assert_eq!(settings.port(), 8000);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub(crate) id: PluginId,
+    pub(crate) name: String,
+    /// `None`: nobody but the program says it.
+    version: Option<String>,
+    pub(crate) port: u16,
+    pub(crate) platform: Option<PlatformUrl>,
+    pub(crate) token: Option<ApiToken>,
+    pub(crate) webhook_secret: Option<WebhookSecret>,
+    pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) config: ConfigVariables,
+    pub(crate) redactor: Redactor,
+    pub(crate) limits: Limits,
+    /// Takes the events in place of a platform with an address.
+    #[cfg(feature = "testing")]
+    pub(crate) test_platform: Option<crate::testing::TestPlatform>,
+}
+
+/// How much a plugin takes on before it refuses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) command_timeout: Duration,
+    pub(crate) concurrent_commands: usize,
+    pub(crate) body_bytes: usize,
+    pub(crate) shutdown: Duration,
+    pub(crate) pending_events: usize,
+    pub(crate) pending_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            command_timeout: Duration::from_secs(30),
+            concurrent_commands: 64,
+            body_bytes: 1024 * 1024,
+            shutdown: Duration::from_secs(8),
+            pending_events: 10_000,
+            pending_bytes: 16 * 1024 * 1024,
+        }
+    }
+}
+
+impl Settings {
+    /// Settings of a plugin with this id, on port 8000, without a platform.
+    #[must_use]
+    pub fn new(id: PluginId) -> Self {
+        Self {
+            name: id.as_str().to_owned(),
+            id,
+            version: None,
+            port: 8000,
+            platform: None,
+            token: None,
+            webhook_secret: None,
+            data_dir: None,
+            config: ConfigVariables::default(),
+            redactor: Redactor::default(),
+            limits: Limits::default(),
+            #[cfg(feature = "testing")]
+            test_platform: None,
+        }
+    }
+
+    /// Reads the environment of the process.
+    ///
+    /// # Errors
+    /// Lists every variable whose value cannot be used, with the value unless it is a secret, and the remedy.
+    pub fn from_env() -> Result<Self, StartError> {
+        Self::from_vars(std::env::vars_os())
+    }
+
+    /// Reads these variables, as [`from_env`](Self::from_env) does those of the process.
+    ///
+    /// ```
+    /// let settings = hap_plugin::Settings::from_vars([("PLUGIN_ID", "lamp"), ("PORT", "9000")])?;
+    /// assert_eq!(settings.port(), 9000);
+    /// # Ok::<(), hap_plugin::StartError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`from_env`](Self::from_env).
+    pub fn from_vars<N, V>(variables: impl IntoIterator<Item = (N, V)>) -> Result<Self, StartError>
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        let variables = variables
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        reader::read(&variables.collect())
+    }
+
+    /// What of the environment of the process can be used where not all of it can: the rest has its defaults.
+    pub(crate) fn usable_part() -> Option<Self> {
+        reader::usable_part(&std::env::vars_os().collect())
+    }
+
+    /// The same settings with the version that the program says, where nobody else does.
+    pub(crate) fn of_plugin<P: Plugin>(mut self) -> Self {
+        self.version.get_or_insert_with(|| P::VERSION.to_owned());
+        self
+    }
+
+    pub(crate) fn version(&self) -> &str {
+        self.version.as_deref().unwrap_or(UNKNOWN_VERSION)
+    }
+
+    /// The plugin's id.
+    #[must_use]
+    pub fn plugin_id(&self) -> &PluginId {
+        &self.id
+    }
+
+    /// Keeps what the host has issued out of logs and refusals.
+    pub(crate) fn learn_secrets(&self) {
+        if let Some(token) = &self.token {
+            self.redactor.always(token.expose());
+        }
+        if let Some(secret) = &self.webhook_secret {
+            self.redactor.always(&secret.expose());
+        }
+    }
+
+    /// The port to serve on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The directory for what outlives the process.
+    #[must_use]
+    pub fn data_dir(&self) -> Option<&Path> {
+        self.data_dir.as_deref()
+    }
+
+    /// The same settings with this display name.
+    #[must_use]
+    pub fn with_name(self, name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ..self
+        }
+    }
+
+    /// The same settings with this version of the plugin, which goes before [`Plugin::VERSION`](crate::Plugin::VERSION).
+    #[must_use]
+    pub fn with_version(self, version: impl Into<String>) -> Self {
+        Self {
+            version: Some(version.into()),
+            ..self
+        }
+    }
+
+    /// The same settings with this port; 0 lets the system choose one.
+    #[must_use]
+    pub fn with_port(self, port: u16) -> Self {
+        Self { port, ..self }
+    }
+
+    /// The same settings with a platform whose API is at this address, such as `http://172.20.0.1:9000/api/v1`.
+    ///
+    /// # Errors
+    /// Refuses what is not an `http://` address: plugins talk to their host without TLS.
+    pub fn with_platform_url(self, url: &str) -> Result<Self, StartError> {
+        let platform = PlatformUrl::parse(url).map_err(StartError::lasting)?;
+        Ok(Self {
+            platform: Some(platform),
+            ..self
+        })
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn with_test_platform(self, platform: crate::testing::TestPlatform) -> Self {
+        Self {
+            test_platform: Some(platform),
+            ..self
+        }
+    }
+
+    /// The same settings with a token that callers must show.
+    #[must_use]
+    pub fn with_api_token(self, token: ApiToken) -> Self {
+        Self {
+            token: Some(token),
+            ..self
+        }
+    }
+
+    /// The same settings with a key that signs events.
+    #[must_use]
+    pub fn with_webhook_secret(self, secret: WebhookSecret) -> Self {
+        Self {
+            webhook_secret: Some(secret),
+            ..self
+        }
+    }
+
+    /// The same settings with a directory for the last configuration and for events not yet delivered.
+    #[must_use]
+    pub fn with_data_dir(self, dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: Some(dir.into()),
+            ..self
+        }
+    }
+
+    /// The same settings with this configuration below what `POST /config` brings, as `HAP_CONFIG` has it: a JSON
+    /// object whose keys go before the type's defaults.
+    #[must_use]
+    pub fn with_config(mut self, config: &serde_json::Value) -> Self {
+        self.config.set_whole(config.to_string());
+        self
+    }
+
+    /// The same settings with this deadline for commands, status and configuration; 30 s by default, at most a day.
+    #[must_use]
+    pub fn with_command_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.command_timeout = timeout.min(Duration::from_secs(24 * 60 * 60));
+        self
+    }
+
+    /// The same settings with this many commands at a time, at least one; 64 by default. More are refused with 429.
+    #[must_use]
+    pub fn with_max_concurrent_commands(mut self, commands: usize) -> Self {
+        self.limits.concurrent_commands = commands.clamp(1, 10_000);
+        self
+    }
+
+    /// The same settings with this longest request body in bytes; 1 MiB by default. Longer ones are refused with 413.
+    #[must_use]
+    pub fn with_max_body(mut self, bytes: usize) -> Self {
+        self.limits.body_bytes = bytes;
+        self
+    }
+
+    /// The same settings with this time to stop in; 8 s by default, less than the 10 s after which Docker kills.
+    #[must_use]
+    pub fn with_shutdown_budget(mut self, budget: Duration) -> Self {
+        self.limits.shutdown = budget;
+        self
+    }
+
+    /// The same settings with room for this many undelivered events and bytes; 10,000 and 16 MiB by default.
+    ///
+    /// When either is used up [`Context::emit`](crate::Context::emit) fails, so that what was accepted is never
+    /// thrown away.
+    #[must_use]
+    pub fn with_max_pending_events(mut self, events: usize, bytes: u64) -> Self {
+        self.limits.pending_events = events;
+        self.limits.pending_bytes = bytes;
+        self
+    }
+}
