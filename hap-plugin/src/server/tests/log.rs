@@ -132,7 +132,7 @@ async fn a_question_mark_that_fails_is_told_with_its_line() {
     let place = line["place"].as_str().unwrap();
     // Where the command of these tests fails.
     assert!(
-        place.starts_with("hap-plugin/src/service/tests/mod.rs:"),
+        place.starts_with("hap-plugin/src/server/tests/mod.rs:"),
         "{line}"
     );
     let written: usize = place.split(':').nth(1).unwrap().parse().unwrap();
