@@ -9,11 +9,11 @@ use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::future::Either;
 use hap_manifest::ApiToken;
+use http::{HeaderMap, header};
+use tower::{Layer, Service};
 
 use crate::decode::shown;
 use crate::error::Fault;
-use http::{HeaderMap, header};
-use tower::{Layer, Service};
 
 /// Lets through who shows the token; everybody where there is none.
 #[derive(Debug, Clone)]

@@ -8,6 +8,10 @@ use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use hap_manifest::wire::{CommandRequest, CommandResponse, DecodeError};
+use serde_json::json;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::task::task_tracker::TaskTrackerToken;
+use tracing::Instrument as _;
 
 use crate::api::{CommandType as _, Plugin, Reply};
 use crate::decode::redact;
@@ -16,10 +20,6 @@ use crate::server::body::{Mismatch, from_json, read_json_body};
 use crate::server::bounded::{begin, bounded, timed_out};
 use crate::server::service::{GRACE, Service};
 use crate::telemetry::{Origin, Outcome, Redactor};
-use serde_json::json;
-use tokio::time::{Instant, timeout_at};
-use tokio_util::task::task_tracker::TaskTrackerToken;
-use tracing::Instrument as _;
 
 pub(super) async fn answer<P: Plugin>(
     service: &Arc<Service<P>>,

@@ -6,6 +6,8 @@ use axum::Json;
 use axum::extract::{Extension, Request, State};
 use bytes::Bytes;
 use hap_manifest::wire::ConfigAck;
+use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::api::{Context, Plugin};
 use crate::config::{Candidate, ConfigFile};
@@ -14,8 +16,6 @@ use crate::server::body::read_json_body;
 use crate::server::bounded::bounded;
 use crate::server::service::Service;
 use crate::telemetry::{Origin, Redactor};
-use tokio::time::Instant;
-use tracing::Instrument as _;
 
 pub(super) async fn answer<P: Plugin>(
     State(service): State<Arc<Service<P>>>,

@@ -10,6 +10,7 @@ use axum::routing::any;
 use futures_util::FutureExt as _;
 use http::{HeaderValue, Method, header};
 use tower::ServiceExt as _;
+use tracing::{Instrument as _, Span};
 
 use crate::api::Plugin;
 use crate::server::auth::Gate;
@@ -17,7 +18,7 @@ use crate::server::bounded::panicked;
 use crate::server::router::{COMMAND, ENDPOINTS, HEALTH, wrong_method};
 use crate::server::service::Service;
 use crate::server::{command, health};
-use crate::telemetry::{InRequest, Origin, REQUEST_ID};
+use crate::telemetry::{Origin, REQUEST_ID, request_span};
 
 /// Answers `/health` itself, without anything around it. Every other request gets its id, which comes back in the
 /// answer, and its span; then it shows its token; what panics from there on is answered.
@@ -40,17 +41,8 @@ impl<P: Plugin> Door<P> {
                 _ => ([(header::ALLOW, "GET,HEAD")], wrong_method(request).await).into_response(),
             };
         }
-        #[cfg_attr(
-            not(feature = "otel"),
-            expect(unused_mut, reason = "a span of its own changes it")
-        )]
         let mut origin = Origin::of(request.headers());
-        #[cfg(feature = "otel")]
-        let span = crate::telemetry::request_span(&mut origin, &request);
-        #[cfg(not(feature = "otel"))]
-        let span = None;
-        #[cfg(feature = "otel")]
-        let is_told = span.is_some();
+        let span = span_of(&mut origin, &request);
         let origin = Arc::new(origin);
         let id = HeaderValue::from_str(&origin.request_id);
         // What the request goes through holds nothing of its own that a panic could leave half done.
@@ -61,12 +53,10 @@ impl<P: Plugin> Door<P> {
                 Err(payload) => panicked(payload.as_ref()).into_response(),
             };
             #[cfg(feature = "otel")]
-            if is_told {
-                crate::telemetry::answered(&response);
-            }
+            crate::telemetry::answered(&response);
             response
         };
-        let mut response = InRequest::new(&origin, span, answered).await;
+        let mut response = answered.instrument(span).await;
         if let Ok(id) = id {
             response.headers_mut().insert(&REQUEST_ID, id);
         }
@@ -101,4 +91,14 @@ impl<P: Plugin> Door<P> {
             })
             .fallback(handler)
     }
+}
+
+#[cfg(feature = "otel")]
+fn span_of(origin: &mut Origin, request: &Request) -> Span {
+    request_span(origin, request)
+}
+
+#[cfg(not(feature = "otel"))]
+fn span_of(origin: &mut Origin, _: &Request) -> Span {
+    request_span(origin)
 }

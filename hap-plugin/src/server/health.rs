@@ -5,11 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use hap_manifest::wire::HealthReport;
+use http::{HeaderValue, StatusCode, header};
 
 use crate::api::{Health, Plugin};
 use crate::server::lifecycle::Phase;
 use crate::server::service::Service;
-use http::{HeaderValue, StatusCode, header};
 
 // Not to become async: a health check must not wait for a command.
 pub(super) fn answer<P: Plugin>(service: &Service<P>) -> Response {

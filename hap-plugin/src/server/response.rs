@@ -3,9 +3,9 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use hap_manifest::wire::WireError;
+use http::{HeaderValue, StatusCode, header};
 
 use crate::error::Fault;
-use http::{HeaderValue, StatusCode, header};
 
 /// The answer `{"success": false, "error": ..., "code": ..., "details": ...}`, so that handlers of routes of one's own
 /// may end with a [`Result`](crate::Result). What belongs into the log is logged.

@@ -7,6 +7,7 @@ use axum::extract::{Extension, Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use hap_manifest::ApiToken;
+use serde_json::json;
 
 use crate::api::Plugin;
 use crate::error::{Fault, Result};
@@ -16,7 +17,6 @@ use crate::server::dispatch::Door;
 use crate::server::service::Service;
 use crate::server::{command, config, describe, status};
 use crate::telemetry::Origin;
-use serde_json::json;
 
 pub(super) const HEALTH: &str = "/health";
 pub(super) const COMMAND: &str = "/command";

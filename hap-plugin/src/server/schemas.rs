@@ -2,12 +2,13 @@
 
 use std::any::TypeId;
 
-use crate::api::{CommandType as _, ConfigType as _, NoConfig, NoStatus, Plugin, StatusType as _};
-use crate::error::StartError;
-use crate::settings::Settings;
 use hap_manifest::wire::{CommandSet, Describe};
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
+
+use crate::api::{CommandType as _, ConfigType as _, NoConfig, NoStatus, Plugin, StatusType as _};
+use crate::error::StartError;
+use crate::settings::Settings;
 
 /// The commands, and the JSON Schemas of the three types.
 pub(crate) struct Schemas {

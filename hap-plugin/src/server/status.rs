@@ -5,15 +5,15 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Extension, State};
 use hap_manifest::wire::StatusReport;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use crate::api::{Plugin, StatusType as _};
 use crate::error::{Fault, Result};
 use crate::server::bounded::{bounded, timed_out};
 use crate::server::service::{GRACE, Service};
 use crate::telemetry::Origin;
-use tokio::time::Instant;
-use tokio_util::task::AbortOnDropHandle;
-use tracing::Instrument as _;
 
 pub(super) async fn answer<P: Plugin>(
     State(service): State<Arc<Service<P>>>,

@@ -10,7 +10,9 @@ mod request_context;
 
 #[cfg(test)]
 pub(crate) use log::Capture;
-pub(crate) use log::{InRequest, Log, chain};
+#[cfg(not(feature = "otel"))]
+pub(crate) use log::request_span;
+pub(crate) use log::{Log, chain};
 pub(crate) use metrics::{Loss, Metrics, Outcome};
 #[cfg(feature = "otel")]
 pub(crate) use otel::{answered, request_span};

@@ -131,10 +131,7 @@ async fn a_question_mark_that_fails_is_told_with_its_line() {
     let line = lines.iter().find(|line| line["error_id"].is_string()).unwrap();
     let place = line["place"].as_str().unwrap();
     // Where the command of these tests fails.
-    assert!(
-        place.starts_with("hap-plugin/src/server/tests/mod.rs:"),
-        "{line}"
-    );
+    assert!(place.starts_with("hap-plugin/src/server/tests/mod.rs:"), "{line}");
     let written: usize = place.split(':').nth(1).unwrap().parse().unwrap();
     let code = include_str!("mod.rs").lines().nth(written - 1).unwrap();
     assert!(code.contains("Command::Break"), "{code}");

@@ -14,7 +14,6 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::settings::Settings;
 use crate::telemetry::log::line::JsonLine;
-use crate::telemetry::log::on_demand::{self, OnDemand};
 use crate::telemetry::log::output::Output;
 use crate::telemetry::log::span_fields::SpanFields;
 
@@ -83,9 +82,7 @@ impl Log {
             // What is exported does not depend on what is logged, and needs every span.
             registry.with(layer.with_filter(filter)).with(exported).try_init()
         } else {
-            let installed = OnDemand(registry.with(layer).with(filter)).try_init();
-            on_demand::installed(installed.is_ok());
-            installed
+            registry.with(layer).with(filter).try_init()
         };
         if installed.is_err() {
             return Self::default();

@@ -4,14 +4,13 @@
 mod capture;
 mod install;
 mod line;
-mod on_demand;
 mod output;
+#[cfg(any(test, not(feature = "otel")))]
 mod request_span;
 mod span_fields;
 
 #[cfg(test)]
 pub(crate) use capture::Capture;
 pub(crate) use install::{Log, chain};
-#[cfg(feature = "otel")]
-pub(crate) use on_demand::is_installed as makes_spans_on_demand;
-pub(crate) use request_span::InRequest;
+#[cfg(not(feature = "otel"))]
+pub(crate) use request_span::request_span;

@@ -11,7 +11,6 @@ use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::server::is_endpoint;
-use crate::telemetry::log::makes_spans_on_demand;
 use crate::telemetry::request_context::Origin;
 
 /// Spans that a collector does not see: background tasks, which last as long as the process.
@@ -19,37 +18,41 @@ pub(super) const UNSEEN: [&str; 1] = ["hap_plugin::api::tasks"];
 
 /// Begins the span of a request below that of its caller. What the plugin calls while it answers is told of this one.
 ///
-/// `None` where nobody but the log sees it, which has it made when it needs it.
-pub(crate) fn request_span(origin: &mut Origin, request: &Request) -> Option<Span> {
-    if makes_spans_on_demand() {
-        return None;
-    }
-    let path = request.uri().path();
-    let name = if is_endpoint(path) {
-        format!("{} {path}", request.method())
-    } else {
-        // The paths of an author's routes may hold ids; a name that differs each time is no name.
-        request.method().to_string()
-    };
+/// Where nothing is exported it is the log's alone.
+pub(crate) fn request_span(origin: &mut Origin, request: &Request) -> Span {
     // Of the highest level, so that errors keep their request id when little is logged.
     let span = tracing::error_span!(
         "request",
-        otel.name = name,
-        otel.kind = "server",
-        request_id = %origin.request_id,
+        otel.name = tracing::field::Empty,
+        otel.kind = tracing::field::Empty,
+        request_id = origin.request_id,
         trace_id = tracing::field::Empty
     );
-    if let Some(parent) = origin.is_traced.then(|| remote(&origin.trace)).flatten() {
-        // Fails where nothing is exported.
-        let _ = span.set_parent(Context::new().with_remote_span_context(parent));
-    }
-    if let Some(trace) = local(&span) {
-        origin.trace = trace;
+    let parent = origin.is_traced.then(|| remote(&origin.trace)).flatten();
+    let parent = parent.map_or_else(Context::new, |caller| {
+        Context::new().with_remote_span_context(caller)
+    });
+    if span.set_parent(parent).is_ok() {
+        export(&span, origin, request);
     }
     span.record("trace_id", origin.trace.trace_id());
+    span
+}
+
+fn export(span: &Span, origin: &mut Origin, request: &Request) {
+    let path = request.uri().path();
+    if is_endpoint(path) {
+        span.record("otel.name", format!("{} {path}", request.method()));
+    } else {
+        // The paths of an author's routes may hold ids; a name that differs each time is no name.
+        span.record("otel.name", request.method().as_str());
+    }
+    span.record("otel.kind", "server");
+    if let Some(trace) = local(span) {
+        origin.trace = trace;
+    }
     span.set_attribute("http.request.method", request.method().to_string());
     span.set_attribute("url.path", path.to_owned());
-    Some(span)
 }
 
 /// Records how the request of the current span was answered.
