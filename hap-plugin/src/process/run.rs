@@ -9,8 +9,8 @@ use crate::process::exit::{EPILOGUE, end_after};
 use crate::process::signals::Stop;
 use crate::process::{cli, signals};
 use crate::server::{Serve, serve};
-use crate::settings::Limits;
-use crate::telemetry::Log;
+use crate::settings::{Limits, Settings};
+use crate::telemetry::Telemetry;
 
 /// Runs a plugin as the program it is in: `main` needs nothing else.
 ///
@@ -72,7 +72,8 @@ impl<P: Plugin> Serve<P> {
 
     async fn serve_until_signal(mut self) -> ExitCode {
         let settings = self.take_settings();
-        let log = Log::install(settings.as_ref().ok());
+        let identity = settings.as_ref().ok().map(Settings::identity);
+        let telemetry = Telemetry::install(identity.as_ref());
         let budget = match &settings {
             Ok(settings) => settings.limits.shutdown,
             Err(_) => Limits::default().shutdown,
@@ -88,7 +89,7 @@ impl<P: Plugin> Serve<P> {
                 error.exit_code()
             }
         };
-        log.end().await;
+        telemetry.end().await;
         // What blocks a thread, such as a write to a dead disk, would keep the runtime from ending.
         end_after(EPILOGUE, code);
         ExitCode::from(code)

@@ -16,7 +16,7 @@ use crate::api::Plugin;
 use crate::decode::shown;
 use crate::error::{Fault, Result, StartError};
 use crate::server::bounded::bounded;
-use crate::server::router::{ENDPOINTS, no_such_path, wrong_method};
+use crate::server::endpoints::{ENDPOINTS, no_such_path, wrong_method};
 use crate::server::service::Service;
 use crate::telemetry::Origin;
 

@@ -15,7 +15,9 @@ use tracing::{Instrument as _, Span};
 use crate::api::Plugin;
 use crate::server::auth::Gate;
 use crate::server::bounded::panicked;
-use crate::server::router::{COMMAND, ENDPOINTS, HEALTH, wrong_method};
+#[cfg(feature = "otel")]
+use crate::server::endpoints::is_endpoint;
+use crate::server::endpoints::{COMMAND, ENDPOINTS, HEALTH, wrong_method};
 use crate::server::service::Service;
 use crate::server::{command, health};
 use crate::telemetry::{Origin, REQUEST_ID, request_span};
@@ -95,7 +97,7 @@ impl<P: Plugin> Door<P> {
 
 #[cfg(feature = "otel")]
 fn span_of(origin: &mut Origin, request: &Request) -> Span {
-    request_span(origin, request)
+    request_span(origin, request, is_endpoint(request.uri().path()))
 }
 
 #[cfg(not(feature = "otel"))]

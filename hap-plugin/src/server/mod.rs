@@ -8,6 +8,7 @@ mod config;
 mod custom_routes;
 mod describe;
 mod dispatch;
+mod endpoints;
 mod health;
 mod lifecycle;
 mod listener;
@@ -24,8 +25,6 @@ mod tests;
 pub(crate) use body::{Mismatch, from_json_of, from_object};
 #[cfg(feature = "testing")]
 pub(crate) use response::HiddenCause;
-#[cfg(feature = "otel")]
-pub(crate) use router::is_endpoint;
 pub(crate) use schemas::Schemas;
 pub use serve::{Serve, into_router, serve};
 #[cfg(feature = "testing")]

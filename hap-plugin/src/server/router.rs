@@ -7,36 +7,16 @@ use axum::extract::{Extension, Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use hap_manifest::ApiToken;
-use serde_json::json;
 
 use crate::api::Plugin;
-use crate::error::{Fault, Result};
+use crate::error::Result;
 use crate::server::auth::Gate;
 use crate::server::custom_routes::{Additions, adopt, adopt_before};
 use crate::server::dispatch::Door;
+use crate::server::endpoints::{COMMAND, no_such_path, wrong_method};
 use crate::server::service::Service;
 use crate::server::{command, config, describe, status};
 use crate::telemetry::Origin;
-
-pub(super) const HEALTH: &str = "/health";
-pub(super) const COMMAND: &str = "/command";
-
-/// Path and method of each endpoint.
-pub(super) const ENDPOINTS: [(&str, &str); 7] = [
-    ("GET", HEALTH),
-    ("POST", COMMAND),
-    ("GET", "/status"),
-    ("POST", "/config"),
-    ("GET", "/describe"),
-    ("GET", "/metrics"),
-    ("GET", "/openapi.json"),
-];
-
-/// Whether a path is one of the API's.
-#[cfg(feature = "otel")]
-pub(crate) fn is_endpoint(path: &str) -> bool {
-    ENDPOINTS.iter().any(|(_, known)| *known == path)
-}
 
 /// From the outside in: the [`Door`], where each request shows its token; the author's layers; the plugin's API; the
 /// author's other routes. Where the author has open routes, which answer everybody, the token is asked for behind them.
@@ -86,26 +66,4 @@ async fn answer_command<P: Plugin>(
     request: Request,
 ) -> Result<Response> {
     command::answer(&service, origin, request).await
-}
-
-pub(super) async fn wrong_method(request: Request) -> Fault {
-    let path = request.uri().path();
-    let allowed = ENDPOINTS
-        .iter()
-        .find(|(_, known)| *known == path)
-        .map(|(method, _)| *method);
-    let message = format!(
-        "{path} takes {}, not {}",
-        allowed.unwrap_or("another method"),
-        request.method()
-    );
-    Fault::new(405, "method_not_allowed", message)
-}
-
-pub(super) async fn no_such_path() -> Fault {
-    let endpoints: Vec<String> = ENDPOINTS
-        .iter()
-        .map(|(method, path)| format!("{method} {path}"))
-        .collect();
-    Fault::new(404, "not_found", "there is no such path").with_details(json!({ "endpoints": endpoints }))
 }

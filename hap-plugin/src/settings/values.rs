@@ -11,7 +11,7 @@ use crate::error::StartError;
 use crate::settings::config_variables::ConfigVariables;
 use crate::settings::platform::PlatformUrl;
 use crate::settings::reader;
-use crate::telemetry::Redactor;
+use crate::telemetry::{Identity, Redactor};
 
 /// The version of a plugin that nobody tells.
 pub(crate) const UNKNOWN_VERSION: &str = "0.0.0";
@@ -152,6 +152,16 @@ impl Settings {
 
     pub(crate) fn version(&self) -> &str {
         self.version.as_deref().unwrap_or(UNKNOWN_VERSION)
+    }
+
+    /// Who the plugin is in its log.
+    pub(crate) fn identity(&self) -> Identity {
+        Identity {
+            plugin_id: self.id.to_string(),
+            #[cfg(feature = "otel")]
+            version: self.version().to_owned(),
+            redactor: self.redactor.clone(),
+        }
     }
 
     /// The plugin's id.

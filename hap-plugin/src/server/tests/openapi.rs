@@ -50,8 +50,8 @@ async fn it_reads_as_an_openapi_document() {
         .operations()
         .map(|(path, method, operation)| (path, method.to_string(), operation.operation_id.clone().unwrap()))
         .collect();
-    assert_eq!(operations.len(), crate::server::router::ENDPOINTS.len());
-    for (method, path) in crate::server::router::ENDPOINTS {
+    assert_eq!(operations.len(), crate::server::endpoints::ENDPOINTS.len());
+    for (method, path) in crate::server::endpoints::ENDPOINTS {
         assert!(
             operations
                 .iter()

@@ -1,16 +1,16 @@
-//! Logging: what is installed, and how lines are written.
+//! Logging: how lines are written, and what is installed for that.
 
 #[cfg(test)]
 mod capture;
-mod install;
 mod line;
 mod output;
 #[cfg(any(test, not(feature = "otel")))]
 mod request_span;
 mod span_fields;
+mod subscriber;
 
 #[cfg(test)]
 pub(crate) use capture::Capture;
-pub(crate) use install::{Log, chain};
 #[cfg(not(feature = "otel"))]
 pub(crate) use request_span::request_span;
+pub(crate) use subscriber::{Beside, install};

@@ -15,7 +15,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::settings::Settings;
+use crate::telemetry::chain::chain;
+use crate::telemetry::identity::Identity;
 use crate::telemetry::otel::client::Client;
 use crate::telemetry::otel::exporter::CleanExporter;
 use crate::telemetry::otel::request::UNSEEN;
@@ -40,16 +41,16 @@ const FLUSH: Duration = Duration::from_millis(500);
 
 /// The export of spans.
 #[derive(Debug)]
-pub(crate) struct Telemetry {
+pub(crate) struct Export {
     provider: SdkTracerProvider,
 }
 
-impl Telemetry {
+impl Export {
     /// Sets up what the environment asks for; `None` where it names no collector.
     ///
     /// # Errors
     /// Says what of it cannot be used. The plugin goes on without an export.
-    pub(crate) fn from_env(settings: &Settings) -> Result<Option<Self>, String> {
+    pub(crate) fn from_env(identity: &Identity) -> Result<Option<Self>, String> {
         let Some((name, endpoint)) = ENDPOINTS.iter().find_map(|name| Some((name, variable(name)?))) else {
             return Ok(None);
         };
@@ -63,9 +64,8 @@ impl Telemetry {
                  http://collector:4318, which passes the spans on"
             ));
         }
-        keep_headers_secret(&settings.redactor);
-        let unusable =
-            |error: &dyn std::error::Error| format!("{name}: {}", crate::telemetry::log::chain(error));
+        keep_headers_secret(&identity.redactor);
+        let unusable = |error: &dyn std::error::Error| format!("{name}: {}", chain(error));
         let client = Client::new().map_err(|error| unusable(&error))?;
         // It reads the endpoint, the headers and the timeout from the environment by itself.
         let exporter = SpanExporter::builder()
@@ -75,8 +75,8 @@ impl Telemetry {
             .build()
             .map_err(|error| unusable(&error))?;
         let provider = SdkTracerProvider::builder()
-            .with_resource(resource(settings))
-            .with_batch_exporter(CleanExporter::new(exporter, settings.redactor.clone()))
+            .with_resource(resource(identity))
+            .with_batch_exporter(CleanExporter::new(exporter, identity.redactor.clone()))
             .build();
         Ok(Some(Self { provider }))
     }
@@ -124,13 +124,13 @@ fn protocol() -> Result<Protocol, String> {
 }
 
 /// Who the spans are of, with what the environment says itself.
-fn resource(settings: &Settings) -> Resource {
+fn resource(identity: &Identity) -> Resource {
     let resource =
-        Resource::builder().with_attribute(KeyValue::new("service.version", settings.version().to_owned()));
+        Resource::builder().with_attribute(KeyValue::new("service.version", identity.version.clone()));
     if variable("OTEL_SERVICE_NAME").is_some() {
         resource.build()
     } else {
-        resource.with_service_name(settings.id.to_string()).build()
+        resource.with_service_name(identity.plugin_id.clone()).build()
     }
 }
 

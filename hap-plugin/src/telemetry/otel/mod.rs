@@ -5,5 +5,5 @@ mod export;
 mod exporter;
 mod request;
 
-pub(crate) use export::Telemetry;
+pub(crate) use export::Export;
 pub(crate) use request::{answered, request_span};

@@ -10,7 +10,6 @@ use opentelemetry::trace::{
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::server::is_endpoint;
 use crate::telemetry::request_context::Origin;
 
 /// Spans that a collector does not see: background tasks, which last as long as the process.
@@ -18,8 +17,8 @@ pub(super) const UNSEEN: [&str; 1] = ["hap_plugin::api::tasks"];
 
 /// Begins the span of a request below that of its caller. What the plugin calls while it answers is told of this one.
 ///
-/// Where nothing is exported it is the log's alone.
-pub(crate) fn request_span(origin: &mut Origin, request: &Request) -> Span {
+/// An endpoint gives it its name. Where nothing is exported it is the log's alone.
+pub(crate) fn request_span(origin: &mut Origin, request: &Request, is_endpoint: bool) -> Span {
     // Of the highest level, so that errors keep their request id when little is logged.
     let span = tracing::error_span!(
         "request",
@@ -33,15 +32,15 @@ pub(crate) fn request_span(origin: &mut Origin, request: &Request) -> Span {
         Context::new().with_remote_span_context(caller)
     });
     if span.set_parent(parent).is_ok() {
-        export(&span, origin, request);
+        export(&span, origin, request, is_endpoint);
     }
     span.record("trace_id", origin.trace.trace_id());
     span
 }
 
-fn export(span: &Span, origin: &mut Origin, request: &Request) {
+fn export(span: &Span, origin: &mut Origin, request: &Request, is_endpoint: bool) {
     let path = request.uri().path();
-    if is_endpoint(path) {
+    if is_endpoint {
         span.record("otel.name", format!("{} {path}", request.method()));
     } else {
         // The paths of an author's routes may hold ids; a name that differs each time is no name.
