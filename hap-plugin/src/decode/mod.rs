@@ -4,5 +4,4 @@ mod expected;
 pub(crate) mod redact;
 mod secret;
 
-pub(crate) use redact::shown;
 pub use secret::Secret;

@@ -4,10 +4,6 @@ use std::borrow::Cow;
 
 use crate::decode::expected;
 
-/// Longest name that a line of the log repeats.
-const MAX_NAME: usize = 64;
-/// Longest text that a line of the log repeats.
-const MAX_SHOWN: usize = 128;
 const UNTAGGED: &str = "data did not match any variant of untagged enum ";
 const UNKNOWN_VARIANT: &str = "unknown variant `";
 const NUMERIC_KEY: &str = "invalid value: expected key to be a number in quotes";
@@ -67,26 +63,6 @@ pub(crate) fn of_secret(message: &str) -> String {
         }) => format!("{UNFIT_SECRET}, expected {}", expected::expected(expected)),
         _ => UNFIT_SECRET.to_owned(),
     }
-}
-
-/// A name that was sent, for the log; `None` where it has not the shape of one.
-pub(crate) fn name(text: &str) -> Option<&str> {
-    let fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    (!text.is_empty() && text.len() <= MAX_NAME && text.chars().all(fit)).then_some(text)
-}
-
-/// A path or name that was sent, as the log shows it: bounded, and of characters that mean nothing to a terminal.
-pub(crate) fn shown(text: &str) -> String {
-    let fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '[' | ']' | '/');
-    let mut shown: String = text
-        .chars()
-        .take(MAX_SHOWN)
-        .map(|c| if fit(c) { c } else { '?' })
-        .collect();
-    if text.chars().nth(MAX_SHOWN).is_some() {
-        shown.push_str("...");
-    }
-    shown
 }
 
 /// A message of serde about a value of the wrong kind.
@@ -273,17 +249,6 @@ mod tests {
         ] {
             assert_eq!(for_log(message).as_deref(), told);
         }
-    }
-
-    #[test]
-    fn names_and_paths_in_the_log_are_short_and_harmless() {
-        assert_eq!(name("turn_on"), Some("turn_on"));
-        for text in ["", "turn on", "a\u{1b}[2J", "ä", &"x".repeat(65)] {
-            assert_eq!(name(text), None, "{text:?}");
-        }
-        assert_eq!(shown("params.scenes[1].room"), "params.scenes[1].room");
-        assert_eq!(shown("params.a b\n\u{1b}"), "params.a?b??");
-        assert_eq!(shown(&"ä".repeat(500)).len(), MAX_SHOWN + 3);
     }
 
     #[test]

@@ -10,8 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::decode::redact;
-use crate::telemetry::Redactor;
+use crate::telemetry::{Redactor, chain, printable, printable_name};
 
 /// The result of a plugin's methods.
 pub type Result<T, E = Fault> = std::result::Result<T, E>;
@@ -254,13 +253,12 @@ impl Fault {
     /// The path among its details, as far as a line of the log may repeat what was sent.
     pub(crate) fn path_for_log(&self, redactor: &Redactor) -> Option<String> {
         // Known secrets first, while they are still what they were.
-        self.detail("path")
-            .map(|path| redact::shown(&redactor.clean(path)))
+        self.detail("path").map(|path| printable(&redactor.clean(path)))
     }
 
     /// The command among its details, if a line of the log may repeat it.
     pub(crate) fn command_for_log(&self) -> Option<&str> {
-        self.detail("command").and_then(redact::name)
+        self.detail("command").and_then(printable_name)
     }
 
     fn detail(&self, key: &str) -> Option<&str> {
@@ -283,7 +281,7 @@ impl Fault {
     /// The message and all causes, for a log line.
     pub(crate) fn report(&self) -> String {
         match self.cause() {
-            Some(cause) => format!("{}: {}", self.message(), crate::telemetry::chain(cause)),
+            Some(cause) => format!("{}: {}", self.message(), chain(cause)),
             None => self.message().to_owned(),
         }
     }

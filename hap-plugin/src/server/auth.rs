@@ -12,8 +12,8 @@ use hap_manifest::ApiToken;
 use http::{HeaderMap, header};
 use tower::{Layer, Service};
 
-use crate::decode::shown;
 use crate::error::Fault;
+use crate::telemetry::printable;
 
 /// Lets through who shows the token; everybody where there is none.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ impl Gate {
             return Ok(());
         }
         tracing::warn!(
-            path = shown(request.uri().path()),
+            path = printable(request.uri().path()),
             "a request without the right token"
         );
         Err(Fault::new(

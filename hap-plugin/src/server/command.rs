@@ -14,12 +14,11 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument as _;
 
 use crate::api::{CommandType as _, Plugin, Reply};
-use crate::decode::redact;
 use crate::error::{Fault, Result};
 use crate::server::body::{Mismatch, from_json, read_json_body};
 use crate::server::bounded::{begin, bounded, timed_out};
 use crate::server::service::{GRACE, Service};
-use crate::telemetry::{Origin, Outcome, Redactor};
+use crate::telemetry::{Origin, Outcome, Redactor, printable};
 
 pub(super) async fn answer<P: Plugin>(
     service: &Arc<Service<P>>,
@@ -149,7 +148,7 @@ fn name(body: &[u8], redactor: &Redactor) -> String {
     // A plugin that takes any command has whatever name was sent. Known secrets first, while they are still what they were.
     serde_json::from_slice::<Named>(body).map_or_else(
         |_| String::new(),
-        |named| redact::shown(&redactor.clean(&named.command)),
+        |named| printable(&redactor.clean(&named.command)),
     )
 }
 

@@ -13,12 +13,11 @@ use tokio::time::Instant;
 use tower::ServiceExt as _;
 
 use crate::api::Plugin;
-use crate::decode::shown;
 use crate::error::{Fault, Result, StartError};
 use crate::server::bounded::bounded;
 use crate::server::endpoints::{ENDPOINTS, no_such_path, wrong_method};
 use crate::server::service::Service;
-use crate::telemetry::Origin;
+use crate::telemetry::{Origin, printable};
 
 type Layering = Box<dyn FnOnce(Router) -> Router + Send + Sync>;
 
@@ -138,7 +137,7 @@ async fn pass<P: Plugin>(
         .insert(service.cx.of_request(origin, deadline));
     let uri = request.uri().clone();
     let ended = bounded(
-        &|| format!("the route {}", shown(uri.path())),
+        &|| format!("the route {}", printable(uri.path())),
         begun..deadline,
         &service.kill,
         async { Ok(next.run(request).await) },

@@ -8,6 +8,7 @@ mod log;
 mod metrics;
 #[cfg(feature = "otel")]
 mod otel;
+mod printable;
 mod redactor;
 mod request_context;
 
@@ -21,5 +22,6 @@ pub(crate) use log::request_span;
 pub(crate) use metrics::{Loss, Metrics, Outcome};
 #[cfg(feature = "otel")]
 pub(crate) use otel::{answered, request_span};
+pub(crate) use printable::{printable, printable_name};
 pub(crate) use redactor::Redactor;
 pub(crate) use request_context::{Origin, REQUEST_ID};
