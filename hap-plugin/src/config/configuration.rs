@@ -17,8 +17,8 @@ use crate::config::current::{Current, Held};
 use crate::config::file::ConfigFile;
 use crate::config::layer::Layer;
 use crate::config::secrets;
+use crate::decode::{Mismatch, from_json_of, from_object};
 use crate::error::{Fault, Result};
-use crate::server::{Mismatch, from_json_of, from_object};
 use crate::settings::Settings;
 use crate::telemetry::Redactor;
 

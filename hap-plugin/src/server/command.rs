@@ -14,8 +14,9 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument as _;
 
 use crate::api::{CommandType as _, Plugin, Reply};
+use crate::decode::{Mismatch, from_json};
 use crate::error::{Fault, Result};
-use crate::server::body::{Mismatch, from_json, read_json_body};
+use crate::server::body::read_json_body;
 use crate::server::bounded::{begin, bounded, timed_out};
 use crate::server::service::{GRACE, Service};
 use crate::telemetry::{Origin, Outcome, Redactor, printable};

@@ -22,7 +22,6 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use body::{Mismatch, from_json_of, from_object};
 #[cfg(feature = "testing")]
 pub(crate) use response::HiddenCause;
 pub(crate) use schemas::Schemas;

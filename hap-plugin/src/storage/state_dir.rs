@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
-use crate::decode::redact;
+use crate::decode::without_value;
 use crate::error::{Fault, Result};
 use crate::storage::atomic_file::Replacement;
 
@@ -51,7 +51,7 @@ impl StateFolder {
             return Ok(None);
         };
         serde_json::from_slice(&content).map(Some).map_err(|error| {
-            let reason = redact::without_value(&error.to_string());
+            let reason = without_value(&error.to_string());
             let message = format!(
                 "{} is not what this version of the plugin reads ({reason}, line {}, column {}); mend it or remove it",
                 path.display(),
