@@ -20,10 +20,8 @@ mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use api::{
-    CommandType, ConfigType, Context, Health, NoCommand, NoConfig, NoStatus, Plugin, Reply, StatusType,
-};
-pub use config::ConfigChanges;
+pub use api::{CommandType, Context, Health, NoCommand, NoStatus, Plugin, Reply, StatusType};
+pub use config::{ConfigChanges, ConfigType, NoConfig};
 pub use decode::Secret;
 pub use error::{Fault, FaultCause, Result, StartError};
 pub use events::{EmitError, EventClient};

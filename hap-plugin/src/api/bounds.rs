@@ -1,4 +1,5 @@
-//! [`CommandType`], [`ConfigType`] and [`StatusType`]: what the three types of a plugin have to be.
+//! [`CommandType`] and [`StatusType`]: what two types of a plugin have to be; the third is
+//! [`ConfigType`](crate::ConfigType).
 //!
 //! They are there for what the compiler says: the traits of other crates cannot be given our advice, and ours is shown only
 //! where nothing else asks for those traits. So what is needed of them is a method here.
@@ -9,7 +10,7 @@ use hap_manifest::wire::{CommandRequest, CommandSchemaError, CommandSet, DecodeE
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What commands are read into: every type that `serde` reads, `schemars` describes, and threads hand to each other.
@@ -64,42 +65,6 @@ struct Head<'a> {
     params: Option<IgnoredAny>,
 }
 
-/// What settings are read into: every type that `serde` reads, `schemars` describes, and threads share.
-///
-/// Nobody has to implement it. A struct with `#[derive(serde::Deserialize, schemars::JsonSchema)]` is one.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the configuration of a plugin",
-    label = "it cannot be read from JSON, has no schema, or cannot be shared between threads",
-    note = "derive both on the struct: #[derive(serde::Deserialize, schemars::JsonSchema)]",
-    note = "a plugin without settings has `hap_plugin::NoConfig`, one that takes any has `serde_json::Value`"
-)]
-pub trait ConfigType: Sized {
-    #[doc(hidden)]
-    fn schema(settings: SchemaSettings) -> Value;
-    #[doc(hidden)]
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: DeserializeOwned + JsonSchema + Send + Sync + 'static> ConfigType for T {
-    fn schema(settings: SchemaSettings) -> Value {
-        schema::<T>(settings)
-    }
-
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(deserializer)
-    }
-}
-
-/// A configuration, for functions that read whatever `serde` reads.
-pub(crate) struct Readable<C>(pub(crate) C);
-
-impl<'de, C: ConfigType> Deserialize<'de> for Readable<C> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        C::read(deserializer).map(Self)
-    }
-}
-
 /// What the status is shown from: every type that `serde` writes, `schemars` describes, and threads hand to each other.
 ///
 /// Nobody has to implement it. A struct with `#[derive(serde::Serialize, schemars::JsonSchema)]` is one.
@@ -119,16 +84,12 @@ pub trait StatusType: Sized {
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + JsonSchema + Send + 'static> StatusType for T {
     fn schema(settings: SchemaSettings) -> Value {
-        schema::<T>(settings)
+        settings.into_generator().into_root_schema_for::<T>().to_value()
     }
 
     fn written(&self) -> serde_json::Result<Value> {
         serde_json::to_value(self)
     }
-}
-
-fn schema<T: JsonSchema>(settings: SchemaSettings) -> Value {
-    settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
 #[cfg(test)]

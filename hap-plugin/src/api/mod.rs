@@ -8,10 +8,9 @@ mod plugin;
 mod reply;
 mod tasks;
 
-pub(crate) use bounds::Readable;
-pub use bounds::{CommandType, ConfigType, StatusType};
+pub use bounds::{CommandType, StatusType};
 pub use context::Context;
 pub use health::Health;
-pub use none::{NoCommand, NoConfig, NoStatus};
+pub use none::{NoCommand, NoStatus};
 pub use plugin::Plugin;
 pub use reply::Reply;

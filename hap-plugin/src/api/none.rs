@@ -1,33 +1,10 @@
-//! [`NoConfig`], [`NoCommand`] and [`NoStatus`]: what a plugin does not have.
+//! [`NoCommand`] and [`NoStatus`]: what a plugin does not have.
 
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny};
+use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
-
-/// The configuration of a plugin that has none.
-///
-/// It reads from anything, so that the refusal says that there is no configuration rather than what is wrong
-/// with this one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct NoConfig;
-
-impl<'de> Deserialize<'de> for NoConfig {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        IgnoredAny::deserialize(deserializer).map(|_| Self)
-    }
-}
-
-impl JsonSchema for NoConfig {
-    fn schema_name() -> Cow<'static, str> {
-        "NoConfig".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "not": {} })
-    }
-}
 
 /// The command type of a plugin that takes none. It has no values: `match command {}` is its whole handling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,11 +4,13 @@ use std::any::Any;
 use std::future::{Future, ready};
 use std::sync::Arc;
 
-use crate::api::bounds::{CommandType, ConfigType, StatusType};
+use crate::api::bounds::{CommandType, StatusType};
 use crate::api::context::Context;
 use crate::api::health::Health;
-use crate::api::none::{NoConfig, NoStatus};
+use crate::api::none::NoStatus;
 use crate::api::reply::Reply;
+use crate::config::ConfigType;
+use crate::config::NoConfig;
 use crate::error::{Fault, Result};
 use crate::settings::UNKNOWN_VERSION;
 

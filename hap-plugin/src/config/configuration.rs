@@ -12,7 +12,7 @@ use hap_manifest::wire::Map;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::api::{ConfigType, NoConfig, Readable};
+use crate::config::config_type::{ConfigType, NoConfig, Readable};
 use crate::config::current::{Current, Held};
 use crate::config::file::ConfigFile;
 use crate::config::layer::Layer;

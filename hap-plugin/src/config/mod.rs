@@ -1,5 +1,6 @@
 //! The configuration of a plugin: where it comes from, what it is read into, and what is in force.
 
+mod config_type;
 mod configuration;
 mod current;
 mod file;
@@ -7,6 +8,7 @@ mod kinds;
 mod layer;
 mod secrets;
 
+pub use config_type::{ConfigType, NoConfig};
 pub(crate) use configuration::{Candidate, Configuration};
 pub use current::ConfigChanges;
 pub(crate) use current::{Current, Held, typed};

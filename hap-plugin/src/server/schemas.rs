@@ -6,7 +6,8 @@ use hap_manifest::wire::{CommandSet, Describe};
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use crate::api::{CommandType as _, ConfigType as _, NoConfig, NoStatus, Plugin, StatusType as _};
+use crate::api::{CommandType as _, NoStatus, Plugin, StatusType as _};
+use crate::config::{ConfigType as _, NoConfig};
 use crate::error::StartError;
 use crate::settings::Settings;
 

@@ -10,7 +10,8 @@ use tokio::time::sleep;
 
 use super::*;
 
-use crate::api::{Context, NoConfig, NoStatus, Reply};
+use crate::api::{Context, NoStatus, Reply};
+use crate::config::NoConfig;
 use crate::error::{Fault, Result};
 
 #[derive(Deserialize, JsonSchema)]

@@ -173,7 +173,8 @@ fn program_id() -> Result<PluginId, ParseError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{Context, NoCommand, NoConfig, NoStatus, Plugin, Reply};
+    use crate::api::{Context, NoCommand, NoStatus, Plugin, Reply};
+    use crate::config::NoConfig;
 
     fn read_from(vars: &[(&str, &str)]) -> Result<Settings, StartError> {
         Settings::from_vars(vars.iter().copied())

@@ -3,7 +3,8 @@ use serde_json::json;
 
 use super::*;
 
-use crate::api::{NoConfig, NoStatus};
+use crate::api::NoStatus;
+use crate::config::NoConfig;
 
 #[tokio::test]
 async fn every_caller_shape_of_a_command_is_understood() {

@@ -1,7 +1,8 @@
 use super::*;
 use hap_manifest::wire::Describe;
 
-use crate::api::{NoCommand, NoConfig, NoStatus};
+use crate::api::{NoCommand, NoStatus};
+use crate::config::NoConfig;
 
 #[tokio::test]
 async fn a_plugin_describes_its_types() {

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::*;
 
-use crate::api::{NoCommand, NoConfig, NoStatus};
+use crate::api::{NoCommand, NoStatus};
+use crate::config::NoConfig;
 use crate::decode::Secret;
 
 /// A validator for a component of the document, which its references lead into.
