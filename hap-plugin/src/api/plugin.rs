@@ -9,8 +9,7 @@ use crate::api::context::Context;
 use crate::api::health::Health;
 use crate::api::none::NoStatus;
 use crate::api::reply::Reply;
-use crate::config::ConfigType;
-use crate::config::NoConfig;
+use crate::config::{ConfigType, NoConfig};
 use crate::error::{Fault, Result};
 use crate::settings::UNKNOWN_VERSION;
 

@@ -70,7 +70,7 @@ pub(crate) fn openapi<P: Plugin>() -> ExitCode {
 
 fn print<P: Plugin, T: Serialize>(make: impl FnOnce(&Schemas, &Settings) -> T) -> ExitCode {
     let made = Settings::from_env()
-        .map(Settings::of_plugin::<P>)
+        .map(|settings| settings.with_program_version(P::VERSION))
         .and_then(|settings| Ok(make(&Schemas::of::<P>()?, &settings)));
     let text = made.and_then(|made| {
         serde_json::to_string_pretty(&made).map_err(|error| StartError::passing(error.to_string()))

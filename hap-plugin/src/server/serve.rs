@@ -217,7 +217,7 @@ impl<P: Plugin> Serve<P> {
     /// The settings given, or those of the environment, with what the plugin says of itself.
     pub(crate) fn take_settings(&mut self) -> Result<Settings, StartError> {
         let settings = self.settings.take().map_or_else(Settings::from_env, Ok);
-        settings.map(Settings::of_plugin::<P>)
+        settings.map(|settings| settings.with_program_version(P::VERSION))
     }
 
     /// `settings` are [those of this server](Self::take_settings).

@@ -13,14 +13,50 @@ use crate::settings::config_variables::ConfigVariables;
 use crate::settings::platform::PlatformUrl;
 use crate::settings::values::Settings;
 
-pub(super) fn read(environment: &HashMap<OsString, OsString>) -> Result<Settings, StartError> {
+impl Settings {
+    /// Reads the environment of the process.
+    ///
+    /// # Errors
+    /// Lists every variable whose value cannot be used, with the value unless it is a secret, and the remedy.
+    pub fn from_env() -> Result<Self, StartError> {
+        Self::from_vars(std::env::vars_os())
+    }
+
+    /// Reads these variables, as [`from_env`](Self::from_env) does those of the process.
+    ///
+    /// ```
+    /// let settings = hap_plugin::Settings::from_vars([("PLUGIN_ID", "lamp"), ("PORT", "9000")])?;
+    /// assert_eq!(settings.port(), 9000);
+    /// # Ok::<(), hap_plugin::StartError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`from_env`](Self::from_env).
+    pub fn from_vars<N, V>(variables: impl IntoIterator<Item = (N, V)>) -> Result<Self, StartError>
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        let variables = variables
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        read(&variables.collect())
+    }
+
+    /// What of the environment of the process can be used where not all of it can: the rest has its defaults.
+    pub(crate) fn usable_part() -> Option<Self> {
+        usable_part(&std::env::vars_os().collect())
+    }
+}
+
+fn read(environment: &HashMap<OsString, OsString>) -> Result<Settings, StartError> {
     let vars = Vars::of(environment);
     let settings = settings(&vars)?;
     StartError::unless_empty(vars.problems.into_inner(), settings)
 }
 
 /// The settings that can be read; the others have their defaults.
-pub(super) fn usable_part(environment: &HashMap<OsString, OsString>) -> Option<Settings> {
+fn usable_part(environment: &HashMap<OsString, OsString>) -> Option<Settings> {
     settings(&Vars::of(environment)).ok()
 }
 
@@ -173,8 +209,6 @@ fn program_id() -> Result<PluginId, ParseError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{Context, NoCommand, NoStatus, Plugin, Reply};
-    use crate::config::NoConfig;
 
     fn read_from(vars: &[(&str, &str)]) -> Result<Settings, StartError> {
         Settings::from_vars(vars.iter().copied())
@@ -258,27 +292,13 @@ mod tests {
         let of = |vars: &[(&str, &str)]| {
             read_from(vars)
                 .unwrap()
-                .of_plugin::<Versioned>()
+                .with_program_version("1.2.3")
                 .version()
                 .to_owned()
         };
         assert_eq!(of(&[]), "1.2.3");
         assert_eq!(of(&[("PLUGIN_VERSION", "2.0.0")]), "2.0.0");
         assert_eq!(read_from(&[]).unwrap().version(), "0.0.0");
-    }
-
-    struct Versioned;
-
-    impl Plugin for Versioned {
-        type Config = NoConfig;
-        type Command = NoCommand;
-        type Status = NoStatus;
-
-        const VERSION: &'static str = "1.2.3";
-
-        async fn command(&self, _: &Context, command: NoCommand) -> crate::error::Result<Reply> {
-            match command {}
-        }
     }
 
     #[test]

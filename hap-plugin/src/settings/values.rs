@@ -1,16 +1,13 @@
 //! [`Settings`]: who the plugin is and what surrounds it.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hap_manifest::{ApiToken, PluginId, WebhookSecret};
 
-use crate::api::Plugin;
 use crate::error::StartError;
 use crate::settings::config_variables::ConfigVariables;
 use crate::settings::platform::PlatformUrl;
-use crate::settings::reader;
 use crate::telemetry::{Identity, Redactor};
 
 /// The version of a plugin that nobody tells.
@@ -110,43 +107,9 @@ impl Settings {
         }
     }
 
-    /// Reads the environment of the process.
-    ///
-    /// # Errors
-    /// Lists every variable whose value cannot be used, with the value unless it is a secret, and the remedy.
-    pub fn from_env() -> Result<Self, StartError> {
-        Self::from_vars(std::env::vars_os())
-    }
-
-    /// Reads these variables, as [`from_env`](Self::from_env) does those of the process.
-    ///
-    /// ```
-    /// let settings = hap_plugin::Settings::from_vars([("PLUGIN_ID", "lamp"), ("PORT", "9000")])?;
-    /// assert_eq!(settings.port(), 9000);
-    /// # Ok::<(), hap_plugin::StartError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`from_env`](Self::from_env).
-    pub fn from_vars<N, V>(variables: impl IntoIterator<Item = (N, V)>) -> Result<Self, StartError>
-    where
-        N: Into<OsString>,
-        V: Into<OsString>,
-    {
-        let variables = variables
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into()));
-        reader::read(&variables.collect())
-    }
-
-    /// What of the environment of the process can be used where not all of it can: the rest has its defaults.
-    pub(crate) fn usable_part() -> Option<Self> {
-        reader::usable_part(&std::env::vars_os().collect())
-    }
-
     /// The same settings with the version that the program says, where nobody else does.
-    pub(crate) fn of_plugin<P: Plugin>(mut self) -> Self {
-        self.version.get_or_insert_with(|| P::VERSION.to_owned());
+    pub(crate) fn with_program_version(mut self, version: &str) -> Self {
+        self.version.get_or_insert_with(|| version.to_owned());
         self
     }
 
