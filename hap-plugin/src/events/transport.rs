@@ -158,7 +158,7 @@ impl Transport for HttpTransport {
 
 /// Hands messages to a platform in the same process.
 #[cfg(feature = "testing")]
-pub(super) struct TestTransport(pub(super) crate::testing::TestPlatform);
+pub(super) struct TestTransport(pub(super) crate::settings::TestPlatform);
 
 #[cfg(feature = "testing")]
 impl Transport for TestTransport {

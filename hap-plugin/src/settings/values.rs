@@ -8,6 +8,8 @@ use hap_manifest::{ApiToken, PluginId, WebhookSecret};
 use crate::error::StartError;
 use crate::settings::config_variables::ConfigVariables;
 use crate::settings::platform::PlatformUrl;
+#[cfg(feature = "testing")]
+use crate::settings::test_platform::TestPlatform;
 use crate::telemetry::{Identity, Redactor};
 
 /// The version of a plugin that nobody tells.
@@ -59,7 +61,7 @@ pub struct Settings {
     pub(crate) limits: Limits,
     /// Takes the events in place of a platform with an address.
     #[cfg(feature = "testing")]
-    pub(crate) test_platform: Option<crate::testing::TestPlatform>,
+    pub(crate) test_platform: Option<TestPlatform>,
 }
 
 /// How much a plugin takes on before it refuses.
@@ -192,7 +194,7 @@ impl Settings {
     }
 
     #[cfg(feature = "testing")]
-    pub(crate) fn with_test_platform(self, platform: crate::testing::TestPlatform) -> Self {
+    pub(crate) fn with_test_platform(self, platform: TestPlatform) -> Self {
         Self {
             test_platform: Some(platform),
             ..self

@@ -4,12 +4,8 @@ use std::sync::Arc;
 use hap_manifest::{ApiToken, PluginId};
 use tempfile::TempDir;
 
-use crate::api::Plugin;
 use crate::error::StartError;
-use crate::server::Serve;
-use crate::settings::Settings;
-use crate::testing::platform::TestPlatform;
-use crate::testing::plugin::TestPlugin;
+use crate::settings::{Settings, TestPlatform};
 
 /// Says how a plugin is started for a test.
 #[derive(Debug, Clone, Default)]
@@ -63,21 +59,8 @@ impl TestPluginBuilder {
         }
     }
 
-    /// Starts the plugin.
-    ///
-    /// # Errors
-    /// As [`into_router`](crate::into_router).
-    pub async fn start<P: Plugin>(self, plugin: P) -> Result<TestPlugin, StartError> {
-        self.start_serve(crate::server::serve(plugin)).await
-    }
-
-    /// Starts a plugin that has [routes](Serve::routes) or [layers](Serve::layer) of its own, as its `main` makes it.
-    ///
-    /// Settings, address and shutdown of `serve` are not used.
-    ///
-    /// # Errors
-    /// As [`into_router`](crate::into_router).
-    pub async fn start_serve<P: Plugin>(self, serve: Serve<P>) -> Result<TestPlugin, StartError> {
+    /// The settings of the plugin, with the surroundings of the test.
+    pub(super) fn settings_under_test(&self) -> Result<Settings, StartError> {
         let settings = match &self.settings {
             Some(settings) => settings.clone(),
             None => {
@@ -88,8 +71,7 @@ impl TestPluginBuilder {
         if let Some(dir) = &self.data_dir {
             settings = settings.with_data_dir(dir);
         }
-        let (router, service) = serve.settings(settings).started().await?;
-        Ok(TestPlugin::new(self, router, service))
+        Ok(settings)
     }
 
     pub(super) fn test_platform(&self) -> &TestPlatform {

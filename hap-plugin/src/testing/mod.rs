@@ -77,7 +77,6 @@
 mod builder;
 mod difference;
 mod manifest;
-mod platform;
 mod plugin;
 mod reply;
 mod schemas;
@@ -86,7 +85,8 @@ mod tests;
 
 pub use builder::TestPluginBuilder;
 pub use manifest::assert_manifest;
-pub use platform::TestPlatform;
 pub use plugin::TestPlugin;
 pub use reply::TestReply;
 pub use schemas::assert_schemas;
+
+pub use crate::settings::TestPlatform;

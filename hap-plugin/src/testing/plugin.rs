@@ -16,9 +16,9 @@ use tower::ServiceExt as _;
 
 use crate::api::Plugin;
 use crate::error::StartError;
-use crate::server::{HiddenCause, Service};
+use crate::server::{HiddenCause, Serve, Service};
+use crate::settings::TestPlatform;
 use crate::testing::builder::TestPluginBuilder;
-use crate::testing::platform::TestPlatform;
 use crate::testing::reply::TestReply;
 
 /// Largest answer that is read, in bytes: 16 MiB.
@@ -218,12 +218,30 @@ impl TestPlugin {
     }
 }
 
+impl TestPluginBuilder {
+    /// Starts the plugin.
+    ///
+    /// # Errors
+    /// As [`into_router`](crate::into_router).
+    pub async fn start<P: Plugin>(self, plugin: P) -> Result<TestPlugin, StartError> {
+        self.start_serve(crate::server::serve(plugin)).await
+    }
+
+    /// Starts a plugin that has [routes](Serve::routes) or [layers](Serve::layer) of its own, as its `main` makes it.
+    ///
+    /// Settings, address and shutdown of `serve` are not used.
+    ///
+    /// # Errors
+    /// As [`into_router`](crate::into_router).
+    pub async fn start_serve<P: Plugin>(self, serve: Serve<P>) -> Result<TestPlugin, StartError> {
+        let settings = self.settings_under_test()?;
+        let (router, service) = serve.settings(settings).started().await?;
+        Ok(TestPlugin::new(self, router, service))
+    }
+}
+
 impl TestPlugin {
-    pub(super) fn new<P: Plugin>(
-        builder: TestPluginBuilder,
-        router: Router,
-        running: Arc<Service<P>>,
-    ) -> Self {
+    fn new<P: Plugin>(builder: TestPluginBuilder, router: Router, running: Arc<Service<P>>) -> Self {
         Self {
             router,
             builder,

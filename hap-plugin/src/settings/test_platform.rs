@@ -1,3 +1,5 @@
+//! [`TestPlatform`]: a platform in memory, in place of one with an address.
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::panic::Location;
@@ -175,7 +177,7 @@ impl TestPlatform {
     }
 
     /// The types of the events that came, for a message.
-    pub(super) fn came(&self) -> String {
+    pub(crate) fn came(&self) -> String {
         let types: Vec<_> = self.events().into_iter().map(|event| event.r#type).collect();
         if types.is_empty() {
             "nothing".to_owned()
