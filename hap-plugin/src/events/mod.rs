@@ -1,5 +1,6 @@
 //! Events from the plugin to its platform: accepted durably, delivered in order, at least once.
 
+mod batch;
 mod client;
 mod delivery;
 mod draft;

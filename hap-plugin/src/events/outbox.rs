@@ -11,8 +11,9 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::events::batch::BatchLimit;
 use crate::events::error::EmitError;
-use crate::events::store::{BatchLimit, Store};
+use crate::events::store::Store;
 use crate::telemetry::{Loss, Metrics};
 
 /// Requests that may wait for the task; beyond it `emit` waits, which slows the plugin to the disk's pace, and `try_emit`

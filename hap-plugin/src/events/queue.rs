@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::events::store::BatchLimit;
+use crate::events::batch::BatchLimit;
 
 /// A bounded queue in memory.
 #[derive(Debug)]

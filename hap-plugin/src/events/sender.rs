@@ -7,9 +7,9 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::events::batch::BatchLimit;
 use crate::events::outbox::Outbox;
 use crate::events::retry;
-use crate::events::store::BatchLimit;
 use crate::events::transport::{Answer, Message, Transport};
 use crate::telemetry::{Loss, Metrics};
 

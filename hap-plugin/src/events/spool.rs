@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 
-use crate::events::store::{Appended, BatchLimit};
+use crate::events::batch::{Appended, BatchLimit};
 use crate::storage::{create_private_dir, open_private, sync_dir};
 
 /// Length from which on a segment is left for a new one.

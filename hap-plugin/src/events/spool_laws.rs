@@ -7,8 +7,8 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::events::batch::BatchLimit;
 use crate::events::spool::{Spool, segment_number};
-use crate::events::store::BatchLimit;
 
 #[derive(Debug, Clone)]
 enum Step {

@@ -4,24 +4,9 @@ use std::io;
 
 use bytes::Bytes;
 
+use crate::events::batch::{Appended, BatchLimit};
 use crate::events::queue::Queue;
 use crate::events::spool::Spool;
-
-/// How many events one request to the platform may carry.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct BatchLimit {
-    pub(super) events: usize,
-    pub(super) bytes: usize,
-}
-
-/// What became of records that were to be appended.
-#[derive(Debug)]
-pub(super) struct Appended {
-    /// How many of the records, from the first on, are stored.
-    pub(super) accepted: usize,
-    /// Why none is stored although there was room.
-    pub(super) error: Option<io::Error>,
-}
 
 /// Keeps records in order until they are acknowledged.
 #[derive(Debug)]
