@@ -15,9 +15,8 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::plugin::Plugin;
 use crate::api::tasks::Tasks;
-use crate::config::{ConfigChanges, Current, Held, typed};
+use crate::config::{ConfigChanges, Current, Held};
 use crate::error::{Fault, Result};
 use crate::events::{EmitError, EventClient, EventDraft};
 use crate::settings::Settings;
@@ -81,6 +80,18 @@ impl Context {
                 config: self.shared.config.get(),
             }),
         }
+    }
+
+    /// The configuration of the request, or the latest one outside of a request.
+    pub(super) fn held_config(&self) -> Option<Held> {
+        match &self.request {
+            Some(request) => request.config.clone(),
+            None => self.shared.config.get(),
+        }
+    }
+
+    pub(super) fn changes<C>(&self) -> ConfigChanges<C> {
+        self.shared.config.changes(self.shared.shutdown.clone())
     }
 
     pub(crate) fn tasks(&self) -> &Tasks {
@@ -167,57 +178,6 @@ impl Context {
     #[must_use]
     pub fn platform_url(&self) -> Option<&str> {
         self.shared.settings.platform.as_ref().map(|url| url.as_str())
-    }
-
-    /// The configuration in force, of the plugin type given: `cx.config::<Self>()?` within its methods.
-    ///
-    /// Within a request it is the one that was in force when the request began, whole and however often it is asked
-    /// for, so that a command never acts by half a change. Outside of one it is the latest. Reading takes no lock.
-    ///
-    /// In [`Plugin::start`] it is what the process begins with, before [`Plugin::configure`] has judged it; in
-    /// `configure` it is still the old one.
-    ///
-    /// ```
-    /// use std::sync::Arc;
-    /// # use hap_plugin::{Context, NoStatus, Plugin, Reply, Result};
-    /// # #[derive(serde::Deserialize, schemars::JsonSchema)]
-    /// # #[serde(tag = "command", content = "params", rename_all = "snake_case")]
-    /// # enum Command { Ring }
-    ///
-    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
-    /// struct Config {
-    ///     #[serde(default)]
-    ///     volume: u8,
-    /// }
-    ///
-    /// struct Bell;
-    ///
-    /// impl Plugin for Bell {
-    ///     type Config = Config;
-    /// #     type Command = Command;
-    /// #     type Status = NoStatus;
-    ///     async fn command(&self, cx: &Context, _: Command) -> Result<Reply> {
-    ///         let config: Arc<Config> = cx.config::<Self>()?;
-    ///         Ok(Reply::text(format!("rang at {} %", config.volume)))
-    ///     }
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    /// Code `not_configured` when the configuration has fields without a default and none came yet; a command that
-    /// passes it on with `?` tells its caller to send one. Code `internal` when the type is not that of the plugin
-    /// that runs.
-    pub fn config<P: Plugin>(&self) -> Result<Arc<P::Config>> {
-        typed(match &self.request {
-            Some(request) => request.config.clone(),
-            None => self.shared.config.get(),
-        })
-    }
-
-    /// Tells a background task when the configuration changes.
-    #[must_use]
-    pub fn config_changes<P: Plugin>(&self) -> ConfigChanges<P::Config> {
-        self.shared.config.changes(self.shared.shutdown.clone())
     }
 
     /// The client that emits events, for tasks that need nothing else of the context.

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod context;
+mod context_config;
 mod health;
 mod none;
 mod plugin;
