@@ -18,6 +18,7 @@ mod router;
 mod schemas;
 mod serve;
 mod service;
+mod start_stop;
 mod status;
 #[cfg(test)]
 mod tests;

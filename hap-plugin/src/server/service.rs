@@ -1,13 +1,12 @@
 //! [`Service`]: a plugin together with what serves it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use hap_manifest::wire::{CommandSet, HealthReport};
 use serde::Serialize;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -15,8 +14,7 @@ use crate::api::{Context, Health, Plugin};
 use crate::config::Configuration;
 use crate::error::{Fault, StartError};
 use crate::events::{self, Delivery};
-use crate::server::bounded::caught;
-use crate::server::lifecycle::{Lifecycle, Phase};
+use crate::server::lifecycle::Lifecycle;
 use crate::server::openapi;
 use crate::server::schemas::Schemas;
 use crate::settings::{Limits, Settings};
@@ -111,78 +109,6 @@ impl<P: Plugin> Service<P> {
         !Configuration::<P::Config>::is_none()
     }
 
-    /// Starts the plugin, hands it its last configuration, and opens the door.
-    pub(crate) async fn start(&self) -> Result<(), StartError> {
-        let saved = self.load_config().await;
-        caught(self.plugin.start(self.cx.clone()))
-            .await
-            .map_err(|fault| {
-                let problem = format!("the plugin failed to start: {}", fault.report_with_place());
-                StartError::of_fault(&fault, self.redactor().clean(problem).into_owned())
-            })?;
-        self.begin_config(saved).await?;
-        self.lifecycle.advance(Phase::Ready);
-        Ok(())
-    }
-
-    /// Refuses new work from now on, and tells background tasks to end.
-    pub(crate) fn begin_stop(&self) {
-        self.lifecycle.advance(Phase::Stopping);
-        self.shutdown.cancel();
-    }
-
-    /// Drains what runs, lets the plugin say goodbye, delivers its last events; all within the budget.
-    ///
-    /// Each step has a share of the time, and what it leaves over goes to the next.
-    pub(crate) async fn stop(&self, started: bool) {
-        self.begin_stop();
-        let begun = Instant::now();
-        let share = |part: f64| begun + self.limits.shutdown.mul_f64(part);
-
-        self.tasks.close();
-        if timeout_at(share(0.6), self.tasks.wait()).await.is_err() {
-            tracing::warn!(
-                running = self.tasks.len(),
-                "commands are cut off: they took too long to finish"
-            );
-        }
-        if started {
-            let stop = caught(async {
-                self.plugin.stop(&self.cx).await;
-                Ok(())
-            });
-            match timeout_at(share(0.8), stop).await {
-                Ok(Ok(())) => {}
-                Ok(Err(fault)) => tracing::error!("the plugin's stop hook failed: {}", fault.report()),
-                Err(_) => tracing::warn!("the plugin's stop hook is cut off: it took too long"),
-            }
-        }
-        let running = self.cx.tasks().end(share(0.8)).await;
-        if running > 0 {
-            tracing::warn!(running, "background tasks are cut off: they took too long to end");
-        }
-        self.kill.cancel();
-        if let Some(delivery) = self.take_delivery() {
-            delivery.close(share(0.95)).await;
-        }
-    }
-
-    /// Ends as a kill would: nothing is drained, nobody says goodbye. Waits until it is over.
-    ///
-    /// What blocks its thread goes on after ten seconds of waiting for it.
-    #[cfg(feature = "testing")]
-    pub(crate) async fn crash(&self) {
-        self.lifecycle.advance(Phase::Stopping);
-        self.kill.cancel();
-        self.tasks.close();
-        let deadline = Instant::now() + Duration::from_secs(10);
-        let _ = timeout_at(deadline, self.tasks.wait()).await;
-        self.cx.tasks().end(deadline).await;
-        if let Some(delivery) = self.take_delivery() {
-            delivery.crash().await;
-        }
-    }
-
     /// Events that wait for the platform.
     #[cfg(feature = "testing")]
     pub(crate) fn pending_events(&self) -> u64 {
@@ -193,13 +119,6 @@ impl<P: Plugin> Service<P> {
     #[cfg(feature = "testing")]
     pub(crate) fn without_secrets(&self, text: &str) -> String {
         self.redactor().clean(text).into_owned()
-    }
-
-    fn take_delivery(&self) -> Option<Delivery> {
-        self.delivery
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
     }
 
     /// A place for one more, or the refusal that says to come back.
