@@ -1,4 +1,6 @@
 //! What an author writes and gets at hand: the trait, its types, and the context of its methods.
+//!
+//! It imports the rooms below, and nothing that serves.
 
 mod bounds;
 mod context;

@@ -1,4 +1,6 @@
-//! What is read from JSON, and what may be told of what does not fit.
+//! What is read from JSON, and what may be told of what does not fit: never the value.
+//!
+//! It imports `error`.
 
 mod expected;
 mod json;

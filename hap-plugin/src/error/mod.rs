@@ -1,4 +1,6 @@
 //! What a plugin and its start fail with: `Fault` and `StartError`.
+//!
+//! It imports `telemetry`, where a fault is logged.
 
 mod fault;
 mod start_error;

@@ -1,4 +1,6 @@
 //! Events from the plugin to its platform: accepted durably, delivered in order, at least once.
+//!
+//! It imports `settings`, `storage` and `telemetry`; it knows neither the plugin nor the server.
 
 mod batch;
 mod client;

@@ -1,4 +1,6 @@
 //! A plugin's program: its arguments, its signals and its end.
+//!
+//! It stands above the server, and nothing imports it.
 
 mod cli;
 mod exit;

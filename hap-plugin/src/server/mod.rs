@@ -1,4 +1,6 @@
 //! What answers the requests of a plugin's callers.
+//!
+//! It imports all rooms below; only `process` and `testing` import it.
 
 mod auth;
 mod body;

@@ -1,4 +1,6 @@
 //! Who the plugin is and what surrounds it, as the environment tells it.
+//!
+//! It knows no plugin, and imports `error` and `telemetry`.
 
 mod config_variables;
 mod platform;

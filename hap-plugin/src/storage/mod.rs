@@ -1,4 +1,6 @@
 //! Files of the data directory, each replaced as a whole.
+//!
+//! It imports `error` and `decode`.
 
 mod atomic_file;
 mod state_dir;

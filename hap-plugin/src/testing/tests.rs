@@ -157,7 +157,7 @@ async fn a_test_sees_the_cause_that_a_caller_does_not() {
 
 #[tokio::test(start_paused = true)]
 async fn a_known_secret_is_not_in_the_cause_either() {
-    let token = crate::ApiToken::from_bytes(&[7; 32]);
+    let token = hap_manifest::ApiToken::from_bytes(&[7; 32]);
     let settings = crate::settings::Settings::new("counter".parse().unwrap()).with_api_token(token.clone());
     let builder = TestPlugin::builder().settings(settings);
     let counter = builder.start(Counter::default()).await.unwrap();
@@ -287,7 +287,7 @@ async fn events_that_cannot_be_delivered_fail_the_test() {
 
 #[tokio::test(start_paused = true)]
 async fn settings_may_come_as_a_host_sets_them_and_the_token_is_shown() {
-    let token = crate::ApiToken::from_bytes(&[7; 32]);
+    let token = hap_manifest::ApiToken::from_bytes(&[7; 32]);
     let settings =
         crate::settings::Settings::from_vars([("PLUGIN_ID", "counter"), ("HAP_CONFIG_FROM", "6")]).unwrap();
     let builder = TestPlugin::builder().settings(settings.with_api_token(token));

@@ -69,7 +69,7 @@ async fn the_request_id_and_the_trace_reach_the_plugin_and_the_answer() {
     );
     let begun = answer.json["result"]["trace"].as_str().unwrap();
     assert!(
-        crate::TraceParent::parse(begun).is_some_and(|trace| !trace.is_sampled()),
+        hap_manifest::TraceParent::parse(begun).is_some_and(|trace| !trace.is_sampled()),
         "{begun}"
     );
 }
