@@ -12,6 +12,7 @@ mod config;
 mod decode;
 mod error;
 mod events;
+mod http_client;
 mod process;
 mod server;
 mod settings;

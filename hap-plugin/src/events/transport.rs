@@ -1,19 +1,24 @@
 //! [`Transport`]: one attempt to hand a message to the platform.
 
+use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
+use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use hap_manifest::wire::WireError;
 use hap_manifest::{ApiToken, WebhookSecret, webhook};
-use http::{HeaderMap, HeaderName, StatusCode, header};
-use reqwest::{Client, Response, redirect};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
+use hyper::body::Incoming;
 use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
+use crate::http_client::HttpClient;
 use crate::settings::{PlatformUrl, Settings};
+use crate::telemetry::chain;
 
 /// The code of a refusal of an event that names another plugin as its source.
 const FOREIGN_SOURCE: &str = "foreign_source";
@@ -21,6 +26,7 @@ const FOREIGN_SOURCE: &str = "foreign_source";
 const MAX_REFUSAL: usize = 16 * 1024;
 /// Longest time for one request.
 const DEADLINE: Duration = Duration::from_secs(15);
+const USER_AGENT: &str = concat!("hap-plugin/", env!("CARGO_PKG_VERSION"));
 
 /// One event or a batch, the same bytes under the same id at every attempt.
 #[derive(Debug, Clone)]
@@ -92,66 +98,66 @@ pub(super) trait Transport: Send + 'static {
 
 /// Posts to `{PLATFORM_API_URL}/events`.
 pub(super) struct HttpTransport {
-    client: Client,
-    url: String,
+    client: HttpClient,
+    url: Uri,
     secret: Option<WebhookSecret>,
     token: Option<ApiToken>,
 }
 
 impl HttpTransport {
-    pub(super) fn new(platform: &PlatformUrl, settings: &Settings) -> reqwest::Result<Self> {
-        let client = Client::builder()
-            .user_agent(concat!("hap-plugin/", env!("CARGO_PKG_VERSION")))
-            .timeout(DEADLINE)
-            .connect_timeout(Duration::from_secs(5))
-            // A signed event goes to the platform and nowhere else.
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .pool_max_idle_per_host(1)
-            .build()?;
+    pub(super) fn new(platform: &PlatformUrl, settings: &Settings) -> Result<Self, http::Error> {
         Ok(Self {
-            client,
-            url: platform.events(),
+            client: HttpClient::new(DEADLINE),
+            url: platform.events().try_into()?,
             secret: settings.webhook_secret.clone(),
             token: settings.token.clone(),
         })
+    }
+
+    fn request(&self, message: &Message) -> Result<Request<Bytes>, http::Error> {
+        let mut request = Request::post(self.url.clone())
+            .header(header::USER_AGENT, USER_AGENT)
+            .header(header::CONTENT_TYPE, message.content_type());
+        if let Some(secret) = &self.secret {
+            // Signed anew at each attempt: the platform refuses old timestamps.
+            let now = OffsetDateTime::now_utc().unix_timestamp();
+            request = request
+                .header(webhook::ID_HEADER, &message.id)
+                .header(webhook::TIMESTAMP_HEADER, now)
+                .header(
+                    webhook::SIGNATURE_HEADER,
+                    webhook::sign(secret, &message.id, now, &message.body),
+                );
+        } else if let Some(token) = &self.token {
+            let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))?;
+            bearer.set_sensitive(true);
+            request = request.header(header::AUTHORIZATION, bearer);
+        }
+        request.body(message.body.clone())
     }
 }
 
 impl Transport for HttpTransport {
     async fn post(&mut self, message: &Message) -> Answer {
-        let mut request = self
-            .client
-            .post(&self.url)
-            .header(header::CONTENT_TYPE, message.content_type())
-            .body(message.body.clone());
-        if let Some(secret) = &self.secret {
-            // Signed anew at each attempt: the platform refuses old timestamps.
-            let now = OffsetDateTime::now_utc().unix_timestamp();
-            request = request
-                .header(HeaderName::from_static(webhook::ID_HEADER), &message.id)
-                .header(HeaderName::from_static(webhook::TIMESTAMP_HEADER), now)
-                .header(
-                    HeaderName::from_static(webhook::SIGNATURE_HEADER),
-                    webhook::sign(secret, &message.id, now, &message.body),
-                );
-        } else if let Some(token) = &self.token {
-            request = request.bearer_auth(token.expose());
-        }
-        match request.send().await {
+        let later = |error: &dyn Error| Answer::Later {
+            reason: chain(error),
+            after: None,
+        };
+        let given_up = Instant::now() + DEADLINE;
+        let request = match self.request(message) {
+            Ok(request) => request,
+            Err(error) => return later(&error),
+        };
+        match self.client.send(request).await {
             Ok(response) => {
-                let (status, headers) = (response.status(), response.headers().clone());
-                let code = if status == StatusCode::FORBIDDEN {
-                    code_of(response).await
-                } else {
-                    None
+                let (head, body) = response.into_parts();
+                let code = match head.status {
+                    StatusCode::FORBIDDEN => timeout_at(given_up, code_of(body)).await.ok().flatten(),
+                    _ => None,
                 };
-                judge(status, &headers, code.as_deref())
+                judge(head.status, &head.headers, code.as_deref())
             }
-            Err(error) => Answer::Later {
-                reason: crate::telemetry::chain(&error.without_url()),
-                after: None,
-            },
+            Err(error) => later(&error),
         }
     }
 }
@@ -174,14 +180,8 @@ impl Transport for TestTransport {
 }
 
 /// The code of a refusal, as far as its first bytes tell one.
-async fn code_of(mut response: Response) -> Option<String> {
-    let mut body = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        if body.len() + chunk.len() > MAX_REFUSAL {
-            return None;
-        }
-        body.extend_from_slice(&chunk);
-    }
+async fn code_of(body: Incoming) -> Option<String> {
+    let body = to_bytes(Body::new(body), MAX_REFUSAL).await.ok()?;
     serde_json::from_slice::<WireError>(&body).ok()?.code
 }
 
@@ -267,7 +267,7 @@ mod tests {
         for id in ["a.b", "a b", "\u{e4}", ""] {
             let record = serde_json::json!({ "id": id }).to_string();
             let message = Message::new(&[Bytes::from(record.clone())]);
-            assert!(http::HeaderValue::from_str(&message.id).is_ok(), "{id:?}");
+            assert!(HeaderValue::from_str(&message.id).is_ok(), "{id:?}");
             assert!(!message.id.is_empty() && !message.id.contains('.'), "{id:?}");
             assert_eq!(Message::new(&[Bytes::from(record)]).id, message.id, "{id:?}");
         }

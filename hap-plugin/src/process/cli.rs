@@ -5,13 +5,16 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use reqwest::Client;
+use bytes::Bytes;
+use http::Request;
 use serde::Serialize;
 
 use crate::api::Plugin;
 use crate::error::StartError;
+use crate::http_client::HttpClient;
 use crate::server::{Schemas, openapi};
 use crate::settings::Settings;
+use crate::telemetry::chain;
 
 /// Longest time for a health check from within the container.
 const HEALTH_DEADLINE: Duration = Duration::from_secs(2);
@@ -97,17 +100,13 @@ pub(crate) async fn healthcheck() -> ExitCode {
 
 async fn ask_health() -> Result<(), String> {
     let settings = Settings::from_env().map_err(|error| error.to_string())?;
-    let url = format!("http://127.0.0.1:{}/health", settings.port());
-    let client = Client::builder()
-        .no_proxy()
-        .timeout(HEALTH_DEADLINE)
-        .build()
+    let request = Request::get(format!("http://127.0.0.1:{}/health", settings.port()))
+        .body(Bytes::new())
         .map_err(|error| error.to_string())?;
-    let response = client
-        .get(url)
-        .send()
+    let response = HttpClient::new(HEALTH_DEADLINE)
+        .send(request)
         .await
-        .map_err(|error| crate::telemetry::chain(&error))?;
+        .map_err(|error| chain(&error))?;
     if response.status().is_success() {
         Ok(())
     } else {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use reqwest::Url;
+use http::Uri;
 
 /// Base address of the platform's API, without a slash at the end.
 #[derive(Clone, PartialEq, Eq)]
@@ -12,22 +12,37 @@ impl PlatformUrl {
     /// Reads an `http://` address. The message of a refusal names the rule; it repeats the address unless that
     /// holds a password.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let url =
-            Url::parse(text).map_err(|error| format!("{text:?} is not an address ({error}); {EXAMPLE}"))?;
-        if !url.username().is_empty() || url.password().is_some() {
+        // First, so that no other refusal repeats them.
+        let from_host = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let host = from_host.split(['/', '?', '#']).next();
+        if host.is_some_and(|host| host.contains('@')) {
             return Err(
                 "the address must not hold a user name or password; HAP_API_TOKEN authenticates".to_owned(),
             );
         }
-        if url.scheme() != "http" {
+        let uri: Uri = text
+            .parse()
+            .map_err(|error| format!("{text:?} is not an address ({error}); {EXAMPLE}"))?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(format!("{text:?} is not an address; {EXAMPLE}"));
+        };
+        if scheme != "http" {
             return Err(format!(
                 "{text:?} is not an http:// address; plugins talk to their host without TLS"
             ));
         }
-        if url.query().is_some() || url.fragment().is_some() {
+        // What follows the host can only be a port.
+        if authority.host().is_empty()
+            || (authority.as_str() != authority.host() && authority.port_u16().is_none())
+        {
+            return Err(format!("{text:?} has no host, or a port that is none; {EXAMPLE}"));
+        }
+        // An address leaves out by itself what follows a `#`.
+        if uri.query().is_some() || text.contains('#') {
             return Err(format!("{text:?} must end with its path; {EXAMPLE}"));
         }
-        Ok(Self(url.as_str().trim_end_matches('/').into()))
+        let path = uri.path().trim_end_matches('/');
+        Ok(Self(format!("http://{authority}{path}").into()))
     }
 
     /// Where events go.
@@ -61,6 +76,19 @@ mod tests {
     }
 
     #[test]
+    fn a_host_is_a_name_or_an_address_with_a_port_or_without() {
+        for (text, kept) in [
+            ("http://platform", "http://platform"),
+            ("http://platform:9000/", "http://platform:9000"),
+            ("http://[fd00::1]:9000/api", "http://[fd00::1]:9000/api"),
+            ("http://[fd00::1]/api", "http://[fd00::1]/api"),
+            ("HTTP://10.0.0.1/api", "http://10.0.0.1/api"),
+        ] {
+            assert_eq!(PlatformUrl::parse(text).unwrap().as_str(), kept);
+        }
+    }
+
+    #[test]
     fn a_password_is_not_repeated() {
         let message = PlatformUrl::parse("http://me:hunter2@host/api").unwrap_err();
         assert!(!message.contains("hunter2"), "{message}");
@@ -74,6 +102,13 @@ mod tests {
             "host:80",
             "",
             "http://host/api?x=1",
+            "http://host/api#x",
+            "http://",
+            "http://host:",
+            "http://host:99999/api",
+            "http://host:x/api",
+            "http://a b/api",
+            "/api/v1",
         ] {
             assert!(PlatformUrl::parse(text).is_err(), "{text}");
         }

@@ -66,11 +66,10 @@ impl Export {
         }
         keep_headers_secret(&identity.redactor);
         let unusable = |error: &dyn std::error::Error| format!("{name}: {}", chain(error));
-        let client = Client::new().map_err(|error| unusable(&error))?;
         // It reads the endpoint, the headers and the timeout from the environment by itself.
         let exporter = SpanExporter::builder()
             .with_http()
-            .with_http_client(client)
+            .with_http_client(Client::new())
             .with_protocol(protocol()?)
             .build()
             .map_err(|error| unusable(&error))?;
