@@ -20,8 +20,8 @@ use crate::config::{ConfigChanges, Current, Held};
 use crate::error::{Fault, Result};
 use crate::events::{EmitError, EventClient, EventDraft};
 use crate::settings::Settings;
-use crate::storage::StateFolder;
-use crate::telemetry::Origin;
+use crate::storage::StateDir;
+use crate::telemetry::RequestContext;
 
 /// Who the plugin is, its events, and the request it is answering. Cloning is cheap.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ pub struct Context {
 
 #[derive(Clone)]
 struct Request {
-    origin: Arc<Origin>,
+    request_context: Arc<RequestContext>,
     deadline: Instant,
     // What was in force when it began.
     config: Option<Held>,
@@ -43,7 +43,7 @@ struct Shared {
     settings: Settings,
     events: EventClient,
     config: Arc<Current>,
-    state: StateFolder,
+    state: StateDir,
     shutdown: CancellationToken,
     tasks: Arc<Tasks>,
 }
@@ -58,7 +58,7 @@ impl Context {
         kill: CancellationToken,
     ) -> Self {
         let shared = Shared {
-            state: StateFolder::new(settings.data_dir()),
+            state: StateDir::new(settings.data_dir()),
             settings,
             events,
             config,
@@ -71,11 +71,11 @@ impl Context {
         }
     }
 
-    pub(crate) fn of_request(&self, origin: Arc<Origin>, deadline: Instant) -> Self {
+    pub(crate) fn of_request(&self, request_context: Arc<RequestContext>, deadline: Instant) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
             request: Some(Request {
-                origin,
+                request_context,
                 deadline,
                 config: self.shared.config.get(),
             }),
@@ -308,7 +308,7 @@ impl Context {
     pub fn request_id(&self) -> Option<&str> {
         self.request
             .as_ref()
-            .map(|request| request.origin.request_id.as_str())
+            .map(|request| request.request_context.request_id.as_str())
     }
 
     /// When the request being answered must be done; `None` outside of one.
@@ -331,7 +331,7 @@ impl Context {
     /// outside of a request. A request that came without one begins a trace.
     #[must_use]
     pub fn trace_parent(&self) -> Option<TraceParent> {
-        self.request.as_ref().map(|request| request.origin.trace)
+        self.request.as_ref().map(|request| request.request_context.trace)
     }
 }
 

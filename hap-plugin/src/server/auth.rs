@@ -1,4 +1,4 @@
-//! [`Gate`]: who is let through.
+//! [`TokenCheck`]: only callers who show the token are let through.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -17,14 +17,14 @@ use crate::telemetry::printable;
 
 /// Lets through who shows the token; everybody where there is none.
 #[derive(Debug, Clone)]
-pub(crate) struct Gate(Option<Arc<ApiToken>>);
+pub(crate) struct TokenCheck(Option<Arc<ApiToken>>);
 
-impl Gate {
+impl TokenCheck {
     pub(crate) fn new(token: Option<ApiToken>) -> Self {
         Self(token.map(Arc::new))
     }
 
-    /// A gate that stands open.
+    /// Lets everybody through.
     pub(crate) const OPEN: Self = Self(None);
 
     pub(crate) fn check(&self, request: &Request) -> Result<(), Fault> {
@@ -54,25 +54,25 @@ impl Gate {
     }
 }
 
-/// The gate around a part of the routes only.
+/// Asks for the token in front of a part of the routes only.
 #[derive(Debug, Clone)]
-pub(crate) struct Gated<S> {
-    gate: Gate,
+pub(crate) struct TokenCheckService<S> {
+    token_check: TokenCheck,
     inner: S,
 }
 
-impl<S> Layer<S> for Gate {
-    type Service = Gated<S>;
+impl<S> Layer<S> for TokenCheck {
+    type Service = TokenCheckService<S>;
 
-    fn layer(&self, inner: S) -> Gated<S> {
-        Gated {
-            gate: self.clone(),
+    fn layer(&self, inner: S) -> TokenCheckService<S> {
+        TokenCheckService {
+            token_check: self.clone(),
             inner,
         }
     }
 }
 
-impl<S> Service<Request> for Gated<S>
+impl<S> Service<Request> for TokenCheckService<S>
 where
     S: Service<Request, Response = Response, Error = Infallible>,
 {
@@ -85,7 +85,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        match self.gate.check(&request) {
+        match self.token_check.check(&request) {
             Ok(()) => Either::Left(self.inner.call(request)),
             Err(refusal) => Either::Right(ready(Ok(refusal.into_response()))),
         }

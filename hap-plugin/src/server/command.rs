@@ -19,17 +19,22 @@ use crate::error::{Fault, Result};
 use crate::server::body::read_json_body;
 use crate::server::bounded::{begin, bounded, timed_out};
 use crate::server::service::{GRACE, Service};
-use crate::telemetry::{Origin, Outcome, Redactor, printable};
+use crate::telemetry::{Outcome, Redactor, RequestContext, printable};
 
 pub(super) async fn answer<P: Plugin>(
     service: &Arc<Service<P>>,
-    origin: Arc<Origin>,
+    request_context: Arc<RequestContext>,
     request: Request,
 ) -> Result<Response> {
     // Before the check: a stop that begins now waits for this command.
     let token = service.tasks.token();
     match service.accept(request).await {
-        Ok(command) => Ok(Json(Arc::clone(service).carry_out(command, origin, token).await?).into_response()),
+        Ok(command) => Ok(Json(
+            Arc::clone(service)
+                .carry_out(command, request_context, token)
+                .await?,
+        )
+        .into_response()),
         Err(fault) => {
             let turned_away = matches!(fault.status(), 429 | 503);
             service.metrics.command(if turned_away {
@@ -80,16 +85,16 @@ impl<P: Plugin> Service<P> {
     async fn carry_out(
         self: Arc<Self>,
         accepted: Accepted<P::Command>,
-        origin: Arc<Origin>,
+        request_context: Arc<RequestContext>,
         token: TaskTrackerToken,
     ) -> Result<CommandResponse> {
         let begun = Instant::now();
-        let deadline = origin.deadline(begun, self.limits.command_timeout);
+        let deadline = request_context.deadline(begun, self.limits.command_timeout);
         let in_flight = self.metrics.command_begins();
         let service = Arc::clone(&self);
         let Accepted { body, command, slot } = accepted;
         let run = async move {
-            let cx = service.cx.of_request(origin, deadline);
+            let cx = service.cx.of_request(request_context, deadline);
             let ended = bounded(
                 &|| format!("the command {:?}", name(&body, service.redactor())),
                 begun..deadline,

@@ -15,11 +15,11 @@ use crate::error::{Fault, Result, StartError};
 use crate::server::body::read_json_body;
 use crate::server::bounded::bounded;
 use crate::server::service::Service;
-use crate::telemetry::{Origin, Redactor};
+use crate::telemetry::{Redactor, RequestContext};
 
 pub(super) async fn answer<P: Plugin>(
     State(service): State<Arc<Service<P>>>,
-    Extension(origin): Extension<Arc<Origin>>,
+    Extension(request_context): Extension<Arc<RequestContext>>,
     request: Request,
 ) -> Result<Json<ConfigAck>> {
     // Before the check: a stop that begins now waits for this configuration.
@@ -36,8 +36,8 @@ pub(super) async fn answer<P: Plugin>(
     // Detached like a command: the plugin and the disk must agree even if the caller goes away half way.
     let worker = Arc::clone(&service);
     let apply = async move {
-        let deadline = origin.deadline(Instant::now(), worker.limits.command_timeout);
-        let cx = worker.cx.of_request(origin, deadline);
+        let deadline = request_context.deadline(Instant::now(), worker.limits.command_timeout);
+        let cx = worker.cx.of_request(request_context, deadline);
         let result = worker.apply(candidate, body, &cx, deadline).await;
         let result = result.map_err(|fault| fault.into_logged().cleaned(worker.redactor()));
         drop(slot);

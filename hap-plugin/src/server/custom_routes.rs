@@ -1,4 +1,4 @@
-//! [`Additions`]: what an author adds to the plugin's server.
+//! [`CustomRoutes`]: what an author adds to the plugin's server.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use crate::error::{Fault, Result, StartError};
 use crate::server::bounded::bounded;
 use crate::server::endpoints::{ENDPOINTS, no_such_path, wrong_method};
 use crate::server::service::Service;
-use crate::telemetry::{Origin, printable};
+use crate::telemetry::{RequestContext, printable};
 
 type Layering = Box<dyn FnOnce(Router) -> Router + Send + Sync>;
 
 /// Routes and layers beside the plugin's own.
 #[derive(Default)]
-pub(crate) struct Additions {
+pub(crate) struct CustomRoutes {
     /// Behind the token. `None` rather than an empty router, since one may consist of a fallback alone.
     pub(crate) routes: Option<Router>,
     /// Open to everybody.
@@ -32,7 +32,7 @@ pub(crate) struct Additions {
     pub(crate) layers: Vec<Layering>,
 }
 
-impl Additions {
+impl CustomRoutes {
     /// Refuses routes on the paths of the plugin's API, where they would never be reached, or reach too much.
     pub(crate) async fn check(&self) -> Result<(), StartError> {
         let mut problems = Vec::new();
@@ -127,14 +127,14 @@ async fn pass<P: Plugin>(
     // Before the check: a stop that begins now waits for this request.
     let _token = service.tasks.token();
     service.lifecycle.check_ready()?;
-    let Some(origin) = request.extensions().get::<Arc<Origin>>().map(Arc::clone) else {
-        return Err(Fault::internal("a request has not passed the gate"));
+    let Some(request_context) = request.extensions().get::<Arc<RequestContext>>().map(Arc::clone) else {
+        return Err(Fault::internal("a request has not passed the token check"));
     };
     let begun = Instant::now();
-    let deadline = origin.deadline(begun, service.limits.command_timeout);
+    let deadline = request_context.deadline(begun, service.limits.command_timeout);
     request
         .extensions_mut()
-        .insert(service.cx.of_request(origin, deadline));
+        .insert(service.cx.of_request(request_context, deadline));
     let uri = request.uri().clone();
     let ended = bounded(
         &|| format!("the route {}", printable(uri.path())),
@@ -158,9 +158,9 @@ async fn pass<P: Plugin>(
     )
 }
 
-impl fmt::Debug for Additions {
+impl fmt::Debug for CustomRoutes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Additions")
+        f.debug_struct("CustomRoutes")
             .field("routes", &self.routes)
             .field("open_routes", &self.open_routes)
             .field("layers", &self.layers.len())

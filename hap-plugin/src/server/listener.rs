@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Plugin;
-use crate::server::dispatch::Door;
+use crate::server::dispatch::Dispatcher;
 
 /// Connections at a time; more wait in the listener's backlog.
 const CONNECTIONS: usize = 512;
@@ -32,8 +32,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const CLOSING: Duration = Duration::from_millis(300);
 
 /// Serves until `close` is cancelled, then finishes the answers that are under way.
-pub(crate) async fn listen<P: Plugin>(listener: TcpListener, door: Door<P>, close: CancellationToken) {
-    let door = Arc::new(door);
+pub(crate) async fn listen<P: Plugin>(
+    listener: TcpListener,
+    dispatcher: Dispatcher<P>,
+    close: CancellationToken,
+) {
+    let dispatcher = Arc::new(dispatcher);
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
@@ -41,8 +45,8 @@ pub(crate) async fn listen<P: Plugin>(listener: TcpListener, door: Door<P>, clos
         .max_buf_size(HEAD_BYTES);
     let open = GracefulShutdown::new();
     let service = service_fn(move |request: Request<Incoming>| {
-        let door = Arc::clone(&door);
-        async move { Ok::<_, Infallible>(door.answer(request.map(Body::new)).await) }
+        let dispatcher = Arc::clone(&dispatcher);
+        async move { Ok::<_, Infallible>(dispatcher.answer(request.map(Body::new)).await) }
     });
     loop {
         let accept = async {

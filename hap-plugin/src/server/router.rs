@@ -10,26 +10,26 @@ use hap_manifest::ApiToken;
 
 use crate::api::Plugin;
 use crate::error::Result;
-use crate::server::auth::Gate;
-use crate::server::custom_routes::{Additions, adopt, adopt_before};
-use crate::server::dispatch::Door;
+use crate::server::auth::TokenCheck;
+use crate::server::custom_routes::{CustomRoutes, adopt, adopt_before};
+use crate::server::dispatch::Dispatcher;
 use crate::server::endpoints::{COMMAND, no_such_path, wrong_method};
 use crate::server::service::Service;
 use crate::server::{command, config, describe, status};
-use crate::telemetry::Origin;
+use crate::telemetry::RequestContext;
 
-/// From the outside in: the [`Door`], where each request shows its token; the author's layers; the plugin's API; the
+/// From the outside in: the [`Dispatcher`], where each request shows its token; the author's layers; the plugin's API; the
 /// author's other routes. Where the author has open routes, which answer everybody, the token is asked for behind them.
-pub(crate) fn door<P: Plugin>(
+pub(crate) fn dispatcher<P: Plugin>(
     service: &Arc<Service<P>>,
     token: Option<ApiToken>,
-    additions: Additions,
-) -> Door<P> {
-    let Additions {
+    custom_routes: CustomRoutes,
+) -> Dispatcher<P> {
+    let CustomRoutes {
         routes,
         open_routes,
         layers,
-    } = additions;
+    } = custom_routes;
     let api = Router::new()
         .route(COMMAND, post(answer_command::<P>))
         .route("/status", get(status::answer::<P>))
@@ -45,16 +45,19 @@ pub(crate) fn door<P: Plugin>(
     };
     let has_layers = !layers.is_empty();
     let api = layers.into_iter().fold(api, |api, layer| layer(api));
-    let gate = Gate::new(token);
+    let token_check = TokenCheck::new(token);
     let open_routes = adopt_before(service, open_routes);
     let is_plain = !has_layers && open_routes.is_none();
-    let (gate, router) = match open_routes {
-        Some(open_routes) => (Gate::OPEN, open_routes.fallback_service(api.layer(gate))),
-        None => (gate, api),
+    let (token_check, router) = match open_routes {
+        Some(open_routes) => (
+            TokenCheck::OPEN,
+            open_routes.fallback_service(api.layer(token_check)),
+        ),
+        None => (token_check, api),
     };
-    Door {
+    Dispatcher {
         service: Arc::clone(service),
-        gate,
+        token_check,
         is_plain,
         router,
     }
@@ -62,8 +65,8 @@ pub(crate) fn door<P: Plugin>(
 
 async fn answer_command<P: Plugin>(
     State(service): State<Arc<Service<P>>>,
-    Extension(origin): Extension<Arc<Origin>>,
+    Extension(request_context): Extension<Arc<RequestContext>>,
     request: Request,
 ) -> Result<Response> {
-    command::answer(&service, origin, request).await
+    command::answer(&service, request_context, request).await
 }

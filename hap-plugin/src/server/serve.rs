@@ -20,10 +20,10 @@ use tower::{Layer, Service as TowerService};
 use crate::api::Plugin;
 use crate::config::Configuration;
 use crate::error::StartError;
-use crate::server::custom_routes::Additions;
-use crate::server::dispatch::Door;
+use crate::server::custom_routes::CustomRoutes;
+use crate::server::dispatch::Dispatcher;
 use crate::server::listener::listen;
-use crate::server::router::door;
+use crate::server::router::dispatcher;
 use crate::server::schemas::Schemas;
 use crate::server::service::Service;
 use crate::settings::Settings;
@@ -51,7 +51,7 @@ pub fn serve<P: Plugin>(plugin: P) -> Serve<P> {
         plugin,
         settings: None,
         place: Place::Settings,
-        additions: Additions::default(),
+        custom_routes: CustomRoutes::default(),
         shutdown: Box::pin(pending()),
     }
 }
@@ -69,7 +69,7 @@ pub struct Serve<P> {
     plugin: P,
     settings: Option<Settings>,
     place: Place,
-    additions: Additions,
+    custom_routes: CustomRoutes,
     shutdown: BoxFuture<()>,
 }
 
@@ -142,7 +142,7 @@ impl<P: Plugin> Serve<P> {
     /// # }
     /// ```
     pub fn routes(mut self, routes: Router) -> Self {
-        self.additions.routes = Some(routes);
+        self.custom_routes.routes = Some(routes);
         self
     }
 
@@ -152,7 +152,7 @@ impl<P: Plugin> Serve<P> {
     /// before the API, so that no pattern among them may cover one of its paths, and a fallback of this router is not
     /// used.
     pub fn open_routes(mut self, routes: Router) -> Self {
-        self.additions.open_routes = routes;
+        self.custom_routes.open_routes = routes;
         self
     }
 
@@ -168,7 +168,7 @@ impl<P: Plugin> Serve<P> {
         <L::Service as TowerService<Request>>::Error: Into<Infallible> + 'static,
         <L::Service as TowerService<Request>>::Future: Send + 'static,
     {
-        self.additions
+        self.custom_routes
             .layers
             .push(Box::new(move |router| router.layer(layer)));
         self
@@ -194,9 +194,9 @@ impl<P: Plugin> Serve<P> {
     /// As [`into_router`](Self::into_router), with the service, by which it can be stopped in order.
     pub(crate) async fn started(mut self) -> Result<(Router, Arc<Service<P>>), StartError> {
         let settings = self.take_settings();
-        let prepared = prepare(self.plugin, settings, Place::Nowhere, self.additions).await?;
+        let prepared = prepare(self.plugin, settings, Place::Nowhere, self.custom_routes).await?;
         prepared.service.start().await?;
-        Ok((prepared.door.into_router(), prepared.service))
+        Ok((prepared.dispatcher.into_router(), prepared.service))
     }
 
     /// Stops when this future is done, or when it would have stopped without that.
@@ -225,13 +225,13 @@ impl<P: Plugin> Serve<P> {
         let mut shutdown = self.shutdown;
         let Prepared {
             service,
-            door,
+            dispatcher,
             listener,
         } = tokio::select! {
             biased;
             // Nothing has begun yet that would have to be ended.
             () = &mut shutdown => return Ok(()),
-            prepared = prepare(self.plugin, settings, self.place, self.additions) => prepared?,
+            prepared = prepare(self.plugin, settings, self.place, self.custom_routes) => prepared?,
         };
         let close = CancellationToken::new();
         // Dropping this future closes the server.
@@ -239,7 +239,7 @@ impl<P: Plugin> Serve<P> {
         let Some(listener) = listener else {
             return Err(StartError::passing("the server has no listener"));
         };
-        let server = tokio::spawn(listen(listener, door, close.clone()));
+        let server = tokio::spawn(listen(listener, dispatcher, close.clone()));
 
         let started = tokio::select! {
             // A stop that is already asked for goes before the start.
@@ -291,7 +291,7 @@ impl<P> fmt::Debug for Serve<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Serve")
             .field("settings", &self.settings)
-            .field("additions", &self.additions)
+            .field("custom_routes", &self.custom_routes)
             .finish_non_exhaustive()
     }
 }
@@ -328,7 +328,7 @@ pub async fn into_router<P: Plugin>(plugin: P, settings: Settings) -> Result<Rou
 /// A plugin that can be started.
 struct Prepared<P: Plugin> {
     service: Arc<Service<P>>,
-    door: Door<P>,
+    dispatcher: Dispatcher<P>,
     listener: Option<TcpListener>,
 }
 
@@ -337,10 +337,10 @@ async fn prepare<P: Plugin>(
     plugin: P,
     settings: Result<Settings, StartError>,
     place: Place,
-    additions: Additions,
+    custom_routes: CustomRoutes,
 ) -> Result<Prepared<P>, StartError> {
     let mut problems = Problems::default();
-    problems.of(additions.check().await);
+    problems.of(custom_routes.check().await);
     let schemas = problems.of(Schemas::of::<P>());
     let settings = problems.of(settings);
     let (mut config, mut listener) = (None, None);
@@ -379,10 +379,10 @@ async fn prepare<P: Plugin>(
     }
     let token = settings.token.clone();
     let service = Service::assemble(plugin, settings, schemas, config).await?;
-    let door = door(&service, token, additions);
+    let dispatcher = dispatcher(&service, token, custom_routes);
     Ok(Prepared {
         service,
-        door,
+        dispatcher,
         listener,
     })
 }

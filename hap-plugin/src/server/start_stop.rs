@@ -14,7 +14,7 @@ use crate::server::lifecycle::Phase;
 use crate::server::service::Service;
 
 impl<P: Plugin> Service<P> {
-    /// Starts the plugin, hands it its last configuration, and opens the door.
+    /// Starts the plugin, hands it its last configuration, and opens the dispatcher.
     pub(crate) async fn start(&self) -> Result<(), StartError> {
         let saved = self.load_config().await;
         caught(self.plugin.start(self.cx.clone()))

@@ -13,24 +13,24 @@ use crate::api::{Plugin, StatusType as _};
 use crate::error::{Fault, Result};
 use crate::server::bounded::{bounded, timed_out};
 use crate::server::service::{GRACE, Service};
-use crate::telemetry::Origin;
+use crate::telemetry::RequestContext;
 
 pub(super) async fn answer<P: Plugin>(
     State(service): State<Arc<Service<P>>>,
-    Extension(origin): Extension<Arc<Origin>>,
+    Extension(request_context): Extension<Arc<RequestContext>>,
 ) -> Result<Json<StatusReport>> {
-    Ok(Json(service.status_now(origin).await?))
+    Ok(Json(service.status_now(request_context).await?))
 }
 
 impl<P: Plugin> Service<P> {
-    async fn status_now(self: Arc<Self>, origin: Arc<Origin>) -> Result<StatusReport> {
+    async fn status_now(self: Arc<Self>, request_context: Arc<RequestContext>) -> Result<StatusReport> {
         self.lifecycle.check_ready()?;
         let slot = Self::slot(&self.status_slots, "status requests")?;
         let begun = Instant::now();
-        let deadline = origin.deadline(begun, self.limits.command_timeout);
+        let deadline = request_context.deadline(begun, self.limits.command_timeout);
         let service = Arc::clone(&self);
         let ask = async move {
-            let cx = service.cx.of_request(origin, deadline);
+            let cx = service.cx.of_request(request_context, deadline);
             let ended = bounded(
                 &|| "the status".to_owned(),
                 Instant::now()..deadline,

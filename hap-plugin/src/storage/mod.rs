@@ -6,4 +6,4 @@ mod atomic_file;
 mod state_dir;
 
 pub(crate) use atomic_file::{Replacement, create_private_dir, open_private, probe, sync_dir};
-pub(crate) use state_dir::StateFolder;
+pub(crate) use state_dir::StateDir;

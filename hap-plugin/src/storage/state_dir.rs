@@ -1,4 +1,4 @@
-//! [`StateFolder`]: what a plugin keeps of itself between two processes.
+//! [`StateDir`]: what a plugin keeps of itself between two processes.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -22,14 +22,14 @@ const TAKEN: [&str; 2] = ["config.json", "events"];
 
 /// Files of JSON in the data directory, each replaced as a whole.
 #[derive(Debug)]
-pub(crate) struct StateFolder {
+pub(crate) struct StateDir {
     // `None`: nothing is kept.
     dir: Option<PathBuf>,
     // One write at a time, so that the last one asked for is the one that stays.
     turn: Arc<Mutex<()>>,
 }
 
-impl StateFolder {
+impl StateDir {
     pub(crate) fn new(dir: Option<&Path>) -> Self {
         Self {
             dir: dir.map(Path::to_owned),
@@ -129,7 +129,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_saved_last_is_loaded() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = StateFolder::new(Some(dir.path()));
+        let folder = StateDir::new(Some(dir.path()));
         assert_eq!(folder.load::<Vec<u32>>("rooms.json").await.unwrap(), None);
         for rooms in [vec![1, 2], vec![3]] {
             folder.save("rooms.json", &rooms).await.unwrap();
@@ -141,7 +141,7 @@ mod tests {
     #[tokio::test]
     async fn of_saves_at_the_same_time_the_last_one_stays() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = StateFolder::new(Some(dir.path()));
+        let folder = StateDir::new(Some(dir.path()));
         let saves: Vec<u8> = (0..50).collect();
         // They are asked for in this order, and then go on at the same time.
         for saved in futures_util::future::join_all(saves.iter().map(|n| folder.save("n", n))).await {
@@ -152,7 +152,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_data_directory_nothing_is_kept() {
-        let folder = StateFolder::new(None);
+        let folder = StateDir::new(None);
         folder.save("n", &1).await.unwrap();
         assert_eq!(folder.load::<u8>("n").await.unwrap(), None);
     }
@@ -161,7 +161,7 @@ mod tests {
     async fn a_file_of_another_shape_is_told_with_the_place_and_without_its_texts() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("n"), "[1, \"hunter2\"]").unwrap();
-        let folder = StateFolder::new(Some(dir.path()));
+        let folder = StateDir::new(Some(dir.path()));
         let fault = folder.load::<Vec<u8>>("n").await.unwrap_err();
         assert_eq!((fault.code(), fault.status()), ("state_unreadable", 422));
         for part in [
@@ -177,7 +177,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_plain_names_are_taken() {
-        let folder = StateFolder::new(None);
+        let folder = StateDir::new(None);
         for name in ["", "a/b", "..", ".hidden", "config.json", "events", "a.new", "ä"] {
             assert!(
                 folder
@@ -194,7 +194,7 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_written_is_an_error_and_the_old_stays() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = StateFolder::new(Some(dir.path()));
+        let folder = StateDir::new(Some(dir.path()));
         folder.save("n", &1).await.unwrap();
         fs::create_dir(dir.path().join("n.new")).unwrap();
         assert_eq!(folder.save("n", &2).await.unwrap_err().code(), "state_not_saved");

@@ -26,4 +26,4 @@ pub(crate) use metrics::{Loss, Metrics, Outcome};
 pub(crate) use otel::{answered, request_span};
 pub(crate) use printable::{printable, printable_name};
 pub(crate) use redactor::Redactor;
-pub(crate) use request_context::{Origin, REQUEST_ID};
+pub(crate) use request_context::{REQUEST_ID, RequestContext};

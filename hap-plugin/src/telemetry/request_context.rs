@@ -1,4 +1,4 @@
-//! [`Origin`]: which request a call belongs to.
+//! [`RequestContext`]: which request a call belongs to.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const MAX_ID: usize = 128;
 
 /// The id and the trace that came with a request, and how long its caller waits.
 #[derive(Debug, Clone)]
-pub(crate) struct Origin {
+pub(crate) struct RequestContext {
     pub(crate) request_id: String,
     pub(crate) trace: TraceParent,
     /// Whether the trace is the caller's and not one that began here.
@@ -28,7 +28,7 @@ pub(crate) struct Origin {
     gives_up: Option<Instant>,
 }
 
-impl Origin {
+impl RequestContext {
     /// Reads the headers of a request that has just come.
     ///
     /// A missing or odd request id is replaced by a new one: it goes into logs and answers. A request without a trace
@@ -63,10 +63,10 @@ impl Origin {
 mod tests {
     use super::*;
 
-    fn origin(id: &'static str) -> String {
+    fn request_context(id: &'static str) -> String {
         let mut headers = HeaderMap::new();
         headers.insert(&REQUEST_ID, http::HeaderValue::from_static(id));
-        Origin::of(&headers).request_id
+        RequestContext::of(&headers).request_id
     }
 
     #[tokio::test(start_paused = true)]
@@ -75,7 +75,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(&TIMEOUT, http::HeaderValue::from_static(value));
             let now = Instant::now();
-            Origin::of(&headers).deadline(now, Duration::from_secs(30)) - now
+            RequestContext::of(&headers).deadline(now, Duration::from_secs(30)) - now
         };
         for (value, ms) in [
             ("250", 250),
@@ -93,9 +93,9 @@ mod tests {
 
     #[test]
     fn an_odd_request_id_is_replaced() {
-        assert_eq!(origin("req-7/a"), "req-7/a");
+        assert_eq!(request_context("req-7/a"), "req-7/a");
         for odd in ["", "a b", "\t"] {
-            assert_eq!(origin(odd).len(), 32, "{odd:?}");
+            assert_eq!(request_context(odd).len(), 32, "{odd:?}");
         }
     }
 }

@@ -190,11 +190,11 @@ async fn a_layer_sees_what_has_shown_the_token() {
 #[tokio::test]
 async fn routes_of_ones_own_are_refused_before_and_after_the_plugin_works() {
     let lamp = Running::assemble(settings()).await;
-    let additions = Additions {
+    let custom_routes = CustomRoutes {
         routes: Some(routes()),
-        ..Additions::default()
+        ..CustomRoutes::default()
     };
-    let client = Client(door(&lamp.service, None, additions).into_router());
+    let client = Client(dispatcher(&lamp.service, None, custom_routes).into_router());
     client.get("/pages/first").await.check_refusal(503, "starting");
     lamp.service.start().await.unwrap();
     assert_eq!(client.get("/pages/first").await.status, 200);

@@ -28,8 +28,8 @@ use tower::ServiceExt as _;
 use crate::api::{Context, Health, Plugin, Reply};
 use crate::config::Configuration;
 use crate::error::{Fault, Result};
-use crate::server::custom_routes::Additions;
-use crate::server::router::door;
+use crate::server::custom_routes::CustomRoutes;
+use crate::server::router::dispatcher;
 use crate::server::schemas::Schemas;
 use crate::server::service::Service;
 use crate::settings::Settings;
@@ -183,7 +183,7 @@ impl Running {
         let service = Service::assemble(lamp.clone(), settings, schemas, config)
             .await
             .unwrap();
-        let router = door(&service, token, Additions::default()).into_router();
+        let router = dispatcher(&service, token, CustomRoutes::default()).into_router();
         Self {
             lamp,
             service,

@@ -2,14 +2,14 @@
 
 use tracing::Span;
 
-use crate::telemetry::request_context::Origin;
+use crate::telemetry::request_context::RequestContext;
 
-pub(crate) fn request_span(origin: &Origin) -> Span {
+pub(crate) fn request_span(request_context: &RequestContext) -> Span {
     // Of the highest level, so that errors keep their request id when little is logged.
     tracing::error_span!(
         "request",
-        request_id = origin.request_id,
-        trace_id = origin.trace.trace_id()
+        request_id = request_context.request_id,
+        trace_id = request_context.trace.trace_id()
     )
 }
 
@@ -36,7 +36,7 @@ mod tests {
         let _log = tracing::subscriber::set_default(capture.subscriber(&Redactor::default()));
         let mut headers = HeaderMap::new();
         headers.insert("x-request-id", http::HeaderValue::from_static("req-1"));
-        let origin = Origin::of(&headers);
+        let request_context = RequestContext::of(&headers);
         for is_done in [false, true] {
             let work = async {
                 let _goodbye = SaysGoodbye;
@@ -44,7 +44,7 @@ mod tests {
                     std::future::pending::<()>().await;
                 }
             };
-            let mut work = Box::pin(work.instrument(request_span(&origin)));
+            let mut work = Box::pin(work.instrument(request_span(&request_context)));
             assert_eq!(
                 futures_util::FutureExt::now_or_never(work.as_mut()).is_some(),
                 is_done

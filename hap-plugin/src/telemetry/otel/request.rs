@@ -10,7 +10,7 @@ use opentelemetry::trace::{
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::telemetry::request_context::Origin;
+use crate::telemetry::request_context::RequestContext;
 
 /// Spans that a collector does not see: background tasks, which last as long as the process.
 pub(super) const UNSEEN: [&str; 1] = ["hap_plugin::api::tasks"];
@@ -18,27 +18,34 @@ pub(super) const UNSEEN: [&str; 1] = ["hap_plugin::api::tasks"];
 /// Begins the span of a request below that of its caller. What the plugin calls while it answers is told of this one.
 ///
 /// An endpoint gives it its name. Where nothing is exported it is the log's alone.
-pub(crate) fn request_span(origin: &mut Origin, request: &Request, is_endpoint: bool) -> Span {
+pub(crate) fn request_span(
+    request_context: &mut RequestContext,
+    request: &Request,
+    is_endpoint: bool,
+) -> Span {
     // Of the highest level, so that errors keep their request id when little is logged.
     let span = tracing::error_span!(
         "request",
         otel.name = tracing::field::Empty,
         otel.kind = tracing::field::Empty,
-        request_id = origin.request_id,
+        request_id = request_context.request_id,
         trace_id = tracing::field::Empty
     );
-    let parent = origin.is_traced.then(|| remote(&origin.trace)).flatten();
+    let parent = request_context
+        .is_traced
+        .then(|| remote(&request_context.trace))
+        .flatten();
     let parent = parent.map_or_else(Context::new, |caller| {
         Context::new().with_remote_span_context(caller)
     });
     if span.set_parent(parent).is_ok() {
-        export(&span, origin, request, is_endpoint);
+        export(&span, request_context, request, is_endpoint);
     }
-    span.record("trace_id", origin.trace.trace_id());
+    span.record("trace_id", request_context.trace.trace_id());
     span
 }
 
-fn export(span: &Span, origin: &mut Origin, request: &Request, is_endpoint: bool) {
+fn export(span: &Span, request_context: &mut RequestContext, request: &Request, is_endpoint: bool) {
     let path = request.uri().path();
     if is_endpoint {
         span.record("otel.name", format!("{} {path}", request.method()));
@@ -48,7 +55,7 @@ fn export(span: &Span, origin: &mut Origin, request: &Request, is_endpoint: bool
     }
     span.record("otel.kind", "server");
     if let Some(trace) = local(span) {
-        origin.trace = trace;
+        request_context.trace = trace;
     }
     span.set_attribute("http.request.method", request.method().to_string());
     span.set_attribute("url.path", path.to_owned());
