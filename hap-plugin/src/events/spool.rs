@@ -404,8 +404,8 @@ fn read_batch(path: &Path, from: u64, to: u64, limit: BatchLimit) -> io::Result<
 }
 
 #[cfg(test)]
-#[path = "spool_laws.rs"]
-mod laws;
+#[path = "spool_properties.rs"]
+mod properties;
 #[cfg(test)]
 #[path = "spool_tests.rs"]
 mod tests;
