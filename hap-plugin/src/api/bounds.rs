@@ -11,7 +11,10 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::decode::Mismatch;
+use crate::error::Fault;
 
 /// What commands are read into: every type that `serde` reads, `schemars` describes, and threads hand to each other.
 ///
@@ -31,6 +34,8 @@ pub trait CommandType: Sized {
     #[doc(hidden)]
     fn decode(set: &CommandSet, request: CommandRequest) -> Result<Self, DecodeError>;
     #[doc(hidden)]
+    fn refusal(set: &CommandSet, request: &CommandRequest) -> Fault;
+    #[doc(hidden)]
     fn decode_plain(set: &CommandSet, body: &[u8]) -> Option<Self>;
 }
 
@@ -44,6 +49,11 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> CommandType for T {
         set.decode(request)
     }
 
+    fn refusal(set: &CommandSet, request: &CommandRequest) -> Fault {
+        let value = json!({ "command": request.command, "params": params_of(request) });
+        Mismatch::of::<Self>(&value, set.schema(), None).into_command_fault(&request.command)
+    }
+
     fn decode_plain(set: &CommandSet, body: &[u8]) -> Option<Self> {
         // What is ignored has to be text too.
         let text = str::from_utf8(body).ok()?;
@@ -51,6 +61,14 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> CommandType for T {
         head.params?;
         let is_known = set.names()?.iter().any(|name| *name == head.command);
         is_known.then(|| serde_json::from_str(text).ok()).flatten()
+    }
+}
+
+/// No parameters are an empty object, as [`CommandSet::decode`] reads them.
+fn params_of(request: &CommandRequest) -> Value {
+    match &request.params {
+        Value::Null => json!({}),
+        params => params.clone(),
     }
 }
 

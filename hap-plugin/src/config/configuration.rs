@@ -30,8 +30,9 @@ pub(crate) struct Configuration<C> {
     environment: Layer,
     file: Option<ConfigFile>,
     current: Arc<Current>,
+    schema: Value,
     // Where the schema marks nothing as secret there is nothing to look for.
-    secret_schema: Option<Value>,
+    has_secrets: bool,
     redactor: Redactor,
     _type: PhantomData<fn() -> C>,
 }
@@ -50,7 +51,7 @@ impl<C: ConfigType + Send + Sync + 'static> Configuration<C> {
         let environment = Layer::read(&settings.config, schema, problems);
         let mut rest = environment.clone();
         while !rest.is_empty()
-            && let Err(mismatch) = from_object::<Readable<C>>(rest.values())
+            && let Err(mismatch) = from_object::<Readable<C>>(rest.values(), schema)
         {
             match mismatch.key.as_deref().and_then(|key| rest.remove(key)) {
                 // What is left may have problems of its own.
@@ -67,7 +68,8 @@ impl<C: ConfigType + Send + Sync + 'static> Configuration<C> {
             environment,
             file: settings.data_dir().map(ConfigFile::new),
             current: Arc::new(Current::new()),
-            secret_schema: secrets::any(schema).then(|| schema.clone()),
+            schema: schema.clone(),
+            has_secrets: secrets::any(schema),
             redactor: settings.redactor.clone(),
             _type: PhantomData,
         }
@@ -104,36 +106,40 @@ impl<C: ConfigType + Send + Sync + 'static> Configuration<C> {
     fn candidate_of(&self, what: &str, text: &[u8]) -> Result<Candidate<C>> {
         if !Self::is_none() && !text.trim_ascii_start().starts_with(b"{") {
             // A type may well read itself from an array; the settings are an object all the same.
-            from_json_of::<IgnoredAny>(what, text, INVALID)?;
+            from_json_of::<IgnoredAny>(what, text, &self.schema, INVALID)?;
             let rule = "the configuration is a JSON object";
             let fault = Fault::new(422, INVALID, rule).with_path(".");
             return Err(fault.with_reason_for_log(Some(rule.to_owned())));
         }
-        let merged = || from_json_of(what, text, INVALID).map(|above: Map| self.environment.below(above));
-        let secrets = match &self.secret_schema {
-            Some(schema) => secrets::values(schema, &merged()?.into()),
-            None => Vec::new(),
+        let merged = || {
+            from_json_of(what, text, &self.schema, INVALID).map(|above: Map| self.environment.below(above))
+        };
+        let secrets = if self.has_secrets {
+            secrets::values(&self.schema, &merged()?.into())
+        } else {
+            Vec::new()
         };
         // Before anything is said about them.
         self.redactor.judging(secrets.clone());
         if self.environment.is_empty() {
             // As it was sent: the detour over a value would lose what only a type of its own can hold.
-            return Candidate::twice(secrets, || from_json_of(what, text, INVALID));
+            return Candidate::twice(secrets, || from_json_of(what, text, &self.schema, INVALID));
         }
         let merged = merged()?;
-        Candidate::twice(secrets, || from_object(&merged))
+        Candidate::twice(secrets, || from_object(&merged, &self.schema))
             .map_err(|mismatch: Mismatch| mismatch.into_fault(INVALID))
     }
 
     /// The settings where nobody has sent any: the environment over the defaults.
     pub(crate) fn without_request(&self) -> Result<Candidate<C>, Mismatch> {
         let values = self.environment.values();
-        let secrets = match &self.secret_schema {
-            Some(schema) => secrets::values(schema, &values.clone().into()),
-            None => Vec::new(),
+        let secrets = if self.has_secrets {
+            secrets::values(&self.schema, &values.clone().into())
+        } else {
+            Vec::new()
         };
         self.redactor.judging(secrets.clone());
-        Candidate::twice(secrets, || from_object(values))
+        Candidate::twice(secrets, || from_object(values, &self.schema))
     }
 
     /// Puts a candidate in force, in one step for all readers.

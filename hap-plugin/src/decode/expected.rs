@@ -1,102 +1,204 @@
-//! Serde's words for types, as people say them who do not write Rust.
+//! What a schema says would have fitted, in words of people who do not write Rust.
 
-use std::borrow::Cow;
+use serde_json::Value;
+use serde_path_to_error::{Path, Segment};
 
-/// What serde expected: `u8`, `struct Scene`, `a sequence`. Other words are an author's and stay as they are.
-pub(crate) fn expected(words: &str) -> Cow<'_, str> {
-    let least_and_most = |words: &str| {
-        macro_rules! of {
-            ($($type:ident)*) => {
-                match words {
-                    $(stringify!($type) => Some(($type::MIN.to_string(), $type::MAX.to_string())),)*
-                    _ => None,
-                }
-            };
-        }
-        of!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize)
-    };
-    if let Some((least, most)) = least_and_most(words) {
-        return format!("a whole number from {least} to {most}").into();
+use crate::decode::reason::one_of;
+
+/// How far references of a schema are followed.
+const DEPTH: usize = 16;
+/// More alternatives than a sentence holds.
+const MAX_ALTERNATIVES: usize = 4;
+
+/// What `schema` expects at a place of `value`; `None` where it does not say that simply.
+pub(super) fn expected(schema: &Value, value: &Value, path: &Path) -> Option<String> {
+    match walk(schema, value, path)? {
+        Place::Nothing => Some("nothing".to_owned()),
+        Place::Schemas(here, at) => in_words(&expanded(schema, &here, at)),
     }
-    if let Some((least, most)) = words.strip_prefix("a nonzero ").and_then(least_and_most) {
-        return match least.as_str() {
-            "0" => format!("a whole number from 1 to {most}").into(),
-            _ => format!("a whole number from {least} to {most} other than 0").into(),
-        };
-    }
-    let plain = match words {
-        "f32" | "f64" => "a number",
-        "a boolean" => "true or false",
-        "a borrowed string" => "a string",
-        "a character" => "a string of one character",
-        "unit" => "null",
-        "option" => "a value or null",
-        "a sequence" => "a list",
-        "an empty array" => "an empty list",
-        "a map" => "an object",
-        "map with a single key" => "an object with one entry",
-        "string or map" => "a string or an object",
-        "variant identifier" | "field identifier" => "a name",
-        "unit variant" => "a name alone",
-        "newtype variant" => "a value",
-        "tuple variant" => "a list",
-        "struct variant" => "an object",
-        _ => return named(words),
-    };
-    plain.into()
 }
 
-/// The words with the name of a type of the program, which the caller does not know, or with a length.
-fn named(words: &str) -> Cow<'_, str> {
-    for (prefix, plain) in [
-        ("internally tagged enum ", "an object"),
-        ("adjacently tagged enum ", "an object"),
-        ("struct variant ", "an object"),
-        ("struct ", "an object"),
-        ("variant of enum ", "a name"),
-        ("enum ", "a string or an object"),
-        ("unit struct ", "null"),
-        // Where it is told, a value was given for what takes none.
-        ("unit variant ", "nothing"),
-    ] {
-        // Names of types begin so; other words after it are an author's.
-        let rest = words.strip_prefix(prefix);
-        if rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_uppercase() || c == '_')) {
-            return plain.into();
-        }
-    }
-    for prefix in ["a tuple of size ", "an array of length "] {
-        if let Some(length) = words.strip_prefix(prefix) {
-            return format!("a list of {length}").into();
-        }
-    }
-    if words.starts_with("tuple struct ") || words.starts_with("tuple variant ") {
-        let length = words.split_once(" with ").map(|(_, rest)| rest);
-        let length = length.and_then(|rest| rest.split_once(" element"));
-        return match length {
-            Some((length, _)) => format!("a list of {length}").into(),
-            None => "a list".into(),
-        };
-    }
-    words.into()
+/// Whether `schema` has several shapes at a place of `value`, of which serde tries each and tells of none.
+pub(super) fn is_choice(schema: &Value, value: &Value, path: &Path) -> bool {
+    let Some(Place::Schemas(here, _)) = walk(schema, value, path) else {
+        return false;
+    };
+    let shapes = |here: &Value| {
+        let branches = here.get("anyOf").and_then(Value::as_array).into_iter().flatten();
+        branches
+            .filter(|branch| branch.get("type").is_none_or(|kind| kind != "null"))
+            .count()
+    };
+    here.iter().any(|here| shapes(resolved(schema, here)) > 1)
 }
 
-/// The kind of value that serde found: `map`, `sequence`, `floating point`. `None` for the words of an author.
-pub(crate) fn found(kind: &str) -> Option<&'static str> {
-    let plain = match kind {
-        "boolean" => "true or false",
-        "integer" => "a whole number",
-        "floating point" => "a number",
-        "string" | "character" => "a string",
-        "byte array" => "bytes",
-        "null" | "unit value" => "null",
-        "sequence" | "tuple variant" => "a list",
-        "map" | "struct variant" => "an object",
-        "unit variant" => "a name alone",
-        "Option value" | "newtype struct" | "newtype variant" | "enum" => "a value",
+enum Place<'a> {
+    /// The schema has nothing there.
+    Nothing,
+    /// Any of them may be meant, and this is what stands there.
+    Schemas(Vec<&'a Value>, Option<&'a Value>),
+}
+
+fn walk<'a>(schema: &'a Value, value: &'a Value, path: &Path) -> Option<Place<'a>> {
+    let (mut here, mut at) = (vec![schema], Some(value));
+    for segment in path.iter() {
+        let shapes = expanded(schema, &here, at);
+        here = match segment {
+            Segment::Map { key } | Segment::Enum { variant: key } => {
+                at = at.and_then(|value| value.get(key));
+                shapes.iter().filter_map(|object| property(object, key)).collect()
+            }
+            Segment::Seq { index } => {
+                at = at.and_then(|value| value.get(index));
+                let item = |list: &&'a Value| {
+                    let fixed = list.get("prefixItems").and_then(|items| items.get(index));
+                    fixed.or_else(|| list.get("items"))
+                };
+                shapes.iter().filter_map(item).collect()
+            }
+            Segment::Unknown => return None,
+        };
+        if here.is_empty() {
+            let is_closed = !shapes.is_empty() && shapes.iter().all(|object| is_closed(object));
+            return is_closed.then_some(Place::Nothing);
+        }
+    }
+    Some(Place::Schemas(here, at))
+}
+
+fn expanded<'a>(root: &'a Value, schemas: &[&'a Value], value: Option<&Value>) -> Vec<&'a Value> {
+    schemas
+        .iter()
+        .flat_map(|schema| alternatives(root, schema, value, DEPTH))
+        .collect()
+}
+
+/// The schema that a reference names.
+fn resolved<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+    let pointer = schema.get("$ref").and_then(Value::as_str);
+    let pointer = pointer.and_then(|reference| reference.strip_prefix('#'));
+    pointer
+        .and_then(|pointer| root.pointer(pointer))
+        .unwrap_or(schema)
+}
+
+/// The schemas that one stands for, without those that are for objects of another tag.
+fn alternatives<'a>(
+    root: &'a Value,
+    schema: &'a Value,
+    value: Option<&Value>,
+    depth: usize,
+) -> Vec<&'a Value> {
+    let Some(depth) = depth.checked_sub(1) else {
+        return Vec::new();
+    };
+    let target = resolved(root, schema);
+    if !std::ptr::eq(target, schema) {
+        return alternatives(root, target, value, depth);
+    }
+    let mut all = Vec::new();
+    for union in ["anyOf", "oneOf", "allOf"] {
+        let branches = schema.get(union).and_then(Value::as_array).into_iter().flatten();
+        for branch in branches {
+            all.extend(alternatives(root, branch, value, depth));
+        }
+    }
+    if (all.is_empty() || schema.get("properties").is_some()) && !is_of_another_tag(schema, value) {
+        all.push(schema);
+    }
+    all
+}
+
+fn is_of_another_tag(schema: &Value, value: Option<&Value>) -> bool {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    properties.into_iter().flatten().any(|(name, property)| {
+        let tag = value.and_then(|value| value.get(name));
+        let wanted = property.get("const");
+        tag.is_some() && wanted.is_some() && tag != wanted
+    })
+}
+
+fn property<'a>(object: &'a Value, key: &str) -> Option<&'a Value> {
+    let named = object
+        .get("properties")
+        .and_then(|properties| properties.get(key));
+    named.or_else(|| {
+        let other = object.get("additionalProperties");
+        other.filter(|schema| schema.is_object())
+    })
+}
+
+/// Whether an object has the properties that it names, and says nothing of others.
+fn is_closed(object: &Value) -> bool {
+    object.get("properties").is_some() && !object.get("additionalProperties").is_some_and(Value::is_object)
+}
+
+fn in_words(schemas: &[&Value]) -> Option<String> {
+    let names: Option<Vec<&str>> = schemas
+        .iter()
+        .map(|schema| schema.get("const")?.as_str())
+        .collect();
+    if let Some(names) = names
+        && !names.is_empty()
+    {
+        return Some(one_of(&names));
+    }
+    let mut all = Vec::new();
+    for schema in schemas {
+        for words in each_in_words(schema)? {
+            if !all.contains(&words) {
+                all.push(words);
+            }
+        }
+    }
+    (1..=MAX_ALTERNATIVES)
+        .contains(&all.len())
+        .then(|| all.join(" or "))
+}
+
+fn each_in_words(schema: &Value) -> Option<Vec<String>> {
+    if let Some(name) = schema.get("const") {
+        return Some(vec![one_of(&[name.as_str()?])]);
+    }
+    if let Some(names) = schema.get("enum").and_then(Value::as_array) {
+        let names: Option<Vec<_>> = names.iter().map(Value::as_str).collect();
+        return Some(vec![one_of(&names?)]);
+    }
+    match schema.get("type")? {
+        Value::Array(types) => types.iter().map(|kind| of_type(kind.as_str()?, schema)).collect(),
+        kind => Some(vec![of_type(kind.as_str()?, schema)?]),
+    }
+}
+
+fn of_type(kind: &str, schema: &Value) -> Option<String> {
+    let bound = |name: &str| schema.get(name).filter(|bound| bound.is_number());
+    let number = |what: &str| match (bound("minimum"), bound("maximum")) {
+        (Some(least), Some(most)) => format!("{what} from {least} to {most}"),
+        (Some(least), None) => format!("{what} of at least {least}"),
+        (None, Some(most)) => format!("{what} of at most {most}"),
+        (None, None) => what.to_owned(),
+    };
+    let number = |what: &str| match schema.get("not").and_then(|not| not.get("const")) {
+        Some(excluded) => format!("{} other than {excluded}", number(what)),
+        None => number(what),
+    };
+    let exactly = |least: &str, most: &str| bound(least).filter(|length| bound(most) == Some(length));
+    Some(match kind {
+        "integer" => number("a whole number"),
+        "number" => number("a number"),
+        "string" if exactly("minLength", "maxLength").is_some_and(|length| *length == 1) => {
+            "a string of one character".to_owned()
+        }
+        "string" => "a string".to_owned(),
+        "boolean" => "true or false".to_owned(),
+        "null" => "null".to_owned(),
+        "array" => match exactly("minItems", "maxItems") {
+            Some(length) => format!("a list of {length}"),
+            None => "a list".to_owned(),
+        },
+        "object" => "an object".to_owned(),
         _ => return None,
-    };
-    Some(plain)
+    })
 }
 
 #[cfg(test)]
@@ -105,81 +207,25 @@ mod tests {
     use std::fmt::Debug;
     use std::num::{NonZeroI8, NonZeroU8};
 
+    use schemars::{JsonSchema, schema_for};
     use serde::Deserialize;
     use serde::de::DeserializeOwned;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
-    use crate::decode::redact;
+    use crate::decode::mismatch::Mismatch;
 
-    #[test]
-    fn each_number_has_its_bounds() {
-        for (words, plain) in [
-            ("u8", "a whole number from 0 to 255"),
-            ("u16", "a whole number from 0 to 65535"),
-            ("u32", "a whole number from 0 to 4294967295"),
-            ("u64", "a whole number from 0 to 18446744073709551615"),
-            (
-                "u128",
-                "a whole number from 0 to 340282366920938463463374607431768211455",
-            ),
-            ("i8", "a whole number from -128 to 127"),
-            ("i16", "a whole number from -32768 to 32767"),
-            ("i32", "a whole number from -2147483648 to 2147483647"),
-            (
-                "i64",
-                "a whole number from -9223372036854775808 to 9223372036854775807",
-            ),
-            ("a nonzero u16", "a whole number from 1 to 65535"),
-            ("a nonzero i8", "a whole number from -128 to 127 other than 0"),
-            ("f32", "a number"),
-            ("f64", "a number"),
-        ] {
-            assert_eq!(expected(words), plain);
-        }
-        for words in ["usize", "isize", "i128"] {
-            assert!(expected(words).starts_with("a whole number from "), "{words}");
-        }
-    }
-
-    #[test]
-    fn names_of_types_are_left_out_and_the_authors_words_stay() {
-        for (words, plain) in [
-            ("struct Scene", "an object"),
-            ("struct Scene with 2 elements", "an object"),
-            ("struct variant Command::Dim with 1 element", "an object"),
-            ("tuple struct Pair with 2 elements", "a list of 2"),
-            ("tuple variant Command::Pair", "a list"),
-            ("tuple variant Command::Pair with 1 element", "a list of 1"),
-            ("unit variant Command::TaskEnds", "nothing"),
-            ("unit struct Nothing", "null"),
-            ("enum Mode", "a string or an object"),
-            ("variant of enum Command", "a name"),
-            ("internally tagged enum Bridge", "an object"),
-            ("adjacently tagged enum Command", "an object"),
-            ("a tuple of size 2", "a list of 2"),
-            ("an array of length 3", "a list of 3"),
-            ("a percentage", "a percentage"),
-            ("enum value between 1 and 3", "enum value between 1 and 3"),
-            ("struct of two numbers", "struct of two numbers"),
-            ("structured text", "structured text"),
-            ("`on` or `off`", "`on` or `off`"),
-        ] {
-            assert_eq!(expected(words), plain);
-        }
-    }
-
-    #[derive(Debug, Deserialize)]
+    #[derive(Debug, Deserialize, JsonSchema)]
     #[expect(dead_code, reason = "only read")]
     struct Scene {
         room: String,
     }
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Debug, Deserialize, JsonSchema)]
     #[expect(dead_code, reason = "only read")]
     struct Pair(u8, u8);
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Debug, Deserialize, JsonSchema)]
     #[serde(rename_all = "snake_case")]
     #[expect(dead_code, reason = "only read")]
     enum Mode {
@@ -189,14 +235,14 @@ mod tests {
         Mix(u8, u8),
     }
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Debug, Deserialize, JsonSchema)]
     #[serde(tag = "kind", rename_all = "snake_case")]
     #[expect(dead_code, reason = "only read")]
     enum Bridge {
         Local { pin: u8 },
     }
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Debug, Deserialize, JsonSchema)]
     #[serde(tag = "kind", content = "of", rename_all = "snake_case")]
     #[expect(dead_code, reason = "only read")]
     enum Adjacent {
@@ -204,7 +250,7 @@ mod tests {
         Local { pin: u8 },
     }
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Debug, Deserialize, JsonSchema)]
     #[serde(untagged)]
     #[expect(dead_code, reason = "only read")]
     enum Either {
@@ -212,121 +258,127 @@ mod tests {
         Scene(Scene),
     }
 
-    fn told<T: DeserializeOwned + Debug>(value: Value) -> String {
-        redact::without_value(&T::deserialize(value).unwrap_err().to_string())
+    fn told<T: DeserializeOwned + JsonSchema + Debug>(value: &Value) -> String {
+        assert!(T::deserialize(value).is_err(), "{value}");
+        Mismatch::of::<T>(value, &schema_for!(T).to_value(), None).reason()
     }
 
-    /// What serde and its derived code say today, so that a new release with other words is noticed.
     #[test]
-    fn what_serde_says_is_understood() {
+    fn what_would_have_fitted_is_told_by_the_schema() {
         for (told, plain) in [
             (
-                told::<u8>(json!(300)),
+                told::<u8>(&json!(300)),
                 "expected a whole number from 0 to 255, found 300",
             ),
             (
-                told::<u8>(json!("x")),
+                told::<u8>(&json!("x")),
                 "expected a whole number from 0 to 255, found a string",
             ),
             (
-                told::<i8>(json!(1.5)),
+                told::<i8>(&json!(1.5)),
                 "expected a whole number from -128 to 127, found a number",
             ),
             (
-                told::<NonZeroU8>(json!(0)),
+                told::<NonZeroU8>(&json!(0)),
                 "expected a whole number from 1 to 255, found 0",
             ),
             (
-                told::<NonZeroI8>(json!([])),
+                told::<NonZeroI8>(&json!([])),
                 "expected a whole number from -128 to 127 other than 0, found a list",
             ),
-            (told::<f32>(json!(null)), "expected a number, found null"),
+            (told::<f32>(&json!(null)), "expected a number, found null"),
             (
-                told::<bool>(json!("yes")),
+                told::<bool>(&json!("yes")),
                 "expected true or false, found a string",
             ),
+            (told::<char>(&json!("ab")), "expected a character, found a string"),
             (
-                told::<char>(json!("ab")),
-                "expected a string of one character, found a string",
-            ),
-            (
-                told::<String>(json!(true)),
+                told::<String>(&json!(true)),
                 "expected a string, found true or false",
             ),
-            (told::<()>(json!(1)), "expected null, found a whole number"),
-            (told::<Vec<u8>>(json!({})), "expected a list, found an object"),
+            (told::<()>(&json!(1)), "expected null, found a whole number"),
+            (told::<Vec<u8>>(&json!({})), "expected a list, found an object"),
             (
-                told::<BTreeMap<String, u8>>(json!([])),
+                told::<BTreeMap<String, u8>>(&json!([])),
                 "expected an object, found a list",
             ),
             (
-                told::<(u8, u8)>(json!({})),
+                told::<(u8, u8)>(&json!({})),
                 "expected a list of 2, found an object",
             ),
             (
-                told::<(u8, u8)>(json!([1])),
+                told::<(u8, u8)>(&json!([1])),
                 "expected a list of 2, found a length of 1",
             ),
             (
-                told::<[u8; 3]>(json!([1])),
+                told::<[u8; 3]>(&json!([1])),
                 "expected a list of 3, found a length of 1",
             ),
-            (told::<Pair>(json!({})), "expected a list, found an object"),
+            (told::<Pair>(&json!({})), "expected a list of 2, found an object"),
             (
-                told::<Pair>(json!([1])),
+                told::<Pair>(&json!([1])),
                 "expected a list of 2, found a length of 1",
             ),
-            (told::<Scene>(json!("hall")), "expected an object, found a string"),
             (
-                told::<Scene>(json!([])),
+                told::<Scene>(&json!("hall")),
+                "expected an object, found a string",
+            ),
+            (
+                told::<Scene>(&json!([])),
                 "expected an object, found a length of 0",
             ),
-            (told::<Scene>(json!({})), "missing field `room`"),
+            (told::<Scene>(&json!({})), "missing field `room`"),
             (
-                told::<Mode>(json!(5)),
-                "expected a string or an object, found a whole number",
+                told::<Mode>(&json!(5)),
+                "expected `off` or an object, found a whole number",
             ),
             (
-                told::<Mode>(json!({"off": 1, "dim": 2})),
+                told::<Mode>(&json!({"off": 1, "dim": 2})),
                 "expected an object with one entry, found an object",
             ),
             (
-                told::<Mode>(json!("bright")),
+                told::<Mode>(&json!("bright")),
                 "expected one of `off`, `dim`, `fade`, `mix`, found another value",
             ),
-            (told::<Mode>(json!("dim")), "expected a value, found a name alone"),
             (
-                told::<Mode>(json!("fade")),
+                told::<Mode>(&json!("dim")),
+                "expected a whole number from 0 to 255, found a name alone",
+            ),
+            (
+                told::<Mode>(&json!("fade")),
                 "expected an object, found a name alone",
             ),
-            (told::<Mode>(json!("mix")), "expected a list, found a name alone"),
             (
-                told::<Mode>(json!({"mix": 5})),
-                "expected a list, found a whole number",
+                told::<Mode>(&json!("mix")),
+                "expected a list of 2, found a name alone",
             ),
             (
-                told::<Bridge>(json!(5)),
+                told::<Mode>(&json!({"mix": 5})),
+                "expected a list of 2, found a whole number",
+            ),
+            (
+                told::<Bridge>(&json!(5)),
                 "expected an object, found a whole number",
             ),
             (
-                told::<Bridge>(json!({"kind": "cloud"})),
+                told::<Bridge>(&json!({"kind": "cloud"})),
                 "expected `local`, found another value",
             ),
             (
-                told::<Adjacent>(json!(5)),
+                told::<Adjacent>(&json!(5)),
                 "expected an object, found a whole number",
             ),
             (
-                told::<Adjacent>(json!({"kind": "alone", "of": {"a": 1}})),
+                told::<Adjacent>(&json!({"kind": "alone", "of": {"a": 1}})),
                 "expected nothing, found an object",
             ),
             (
-                told::<Adjacent>(json!({"kind": "local", "of": 1})),
+                told::<Adjacent>(&json!({"kind": "local", "of": 1})),
                 "expected an object, found a whole number",
             ),
             (
-                told::<Either>(json!("hunter2")),
-                "the value has none of the shapes that are allowed here",
+                told::<Either>(&json!("hunter2")),
+                "expected a whole number from 0 to 255 or an object",
             ),
         ] {
             assert_eq!(told, plain);

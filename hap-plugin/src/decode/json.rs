@@ -1,22 +1,25 @@
 //! Reads JSON into types; a refusal says what does not fit, and where.
 
-use std::fmt;
-
 use hap_manifest::wire::Map;
+use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use serde_path_to_error::Segment;
+use serde_json::Value;
 
-use crate::decode::redact;
+use crate::decode::mismatch::Mismatch;
 use crate::error::{Fault, Result};
 
 /// Reads a body of JSON into a type. `code` is that of a refusal for well-formed JSON of the wrong shape.
 pub(crate) fn from_json<T: DeserializeOwned>(body: &[u8], code: &'static str) -> Result<T> {
-    from_json_of("the body", body, code)
+    from_json_of("the body", body, &Value::Bool(true), code)
 }
 
-/// As [`from_json`], of a text that the refusal calls `what`.
-pub(crate) fn from_json_of<T: DeserializeOwned>(what: &str, text: &[u8], code: &'static str) -> Result<T> {
+/// As [`from_json`], of a text that the refusal calls `what`, and with the schema of the type.
+pub(crate) fn from_json_of<T: DeserializeOwned>(
+    what: &str,
+    text: &[u8],
+    schema: &Value,
+    code: &'static str,
+) -> Result<T> {
     let mut json = serde_json::Deserializer::from_slice(text);
     let error = match serde_path_to_error::deserialize(&mut json) {
         Ok(value) => {
@@ -27,15 +30,12 @@ pub(crate) fn from_json_of<T: DeserializeOwned>(what: &str, text: &[u8], code: &
         }
         Err(error) => error,
     };
-    if error.inner().is_data() {
-        return Err(Mismatch::of(&error).into_fault(code));
-    }
-    // The parser also calls it a mistake in the text when an enum is a number or a key should have been one.
-    match serde_json::from_slice::<Value>(text) {
-        Ok(value) => {
-            let again = serde_path_to_error::deserialize::<_, T>(&value);
-            Err(Mismatch::of(&again.err().unwrap_or(error)).into_fault(code))
-        }
+    // The type may have given up before the text ended, so what follows the value counts no more.
+    match Value::deserialize(&mut serde_json::Deserializer::from_slice(text)) {
+        Ok(value) => Err(Mismatch::of::<T>(&value, schema, Some(error.path()))
+            .in_text(text, error.path())
+            .into_fault(code)),
+        Err(_) if error.inner().is_data() => Err(Mismatch::unexplained(error.path()).into_fault(code)),
         Err(_) => Err(not_json(what, text, error.inner())),
     }
 }
@@ -50,111 +50,17 @@ fn not_json(what: &str, text: &[u8], error: &serde_json::Error) -> Fault {
     Fault::new(400, "invalid_json", message).with_reason_for_log(Some(error.to_string()))
 }
 
-/// Reads an object into a type.
-pub(crate) fn from_object<T: DeserializeOwned>(object: &Map) -> Result<T, Mismatch> {
-    serde_path_to_error::deserialize(object).map_err(|error| Mismatch::of(&error))
+/// Reads an object into a type that has this schema.
+pub(crate) fn from_object<T: DeserializeOwned>(object: &Map, schema: &Value) -> Result<T, Mismatch> {
+    serde_path_to_error::deserialize(object)
+        .map_err(|error| Mismatch::of::<T>(&Value::Object(object.clone()), schema, Some(error.path())))
 }
 
-/// What of well-formed JSON does not fit a type, and where.
-#[derive(Debug)]
-pub(crate) struct Mismatch {
-    /// Such as `scenes[1].room`; `.` for the whole. What is missing is in it, and so is what is unknown.
-    path: String,
-    /// The object or value that the reason speaks of.
-    place: String,
-    /// The key of the outermost object that it is about.
-    pub(crate) key: Option<String>,
-    reason: String,
-    for_log: Option<String>,
-}
-
-impl Mismatch {
-    fn of(error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
-        let key = error.path().iter().next().and_then(|segment| match segment {
-            Segment::Map { key } => Some(key.clone()),
-            _ => None,
-        });
-        let told = Self::told(error.path().to_string(), &error.inner().to_string());
-        Self {
-            key: key.or(told.key),
-            ..told
-        }
-    }
-
-    /// A mismatch by the path and the message of serde.
-    pub(crate) fn told(path: String, message: &str) -> Self {
-        let field = |what: &str| {
-            let (name, _) = message.strip_prefix(what)?.split_once('`')?;
-            Some(name)
-        };
-        let below = |place: &str, name: &str| match place {
-            "." => name.to_owned(),
-            place => format!("{place}.{name}"),
-        };
-        let unknown = field("unknown field `");
-        let (place, path) = if let Some(name) = unknown.or_else(|| field("duplicate field `")) {
-            // The path ends with it, unless serde held it back for a while.
-            let parent = path.strip_suffix(name).map(|parent| match parent {
-                "" => Some("."),
-                parent => parent.strip_suffix('.'),
-            });
-            match parent.flatten() {
-                Some(parent) => (parent.to_owned(), path),
-                None => (path.clone(), below(&path, name)),
-            }
-        } else if let Some(name) = field("missing field `") {
-            (path.clone(), below(&path, name))
-        } else {
-            (path.clone(), path)
-        };
-        Self {
-            key: unknown.map(str::to_owned),
-            reason: redact::without_value(message),
-            for_log: redact::for_log(message),
-            path,
-            place,
-        }
-    }
-
-    /// Whether all that is wrong is something missing in the outermost object.
-    pub(crate) fn is_incomplete(&self) -> bool {
-        self.place == "." && self.reason.starts_with("missing field ")
-    }
-
-    /// The refusal, with this code.
-    pub(crate) fn into_fault(self, code: &'static str) -> Fault {
-        let message = self.to_string();
-        let details = json!({ "path": self.path, "message": self.reason });
-        self.refusal(code, message, details)
-    }
-
-    /// The refusal of the parameters of a command.
-    pub(crate) fn into_command_fault(self, command: &str) -> Fault {
-        let message = match self.place.as_str() {
-            "." => format!("bad parameters of command {command:?}: {}", self.reason),
-            place => format!(
-                "bad parameters of command {command:?} at `{place}`: {}",
-                self.reason
-            ),
-        };
-        let details = json!({ "command": command, "path": self.path, "message": self.reason });
-        self.refusal("invalid_params", message, details)
-    }
-
-    fn refusal(self, code: &'static str, message: String, details: Value) -> Fault {
-        Fault::new(422, code, message)
-            .with_details(details)
-            .with_reason_for_log(self.for_log)
-    }
-}
-
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.place == "." {
-            f.write_str(&self.reason)
-        } else {
-            write!(f, "at `{}`: {}", self.place, self.reason)
-        }
+/// Why a text is not what a type reads. What would have fitted is told in the words of the program.
+pub(crate) fn why_unreadable<T: DeserializeOwned>(text: &[u8]) -> String {
+    match serde_json::from_slice(text) {
+        Ok(value) => Mismatch::of::<T>(&value, &Value::Bool(true), None).to_string(),
+        Err(_) => "it is not JSON".to_owned(),
     }
 }
 
@@ -162,16 +68,25 @@ impl fmt::Display for Mismatch {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::*;
+    use schemars::{JsonSchema, schema_for};
+    use serde_json::json;
 
-    #[derive(Debug, serde::Deserialize)]
+    use super::*;
+    use crate::decode::secret::Secret;
+
+    #[derive(Debug, serde::Deserialize, JsonSchema)]
     struct Login {
         #[expect(dead_code, reason = "only read")]
         port: u16,
     }
 
+    fn read<T: DeserializeOwned + JsonSchema>(body: &str) -> Result<T> {
+        let schema = schema_for!(T).to_value();
+        from_json_of("the body", body.as_bytes(), &schema, "invalid_config")
+    }
+
     fn refuse(body: &str) -> Fault {
-        from_json::<Login>(body.as_bytes(), "invalid_config").unwrap_err()
+        read::<Login>(body).unwrap_err()
     }
 
     #[test]
@@ -184,7 +99,7 @@ mod tests {
         assert_eq!(fault.details().unwrap()["path"], "port");
     }
 
-    #[derive(Debug, serde::Deserialize)]
+    #[derive(Debug, serde::Deserialize, JsonSchema)]
     #[serde(deny_unknown_fields)]
     struct Strict {
         #[expect(dead_code, reason = "only read")]
@@ -197,7 +112,7 @@ mod tests {
         pins: BTreeMap<u8, u8>,
     }
 
-    #[derive(Debug, Default, serde::Deserialize)]
+    #[derive(Debug, Default, serde::Deserialize, JsonSchema)]
     #[serde(rename_all = "snake_case")]
     enum Mode {
         #[default]
@@ -213,7 +128,9 @@ mod tests {
             (json!({"log": 1}), Some("log"), false),
             (json!({}), None, true),
         ] {
-            let mismatch = from_object::<Strict>(object.as_object().unwrap()).unwrap_err();
+            let mismatch =
+                from_object::<Strict>(object.as_object().unwrap(), &schema_for!(Strict).to_value())
+                    .unwrap_err();
             assert_eq!(mismatch.key.as_deref(), key, "{mismatch}");
             assert_eq!(mismatch.is_incomplete(), incomplete, "{mismatch}");
         }
@@ -248,7 +165,7 @@ mod tests {
             (
                 r#"{"mode":5}"#,
                 "mode",
-                "at `mode`: expected a string or an object, found a whole number",
+                "at `mode`: expected `slow` or `fast`, found a whole number",
             ),
             (
                 r#"{"pins":{"hunter2":1}}"#,
@@ -256,7 +173,7 @@ mod tests {
                 "at `pins.?`: the key has to be a number in quotes",
             ),
         ] {
-            let fault = from_json::<Strict>(body.as_bytes(), "invalid_config").unwrap_err();
+            let fault = read::<Strict>(body).unwrap_err();
             assert_eq!((fault.status(), fault.message()), (422, message), "{body}");
             assert_eq!(fault.details().unwrap()["path"], path, "{body}");
         }
@@ -274,11 +191,67 @@ mod tests {
             assert_eq!(refuse(body).status(), status, "{body}");
         }
         assert_eq!(refuse(" ").message(), "the body is empty, and not JSON");
-        let file = from_json_of::<Login>("the file", b"{", "invalid_config").unwrap_err();
+        let file = from_json_of::<Login>("the file", b"{", &json!(true), "invalid_config").unwrap_err();
         assert!(
             file.message().starts_with("the file is not JSON: "),
             "{}",
             file.message()
         );
+    }
+
+    #[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+    #[serde(default, deny_unknown_fields)]
+    struct Lamp {
+        level: u8,
+        colour: Option<Colour>,
+        key: Option<Secret<String>>,
+        mode: Mode,
+    }
+
+    #[derive(Debug, serde::Deserialize, JsonSchema)]
+    #[serde(try_from = "String")]
+    struct Colour;
+
+    impl TryFrom<String> for Colour {
+        type Error = String;
+
+        fn try_from(text: String) -> std::result::Result<Self, String> {
+            Err(format!("{text} is no colour"))
+        }
+    }
+
+    #[test]
+    fn the_log_has_the_kind_of_mistake_and_nothing_that_was_sent() {
+        for (body, message, for_log) in [
+            (
+                r#"{"level":271828}"#,
+                "at `level`: expected a whole number from 0 to 255, found 271828",
+                Some("expected a whole number from 0 to 255, found a whole number"),
+            ),
+            (
+                r#"{"hunter2":1}"#,
+                "unknown field `hunter2`, expected one of `level`, `colour`, `key`, `mode`",
+                Some("unknown field, expected one of `level`, `colour`, `key`, `mode`"),
+            ),
+            (
+                r#"{"mode":"hunter2"}"#,
+                "at `mode`: expected `slow` or `fast`, found another value",
+                Some("expected `slow` or `fast`, found another value"),
+            ),
+            (
+                r#"{"key":["hunter2"]}"#,
+                "at `key`: the secret value does not fit, expected a string or null",
+                Some("the secret value does not fit, expected a string or null"),
+            ),
+            // The words of whoever wrote the type.
+            (
+                r#"{"colour":"hunter2"}"#,
+                "at `colour`: hunter2 is no colour",
+                None,
+            ),
+        ] {
+            let fault = read::<Lamp>(body).unwrap_err();
+            assert_eq!((fault.message(), fault.reason_for_log()), (message, for_log));
+        }
     }
 }

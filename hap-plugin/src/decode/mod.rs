@@ -2,11 +2,14 @@
 //!
 //! It imports `error`.
 
+mod duplicate;
 mod expected;
 mod json;
-mod redact;
+mod mismatch;
+mod reason;
 mod secret;
+mod value_reader;
 
-pub(crate) use json::{Mismatch, from_json, from_json_of, from_object};
-pub(crate) use redact::without_value;
+pub(crate) use json::{from_json, from_json_of, from_object, why_unreadable};
+pub(crate) use mismatch::Mismatch;
 pub use secret::Secret;

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Value;
 
-use crate::decode::redact;
+use crate::decode::reason::UNFIT_SECRET;
 
 /// A password, a token or any other value that must not be shown, as a field of a configuration or of a command.
 ///
@@ -64,7 +64,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Secret<T> {
         T::deserialize(deserializer)
             .map(Self)
             // Whoever wrote the inner type's message did not know that the value is secret.
-            .map_err(|error| D::Error::custom(redact::of_secret(&error.to_string())))
+            .map_err(|_| D::Error::custom(UNFIT_SECRET))
     }
 }
 
@@ -97,6 +97,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::decode::json::from_json_of;
 
     #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize, JsonSchema)]
     struct Login {
@@ -117,9 +118,17 @@ mod tests {
                 "to 65535",
             ),
         ] {
-            let error = serde_json::from_value::<Login>(login).unwrap_err().to_string();
-            assert!(!error.contains("271828") && !error.contains("hunter2"), "{error}");
-            assert!(error.contains(expected) && error.contains("secret"), "{error}");
+            let text = login.to_string();
+            let schema = schemars::schema_for!(Login).to_value();
+            let fault = from_json_of::<Login>("the body", text.as_bytes(), &schema, "x").unwrap_err();
+            for error in [
+                fault.message().to_owned(),
+                serde_json::from_str::<Login>(&text).unwrap_err().to_string(),
+            ] {
+                assert!(!error.contains("271828") && !error.contains("hunter2"), "{error}");
+                assert!(error.contains("secret"), "{error}");
+            }
+            assert!(fault.message().contains(expected), "{}", fault.message());
         }
     }
 

@@ -7,14 +7,14 @@ use axum::Json;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use hap_manifest::wire::{CommandRequest, CommandResponse, DecodeError};
+use hap_manifest::wire::{CommandRequest, CommandResponse, CommandSet, DecodeError};
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument as _;
 
 use crate::api::{CommandType as _, Plugin, Reply};
-use crate::decode::{Mismatch, from_json};
+use crate::decode::from_json;
 use crate::error::{Fault, Result};
 use crate::server::body::read_json_body;
 use crate::server::bounded::{begin, bounded, timed_out};
@@ -72,7 +72,8 @@ impl<P: Plugin> Service<P> {
             // It is unusual or wrong, and this way tells which.
             None => {
                 let request: CommandRequest = from_json(&body, "invalid_command")?;
-                P::Command::decode(&self.commands, request).map_err(undecodable)?
+                P::Command::decode(&self.commands, request.clone())
+                    .map_err(|error| undecodable::<P>(&self.commands, &request, error))?
             }
         };
         // Again: reading the body took its time.
@@ -163,7 +164,7 @@ struct Named {
     command: String,
 }
 
-fn undecodable(error: DecodeError) -> Fault {
+fn undecodable<P: Plugin>(commands: &CommandSet, request: &CommandRequest, error: DecodeError) -> Fault {
     match error {
         DecodeError::UnknownCommand { command, known, .. } => {
             let list = if known.is_empty() {
@@ -178,12 +179,7 @@ fn undecodable(error: DecodeError) -> Fault {
             )
             .with_details(json!({ "command": command, "known": known }))
         }
-        DecodeError::BadParams {
-            command,
-            path,
-            message,
-            ..
-        } => Mismatch::told(path, &message).into_command_fault(&command),
+        DecodeError::BadParams { .. } => P::Command::refusal(commands, request),
         error => Fault::new(422, "invalid_command", error.to_string()),
     }
 }

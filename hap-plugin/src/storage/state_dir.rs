@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
-use crate::decode::without_value;
+use crate::decode::why_unreadable;
 use crate::error::{Fault, Result};
 use crate::storage::atomic_file::Replacement;
 
@@ -51,7 +51,7 @@ impl StateDir {
             return Ok(None);
         };
         serde_json::from_slice(&content).map(Some).map_err(|error| {
-            let reason = without_value(&error.to_string());
+            let reason = why_unreadable::<T>(&content);
             let message = format!(
                 "{} is not what this version of the plugin reads ({reason}, line {}, column {}); mend it or remove it",
                 path.display(),
@@ -167,7 +167,7 @@ mod tests {
         for part in [
             "/n is not",
             "line 1, column 13",
-            "expected a whole number from 0 to 255, found a string",
+            "at `[1]`: expected u8, found a string",
             "remove it",
         ] {
             assert!(fault.message().contains(part), "{part} in {}", fault.message());

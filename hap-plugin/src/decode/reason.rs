@@ -1,0 +1,233 @@
+//! [`Reason`]: why a value does not fit a type, as serde tells it before it is a sentence.
+
+use std::borrow::Cow;
+use std::fmt::{self, Display};
+
+use serde::de::{Error, Expected, Unexpected};
+
+/// What [`Secret`](crate::Secret) says of a value that does not fit.
+pub(super) const UNFIT_SECRET: &str = "the secret value does not fit";
+
+type Names = &'static [&'static str];
+
+/// What of a value does not fit. It holds nothing of the value but a number, or the name of a field.
+#[derive(Debug)]
+pub(super) enum Reason {
+    Type {
+        found: Found,
+        expected: String,
+    },
+    Value {
+        found: Found,
+        expected: String,
+    },
+    Length {
+        found: usize,
+        expected: String,
+    },
+    Variant {
+        known: Names,
+    },
+    UnknownField {
+        name: String,
+        known: Names,
+    },
+    MissingField(&'static str),
+    DuplicateField(String),
+    Key,
+    Secret,
+    /// The words of whoever wrote the type.
+    Said(String),
+    /// None of several shapes fits, and none of them says why.
+    NoShape,
+    /// Reading it once more found nothing wrong.
+    Unexplained,
+}
+
+/// A kind of value.
+#[derive(Debug)]
+pub(super) struct Found {
+    kind: &'static str,
+    number: Option<String>,
+    // An author's word for it.
+    word: Option<String>,
+}
+
+impl Found {
+    fn of(unexpected: Unexpected<'_>) -> Self {
+        let number = match unexpected {
+            Unexpected::Unsigned(number) => Some(number.to_string()),
+            Unexpected::Signed(number) => Some(number.to_string()),
+            Unexpected::Float(number) => Some(number.to_string()),
+            _ => None,
+        };
+        let word = match unexpected {
+            Unexpected::Other(word) => Some(word.to_owned()),
+            _ => None,
+        };
+        let kind = match unexpected {
+            Unexpected::Bool(_) => "true or false",
+            Unexpected::Unsigned(_) | Unexpected::Signed(_) => "a whole number",
+            Unexpected::Float(_) => "a number",
+            Unexpected::Char(_) | Unexpected::Str(_) => "a string",
+            Unexpected::Bytes(_) => "bytes",
+            Unexpected::Unit => "null",
+            Unexpected::Seq | Unexpected::TupleVariant => "a list",
+            Unexpected::Map | Unexpected::StructVariant => "an object",
+            Unexpected::UnitVariant => "a name alone",
+            Unexpected::Option
+            | Unexpected::NewtypeStruct
+            | Unexpected::NewtypeVariant
+            | Unexpected::Enum => "a value",
+            Unexpected::Other(_) => "another value",
+        };
+        Self { kind, number, word }
+    }
+
+    fn told(&self, to: To) -> &str {
+        match to {
+            To::Sender => self.word.as_deref().unwrap_or(self.kind),
+            To::Log => self.kind,
+        }
+    }
+}
+
+/// Who reads it. What was sent does not go to the log, not even a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum To {
+    Sender,
+    Log,
+}
+
+impl Reason {
+    /// Whether the schema knows better than the type what would have fitted.
+    pub(super) fn asks_the_schema(&self) -> bool {
+        match self {
+            Self::Type { .. } | Self::Length { .. } | Self::Secret | Self::NoShape => true,
+            // A text of the right kind, for example: the type alone knows what is wrong with it.
+            Self::Value { found, .. } => found.number.is_some(),
+            _ => false,
+        }
+    }
+
+    /// The reason in words. `by_schema` is what the schema says would have fitted.
+    ///
+    /// `None` for the log where only an author's words say it: they may repeat what was sent.
+    pub(super) fn told(&self, by_schema: Option<&str>, to: To) -> Option<Cow<'_, str>> {
+        Some(match self {
+            Self::Type { found, expected } => {
+                let expected = by_schema.unwrap_or(expected);
+                format!("expected {expected}, found {}", found.told(to)).into()
+            }
+            Self::Value { found, expected } => {
+                let expected = by_schema.unwrap_or(expected);
+                let found = match (&found.number, to) {
+                    (Some(number), To::Sender) => number,
+                    _ => found.told(to),
+                };
+                format!("expected {expected}, found {found}").into()
+            }
+            Self::Length { found, expected } => {
+                let expected = by_schema.unwrap_or(expected);
+                format!("expected {expected}, found a length of {found}").into()
+            }
+            Self::Variant { known: [] } => "no value is allowed here".into(),
+            Self::Variant { known } => format!("expected {}, found another value", one_of(known)).into(),
+            Self::UnknownField { name, known } => {
+                let field = match to {
+                    To::Sender => format!("unknown field `{name}`"),
+                    To::Log => "unknown field".to_owned(),
+                };
+                match known {
+                    [] => field.into(),
+                    known => format!("{field}, expected {}", one_of(known)).into(),
+                }
+            }
+            Self::MissingField(name) => format!("missing field `{name}`").into(),
+            Self::DuplicateField(name) => format!("duplicate field `{name}`").into(),
+            Self::Key => "the key has to be a number in quotes".into(),
+            Self::Secret => match by_schema {
+                Some(expected) => format!("{UNFIT_SECRET}, expected {expected}").into(),
+                None => UNFIT_SECRET.into(),
+            },
+            Self::Said(words) => match to {
+                To::Sender => words.into(),
+                To::Log => return None,
+            },
+            Self::NoShape => match by_schema {
+                Some(expected) => format!("expected {expected}").into(),
+                None => "the value has none of the shapes that are allowed here".into(),
+            },
+            Self::Unexplained => "the value does not fit".into(),
+        })
+    }
+}
+
+/// Names to choose from: `` `on` or `off` ``.
+pub(super) fn one_of(names: &[impl AsRef<str>]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
+    match quoted.as_slice() {
+        [one] => one.clone(),
+        [one, other] => format!("{one} or {other}"),
+        all => format!("one of {}", all.join(", ")),
+    }
+}
+
+impl Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.told(None, To::Sender).unwrap_or_default())
+    }
+}
+
+impl std::error::Error for Reason {}
+
+impl Error for Reason {
+    fn custom<T: Display>(words: T) -> Self {
+        let words = words.to_string();
+        if words == UNFIT_SECRET {
+            Self::Secret
+        } else {
+            Self::Said(words)
+        }
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::Type {
+            found: Found::of(found),
+            expected: expected.to_string(),
+        }
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::Value {
+            found: Found::of(found),
+            expected: expected.to_string(),
+        }
+    }
+
+    fn invalid_length(found: usize, expected: &dyn Expected) -> Self {
+        Self::Length {
+            found,
+            expected: expected.to_string(),
+        }
+    }
+
+    fn unknown_variant(_: &str, known: Names) -> Self {
+        Self::Variant { known }
+    }
+
+    fn unknown_field(name: &str, known: Names) -> Self {
+        Self::UnknownField {
+            name: name.to_owned(),
+            known,
+        }
+    }
+
+    fn missing_field(name: &'static str) -> Self {
+        Self::MissingField(name)
+    }
+
+    fn duplicate_field(name: &'static str) -> Self {
+        Self::DuplicateField(name.to_owned())
+    }
+}
