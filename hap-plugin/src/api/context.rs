@@ -166,7 +166,7 @@ impl Context {
     /// # Errors
     /// Code `state_unreadable` when it does not fit the type: the message names the file and the place. A
     /// [`Plugin::start`](crate::Plugin::start) that passes it on ends the process in a way that a host does not
-    /// retry, since only a person can mend it. Code `state_not_read` when the disk does not give it.
+    /// retry, since only a person can fix it. Code `state_not_read` when the disk does not give it.
     ///
     /// # Cancel safety
     /// It can be dropped at any time.

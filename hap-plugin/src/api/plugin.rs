@@ -121,7 +121,7 @@ pub trait Plugin: Send + Sync + 'static {
         )
     }
 
-    /// Judges new settings, and acts on them where something has to be done at once, such as connecting anew.
+    /// Judges new settings, and acts on them where something has to be done at once, such as connecting again.
     ///
     /// When it returns `Ok` they are saved and take effect: [`Context::config`] shows them to every request that
     /// begins then. The default accepts whatever fits the type.

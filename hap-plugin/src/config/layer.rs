@@ -91,7 +91,7 @@ impl Layer {
 fn text(value: &OsStr) -> Result<&str, String> {
     value
         .to_str()
-        .ok_or_else(|| "it is not UTF-8; set it anew or unset it".to_owned())
+        .ok_or_else(|| "it is not UTF-8; set it again or unset it".to_owned())
 }
 
 /// The settings that a schema knows.

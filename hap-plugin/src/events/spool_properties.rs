@@ -98,7 +98,7 @@ fn lose_power(dir: &Path, model: &mut Model, (records, cut, fresh): (usize, usiz
     let path = match last {
         Some(last) if model.writing && !fresh => path(last),
         Some(last) => path(last + 1),
-        // The number that the spool itself would take is in its mark; without one it begins anew anyway.
+        // The number that the spool itself would take is in its mark; without one it begins again anyway.
         None => return write_mark(dir, model, mark),
     };
     let mut content = fs::read(&path).unwrap_or_default();

@@ -119,7 +119,7 @@ impl HttpTransport {
             .header(header::USER_AGENT, USER_AGENT)
             .header(header::CONTENT_TYPE, message.content_type());
         if let Some(secret) = &self.secret {
-            // Signed anew at each attempt: the platform refuses old timestamps.
+            // Signed again at each attempt: the platform refuses old timestamps.
             let now = OffsetDateTime::now_utc().unix_timestamp();
             request = request
                 .header(webhook::ID_HEADER, &message.id)

@@ -33,7 +33,7 @@ pub(crate) fn end_after(time: Duration, code: u8) {
     }
 }
 
-/// Ends the process at once, after a line in the log, which gets a moment and not for ever: one that nobody reads blocks.
+/// Ends the process at once, after a line in the log, which gets a moment only: an output that nobody reads blocks.
 pub(crate) fn exit_saying(code: i32, say: impl FnOnce() + Send + 'static) -> ! {
     let (said, told) = mpsc::channel();
     let saying = std::thread::Builder::new()

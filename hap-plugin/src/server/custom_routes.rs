@@ -101,7 +101,7 @@ async fn claimed(router: &Router, path: &str) -> Option<String> {
     None
 }
 
-/// Makes an author's routes behave as the plugin's own do: not before it is ready, not for ever, refusals in one shape.
+/// Makes an author's routes behave as the plugin's own do: not before it is ready, within the deadline, refusals in one shape.
 pub(super) fn adopt<P: Plugin>(service: &Arc<Service<P>>, routes: Router) -> Router {
     routes
         .method_not_allowed_fallback(wrong_method)

@@ -175,7 +175,7 @@ impl<P: Plugin> Serve<P> {
     }
 
     /// Stops when this future is done: refuses new commands, drains running ones, calls [`Plugin::stop`] and
-    /// delivers the last events, all within the budget of the settings. Without this it serves for ever.
+    /// delivers the last events, all within the budget of the settings. Without this it serves indefinitely.
     pub fn with_graceful_shutdown(self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
         Self {
             shutdown: Box::pin(signal),

@@ -113,7 +113,7 @@ impl<'a> Vars<'a> {
             Ok(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
             Err(raw) => {
                 self.problem(format!(
-                    "{name}={raw:?}: it is not UTF-8; set it anew or unset it"
+                    "{name}={raw:?}: it is not UTF-8; set it again or unset it"
                 ));
                 None
             }

@@ -53,7 +53,7 @@ impl StateDir {
         serde_json::from_slice(&content).map(Some).map_err(|error| {
             let reason = why_unreadable::<T>(&content);
             let message = format!(
-                "{} is not what this version of the plugin reads ({reason}, line {}, column {}); mend it or remove it",
+                "{} is not what this version of the plugin reads ({reason}, line {}, column {}); fix it or remove it",
                 path.display(),
                 error.line(),
                 error.column()

@@ -58,7 +58,7 @@ pub fn assert_manifest<P: Plugin>(file: impl AsRef<Path>) -> Manifest {
     if let Some(told) = difference::first(written, &now) {
         panic!(
             "the settings are not those of {} any more:\n  {CONFIG_SCHEMA} {told}\nHosts check settings by it. Write it \
-             anew with {UPDATE}=1 cargo test",
+             again with {UPDATE}=1 cargo test",
             file.display()
         );
     }
@@ -143,7 +143,7 @@ mod tests {
 "#;
 
     #[test]
-    fn only_the_schema_is_written_anew() {
+    fn only_the_schema_is_written_again() {
         let schema = json!({"type": "object"});
         let updated = with_config_schema(TEXT, &schema).unwrap();
         assert_eq!(

@@ -42,7 +42,7 @@ pub fn assert_schemas<P: Plugin>(file: impl AsRef<Path>) {
     {
         Ok(written) => written,
         Err(error) => panic!(
-            "{} is no JSON: {error}; write it anew with {UPDATE}=1",
+            "{} is no JSON: {error}; write it again with {UPDATE}=1",
             file.display()
         ),
     };
@@ -50,7 +50,7 @@ pub fn assert_schemas<P: Plugin>(file: impl AsRef<Path>) {
     assert!(
         differences.is_empty(),
         "the schemas are not those of {} any more:\n  {}\nHosts and users rely on them. If the change is meant, raise \
-         the plugin's version and write the file anew: {UPDATE}=1 cargo test",
+         the plugin's version and write the file again: {UPDATE}=1 cargo test",
         file.display(),
         differences.join("\n  ")
     );
