@@ -15,6 +15,7 @@ mod health;
 mod lifecycle;
 mod listener;
 pub(crate) mod openapi;
+mod prepare;
 mod response;
 mod router;
 mod schemas;

@@ -3,9 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, IntoFuture, pending};
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -18,13 +16,10 @@ use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service as TowerService};
 
 use crate::api::Plugin;
-use crate::config::Configuration;
 use crate::error::StartError;
 use crate::server::custom_routes::CustomRoutes;
-use crate::server::dispatch::Dispatcher;
 use crate::server::listener::listen;
-use crate::server::router::dispatcher;
-use crate::server::schemas::Schemas;
+use crate::server::prepare::{Place, Prepared, prepare};
 use crate::server::service::Service;
 use crate::settings::Settings;
 
@@ -71,15 +66,6 @@ pub struct Serve<P> {
     place: Place,
     custom_routes: CustomRoutes,
     shutdown: BoxFuture<()>,
-}
-
-enum Place {
-    /// All addresses, with the port of the settings.
-    Settings,
-    Address(SocketAddr),
-    Listener(TcpListener),
-    /// The caller has its own server.
-    Nowhere,
 }
 
 impl<P: Plugin> Serve<P> {
@@ -323,166 +309,6 @@ impl<P> fmt::Debug for Serve<P> {
 /// As awaiting [`Serve`].
 pub async fn into_router<P: Plugin>(plugin: P, settings: Settings) -> Result<Router, StartError> {
     serve(plugin).settings(settings).into_router().await
-}
-
-/// A plugin that can be started.
-struct Prepared<P: Plugin> {
-    service: Arc<Service<P>>,
-    dispatcher: Dispatcher<P>,
-    listener: Option<TcpListener>,
-}
-
-/// Checks everything that can be wrong before the plugin's own code runs, and tells it all at once.
-async fn prepare<P: Plugin>(
-    plugin: P,
-    settings: Result<Settings, StartError>,
-    place: Place,
-    custom_routes: CustomRoutes,
-) -> Result<Prepared<P>, StartError> {
-    let mut problems = Problems::default();
-    problems.of(custom_routes.check().await);
-    let schemas = problems.of(Schemas::of::<P>());
-    let settings = problems.of(settings);
-    let (mut config, mut listener) = (None, None);
-    if let Some(settings) = &settings {
-        if let Some(schemas) = &schemas {
-            let mut wrong = Vec::new();
-            let read = Configuration::<P::Config>::read(settings, schemas.config(), &mut wrong);
-            config = problems.of(StartError::unless_empty(wrong, read));
-        }
-        if let Some(dir) = settings.data_dir() {
-            problems.of(check_data_dir(dir).await);
-        }
-        listener = problems.of(bind(place, settings).await).flatten();
-    } else if let Some(part) = Settings::usable_part() {
-        // Told together with what is wrong with the rest of the environment. Not the port: who holds it now may have
-        // gone when the rest is mended.
-        if let Some(schemas) = &schemas {
-            let mut wrong = Vec::new();
-            drop(Configuration::<P::Config>::read(
-                &part,
-                schemas.config(),
-                &mut wrong,
-            ));
-            problems.of(StartError::unless_empty(wrong, ()));
-        }
-        if let Some(dir) = part.data_dir() {
-            problems.of(check_data_dir(dir).await);
-        }
-    }
-    problems.into_result()?;
-    let (Some(schemas), Some(settings), Some(config)) = (schemas, settings, config) else {
-        return Err(StartError::lasting("the plugin could not be put together"));
-    };
-    if let Some(listener) = &listener {
-        announce(&settings, listener);
-    }
-    let token = settings.token.clone();
-    let service = Service::assemble(plugin, settings, schemas, config).await?;
-    let dispatcher = dispatcher(&service, token, custom_routes);
-    Ok(Prepared {
-        service,
-        dispatcher,
-        listener,
-    })
-}
-
-/// What several steps found wrong.
-#[derive(Default)]
-struct Problems(Option<StartError>);
-
-impl Problems {
-    /// What a step made; or takes in why it did not.
-    fn of<T>(&mut self, step: Result<T, StartError>) -> Option<T> {
-        match step {
-            Ok(made) => Some(made),
-            Err(error) => {
-                self.0 = Some(match self.0.take() {
-                    Some(before) => before.merge(error),
-                    None => error,
-                });
-                None
-            }
-        }
-    }
-
-    fn into_result(self) -> Result<(), StartError> {
-        self.0.map_or(Ok(()), Err)
-    }
-}
-
-async fn bind(place: Place, settings: &Settings) -> Result<Option<TcpListener>, StartError> {
-    let address = match place {
-        Place::Listener(listener) => return Ok(Some(listener)),
-        Place::Nowhere => return Ok(None),
-        Place::Address(address) => address,
-        Place::Settings => (Ipv4Addr::UNSPECIFIED, settings.port()).into(),
-    };
-    TcpListener::bind(address)
-        .await
-        .map(Some)
-        .map_err(|error| match error.kind() {
-            // The last instance may not be quite gone.
-            io::ErrorKind::AddrInUse => StartError::passing(format!(
-                "PORT={}: {address} is in use; set another port",
-                address.port()
-            )),
-            io::ErrorKind::PermissionDenied => StartError::lasting(format!(
-                "PORT={}: {address} may not be listened on; set a port above 1023",
-                address.port()
-            )),
-            _ => StartError::lasting(format!("cannot listen on {address}: {error}")),
-        })
-}
-
-/// A directory that exists and can be written to; else what would be kept in it is lost unnoticed.
-async fn check_data_dir(dir: &Path) -> Result<(), StartError> {
-    let probed = {
-        let dir = dir.to_owned();
-        tokio::task::spawn_blocking(move || crate::storage::probe(&dir)).await
-    };
-    probed.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(|error| {
-        let dir = dir.display();
-        StartError::lasting(match error.kind() {
-            io::ErrorKind::NotFound => format!(
-                "HAP_DATA_DIR={dir}: there is no such directory; create it or mount a volume there, or unset it"
-            ),
-            io::ErrorKind::NotADirectory => {
-                format!("HAP_DATA_DIR={dir}: it is no directory; set the path of one, or unset it")
-            }
-            _ => format!(
-                "HAP_DATA_DIR={dir}: cannot write there ({error}); mount a volume that this user owns, or unset it"
-            ),
-        })
-    })
-}
-
-/// Says who serves where, and what a plugin without a host lacks.
-fn announce(settings: &Settings, listener: &TcpListener) {
-    let address = listener
-        .local_addr()
-        .map(|address| address.to_string())
-        .unwrap_or_default();
-    // The lines of `run` have the id already, and those of an author's own subscriber do not.
-    tracing::info!(
-        version = settings.version(),
-        address,
-        "listening as {}",
-        settings.id
-    );
-    if settings.token.is_none() {
-        tracing::warn!("no HAP_API_TOKEN: every caller is accepted");
-    }
-    if settings.platform.is_none() {
-        tracing::warn!("no PLATFORM_API_URL: events are only logged");
-    } else if settings.webhook_secret.is_none() {
-        tracing::warn!("no HAP_WEBHOOK_SECRET: events are sent without a signature");
-    }
-    if settings.data_dir.is_none() {
-        tracing::warn!(
-            "no HAP_DATA_DIR: the configuration and undelivered events do not outlive the process"
-        );
-    }
 }
 
 #[cfg(test)]
