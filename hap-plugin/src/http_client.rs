@@ -1,7 +1,7 @@
 //! [`HttpClient`]: plain HTTP to a known address, for events, spans and the health check.
 //!
-//! It knows no TLS and no proxy and follows no redirect: a signed event goes to the platform and nowhere else.
-//! It imports no room.
+//! It knows no TLS and no proxy and follows no redirect: a signed event goes to the platform and
+//! nowhere else. It imports no room.
 
 use std::time::Duration;
 

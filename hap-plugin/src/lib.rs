@@ -2,10 +2,11 @@
 //!
 //! ## Where to begin
 //!
-//! [`Plugin`] is the trait, [`run`] the whole `main`. [`Context`] is what every method gets at hand, [`Fault`] and
-//! [`Reply`] are what a command ends with, [`Health`] is what a plugin tells about itself. [`NoConfig`],
-//! [`NoCommand`] and [`NoStatus`] stand for what a plugin does not have. [`Settings`], [`serve`] and [`into_router`]
-//! are for tests and for programs that are more than a plugin.
+//! [`Plugin`] is the trait, [`run`] the whole `main`. [`Context`] is what every method gets at
+//! hand, [`Fault`] and [`Reply`] are what a command ends with, [`Health`] is what a plugin tells
+//! about itself. [`NoConfig`], [`NoCommand`] and [`NoStatus`] stand for what a plugin does not
+//! have. [`Settings`], [`serve`] and [`into_router`] are for tests and for programs that are more
+//! than a plugin.
 
 mod api;
 mod config;

@@ -1,8 +1,9 @@
 //! [`CommandType`] and [`StatusType`]: what two types of a plugin have to be; the third is
 //! [`ConfigType`](crate::ConfigType).
 //!
-//! They are there for what the compiler says: the traits of other crates cannot be given our advice, and ours is shown only
-//! where nothing else asks for those traits. So what is needed of them is a method here.
+//! They are there for what the compiler says: the traits of other crates cannot be given our
+//! advice, and ours is shown only where nothing else asks for those traits. So what is needed of
+//! them is a method here.
 
 use std::borrow::Cow;
 
@@ -16,10 +17,11 @@ use serde_json::{Value, json};
 use crate::decode::Mismatch;
 use crate::error::Fault;
 
-/// What commands are read into: every type that `serde` reads, `schemars` describes, and threads hand to each other.
+/// What commands are read into: every type that `serde` reads, `schemars` describes, and threads
+/// hand to each other.
 ///
-/// Nobody has to implement it. An enum with `#[derive(serde::Deserialize, schemars::JsonSchema)]` and
-/// `#[serde(tag = "command", content = "params", rename_all = "snake_case")]` is one.
+/// Nobody has to implement it. An enum with `#[derive(serde::Deserialize, schemars::JsonSchema)]`
+/// and `#[serde(tag = "command", content = "params", rename_all = "snake_case")]` is one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the commands of a plugin",
     label = "it cannot be read from JSON, has no schema, or is not `Send`",
@@ -74,8 +76,9 @@ fn params_of(request: &CommandRequest) -> Value {
 
 /// What has to be known of a command before its type reads it straight from the text.
 ///
-/// Absent and `null` parameters mean an empty object, and a name that the type would take and does not tell is unknown:
-/// both are for [`CommandSet::decode`] alone, and so is everything that the type refuses.
+/// Absent and `null` parameters mean an empty object, and a name that the type would take and does
+/// not tell is unknown: both are for [`CommandSet::decode`] alone, and so is everything that the
+/// type refuses.
 #[derive(Deserialize)]
 struct Head<'a> {
     #[serde(borrow)]
@@ -83,9 +86,11 @@ struct Head<'a> {
     params: Option<IgnoredAny>,
 }
 
-/// What the status is shown from: every type that `serde` writes, `schemars` describes, and threads hand to each other.
+/// What the status is shown from: every type that `serde` writes, `schemars` describes, and threads
+/// hand to each other.
 ///
-/// Nobody has to implement it. A struct with `#[derive(serde::Serialize, schemars::JsonSchema)]` is one.
+/// Nobody has to implement it. A struct with `#[derive(serde::Serialize, schemars::JsonSchema)]` is
+/// one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the status of a plugin",
     label = "it cannot be written as JSON, has no schema, or is not `Send`",

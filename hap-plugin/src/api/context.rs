@@ -124,17 +124,20 @@ impl Context {
 
     /// A directory for the plugin's own files that outlives the process, if it has one.
     ///
-    /// The names `config.json` and `events` in it are taken. For a value or two there is [`save`](Self::save).
+    /// The names `config.json` and `events` in it are taken. For a value or two there is
+    /// [`save`](Self::save).
     #[must_use]
     pub fn data_dir(&self) -> Option<&Path> {
         self.shared.settings.data_dir()
     }
 
-    /// Keeps a value in a file of the data directory, such as `state.json`, for the next start to [`load`](Self::load).
+    /// Keeps a value in a file of the data directory, such as `state.json`, for the next start to
+    /// [`load`](Self::load).
     ///
-    /// The file is replaced as a whole and synced: after a crash or a loss of power there is the old value or the
-    /// new one. Of several saves at a time the one that was asked for last stays. Without a data directory nothing
-    /// is kept, and this does nothing. At most 16 MiB; not for values that change many times a second.
+    /// The file is replaced as a whole and synced: after a crash or a loss of power there is the
+    /// old value or the new one. Of several saves at a time the one that was asked for last stays.
+    /// Without a data directory nothing is kept, and this does nothing. At most 16 MiB; not for
+    /// values that change many times a second.
     ///
     /// ```
     /// # use hap_plugin::{Context, Result};
@@ -152,8 +155,9 @@ impl Context {
     /// ```
     ///
     /// # Errors
-    /// Code `state_not_saved` when the disk does not take it: the old value stays. Code `internal` for a value that is
-    /// no JSON or too long, and for a name that is no plain file name or that the framework uses itself.
+    /// Code `state_not_saved` when the disk does not take it: the old value stays. Code `internal`
+    /// for a value that is no JSON or too long, and for a name that is no plain file name or that
+    /// the framework uses itself.
     ///
     /// # Cancel safety
     /// When the future is dropped the value is kept or not, and the file is whole.
@@ -161,12 +165,14 @@ impl Context {
         self.shared.state.save(name, value).await
     }
 
-    /// What was [saved](Self::save) last under this name; `None` if nothing was, or if there is no data directory.
+    /// What was [saved](Self::save) last under this name; `None` if nothing was, or if there is no
+    /// data directory.
     ///
     /// # Errors
-    /// Code `state_unreadable` when it does not fit the type: the message names the file and the place. A
-    /// [`Plugin::start`](crate::Plugin::start) that passes it on ends the process in a way that a host does not
-    /// retry, since only a person can fix it. Code `state_not_read` when the disk does not give it.
+    /// Code `state_unreadable` when it does not fit the type: the message names the file and the
+    /// place. A [`Plugin::start`](crate::Plugin::start) that passes it on ends the process in a way
+    /// that a host does not retry, since only a person can fix it. Code `state_not_read` when the
+    /// disk does not give it.
     ///
     /// # Cancel safety
     /// It can be dropped at any time.
@@ -186,7 +192,8 @@ impl Context {
         &self.shared.events
     }
 
-    /// Emits an event of this type, such as `light.changed`, and returns its id once it is accepted.
+    /// Emits an event of this type, such as `light.changed`, and returns its id once it is
+    /// accepted.
     ///
     /// Within a request the event carries the request's `traceparent`.
     ///
@@ -227,7 +234,8 @@ impl Context {
         self.shared.events.accept(draft, self.trace_parent()).await
     }
 
-    /// Emits an event of this type without waiting until it is stored; see [`EventClient::try_emit`].
+    /// Emits an event of this type without waiting until it is stored; see
+    /// [`EventClient::try_emit`].
     ///
     /// # Errors
     /// As [`EventClient::try_emit`].
@@ -259,13 +267,14 @@ impl Context {
 
     /// Runs a task in the background, under a name, with this context's request in its log lines.
     ///
-    /// It outlives the call, so it cannot borrow: give an `async move` block a clone of the context, which is cheap.
+    /// It outlives the call, so it cannot borrow: give an `async move` block a clone of the
+    /// context, which is cheap.
     ///
-    /// A task that panics turns the plugin unhealthy: `/health` says which one, and the log says why. It is not
-    /// started again; the host restarts a plugin that stays unhealthy.
+    /// A task that panics turns the plugin unhealthy: `/health` says which one, and the log says
+    /// why. It is not started again; the host restarts a plugin that stays unhealthy.
     ///
-    /// At shutdown it should end soon after [`shutdown_token`](Self::shutdown_token) is cancelled; it is dropped
-    /// when the time to stop is used up.
+    /// At shutdown it should end soon after [`shutdown_token`](Self::shutdown_token) is cancelled;
+    /// it is dropped when the time to stop is used up.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -287,7 +296,8 @@ impl Context {
         });
     }
 
-    /// Runs a task in the background as [`spawn`](Self::spawn) does; an error it ends with counts as a panic does.
+    /// Runs a task in the background as [`spawn`](Self::spawn) does; an error it ends with counts
+    /// as a panic does.
     pub fn spawn_fallible(
         &self,
         name: impl Into<Cow<'static, str>>,
@@ -313,8 +323,9 @@ impl Context {
 
     /// When the request being answered must be done; `None` outside of one.
     ///
-    /// It is [`Settings::with_command_timeout`] away from the beginning, or as far as the caller says in
-    /// `x-request-timeout-ms` if that is sooner. What is not done by then is dropped at its next `.await`.
+    /// It is [`Settings::with_command_timeout`] away from the beginning, or as far as the caller
+    /// says in `x-request-timeout-ms` if that is sooner. What is not done by then is dropped at its
+    /// next `.await`.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.request.as_ref().map(|request| request.deadline)
@@ -327,15 +338,16 @@ impl Context {
             .map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
-    /// The trace the request belongs to, to be passed on in the header `traceparent` to what the plugin calls; `None`
-    /// outside of a request. A request that came without one begins a trace.
+    /// The trace the request belongs to, to be passed on in the header `traceparent` to what the
+    /// plugin calls; `None` outside of a request. A request that came without one begins a trace.
     #[must_use]
     pub fn trace_parent(&self) -> Option<TraceParent> {
         self.request.as_ref().map(|request| request.request_context.trace)
     }
 }
 
-/// Within routes of one's own ([`Serve::routes`](crate::Serve::routes)) a handler takes it as an argument.
+/// Within routes of one's own ([`Serve::routes`](crate::Serve::routes)) a handler takes it as an
+/// argument.
 impl<S: Sync> FromRequestParts<S> for Context {
     type Rejection = Fault;
 

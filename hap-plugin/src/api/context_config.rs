@@ -8,13 +8,15 @@ use crate::config::{ConfigChanges, typed};
 use crate::error::Result;
 
 impl Context {
-    /// The configuration in force, of the plugin type given: `cx.config::<Self>()?` within its methods.
+    /// The configuration in force, of the plugin type given: `cx.config::<Self>()?` within its
+    /// methods.
     ///
-    /// Within a request it is the one that was in force when the request began, whole and however often it is asked
-    /// for, so that a command never acts by half a change. Outside of one it is the latest. Reading takes no lock.
+    /// Within a request it is the one that was in force when the request began, whole and however
+    /// often it is asked for, so that a command never acts by half a change. Outside of one it is
+    /// the latest. Reading takes no lock.
     ///
-    /// In [`Plugin::start`] it is what the process begins with, before [`Plugin::configure`] has judged it; in
-    /// `configure` it is still the old one.
+    /// In [`Plugin::start`] it is what the process begins with, before [`Plugin::configure`] has
+    /// judged it; in `configure` it is still the old one.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -43,9 +45,9 @@ impl Context {
     /// ```
     ///
     /// # Errors
-    /// Code `not_configured` when the configuration has fields without a default and none came yet; a command that
-    /// passes it on with `?` tells its caller to send one. Code `internal` when the type is not that of the plugin
-    /// that runs.
+    /// Code `not_configured` when the configuration has fields without a default and none came yet;
+    /// a command that passes it on with `?` tells its caller to send one. Code `internal` when the
+    /// type is not that of the plugin that runs.
     pub fn config<P: Plugin>(&self) -> Result<Arc<P::Config>> {
         typed(self.held_config())
     }

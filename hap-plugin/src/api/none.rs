@@ -6,7 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-/// The command type of a plugin that takes none. It has no values: `match command {}` is its whole handling.
+/// The command type of a plugin that takes none. It has no values: `match command {}` is its whole
+/// handling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,

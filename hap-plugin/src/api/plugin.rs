@@ -15,10 +15,12 @@ use crate::settings::UNKNOWN_VERSION;
 
 /// Says what a plugin does; everything around it is done by [`run`](crate::run).
 ///
-/// One value of the type lives for the whole process and is shared by concurrent calls, hence `&self`: keep what
-/// changes behind a lock of your choice, and do not hold that lock across an `.await`.
+/// One value of the type lives for the whole process and is shared by concurrent calls, hence
+/// `&self`: keep what changes behind a lock of your choice, and do not hold that lock across an
+/// `.await`.
 ///
-/// Write the methods as `async fn`. Their futures must be `Send`, since they run on a runtime of several threads.
+/// Write the methods as `async fn`. Their futures must be `Send`, since they run on a runtime of
+/// several threads.
 ///
 /// ```
 /// use hap_plugin::{Context, NoConfig, NoStatus, Plugin, Reply, Result};
@@ -53,31 +55,35 @@ use crate::settings::UNKNOWN_VERSION;
 pub trait Plugin: Send + Sync + 'static {
     /// The settings that `POST /config` takes; [`NoConfig`] when there are none.
     ///
-    /// The one in force is at hand as [`Context::config`]. Give fields defaults (`#[serde(default)]`) where there are
-    /// sensible ones, so that the plugin works before anybody has configured it, and hide what is secret in a
-    /// [`Secret`](crate::Secret). A plugin whose settings are not known in advance takes a [`serde_json::Value`].
+    /// The one in force is at hand as [`Context::config`]. Give fields defaults
+    /// (`#[serde(default)]`) where there are sensible ones, so that the plugin works before anybody
+    /// has configured it, and hide what is secret in a [`Secret`](crate::Secret). A plugin whose
+    /// settings are not known in advance takes a [`serde_json::Value`].
     type Config: ConfigType + Send + Sync + 'static;
 
-    /// The commands that `POST /command` takes; [`NoCommand`](crate::NoCommand) when there are none.
+    /// The commands that `POST /command` takes; [`NoCommand`](crate::NoCommand) when there are
+    /// none.
     ///
-    /// An enum with `#[serde(tag = "command", content = "params", rename_all = "snake_case")]`. A plugin whose
-    /// commands are not known in advance takes [`CommandRequest`](crate::wire::CommandRequest).
+    /// An enum with `#[serde(tag = "command", content = "params", rename_all = "snake_case")]`. A
+    /// plugin whose commands are not known in advance takes
+    /// [`CommandRequest`](crate::wire::CommandRequest).
     type Command: CommandType + Send + 'static;
 
     /// What `GET /status` shows as `data`; [`NoStatus`] when there is nothing to show.
     type Status: StatusType + Send + 'static;
 
-    /// The version of the program, for when the host does not tell it as `PLUGIN_VERSION`, as on an author's own
-    /// machine. Usually `env!("CARGO_PKG_VERSION")`; `0.0.0` without it.
+    /// The version of the program, for when the host does not tell it as `PLUGIN_VERSION`, as on an
+    /// author's own machine. Usually `env!("CARGO_PKG_VERSION")`; `0.0.0` without it.
     const VERSION: &'static str = UNKNOWN_VERSION;
 
     /// Prepares the plugin: opens connections, spawns background work with [`Context::spawn`].
     ///
-    /// Until it is done `/health` answers `starting` and commands are refused. Does nothing by default.
+    /// Until it is done `/health` answers `starting` and commands are refused. Does nothing by
+    /// default.
     ///
     /// # Errors
-    /// The process ends: with exit code 78, which a host does not retry, for a [`Fault::rejected`], and with 1,
-    /// which it retries, for any other.
+    /// The process ends: with exit code 78, which a host does not retry, for a [`Fault::rejected`],
+    /// and with 1, which it retries, for any other.
     fn start(&self, cx: Context) -> impl Future<Output = Result<()>> + Send {
         drop(cx);
         ready(Ok(()))
@@ -85,20 +91,21 @@ pub trait Plugin: Send + Sync + 'static {
 
     /// Tells whether the plugin works, from what it already knows. Healthy by default.
     ///
-    /// It is not `async` on purpose: hosts ask every few seconds and restart what does not answer, so it must
-    /// not wait for a device or a lock that a command may hold for long.
+    /// It is not `async` on purpose: hosts ask every few seconds and restart what does not answer,
+    /// so it must not wait for a device or a lock that a command may hold for long.
     fn health(&self) -> Health {
         Health::healthy()
     }
 
     /// Carries out a command.
     ///
-    /// It runs detached: a caller that hangs up does not cancel it. It is dropped at its next `.await` when its
-    /// [`deadline`](Context::deadline) passes or when the process has no time left to stop. A panic fails this
-    /// command only.
+    /// It runs detached: a caller that hangs up does not cancel it. It is dropped at its next
+    /// `.await` when its [`deadline`](Context::deadline) passes or when the process has no time
+    /// left to stop. A panic fails this command only.
     ///
     /// # Errors
-    /// [`Fault::rejected`] tells the caller why; an error brought in by `?` is logged and told as `internal`.
+    /// [`Fault::rejected`] tells the caller why; an error brought in by `?` is logged and told as
+    /// `internal`.
     fn command(&self, cx: &Context, command: Self::Command) -> impl Future<Output = Result<Reply>> + Send;
 
     /// Tells the plugin's state. A plugin whose status is [`NoStatus`] need not write this.
@@ -106,7 +113,8 @@ pub trait Plugin: Send + Sync + 'static {
     /// Unlike a command it is dropped when the caller hangs up.
     ///
     /// # Errors
-    /// As for commands. The default refuses with code `status_not_implemented`, unless the type is [`NoStatus`].
+    /// As for commands. The default refuses with code `status_not_implemented`, unless the type is
+    /// [`NoStatus`].
     fn status(&self, cx: &Context) -> impl Future<Output = Result<Self::Status>> + Send {
         let _ = cx;
         let nothing: Box<dyn Any> = Box::new(NoStatus);
@@ -121,14 +129,15 @@ pub trait Plugin: Send + Sync + 'static {
         )
     }
 
-    /// Judges new settings, and acts on them where something has to be done at once, such as connecting again.
+    /// Judges new settings, and acts on them where something has to be done at once, such as
+    /// connecting again.
     ///
-    /// When it returns `Ok` they are saved and take effect: [`Context::config`] shows them to every request that
-    /// begins then. The default accepts whatever fits the type.
+    /// When it returns `Ok` they are saved and take effect: [`Context::config`] shows them to every
+    /// request that begins then. The default accepts whatever fits the type.
     ///
-    /// Calls never overlap. What was accepted last is kept in the data directory and handed in again at the next
-    /// start, after [`start`](Self::start) and before `/health` turns healthy; so are settings of the environment.
-    /// Defaults alone are not handed in.
+    /// Calls never overlap. What was accepted last is kept in the data directory and handed in
+    /// again at the next start, after [`start`](Self::start) and before `/health` turns healthy; so
+    /// are settings of the environment. Defaults alone are not handed in.
     ///
     /// # Errors
     /// The settings in force must then stay in force.
@@ -145,8 +154,8 @@ pub trait Plugin: Send + Sync + 'static {
 
     /// Says goodbye to devices before the process ends; events may still be emitted.
     ///
-    /// Called once, when no command runs any more, and dropped when the time to stop is used up. Does nothing by
-    /// default.
+    /// Called once, when no command runs any more, and dropped when the time to stop is used up.
+    /// Does nothing by default.
     fn stop(&self, cx: &Context) -> impl Future<Output = ()> + Send {
         let _ = cx;
         ready(())

@@ -1,4 +1,5 @@
-//! [`ConfigType`], what the configuration of a plugin has to be, and [`NoConfig`] for a plugin that has none.
+//! [`ConfigType`], what the configuration of a plugin has to be, and [`NoConfig`] for a plugin that
+//! has none.
 //!
 //! The trait is there for what the compiler says of it, as those of commands and status are.
 
@@ -10,9 +11,11 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// What settings are read into: every type that `serde` reads, `schemars` describes, and threads share.
+/// What settings are read into: every type that `serde` reads, `schemars` describes, and threads
+/// share.
 ///
-/// Nobody has to implement it. A struct with `#[derive(serde::Deserialize, schemars::JsonSchema)]` is one.
+/// Nobody has to implement it. A struct with `#[derive(serde::Deserialize, schemars::JsonSchema)]`
+/// is one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the configuration of a plugin",
     label = "it cannot be read from JSON, has no schema, or cannot be shared between threads",
@@ -48,8 +51,8 @@ impl<'de, C: ConfigType> Deserialize<'de> for Readable<C> {
 
 /// The configuration of a plugin that has none.
 ///
-/// It reads from anything, so that the refusal says that there is no configuration rather than what is wrong
-/// with this one.
+/// It reads from anything, so that the refusal says that there is no configuration rather than what
+/// is wrong with this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct NoConfig;
 

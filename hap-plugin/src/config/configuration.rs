@@ -1,8 +1,9 @@
 //! [`Configuration`]: where a plugin's settings come from, and those in force.
 //!
-//! Layers, each over the one before: the defaults of the type, the environment ([`Layer`]), and what was accepted last
-//! ([`ConfigFile`]), which a request replaces. The last two are merged key by key; the type reads the result and fills
-//! in its defaults. What is in force ([`Current`]) is replaced as a whole.
+//! Layers, each over the one before: the defaults of the type, the environment ([`Layer`]), and
+//! what was accepted last ([`ConfigFile`]), which a request replaces. The last two are merged key
+//! by key; the type reads the result and fills in its defaults. What is in force ([`Current`]) is
+//! replaced as a whole.
 
 use std::any::TypeId;
 use std::marker::PhantomData;
@@ -45,8 +46,8 @@ pub(crate) struct Candidate<C> {
 }
 
 impl<C: ConfigType + Send + Sync + 'static> Configuration<C> {
-    /// Reads the settings of the environment by the schema and by the type; every problem goes into the list, under
-    /// the name of its variable.
+    /// Reads the settings of the environment by the schema and by the type; every problem goes into
+    /// the list, under the name of its variable.
     pub(crate) fn read(settings: &Settings, schema: &Value, problems: &mut Vec<String>) -> Self {
         let environment = Layer::read(&settings.config, schema, problems);
         let mut rest = environment.clone();
@@ -122,7 +123,8 @@ impl<C: ConfigType + Send + Sync + 'static> Configuration<C> {
         // Before anything is said about them.
         self.redactor.judging(secrets.clone());
         if self.environment.is_empty() {
-            // As it was sent: the detour over a value would lose what only a type of its own can hold.
+            // As it was sent: the detour over a value would lose what only a type of its own can
+            // hold.
             return Candidate::twice(secrets, || from_json_of(what, text, &self.schema, INVALID));
         }
         let merged = merged()?;

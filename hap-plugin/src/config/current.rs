@@ -83,7 +83,8 @@ impl<C: Send + Sync + 'static> ConfigChanges<C> {
         typed(self.current.get()).ok()
     }
 
-    /// Waits for the next change and returns what is in force then; `None` when the plugin begins to stop.
+    /// Waits for the next change and returns what is in force then; `None` when the plugin begins
+    /// to stop.
     ///
     /// Changes that come faster than they are asked for are seen as one: the last.
     ///

@@ -31,7 +31,8 @@ impl ConfigFile {
         }
     }
 
-    /// Writes a configuration beside the saved one, so that a full disk shows before the plugin is asked.
+    /// Writes a configuration beside the saved one, so that a full disk shows before the plugin is
+    /// asked.
     pub(crate) async fn stage(&self, content: Vec<u8>) -> io::Result<Replacement> {
         let path = self.path.clone();
         blocking(move || Replacement::stage(&path, &content)).await

@@ -17,8 +17,8 @@ pub(crate) struct Layer {
 }
 
 impl Layer {
-    /// Reads the variables by the schema of the configuration, which is null where there is none; every problem goes
-    /// into the list. No problem repeats a value: it may be secret.
+    /// Reads the variables by the schema of the configuration, which is null where there is none;
+    /// every problem goes into the list. No problem repeats a value: it may be secret.
     pub(crate) fn read(variables: &ConfigVariables, schema: &Value, problems: &mut Vec<String>) -> Self {
         let mut layer = Self::default();
         let keys = Keys::of(schema);
@@ -151,7 +151,8 @@ fn plain(name: &str) -> String {
         .collect()
 }
 
-/// The variable of a setting: `HAP_CONFIG_POLL_INTERVAL` for `poll_interval`, `pollInterval` or `poll-interval`.
+/// The variable of a setting: `HAP_CONFIG_POLL_INTERVAL` for `poll_interval`, `pollInterval` or
+/// `poll-interval`.
 fn variable(key: &str) -> String {
     let mut name = PREFIX.to_owned();
     let mut before_lower = false;

@@ -1,6 +1,7 @@
 //! The configuration of a plugin: where it comes from, what it is read into, and what is in force.
 //!
-//! It knows the type of the configuration and not the plugin, and imports the rooms from `telemetry` to `settings`.
+//! It knows the type of the configuration and not the plugin, and imports the rooms from
+//! `telemetry` to `settings`.
 
 mod config_type;
 mod configuration;

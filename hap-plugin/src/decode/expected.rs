@@ -18,7 +18,8 @@ pub(super) fn expected(schema: &Value, value: &Value, path: &Path) -> Option<Str
     }
 }
 
-/// Whether `schema` has several shapes at a place of `value`, of which serde tries each and tells of none.
+/// Whether `schema` has several shapes at a place of `value`, of which serde tries each and tells
+/// of none.
 pub(super) fn is_choice(schema: &Value, value: &Value, path: &Path) -> bool {
     let Some(Place::Schemas(here, _)) = walk(schema, value, path) else {
         return false;

@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::decode::mismatch::Mismatch;
 use crate::error::{Fault, Result};
 
-/// Reads a body of JSON into a type. `code` is that of a refusal for well-formed JSON of the wrong shape.
+/// Reads a body of JSON into a type. `code` is that of a refusal for well-formed JSON of the wrong
+/// shape.
 pub(crate) fn from_json<T: DeserializeOwned>(body: &[u8], code: &'static str) -> Result<T> {
     from_json_of("the body", body, &Value::Bool(true), code)
 }

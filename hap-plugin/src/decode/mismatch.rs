@@ -15,7 +15,8 @@ use crate::error::Fault;
 /// A refusal to be. It says what would have fitted, and never what was sent.
 #[derive(Debug)]
 pub(crate) struct Mismatch {
-    /// Such as `scenes[1].room`; `.` for the whole. What is missing is in it, and so is what is unknown.
+    /// Such as `scenes[1].room`; `.` for the whole. What is missing is in it, and so is what is
+    /// unknown.
     path: String,
     /// The object or value that the reason speaks of.
     place: String,
@@ -27,8 +28,8 @@ pub(crate) struct Mismatch {
 }
 
 impl Mismatch {
-    /// Reads a value that a `T` refused once more, to learn why. `refused_at` is where that was, if it is
-    /// known.
+    /// Reads a value that a `T` refused once more, to learn why. `refused_at` is where that was, if
+    /// it is known.
     pub(crate) fn of<T: DeserializeOwned>(value: &Value, schema: &Value, refused_at: Option<&Path>) -> Self {
         match serde_path_to_error::deserialize::<_, T>(ValueReader(value)) {
             Ok(_) => Self::unexplained(refused_at.unwrap_or(&Track::new().path())),
@@ -123,7 +124,8 @@ impl Mismatch {
     }
 }
 
-/// The place of a field and the path to it, where the path ends with its name: serde may have held it back for a while.
+/// The place of a field and the path to it, where the path ends with its name: serde may have held
+/// it back for a while.
 fn parted(path: &str, name: &str) -> Option<(String, String)> {
     let place = match path.strip_suffix(name)? {
         "" => ".",

@@ -10,7 +10,8 @@ pub(super) const UNFIT_SECRET: &str = "the secret value does not fit";
 
 type Names = &'static [&'static str];
 
-/// What of a value does not fit. It holds nothing of the value but a number, or the name of a field.
+/// What of a value does not fit. It holds nothing of the value but a number, or the name of a
+/// field.
 #[derive(Debug)]
 pub(super) enum Reason {
     Type {

@@ -9,13 +9,15 @@ use serde_json::Value;
 
 use crate::decode::reason::UNFIT_SECRET;
 
-/// A password, a token or any other value that must not be shown, as a field of a configuration or of a command.
+/// A password, a token or any other value that must not be shown, as a field of a configuration or
+/// of a command.
 ///
-/// Its `Debug` hides the value, and there is no `Display` and no `Serialize`: a status or an event that would show it
-/// does not compile (skip the field with `#[serde(skip_serializing)]`). A value that does not fit is refused without
-/// being repeated. The schema marks it `writeOnly`, and a text also `"format": "password"`, so that hosts hide it too.
-/// While the plugin runs under [`run`](crate::run), the texts of its configuration's secrets are also taken out of
-/// every log line and every refusal, whoever wrote them there.
+/// Its `Debug` hides the value, and there is no `Display` and no `Serialize`: a status or an event
+/// that would show it does not compile (skip the field with `#[serde(skip_serializing)]`). A value
+/// that does not fit is refused without being repeated. The schema marks it `writeOnly`, and a text
+/// also `"format": "password"`, so that hosts hide it too. While the plugin runs under
+/// [`run`](crate::run), the texts of its configuration's secrets are also taken out of every log
+/// line and every refusal, whoever wrote them there.
 ///
 /// ```
 /// use hap_plugin::Secret;

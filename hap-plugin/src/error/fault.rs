@@ -17,11 +17,13 @@ pub type Result<T, E = Fault> = std::result::Result<T, E>;
 
 type Cause = Box<dyn Error + Send + Sync>;
 
-/// Says why a plugin could not do what was asked: a public part for the caller and a private cause for the log.
+/// Says why a plugin could not do what was asked: a public part for the caller and a private cause
+/// for the log.
 ///
-/// `?` turns any error into an *internal* fault: the caller learns the code `internal` and an id, the log has the
-/// whole chain of causes under that id, and the file and line of that `?` as `place`. An expected refusal is made with
-/// [`rejected`](Self::rejected), and its text reaches the caller.
+/// `?` turns any error into an *internal* fault: the caller learns the code `internal` and an id,
+/// the log has the whole chain of causes under that id, and the file and line of that `?` as
+/// `place`. An expected refusal is made with [`rejected`](Self::rejected), and its text reaches the
+/// caller.
 ///
 /// It does not implement [`std::error::Error`]; that is what lets `?` take every error.
 ///
@@ -57,9 +59,11 @@ struct Inner {
 }
 
 impl Fault {
-    /// An expected refusal, answered with status 422: the request is understood and will not be carried out.
+    /// An expected refusal, answered with status 422: the request is understood and will not be
+    /// carried out.
     ///
-    /// The code is for programs and should stay stable; the message is for people. Both reach the caller.
+    /// The code is for programs and should stay stable; the message is for people. Both reach the
+    /// caller.
     #[track_caller]
     pub fn rejected(code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(422, code, message).made_at(Location::caller())
@@ -71,7 +75,8 @@ impl Fault {
         Self::new(503, "unavailable", message).made_at(Location::caller())
     }
 
-    /// Something that should not have happened. The cause is for the log only, and so is the place of this call.
+    /// Something that should not have happened. The cause is for the log only, and so is the place
+    /// of this call.
     #[track_caller]
     pub fn internal(cause: impl Into<Cause>) -> Self {
         Self::new(500, "internal", "internal error")
@@ -115,8 +120,9 @@ impl Fault {
         self
     }
 
-    /// The same fault with the place in the request that it is about, as `details.path`: `volume`, `params.level`,
-    /// `scenes[1].room`. That is how the framework tells it of what does not fit a type.
+    /// The same fault with the place in the request that it is about, as `details.path`: `volume`,
+    /// `params.level`, `scenes[1].room`. That is how the framework tells it of what does not fit a
+    /// type.
     ///
     /// Details that are no object give way to it.
     ///
@@ -245,7 +251,8 @@ impl Fault {
         self
     }
 
-    /// What a line of the log may tell of its message: the kind of mistake, without anything that was sent.
+    /// What a line of the log may tell of its message: the kind of mistake, without anything that
+    /// was sent.
     pub(crate) fn reason_for_log(&self) -> Option<&str> {
         self.inner.reason_for_log.as_deref()
     }
@@ -300,7 +307,8 @@ fn clean(value: &mut Value, redactor: &Redactor) {
     }
 }
 
-/// What `?` makes an internal [`Fault`] of: every error that threads can hand to each other. Nobody has to implement it.
+/// What `?` makes an internal [`Fault`] of: every error that threads can hand to each other. Nobody
+/// has to implement it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an error that a plugin can fail with",
     // What `?` leaves out of the rest, it shows of this.

@@ -30,7 +30,8 @@ impl StartError {
         }
     }
 
-    /// A problem that comes from the plugin's own code, whose refusals say that trying again is pointless.
+    /// A problem that comes from the plugin's own code, whose refusals say that trying again is
+    /// pointless.
     pub(crate) fn of_fault(fault: &Fault, problem: String) -> Self {
         if (400..500).contains(&fault.status()) {
             Self::lasting(problem)
@@ -63,7 +64,8 @@ impl StartError {
         self.lasting
     }
 
-    /// What a process should end with: 78 (`EX_CONFIG`) for lasting problems, which a host does not retry, else 1.
+    /// What a process should end with: 78 (`EX_CONFIG`) for lasting problems, which a host does not
+    /// retry, else 1.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         if self.lasting { 78 } else { 1 }

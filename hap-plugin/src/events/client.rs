@@ -43,12 +43,14 @@ impl EventClient {
 
     /// Emits an event of this type and returns its id, as soon as it is accepted for delivery.
     ///
-    /// Where the plugin has a data directory, accepted means written and synced to disk: it will reach the
-    /// platform even if the process is killed right after. Otherwise it is kept in memory. Delivery is in order
-    /// and at least once; the id tells repetitions. Without a platform the event is only logged.
+    /// Where the plugin has a data directory, accepted means written and synced to disk: it will
+    /// reach the platform even if the process is killed right after. Otherwise it is kept in
+    /// memory. Delivery is in order and at least once; the id tells repetitions. Without a platform
+    /// the event is only logged.
     ///
     /// # Errors
-    /// See [`EmitError`]. When the outbox is full new events are refused rather than old ones thrown away.
+    /// See [`EmitError`]. When the outbox is full new events are refused rather than old ones
+    /// thrown away.
     ///
     /// # Cancel safety
     /// An event whose `emit` was dropped half way may be delivered or not.
@@ -59,7 +61,8 @@ impl EventClient {
     /// Emits an event of the author's own type, an enum that names its variants on the wire, as
     /// [`emit`](Self::emit) does.
     ///
-    /// The enum has `#[serde(tag = "type", content = "data")]`, and a `rename` where a type is not a variant's name:
+    /// The enum has `#[serde(tag = "type", content = "data")]`, and a `rename` where a type is not
+    /// a variant's name:
     ///
     /// ```
     /// # use hap_plugin::{EmitError, EventClient};
@@ -87,11 +90,12 @@ impl EventClient {
         self.accept(EventDraft::of(event)?, None).await
     }
 
-    /// Emits an event of this type without waiting: for code that is not `async` or must not wait for the disk.
+    /// Emits an event of this type without waiting: for code that is not `async` or must not wait
+    /// for the disk.
     ///
-    /// The event takes its place in the order at once and is stored soon after. A process that is killed within
-    /// these milliseconds loses it, and so does an outbox that turns out to be full: that is counted in
-    /// `hap_events_dropped_total` and logged.
+    /// The event takes its place in the order at once and is stored soon after. A process that is
+    /// killed within these milliseconds loses it, and so does an outbox that turns out to be full:
+    /// that is counted in `hap_events_dropped_total` and logged.
     ///
     /// # Errors
     /// See [`EmitError`]; [`EmitError::Full`] also when 256 events wait to be stored.
@@ -99,8 +103,8 @@ impl EventClient {
         self.try_accept(EventDraft::named(r#type, data)?, None)
     }
 
-    /// Emits an event of the author's own type, as [`emit_event`](Self::emit_event) has it, without waiting, as
-    /// [`try_emit`](Self::try_emit) does.
+    /// Emits an event of the author's own type, as [`emit_event`](Self::emit_event) has it, without
+    /// waiting, as [`try_emit`](Self::try_emit) does.
     ///
     /// # Errors
     /// As both.
@@ -132,7 +136,8 @@ impl EventClient {
         Ok(accepted.id)
     }
 
-    /// The event as it is stored and sent. Without a platform it is logged here, which is all that becomes of it.
+    /// The event as it is stored and sent. Without a platform it is logged here, which is all that
+    /// becomes of it.
     fn record(&self, draft: EventDraft, trace: Option<TraceParent>) -> Result<Accepted, EmitError> {
         let EventDraft { r#type, data } = draft;
         let unfit = |c: char| c.is_whitespace() || c.is_control();

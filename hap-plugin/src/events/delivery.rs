@@ -1,8 +1,9 @@
 //! Events from the plugin to its platform: accepted durably, delivered in order, at least once.
 //!
-//! [`EventClient::emit`] hands a record to the outbox task, which stores it (on disk where there is a data
-//! directory) before `emit` returns. The sender task reads what is stored, posts it, and moves the mark of what
-//! the platform acknowledged. Neither task shares a lock with the other: they talk through one bounded channel.
+//! [`EventClient::emit`] hands a record to the outbox task, which stores it (on disk where there is
+//! a data directory) before `emit` returns. The sender task reads what is stored, posts it, and
+//! moves the mark of what the platform acknowledged. Neither task shares a lock with the other:
+//! they talk through one bounded channel.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -149,14 +150,16 @@ impl Delivery {
 
 #[cfg(feature = "testing")]
 impl Delivery {
-    /// Ends the tasks where they are, as a kill would, and waits until they are gone and the spool is free.
+    /// Ends the tasks where they are, as a kill would, and waits until they are gone and the spool
+    /// is free.
     pub(crate) async fn crash(mut self) {
         let Some(running) = self.running.take() else {
             return;
         };
         running.sender.abort();
         running.close.cancel();
-        // Neither has anything to tell: the one was aborted, the other ends with the write it is in.
+        // Neither has anything to tell: the one was aborted, the other ends with the write it is
+        // in.
         let _ = tokio::join!(running.sender, running.outbox);
     }
 }

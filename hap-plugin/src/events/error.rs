@@ -14,7 +14,8 @@ pub enum EmitError {
         /// The type given.
         found: String,
     },
-    /// The event of [`emit_event`](crate::EventClient::emit_event) does not name its type on the wire.
+    /// The event of [`emit_event`](crate::EventClient::emit_event) does not name its type on the
+    /// wire.
     #[error(
         "the event type `{type_name}` does not name its events on the wire: it lacks `{lacks}`; \
          add #[serde(tag = \"type\", content = \"data\")] to the enum"

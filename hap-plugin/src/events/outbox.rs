@@ -16,8 +16,8 @@ use crate::events::error::EmitError;
 use crate::events::store::Store;
 use crate::telemetry::{Loss, Metrics};
 
-/// Requests that may wait for the task; beyond it `emit` waits, which slows the plugin to the disk's pace, and `try_emit`
-/// fails.
+/// Requests that may wait for the task; beyond it `emit` waits, which slows the plugin to the
+/// disk's pace, and `try_emit` fails.
 const MAILBOX: usize = 256;
 /// Time between two log lines about refused events; the metrics count each of them.
 const QUIET: Duration = Duration::from_secs(10);
@@ -88,7 +88,8 @@ impl Outbox {
         answer.await.unwrap_or(Err(EmitError::Closed))
     }
 
-    /// Hands a record over without waiting until it is stored; the task counts and logs it if it cannot be.
+    /// Hands a record over without waiting until it is stored; the task counts and logs it if it
+    /// cannot be.
     pub(super) fn try_append(&self, record: Bytes) -> Result<(), EmitError> {
         // Before the task can count it off.
         self.metrics.handed_over();
@@ -134,7 +135,8 @@ async fn serve(mut keeper: Keeper, mut inbox: mpsc::Receiver<Request>, close: Ca
     loop {
         let mut requests = Vec::new();
         tokio::select! {
-            // Requests first: what was asked before the close is still done. Both arms are cancel-safe.
+            // Requests first: what was asked before the close is still done. Both arms are
+            // cancel-safe.
             biased;
             received = inbox.recv_many(&mut requests, MAILBOX) => if received == 0 { return },
             () = close.cancelled(), if !closing => {
@@ -145,7 +147,8 @@ async fn serve(mut keeper: Keeper, mut inbox: mpsc::Receiver<Request>, close: Ca
         }
         keeper = match keeper.store {
             Store::Memory(_) => keeper.work(requests),
-            // A sync takes milliseconds. The store goes along and comes back, so nothing is locked meanwhile.
+            // A sync takes milliseconds. The store goes along and comes back, so nothing is locked
+            // meanwhile.
             Store::Disk(_) => match tokio::task::spawn_blocking(move || keeper.work(requests)).await {
                 Ok(keeper) => keeper,
                 Err(error) => {
@@ -166,7 +169,8 @@ struct Keeper {
 }
 
 impl Keeper {
-    /// Carries out the requests in order. Appends in a row are stored together: one sync for all of them.
+    /// Carries out the requests in order. Appends in a row are stored together: one sync for all of
+    /// them.
     fn work(mut self, requests: Vec<Request>) -> Self {
         let (mut records, mut replies) = (Vec::new(), Vec::new());
         for request in requests {

@@ -26,7 +26,8 @@ const MAX_LINE: usize = 1024 * 1024;
 ///   is lost, events are delivered again, which their ids tell.
 /// * `lock`: held by the process that owns the spool.
 ///
-/// A line that was cut short by a crash has no newline or is no JSON, so it is recognised without a checksum.
+/// A line that was cut short by a crash has no newline or is no JSON, so it is recognised without a
+/// checksum.
 #[derive(Debug)]
 pub(super) struct Spool {
     dir: PathBuf,
@@ -97,7 +98,8 @@ impl Spool {
             fs::remove_file(self.path(number))?;
         }
         if waiting.first() != Some(&self.acked.segment) {
-            // The acknowledged segment is gone. Its number is not used again: an older mark could point into it.
+            // The acknowledged segment is gone. Its number is not used again: an older mark could
+            // point into it.
             let segment = waiting.first().copied().unwrap_or(self.acked.segment + 1);
             self.acked = Position { segment, offset: 0 };
         }
@@ -320,7 +322,8 @@ fn write_acked(path: &Path, position: Position) -> io::Result<()> {
 
 /// Walks the lines of a segment between two offsets until `visit` says no.
 ///
-/// A line is `None` where it is damaged. The second argument of `visit` is the offset after the line.
+/// A line is `None` where it is damaged. The second argument of `visit` is the offset after the
+/// line.
 fn walk(
     path: &Path,
     from: u64,

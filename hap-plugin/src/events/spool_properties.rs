@@ -1,4 +1,5 @@
-//! The spool against a model, through losses of power: what was accepted and not acknowledged comes out, in order.
+//! The spool against a model, through losses of power: what was accepted and not acknowledged comes
+//! out, in order.
 
 use std::fs;
 use std::path::Path;
@@ -16,8 +17,8 @@ enum Step {
     Append(usize, usize),
     /// Reads a batch of at most as many, and acknowledges it or not.
     Read(usize, bool),
-    /// Loses power while as many records are written, of which so many bytes in a thousand reach the disk, in the
-    /// last segment or in a new one.
+    /// Loses power while as many records are written, of which so many bytes in a thousand reach
+    /// the disk, in the last segment or in a new one.
     Lose(usize, usize, bool, Mark),
 }
 
@@ -53,13 +54,16 @@ struct Model {
     records: Vec<Bytes>,
     /// How many of them are acknowledged.
     acked: usize,
-    /// How many of them came before the first that is handed out now: fewer than `acked` when the mark was lost.
+    /// How many of them came before the first that is handed out now: fewer than `acked` when the
+    /// mark was lost.
     next: usize,
-    /// Records whose write the loss of power interrupted, until it is known which of them are there.
+    /// Records whose write the loss of power interrupted, until it is known which of them are
+    /// there.
     unsure: Vec<Bytes>,
     /// What the mark has been since the last loss of power.
     marks: Vec<Vec<u8>>,
-    /// Whether the spool has a segment that it goes on writing; a new one never touches an older one's.
+    /// Whether the spool has a segment that it goes on writing; a new one never touches an older
+    /// one's.
     writing: bool,
     made: u64,
 }
@@ -98,7 +102,8 @@ fn lose_power(dir: &Path, model: &mut Model, (records, cut, fresh): (usize, usiz
     let path = match last {
         Some(last) if model.writing && !fresh => path(last),
         Some(last) => path(last + 1),
-        // The number that the spool itself would take is in its mark; without one it begins again anyway.
+        // The number that the spool itself would take is in its mark; without one it begins again
+        // anyway.
         None => return write_mark(dir, model, mark),
     };
     let mut content = fs::read(&path).unwrap_or_default();
@@ -142,7 +147,8 @@ fn waiting(dir: &Path) -> Vec<Bytes> {
     }
 }
 
-/// Finds out where the spool goes on after a loss of power, and that nothing is missing from there on.
+/// Finds out where the spool goes on after a loss of power, and that nothing is missing from there
+/// on.
 fn reconcile(dir: &Path, model: &mut Model) {
     let found = waiting(dir);
     let whole: Vec<Bytes> = model.records.iter().chain(&model.unsure).cloned().collect();

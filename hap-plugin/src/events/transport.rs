@@ -185,10 +185,12 @@ async fn code_of(body: Incoming) -> Option<String> {
     serde_json::from_slice::<WireError>(&body).ok()?.code
 }
 
-/// The platform acknowledges with 202 and nothing else: only that says that the events are on its disk.
+/// The platform acknowledges with 202 and nothing else: only that says that the events are on its
+/// disk.
 ///
-/// What it says of the message itself is told from what it says of its sender: an event is given up for its own fault
-/// alone, and waits until whoever looks after the platform has mended the credentials.
+/// What it says of the message itself is told from what it says of its sender: an event is given up
+/// for its own fault alone, and waits until whoever looks after the platform has mended the
+/// credentials.
 fn judge(status: StatusCode, headers: &HeaderMap, code: Option<&str>) -> Answer {
     match status {
         StatusCode::ACCEPTED => Answer::Accepted,

@@ -9,7 +9,8 @@ pub(crate) const EPILOGUE: Duration = Duration::from_secs(1);
 /// Time for the line that says why the process ends.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
-/// Ends the process at this time if it has not ended by itself. A thread, since the runtime may be what hangs.
+/// Ends the process at this time if it has not ended by itself. A thread, since the runtime may be
+/// what hangs.
 pub(crate) fn end_after(time: Duration, code: u8) {
     let Some(end) = Instant::now().checked_add(time) else {
         return;
@@ -33,7 +34,8 @@ pub(crate) fn end_after(time: Duration, code: u8) {
     }
 }
 
-/// Ends the process at once, after a line in the log, which gets a moment only: an output that nobody reads blocks.
+/// Ends the process at once, after a line in the log, which gets a moment only: an output that
+/// nobody reads blocks.
 pub(crate) fn exit_saying(code: i32, say: impl FnOnce() + Send + 'static) -> ! {
     let (said, told) = mpsc::channel();
     let saying = std::thread::Builder::new()

@@ -22,8 +22,8 @@ use crate::telemetry::Telemetry;
 /// * With the argument `healthcheck` it asks the running plugin instead, for the `HEALTHCHECK` of an image without a
 ///   shell; with `describe` it prints the schemas, with `openapi` the document of its API.
 ///
-/// The exit code is 0 after a stop; 78 (`EX_CONFIG`) when the configuration or the program is wrong, which a host
-/// does not retry; 1 when another attempt may help; 64 for an unknown argument.
+/// The exit code is 0 after a stop; 78 (`EX_CONFIG`) when the configuration or the program is
+/// wrong, which a host does not retry; 1 when another attempt may help; 64 for an unknown argument.
 ///
 /// ```no_run
 /// # use hap_plugin::{Context, NoCommand, NoConfig, NoStatus, Plugin, Reply, Result};
@@ -47,9 +47,11 @@ pub async fn run<P: Plugin>(plugin: P) -> ExitCode {
 }
 
 impl<P: Plugin> Serve<P> {
-    /// Runs the plugin as the program it is in, as [`run`] does, with routes, layers or settings of one's own.
+    /// Runs the plugin as the program it is in, as [`run`] does, with routes, layers or settings of
+    /// one's own.
     ///
-    /// A shutdown given by [`with_graceful_shutdown`](Self::with_graceful_shutdown) stops it as a signal does.
+    /// A shutdown given by [`with_graceful_shutdown`](Self::with_graceful_shutdown) stops it as a
+    /// signal does.
     ///
     /// ```no_run
     /// # async fn example<P: hap_plugin::Plugin>(plugin: P, routes: axum::Router) -> std::process::ExitCode {

@@ -22,7 +22,8 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    /// Waits for the wish. Whoever drops this has no need of it any more, and counts as having heard.
+    /// Waits for the wish. Whoever drops this has no need of it any more, and counts as having
+    /// heard.
     pub(crate) fn wait(&self) -> impl Future<Output = ()> + Send + use<> {
         let heard = self.heard.clone().drop_guard();
         let asked = self.asked.clone();
@@ -33,11 +34,12 @@ impl Stop {
     }
 }
 
-/// Asks for a stop on SIGTERM and SIGINT; elsewhere than on Unix, on Ctrl-C. A second one ends the process at once, and
-/// so does `budget` when it is used up.
+/// Asks for a stop on SIGTERM and SIGINT; elsewhere than on Unix, on Ctrl-C. A second one ends the
+/// process at once, and so does `budget` when it is used up.
 ///
-/// On a thread with a runtime of its own: the plugin's may have no thread left that does not block. Installing the
-/// handlers also matters as process 1 of a container, where the kernel ignores a signal without one.
+/// On a thread with a runtime of its own: the plugin's may have no thread left that does not block.
+/// Installing the handlers also matters as process 1 of a container, where the kernel ignores a
+/// signal without one.
 pub(crate) fn watch(stop: Stop, budget: Duration) -> io::Result<()> {
     let plugins = Handle::current();
     if let Err(error) = watch_on_a_thread(stop.clone(), budget, plugins.clone()) {

@@ -1,4 +1,5 @@
-//! Runs an author's code within bounds: a deadline, panics caught, an end when the process has no more time.
+//! Runs an author's code within bounds: a deadline, panics caught, an end when the process has no
+//! more time.
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
@@ -15,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{Fault, Result};
 use crate::telemetry::Outcome;
 
-/// Longest time that work may keep its thread before the log says so: nothing else gets that thread meanwhile, not even
-/// the health check.
+/// Longest time that work may keep its thread before the log says so: nothing else gets that thread
+/// meanwhile, not even the health check.
 const BLOCKED: Duration = Duration::from_secs(1);
 
 /// How the author's code ended.
@@ -30,13 +31,14 @@ pub(crate) enum Ended<T> {
     CutOff,
 }
 
-/// Lets work run until it waits for something. Much of it never does, and then needs no timer and no task.
+/// Lets work run until it waits for something. Much of it never does, and then needs no timer and
+/// no task.
 pub(crate) async fn begin<F: Future>(mut work: Pin<&mut F>) -> Poll<F::Output> {
     poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await
 }
 
-/// Runs work to its end, its deadline or `kill`, whichever comes first. `time` is from now to the deadline; `name` is for
-/// the log.
+/// Runs work to its end, its deadline or `kill`, whichever comes first. `time` is from now to the
+/// deadline; `name` is for the log.
 pub(crate) async fn bounded<T>(
     name: &(dyn Fn() -> String + Sync),
     time: Range<Instant>,
@@ -48,7 +50,8 @@ pub(crate) async fn bounded<T>(
         // Nobody waits for it any more.
         return Ended::TimedOut(allowed);
     }
-    // What the work was touching belongs to the plugin, whose locks tell it about panics (poisoning).
+    // What the work was touching belongs to the plugin, whose locks tell it about panics
+    // (poisoning).
     let mut work = pin!(AssertUnwindSafe(work).catch_unwind());
     let begun = begin(work.as_mut()).await;
     tell_blocked(name, time.start);

@@ -114,8 +114,8 @@ impl<P: Plugin> Service<P> {
                 .map_err(|fault| fault.into_logged().cleaned(service.redactor()))
         };
         let mut run = Box::pin(run);
-        // A task of its own only for what has to wait: handing a command over to another thread costs more than all the
-        // rest.
+        // A task of its own only for what has to wait: handing a command over to another thread
+        // costs more than all the rest.
         if let Poll::Ready(result) = begin(run.as_mut()).await {
             return result;
         }
@@ -152,7 +152,8 @@ fn log_end(body: &[u8], redactor: &Redactor, outcome: Outcome, begun: Instant) {
 }
 
 fn name(body: &[u8], redactor: &Redactor) -> String {
-    // A plugin that takes any command has whatever name was sent. Known secrets first, while they are still what they were.
+    // A plugin that takes any command has whatever name was sent. Known secrets first, while they
+    // are still what they were.
     serde_json::from_slice::<Named>(body).map_or_else(
         |_| String::new(),
         |named| printable(&redactor.clean(&named.command)),

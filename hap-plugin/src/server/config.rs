@@ -33,7 +33,8 @@ pub(super) async fn answer<P: Plugin>(
     service.lifecycle.check_ready()?;
     let slot = Service::<P>::slot(&service.config_slots, "configurations")?;
 
-    // Detached like a command: the plugin and the disk must agree even if the caller goes away half way.
+    // Detached like a command: the plugin and the disk must agree even if the caller goes away half
+    // way.
     let worker = Arc::clone(&service);
     let apply = async move {
         let deadline = request_context.deadline(Instant::now(), worker.limits.command_timeout);
@@ -99,13 +100,15 @@ impl<P: Plugin> Service<P> {
                 return Err(fault);
             }
         }
-        // Only what is on disk is in force: the plugin does not act by settings that the next start does not know.
+        // Only what is on disk is in force: the plugin does not act by settings that the next start
+        // does not know.
         self.config.put_in_force(accepted);
         self.lifecycle.set_complaint(None);
         Ok(())
     }
 
-    /// Puts in force what the plugin begins with, as far as the type can judge it, so that its start can read it.
+    /// Puts in force what the plugin begins with, as far as the type can judge it, so that its
+    /// start can read it.
     ///
     /// Returns the saved configuration, if it fits the type.
     pub(super) async fn load_config(&self) -> Option<Vec<u8>> {
@@ -135,7 +138,8 @@ impl<P: Plugin> Service<P> {
 
     /// Hands the plugin what it begins with: the saved configuration, or that of the environment.
     ///
-    /// If the plugin refuses the saved one it runs without it and says so; what the environment says has to fit.
+    /// If the plugin refuses the saved one it runs without it and says so; what the environment
+    /// says has to fit.
     pub(super) async fn begin_config(&self, saved: Option<Vec<u8>>) -> Result<(), StartError> {
         if let Some(saved) = saved {
             let ended = match self.config.saved_candidate(&saved) {
@@ -196,7 +200,8 @@ impl<P: Plugin> Service<P> {
     fn complain(&self, fault: &Fault) {
         let file = self.config.file().map(|file| file.path().display().to_string());
         let file = file.unwrap_or_default();
-        // What has failed for another reason than its content would not be mended by another content.
+        // What has failed for another reason than its content would not be mended by another
+        // content.
         let remedy = if (400..500).contains(&fault.status()) {
             "; POST /config with a whole new one repairs it"
         } else {

@@ -24,7 +24,8 @@ type Layering = Box<dyn FnOnce(Router) -> Router + Send + Sync>;
 /// Routes and layers beside the plugin's own.
 #[derive(Default)]
 pub(crate) struct CustomRoutes {
-    /// Behind the token. `None` rather than an empty router, since one may consist of a fallback alone.
+    /// Behind the token. `None` rather than an empty router, since one may consist of a fallback
+    /// alone.
     pub(crate) routes: Option<Router>,
     /// Open to everybody.
     pub(crate) open_routes: Router,
@@ -33,7 +34,8 @@ pub(crate) struct CustomRoutes {
 }
 
 impl CustomRoutes {
-    /// Refuses routes on the paths of the plugin's API, where they would never be reached, or reach too much.
+    /// Refuses routes on the paths of the plugin's API, where they would never be reached, or reach
+    /// too much.
     pub(crate) async fn check(&self) -> Result<(), StartError> {
         let mut problems = Vec::new();
         for (_, path) in ENDPOINTS {
@@ -58,7 +60,8 @@ fn clash(call: &str, pattern: &str, path: &str) -> String {
     )
 }
 
-/// The pattern of the route that takes requests for a path, found without running any of the author's code.
+/// The pattern of the route that takes requests for a path, found without running any of the
+/// author's code.
 async fn claimed(router: &Router, path: &str) -> Option<String> {
     #[derive(Clone)]
     struct Claim(String);
@@ -101,7 +104,8 @@ async fn claimed(router: &Router, path: &str) -> Option<String> {
     None
 }
 
-/// Makes an author's routes behave as the plugin's own do: not before it is ready, within the deadline, refusals in one shape.
+/// Makes an author's routes behave as the plugin's own do: not before it is ready, within the
+/// deadline, refusals in one shape.
 pub(super) fn adopt<P: Plugin>(service: &Arc<Service<P>>, routes: Router) -> Router {
     routes
         .method_not_allowed_fallback(wrong_method)

@@ -22,14 +22,17 @@ use crate::server::service::Service;
 use crate::server::{command, health};
 use crate::telemetry::{REQUEST_ID, RequestContext, request_span};
 
-/// Answers `/health` itself, without anything around it. Every other request gets its id, which comes back in the
-/// answer, and its span; then it shows its token; what panics from there on is answered.
+/// Answers `/health` itself, without anything around it. Every other request gets its id, which
+/// comes back in the answer, and its span; then it shows its token; what panics from there on is
+/// answered.
 ///
-/// No layers of a router: each costs a request copies and boxes, as many as a health check takes altogether.
+/// No layers of a router: each costs a request copies and boxes, as many as a health check takes
+/// altogether.
 pub(crate) struct Dispatcher<P: Plugin> {
     pub(super) service: Arc<Service<P>>,
     pub(super) token_check: TokenCheck,
-    /// Whether nothing of the author's is around the API, so that commands need not ask the router for their way.
+    /// Whether nothing of the author's is around the API, so that commands need not ask the router
+    /// for their way.
     pub(super) is_plain: bool,
     pub(super) router: Router,
 }
@@ -47,7 +50,8 @@ impl<P: Plugin> Dispatcher<P> {
         let span = span_of(&mut request_context, &request);
         let request_context = Arc::new(request_context);
         let id = HeaderValue::from_str(&request_context.request_id);
-        // What the request goes through holds nothing of its own that a panic could leave half done.
+        // What the request goes through holds nothing of its own that a panic could leave half
+        // done.
         let passed = AssertUnwindSafe(self.pass(request, Arc::clone(&request_context))).catch_unwind();
         let answered = async {
             let response = match passed.await {
@@ -81,8 +85,8 @@ impl<P: Plugin> Dispatcher<P> {
         }
     }
 
-    /// For servers of one's own. The endpoints are routes, so that no fallback and no pattern of such a server takes
-    /// their place unnoticed.
+    /// For servers of one's own. The endpoints are routes, so that no fallback and no pattern of
+    /// such a server takes their place unnoticed.
     pub(crate) fn into_router(self) -> Router {
         let dispatcher = Arc::new(self);
         let handler = move |request: Request| async move { dispatcher.answer(request).await };

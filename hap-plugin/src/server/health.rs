@@ -34,7 +34,8 @@ impl<P: Plugin> Service<P> {
         // The plugin's own state after a panic is the plugin's affair; the answer tells the host.
         let health = catch_unwind(AssertUnwindSafe(|| self.plugin.health()))
             .unwrap_or_else(|_| Health::unhealthy("the health check panicked"));
-        // Work that has ended for good is worse than what the plugin itself knows, unless that is as bad.
+        // Work that has ended for good is worse than what the plugin itself knows, unless that is
+        // as bad.
         let health = match self.cx.tasks().complaint() {
             Some(complaint) if health.is_serving() => Health::unhealthy(complaint),
             _ => health,

@@ -21,8 +21,9 @@ use crate::server::dispatch::Dispatcher;
 
 /// Connections at a time; more wait in the listener's backlog.
 const CONNECTIONS: usize = 512;
-/// Longest time until the head of the next request has arrived. It bounds idle connections too, so it is longer than
-/// clients keep theirs (usually 90 s): a server that closes first may do so while a command is on its way.
+/// Longest time until the head of the next request has arrived. It bounds idle connections too, so
+/// it is longer than clients keep theirs (usually 90 s): a server that closes first may do so while
+/// a command is on its way.
 const HEAD_DEADLINE: Duration = Duration::from_secs(120);
 /// Longest head of a request.
 const HEAD_BYTES: usize = 64 * 1024;

@@ -57,8 +57,8 @@ pub(super) async fn prepare<P: Plugin>(
         }
         listener = problems.of(bind(place, settings).await).flatten();
     } else if let Some(part) = Settings::usable_part() {
-        // Told together with what is wrong with the rest of the environment. Not the port: who holds it now may have
-        // gone when the rest is mended.
+        // Told together with what is wrong with the rest of the environment. Not the port: who
+        // holds it now may have gone when the rest is mended.
         if let Some(schemas) = &schemas {
             let mut wrong = Vec::new();
             drop(Configuration::<P::Config>::read(

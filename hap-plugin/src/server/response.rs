@@ -7,8 +7,9 @@ use http::{HeaderValue, StatusCode, header};
 
 use crate::error::Fault;
 
-/// The answer `{"success": false, "error": ..., "code": ..., "details": ...}`, so that handlers of routes of one's own
-/// may end with a [`Result`](crate::Result). What belongs into the log is logged.
+/// The answer `{"success": false, "error": ..., "code": ..., "details": ...}`, so that handlers of
+/// routes of one's own may end with a [`Result`](crate::Result). What belongs into the log is
+/// logged.
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
         let fault = self.into_logged();
@@ -35,7 +36,8 @@ impl IntoResponse for Fault {
     }
 }
 
-/// What the log tells of a failure and the answer does not, for a test. It goes with the answer and not on the wire.
+/// What the log tells of a failure and the answer does not, for a test. It goes with the answer and
+/// not on the wire.
 #[cfg(feature = "testing")]
 #[derive(Debug, Clone)]
 pub(crate) struct HiddenCause(pub(crate) String);

@@ -18,8 +18,9 @@ use crate::server::service::Service;
 use crate::server::{command, config, describe, status};
 use crate::telemetry::RequestContext;
 
-/// From the outside in: the [`Dispatcher`], where each request shows its token; the author's layers; the plugin's API; the
-/// author's other routes. Where the author has open routes, which answer everybody, the token is asked for behind them.
+/// From the outside in: the [`Dispatcher`], where each request shows its token; the author's
+/// layers; the plugin's API; the author's other routes. Where the author has open routes, which
+/// answer everybody, the token is asked for behind them.
 pub(crate) fn dispatcher<P: Plugin>(
     service: &Arc<Service<P>>,
     token: Option<ApiToken>,

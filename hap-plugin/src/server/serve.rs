@@ -27,7 +27,8 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Serves a plugin, with every detail in the caller's hands.
 ///
-/// [`run`](crate::run) is this with settings from the environment, logging, and a shutdown on SIGTERM and SIGINT.
+/// [`run`](crate::run) is this with settings from the environment, logging, and a shutdown on
+/// SIGTERM and SIGINT.
 ///
 /// ```no_run
 /// # async fn example<P: hap_plugin::Plugin>(plugin: P) -> Result<(), Box<dyn std::error::Error>> {
@@ -57,8 +58,8 @@ pub fn serve<P: Plugin>(plugin: P) -> Serve<P> {
 /// The output tells why the plugin did not start, everything at once.
 ///
 /// # Cancel safety
-/// Dropped half way, the server is gone without a drain: running commands and undelivered events are cut off
-/// (events with a data directory stay there).
+/// Dropped half way, the server is gone without a drain: running commands and undelivered events
+/// are cut off (events with a data directory stay there).
 #[must_use = "it does nothing until it is awaited"]
 pub struct Serve<P> {
     plugin: P,
@@ -95,12 +96,13 @@ impl<P: Plugin> Serve<P> {
 
     /// Serves routes of the author's own beside the plugin's API, behind the same token.
     ///
-    /// They behave as the API does: refused with 503 before the plugin is ready and while it stops, with 504 when no
-    /// answer has begun after [`Settings::with_command_timeout`]; bodies that extractors read are bounded by
-    /// [`Settings::with_max_body`]; a panic is a 500; a handler may take the [`Context`](crate::Context) as an argument
-    /// and end with a [`Result`](crate::Result). A fallback of the router serves what nothing else does. The paths of
-    /// the API belong to it: a route for one of them keeps the plugin from starting. The type follows axum's major
-    /// version. A second call replaces the first.
+    /// They behave as the API does: refused with 503 before the plugin is ready and while it stops,
+    /// with 504 when no answer has begun after [`Settings::with_command_timeout`]; bodies that
+    /// extractors read are bounded by [`Settings::with_max_body`]; a panic is a 500; a handler may
+    /// take the [`Context`](crate::Context) as an argument and end with a
+    /// [`Result`](crate::Result). A fallback of the router serves what nothing else does. The paths
+    /// of the API belong to it: a route for one of them keeps the plugin from starting. The type
+    /// follows axum's major version. A second call replaces the first.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -132,20 +134,22 @@ impl<P: Plugin> Serve<P> {
         self
     }
 
-    /// Serves routes of the author's own as [`routes`](Self::routes) does, but to everybody, without the token.
+    /// Serves routes of the author's own as [`routes`](Self::routes) does, but to everybody,
+    /// without the token.
     ///
-    /// Whoever reaches the plugin reaches them: other containers, and the network where the port is published. They go
-    /// before the API, so that no pattern among them may cover one of its paths, and a fallback of this router is not
-    /// used.
+    /// Whoever reaches the plugin reaches them: other containers, and the network where the port is
+    /// published. They go before the API, so that no pattern among them may cover one of its paths,
+    /// and a fallback of this router is not used.
     pub fn open_routes(mut self, routes: Router) -> Self {
         self.custom_routes.open_routes = routes;
         self
     }
 
-    /// Puts a tower layer around everything behind the token: the plugin's API but `/health`, and the author's
-    /// [`routes`](Self::routes). Of several the last one is outermost.
+    /// Puts a tower layer around everything behind the token: the plugin's API but `/health`, and
+    /// the author's [`routes`](Self::routes). Of several the last one is outermost.
     ///
-    /// A layer sees only requests that have shown the token. It should not answer slowly: it is part of every command.
+    /// A layer sees only requests that have shown the token. It should not answer slowly: it is
+    /// part of every command.
     pub fn layer<L>(mut self, layer: L) -> Self
     where
         L: Layer<Route> + Clone + Send + Sync + 'static,
@@ -160,8 +164,9 @@ impl<P: Plugin> Serve<P> {
         self
     }
 
-    /// Stops when this future is done: refuses new commands, drains running ones, calls [`Plugin::stop`] and
-    /// delivers the last events, all within the budget of the settings. Without this it serves indefinitely.
+    /// Stops when this future is done: refuses new commands, drains running ones, calls
+    /// [`Plugin::stop`] and delivers the last events, all within the budget of the settings.
+    /// Without this it serves indefinitely.
     pub fn with_graceful_shutdown(self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
         Self {
             shutdown: Box::pin(signal),
@@ -169,7 +174,8 @@ impl<P: Plugin> Serve<P> {
         }
     }
 
-    /// Starts the plugin and returns its routes, as [`into_router`] does; the place to listen is not used.
+    /// Starts the plugin and returns its routes, as [`into_router`] does; the place to listen is
+    /// not used.
     ///
     /// # Errors
     /// As awaiting it.
@@ -177,7 +183,8 @@ impl<P: Plugin> Serve<P> {
         self.started().await.map(|(router, _)| router)
     }
 
-    /// As [`into_router`](Self::into_router), with the service, by which it can be stopped in order.
+    /// As [`into_router`](Self::into_router), with the service, by which it can be stopped in
+    /// order.
     pub(crate) async fn started(mut self) -> Result<(Router, Arc<Service<P>>), StartError> {
         let settings = self.take_settings();
         let prepared = prepare(self.plugin, settings, Place::Nowhere, self.custom_routes).await?;
@@ -284,8 +291,8 @@ impl<P> fmt::Debug for Serve<P> {
 
 /// Starts a plugin and returns its routes, for tests and for servers of one's own.
 ///
-/// The plugin is stopped, without a drain, when the router and all its clones are dropped. The type follows axum's
-/// major version.
+/// The plugin is stopped, without a drain, when the router and all its clones are dropped. The type
+/// follows axum's major version.
 ///
 /// ```
 /// # use hap_plugin::{Context, NoCommand, NoConfig, NoStatus, Plugin, Reply, Result};

@@ -20,7 +20,8 @@ use crate::server::schemas::Schemas;
 use crate::settings::{Limits, Settings};
 use crate::telemetry::{Metrics, Redactor};
 
-/// How much longer than the deadline a caller waits for work that blocks its thread and cannot be dropped.
+/// How much longer than the deadline a caller waits for work that blocks its thread and cannot be
+/// dropped.
 pub(super) const GRACE: Duration = Duration::from_secs(1);
 /// Status requests answered at a time.
 const STATUS_SLOTS: usize = 16;
@@ -42,7 +43,8 @@ pub(crate) struct Service<P: Plugin> {
     pub(super) command_slots: Arc<Semaphore>,
     pub(super) status_slots: Arc<Semaphore>,
     pub(super) config_slots: Arc<Semaphore>,
-    // One configuration at a time. A semaphore rather than a lock, since it is held while the plugin works.
+    // One configuration at a time. A semaphore rather than a lock, since it is held while the
+    // plugin works.
     pub(super) config_turn: Semaphore,
     // Work that goes on when its caller has gone.
     pub(super) tasks: TaskTracker,
@@ -52,7 +54,8 @@ pub(crate) struct Service<P: Plugin> {
 }
 
 impl<P: Plugin> Service<P> {
-    /// Puts the parts together and starts the delivery of events. The plugin itself is not started yet.
+    /// Puts the parts together and starts the delivery of events. The plugin itself is not started
+    /// yet.
     pub(crate) async fn assemble(
         plugin: P,
         settings: Settings,

@@ -34,7 +34,8 @@ impl<P: Plugin> Service<P> {
         self.shutdown.cancel();
     }
 
-    /// Drains what runs, lets the plugin say goodbye, delivers its last events; all within the budget.
+    /// Drains what runs, lets the plugin say goodbye, delivers its last events; all within the
+    /// budget.
     ///
     /// Each step has a share of the time, and what it leaves over goes to the next.
     pub(crate) async fn stop(&self, started: bool) {

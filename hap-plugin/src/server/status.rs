@@ -45,8 +45,8 @@ impl<P: Plugin> Service<P> {
             let data = shown.written()?;
             Ok(StatusReport::new(cx.plugin_id(), "running", data))
         };
-        // A task of its own, so that a status that blocks its thread still meets the deadline here; a caller that
-        // goes away ends it.
+        // A task of its own, so that a status that blocks its thread still meets the deadline here;
+        // a caller that goes away ends it.
         let running = AbortOnDropHandle::new(self.tasks.spawn(ask.in_current_span()));
         match tokio::time::timeout_at(deadline + GRACE, running).await {
             Ok(Ok(result)) => result,

@@ -8,7 +8,8 @@ pub(crate) const WHOLE: &str = "HAP_CONFIG";
 /// What the variables of single settings begin with.
 pub(crate) const PREFIX: &str = "HAP_CONFIG_";
 
-/// Variables as they were found; what they mean depends on the plugin's type. Their values may be secret.
+/// Variables as they were found; what they mean depends on the plugin's type. Their values may be
+/// secret.
 #[derive(Clone, Default)]
 pub(crate) struct ConfigVariables {
     /// In the order of their names.

@@ -9,8 +9,8 @@ use http::Uri;
 pub(crate) struct PlatformUrl(Box<str>);
 
 impl PlatformUrl {
-    /// Reads an `http://` address. The message of a refusal names the rule; it repeats the address unless that
-    /// holds a password.
+    /// Reads an `http://` address. The message of a refusal names the rule; it repeats the address
+    /// unless that holds a password.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         // First, so that no other refusal repeats them.
         let from_host = text.split_once("://").map_or(text, |(_, rest)| rest);

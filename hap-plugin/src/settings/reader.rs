@@ -17,7 +17,8 @@ impl Settings {
     /// Reads the environment of the process.
     ///
     /// # Errors
-    /// Lists every variable whose value cannot be used, with the value unless it is a secret, and the remedy.
+    /// Lists every variable whose value cannot be used, with the value unless it is a secret, and
+    /// the remedy.
     pub fn from_env() -> Result<Self, StartError> {
         Self::from_vars(std::env::vars_os())
     }
@@ -43,7 +44,8 @@ impl Settings {
         read(&variables.collect())
     }
 
-    /// What of the environment of the process can be used where not all of it can: the rest has its defaults.
+    /// What of the environment of the process can be used where not all of it can: the rest has its
+    /// defaults.
     pub(crate) fn usable_part() -> Option<Self> {
         usable_part(&std::env::vars_os().collect())
     }
@@ -106,7 +108,8 @@ impl<'a> Vars<'a> {
         }
     }
 
-    /// The variable's text. An empty one counts as absent: it is what a template without a value leaves behind.
+    /// The variable's text. An empty one counts as absent: it is what a template without a value
+    /// leaves behind.
     fn text(&self, name: &str) -> Option<String> {
         let value = self.environment.get(OsStr::new(name))?;
         match value.clone().into_string() {

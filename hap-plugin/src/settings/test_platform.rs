@@ -11,11 +11,12 @@ use http::StatusCode;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// Longest wait for an event, longer than any pause between two deliveries (30 min). With paused time it passes at once.
+/// Longest wait for an event, longer than any pause between two deliveries (30 min). With paused
+/// time it passes at once.
 const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
-/// The platform that a plugin under test sends its events to: it keeps what it acknowledged, and can be away, refuse,
-/// be slow, or lose its answers.
+/// The platform that a plugin under test sends its events to: it keeps what it acknowledged, and
+/// can be away, refuse, be slow, or lose its answers.
 ///
 /// Clones are one platform. It outlives the plugin, so it shows what reaches it after a restart.
 #[derive(Debug, Clone, Default)]
@@ -59,18 +60,20 @@ impl TestPlatform {
         self.state().answer = Answer::Away;
     }
 
-    /// Answers with this status from now on and keeps nothing, until [`comes_back`](Self::comes_back).
+    /// Answers with this status from now on and keeps nothing, until
+    /// [`comes_back`](Self::comes_back).
     pub fn answers(&self, status: StatusCode) {
         self.state().answer = Answer::Answers(status);
     }
 
-    /// Keeps everything from now on, but its answers get lost on the way, so that the plugin has to send it all again;
-    /// until [`comes_back`](Self::comes_back).
+    /// Keeps everything from now on, but its answers get lost on the way, so that the plugin has to
+    /// send it all again; until [`comes_back`](Self::comes_back).
     pub fn loses_answers(&self) {
         self.state().answer = Answer::Lost;
     }
 
-    /// Takes this long for each answer from now on, until [`comes_back`](Self::comes_back). A plugin waits 15 s.
+    /// Takes this long for each answer from now on, until [`comes_back`](Self::comes_back). A
+    /// plugin waits 15 s.
     pub fn takes(&self, delay: Duration) {
         self.state().delay = delay;
     }
@@ -82,7 +85,8 @@ impl TestPlatform {
         state.delay = Duration::ZERO;
     }
 
-    /// The events that were acknowledged, in the order in which they came; a repeated delivery counts once.
+    /// The events that were acknowledged, in the order in which they came; a repeated delivery
+    /// counts once.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
         self.state().events.clone()
@@ -100,8 +104,8 @@ impl TestPlatform {
         self.state().repetitions
     }
 
-    /// The next event of a type: each call gives the one after that of the call before, and waits for it where it has
-    /// not come yet.
+    /// The next event of a type: each call gives the one after that of the call before, and waits
+    /// for it where it has not come yet.
     ///
     /// # Panics
     /// As [`event`](Self::event).
@@ -127,8 +131,8 @@ impl TestPlatform {
     /// The first event of a type, waiting for it where it has not come yet.
     ///
     /// # Panics
-    /// When none comes within an hour, telling the types that did come and the line of the test. Paused time passes
-    /// that hour at once.
+    /// When none comes within an hour, telling the types that did come and the line of the test.
+    /// Paused time passes that hour at once.
     #[track_caller]
     pub fn event(&self, r#type: &str) -> impl Future<Output = Event> + Send {
         let place = Location::caller();

@@ -17,8 +17,9 @@ pub(crate) const UNKNOWN_VERSION: &str = "0.0.0";
 
 /// Who the plugin is, where its platform is, and how much it takes on.
 ///
-/// In a container the host sets the environment and [`run`](crate::run) reads it by [`from_env`](Self::from_env).
-/// Without a host every variable may be absent, and the plugin serves on port 8000 with defaults.
+/// In a container the host sets the environment and [`run`](crate::run) reads it by
+/// [`from_env`](Self::from_env). Without a host every variable may be absent, and the plugin serves
+/// on port 8000 with defaults.
 ///
 /// | variable | meaning | when absent |
 /// |---|---|---|
@@ -33,8 +34,9 @@ pub(crate) const UNKNOWN_VERSION: &str = "0.0.0";
 /// | `HAP_CONFIG` | settings of the plugin, a JSON object as for `POST /config` | the type's defaults |
 /// | `HAP_CONFIG_<KEY>` | one setting: a text as it is, anything else as JSON; goes before `HAP_CONFIG` | |
 ///
-/// What `POST /config` brings goes before the settings of the environment, key by key. `HAP_CONFIG_POLL_INTERVAL` is
-/// the setting `poll_interval`, `pollInterval` or `poll-interval`, whichever the plugin has.
+/// What `POST /config` brings goes before the settings of the environment, key by key.
+/// `HAP_CONFIG_POLL_INTERVAL` is the setting `poll_interval`, `pollInterval` or `poll-interval`,
+/// whichever the plugin has.
 ///
 /// ```
 /// use std::time::Duration;
@@ -166,7 +168,8 @@ impl Settings {
         }
     }
 
-    /// The same settings with this version of the plugin, which goes before [`Plugin::VERSION`](crate::Plugin::VERSION).
+    /// The same settings with this version of the plugin, which goes before
+    /// [`Plugin::VERSION`](crate::Plugin::VERSION).
     #[must_use]
     pub fn with_version(self, version: impl Into<String>) -> Self {
         Self {
@@ -181,7 +184,8 @@ impl Settings {
         Self { port, ..self }
     }
 
-    /// The same settings with a platform whose API is at this address, such as `http://172.20.0.1:9000/api/v1`.
+    /// The same settings with a platform whose API is at this address, such as
+    /// `http://172.20.0.1:9000/api/v1`.
     ///
     /// # Errors
     /// Refuses what is not an `http://` address: plugins talk to their host without TLS.
@@ -219,7 +223,8 @@ impl Settings {
         }
     }
 
-    /// The same settings with a directory for the last configuration and for events not yet delivered.
+    /// The same settings with a directory for the last configuration and for events not yet
+    /// delivered.
     #[must_use]
     pub fn with_data_dir(self, dir: impl Into<PathBuf>) -> Self {
         Self {
@@ -228,46 +233,51 @@ impl Settings {
         }
     }
 
-    /// The same settings with this configuration below what `POST /config` brings, as `HAP_CONFIG` has it: a JSON
-    /// object whose keys go before the type's defaults.
+    /// The same settings with this configuration below what `POST /config` brings, as `HAP_CONFIG`
+    /// has it: a JSON object whose keys go before the type's defaults.
     #[must_use]
     pub fn with_config(mut self, config: &serde_json::Value) -> Self {
         self.config.set_whole(config.to_string());
         self
     }
 
-    /// The same settings with this deadline for commands, status and configuration; 30 s by default, at most a day.
+    /// The same settings with this deadline for commands, status and configuration; 30 s by
+    /// default, at most a day.
     #[must_use]
     pub fn with_command_timeout(mut self, timeout: Duration) -> Self {
         self.limits.command_timeout = timeout.min(Duration::from_secs(24 * 60 * 60));
         self
     }
 
-    /// The same settings with this many commands at a time, at least one; 64 by default. More are refused with 429.
+    /// The same settings with this many commands at a time, at least one; 64 by default. More are
+    /// refused with 429.
     #[must_use]
     pub fn with_max_concurrent_commands(mut self, commands: usize) -> Self {
         self.limits.concurrent_commands = commands.clamp(1, 10_000);
         self
     }
 
-    /// The same settings with this longest request body in bytes; 1 MiB by default. Longer ones are refused with 413.
+    /// The same settings with this longest request body in bytes; 1 MiB by default. Longer ones are
+    /// refused with 413.
     #[must_use]
     pub fn with_max_body(mut self, bytes: usize) -> Self {
         self.limits.body_bytes = bytes;
         self
     }
 
-    /// The same settings with this time to stop in; 8 s by default, less than the 10 s after which Docker kills.
+    /// The same settings with this time to stop in; 8 s by default, less than the 10 s after which
+    /// Docker kills.
     #[must_use]
     pub fn with_shutdown_budget(mut self, budget: Duration) -> Self {
         self.limits.shutdown = budget;
         self
     }
 
-    /// The same settings with room for this many undelivered events and bytes; 10,000 and 16 MiB by default.
+    /// The same settings with room for this many undelivered events and bytes; 10,000 and 16 MiB by
+    /// default.
     ///
-    /// When either is used up [`Context::emit`](crate::Context::emit) fails, so that what was accepted is never
-    /// thrown away.
+    /// When either is used up [`Context::emit`](crate::Context::emit) fails, so that what was
+    /// accepted is never thrown away.
     #[must_use]
     pub fn with_max_pending_events(mut self, events: usize, bytes: u64) -> Self {
         self.limits.pending_events = events;

@@ -30,7 +30,8 @@ pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
 
 /// Makes the names in a directory durable: creation, renaming, removal.
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
-    // Elsewhere a directory cannot be opened as a file, and the file system keeps its names by itself.
+    // Elsewhere a directory cannot be opened as a file, and the file system keeps its names by
+    // itself.
     if cfg!(unix) {
         File::open(path)?.sync_all()
     } else {

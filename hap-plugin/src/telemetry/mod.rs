@@ -1,4 +1,5 @@
-//! What a plugin tells of its work: log lines, metrics, spans, and the ids that tie them to a request.
+//! What a plugin tells of its work: log lines, metrics, spans, and the ids that tie them to a
+//! request.
 //!
 //! The ground floor: it imports no other room.
 

@@ -11,7 +11,8 @@ pub(crate) fn printable_name(text: &str) -> Option<&str> {
     (!text.is_empty() && text.len() <= MAX_NAME && text.chars().all(fit)).then_some(text)
 }
 
-/// A path or name that was sent, as the log shows it: bounded, and of characters that mean nothing to a terminal.
+/// A path or name that was sent, as the log shows it: bounded, and of characters that mean nothing
+/// to a terminal.
 pub(crate) fn printable(text: &str) -> String {
     let fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '[' | ']' | '/');
     let mut shown: String = text

@@ -43,7 +43,8 @@ impl Redactor {
         self.change(|secrets| secrets.keep(candidate));
     }
 
-    /// Looks for those of the configuration in force, and still for those of the one before: a command may go on by it.
+    /// Looks for those of the configuration in force, and still for those of the one before: a
+    /// command may go on by it.
     pub(crate) fn in_force(&self, config: Vec<String>) {
         self.change(|secrets| {
             let before = std::mem::replace(&mut secrets.in_force, config);

@@ -31,8 +31,8 @@ pub(crate) struct RequestContext {
 impl RequestContext {
     /// Reads the headers of a request that has just come.
     ///
-    /// A missing or odd request id is replaced by a new one: it goes into logs and answers. A request without a trace
-    /// begins one, which nobody records. What else is odd counts as absent.
+    /// A missing or odd request id is replaced by a new one: it goes into logs and answers. A
+    /// request without a trace begins one, which nobody records. What else is odd counts as absent.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let fit =
@@ -52,7 +52,8 @@ impl RequestContext {
         }
     }
 
-    /// When work must be done: `allowed` after it has begun, or sooner if its caller then waits no more.
+    /// When work must be done: `allowed` after it has begun, or sooner if its caller then waits no
+    /// more.
     pub(crate) fn deadline(&self, begun: Instant, allowed: Duration) -> Instant {
         let ours = begun + allowed;
         self.gives_up.map_or(ours, |theirs| ours.min(theirs))

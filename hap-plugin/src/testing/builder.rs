@@ -19,7 +19,8 @@ pub struct TestPluginBuilder {
 }
 
 impl TestPluginBuilder {
-    /// Gives the plugin a directory that outlives it, so that a second start finds what the first one left.
+    /// Gives the plugin a directory that outlives it, so that a second start finds what the first
+    /// one left.
     pub fn data_dir(self, dir: impl AsRef<Path>) -> Self {
         Self {
             data_dir: Some(dir.as_ref().to_owned()),
@@ -49,7 +50,8 @@ impl TestPluginBuilder {
         }
     }
 
-    /// Other settings than those of a plugin with the id `test`. A platform address in them is not used.
+    /// Other settings than those of a plugin with the id `test`. A platform address in them is not
+    /// used.
     ///
     /// With [`Settings::from_vars`] they come from variables as a host sets them.
     pub fn settings(self, settings: Settings) -> Self {

@@ -18,11 +18,13 @@ const CONFIG_SCHEMA: &str = "config_schema";
 const MISSING: &str = "write one by hand: `id`, `name`, `version`, `description`, `author` and `image` are what it has to have; \
                        UPDATE_SCHEMAS=1 only writes the schema of the settings into one that is there";
 
-/// Asserts that a `manifest.json` is valid, without anything unknown in it, and fits the plugin: its `config_schema` is
-/// that of the plugin's settings, and its endpoints are those that are served. Returns it, for further checks.
+/// Asserts that a `manifest.json` is valid, without anything unknown in it, and fits the plugin:
+/// its `config_schema` is that of the plugin's settings, and its endpoints are those that are
+/// served. Returns it, for further checks.
 ///
-/// A relative path begins at the folder of the crate under test, which is where Cargo runs tests. With the variable
-/// `UPDATE_SCHEMAS=1` it writes the schema into the manifest first, so that nobody has to; the rest stays as it is.
+/// A relative path begins at the folder of the crate under test, which is where Cargo runs tests.
+/// With the variable `UPDATE_SCHEMAS=1` it writes the schema into the manifest first, so that
+/// nobody has to; the rest stays as it is.
 ///
 /// ```no_run
 /// # fn test<Light: hap_plugin::Plugin>() {
@@ -32,7 +34,8 @@ const MISSING: &str = "write one by hand: `id`, `name`, `version`, `description`
 /// ```
 ///
 /// # Panics
-/// When it is not so, telling every problem of the manifest with its line, or the first difference of the schema.
+/// When it is not so, telling every problem of the manifest with its line, or the first difference
+/// of the schema.
 #[track_caller]
 #[expect(clippy::panic, reason = "a test that finds another manifest has failed")]
 pub fn assert_manifest<P: Plugin>(file: impl AsRef<Path>) -> Manifest {
@@ -78,7 +81,8 @@ pub fn assert_manifest<P: Plugin>(file: impl AsRef<Path>) -> Manifest {
     manifest
 }
 
-/// The text of a manifest with another schema of the settings, or none, and everything else as it was.
+/// The text of a manifest with another schema of the settings, or none, and everything else as it
+/// was.
 fn with_config_schema(text: &str, schema: &Value) -> serde_json::Result<String> {
     let Entries(mut entries) = serde_json::from_str(text)?;
     // Within the manifest it stands two columns further to the right.

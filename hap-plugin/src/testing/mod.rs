@@ -72,7 +72,8 @@
 //! # }
 //! ```
 //!
-//! [`assert_schemas`] and [`assert_manifest`] keep files under version control in line with the program.
+//! [`assert_schemas`] and [`assert_manifest`] keep files under version control in line with the
+//! program.
 
 mod builder;
 mod difference;

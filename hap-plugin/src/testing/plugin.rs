@@ -26,7 +26,8 @@ const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
 /// Longest wait for events that were emitted to be delivered. With paused time it passes at once.
 const PATIENCE: Duration = Duration::from_secs(60 * 60);
-/// Pauses between two looks at what is not delivered yet: they double, so that an hour of paused time has few of them.
+/// Pauses between two looks at what is not delivered yet: they double, so that an hour of paused
+/// time has few of them.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
 const LAST_LOOK: Duration = Duration::from_secs(10);
 
@@ -61,8 +62,8 @@ impl<P: Plugin> Running for Service<P> {
 /// A plugin that was started for a test, with the platform that its events go to.
 ///
 /// Requests go through the real routes, with all their checks, in memory. [`stop`](Self::stop) and
-/// [`restart`](Self::restart) are what a host does, [`crash`](Self::crash) what a kill does; dropping it is a crash
-/// that nobody waits for.
+/// [`restart`](Self::restart) are what a host does, [`crash`](Self::crash) what a kill does;
+/// dropping it is a crash that nobody waits for.
 pub struct TestPlugin {
     router: Router,
     builder: TestPluginBuilder,
@@ -70,7 +71,8 @@ pub struct TestPlugin {
 }
 
 impl TestPlugin {
-    /// Starts a plugin with the id `test`, without a data directory and a token, on a platform of its own.
+    /// Starts a plugin with the id `test`, without a data directory and a token, on a platform of
+    /// its own.
     ///
     /// # Errors
     /// As [`into_router`](crate::into_router).
@@ -111,7 +113,8 @@ impl TestPlugin {
         self.request(Method::GET, "/health", None).await
     }
 
-    /// Sends any request, with a JSON body where one is given, and with the token where the settings have one.
+    /// Sends any request, with a JSON body where one is given, and with the token where the
+    /// settings have one.
     ///
     /// # Panics
     /// When `path` is no path.
@@ -130,8 +133,8 @@ impl TestPlugin {
         self.send(request.expect("the path is a path")).await
     }
 
-    /// Sends a request that was made by hand and nothing is added to: with other headers, without the token, or with a
-    /// body that is no JSON.
+    /// Sends a request that was made by hand and nothing is added to: with other headers, without
+    /// the token, or with a body that is no JSON.
     ///
     /// # Panics
     /// When the answer has more than 16 MiB.
@@ -154,11 +157,12 @@ impl TestPlugin {
         self.builder.test_platform()
     }
 
-    /// All events that the platform has, after everything that was emitted until now has been delivered.
+    /// All events that the platform has, after everything that was emitted until now has been
+    /// delivered.
     ///
     /// # Panics
-    /// When something is still not delivered after an hour, as with a platform that is away; it tells the types that
-    /// are, and the line of the test. Paused time passes that hour at once.
+    /// When something is still not delivered after an hour, as with a platform that is away; it
+    /// tells the types that are, and the line of the test. Paused time passes that hour at once.
     #[track_caller]
     pub fn events(&self) -> impl Future<Output = Vec<Event>> + Send {
         let place = Location::caller();
@@ -187,17 +191,17 @@ impl TestPlugin {
         self.running.stop().await;
     }
 
-    /// Ends the plugin as `kill -9` does: running commands and background tasks are dropped where they are, nothing is
-    /// drained or said goodbye to.
+    /// Ends the plugin as `kill -9` does: running commands and background tasks are dropped where
+    /// they are, nothing is drained or said goodbye to.
     ///
-    /// Threads and tasks that the author started other than by [`Context::spawn`](crate::Context::spawn) are not
-    /// known here and go on.
+    /// Threads and tasks that the author started other than by
+    /// [`Context::spawn`](crate::Context::spawn) are not known here and go on.
     pub async fn crash(self) {
         self.running.crash().await;
     }
 
-    /// Stops the plugin in order and starts another value of it in the same surroundings: the same data directory,
-    /// settings and platform.
+    /// Stops the plugin in order and starts another value of it in the same surroundings: the same
+    /// data directory, settings and platform.
     ///
     /// # Errors
     /// As [`into_router`](crate::into_router).
@@ -227,7 +231,8 @@ impl TestPluginBuilder {
         self.start_serve(crate::server::serve(plugin)).await
     }
 
-    /// Starts a plugin that has [routes](Serve::routes) or [layers](Serve::layer) of its own, as its `main` makes it.
+    /// Starts a plugin that has [routes](Serve::routes) or [layers](Serve::layer) of its own, as
+    /// its `main` makes it.
     ///
     /// Settings, address and shutdown of `serve` are not used.
     ///

@@ -70,10 +70,11 @@ impl TestReply {
         self.at("/result")
     }
 
-    /// Why a request failed, as it stands in the log: the message, all causes, and for an error brought in by `?` the
-    /// file and line of that `?`.
+    /// Why a request failed, as it stands in the log: the message, all causes, and for an error
+    /// brought in by `?` the file and line of that `?`.
     ///
-    /// A caller gets no more than `internal error` and an id. `None` where the answer tells everything.
+    /// A caller gets no more than `internal error` and an id. `None` where the answer tells
+    /// everything.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()

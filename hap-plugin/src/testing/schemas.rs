@@ -7,7 +7,8 @@ use crate::api::Plugin;
 use crate::server::Schemas;
 use crate::testing::difference;
 
-/// Variable that makes [`assert_schemas`] and [`assert_manifest`](super::assert_manifest) write the file.
+/// Variable that makes [`assert_schemas`] and [`assert_manifest`](super::assert_manifest) write the
+/// file.
 pub(super) const UPDATE: &str = "UPDATE_SCHEMAS";
 
 /// Whether files are to be written instead of compared.
@@ -15,11 +16,11 @@ pub(super) fn updates() -> bool {
     std::env::var_os(UPDATE).is_some_and(|value| !value.is_empty() && value != "0")
 }
 
-/// Asserts that the JSON Schemas of a plugin's commands, settings and status are those in a file under version
-/// control: what hosts and users rely on has not changed unnoticed.
+/// Asserts that the JSON Schemas of a plugin's commands, settings and status are those in a file
+/// under version control: what hosts and users rely on has not changed unnoticed.
 ///
-/// A relative path begins at the folder of the crate under test, which is where Cargo runs tests. With the variable
-/// `UPDATE_SCHEMAS=1` it writes the file, and its folder, instead.
+/// A relative path begins at the folder of the crate under test, which is where Cargo runs tests.
+/// With the variable `UPDATE_SCHEMAS=1` it writes the file, and its folder, instead.
 ///
 /// ```no_run
 /// # fn test<Light: hap_plugin::Plugin>() {
@@ -28,7 +29,8 @@ pub(super) fn updates() -> bool {
 /// ```
 ///
 /// # Panics
-/// When they differ, telling the first difference of each, or the command type has no schema to be told.
+/// When they differ, telling the first difference of each, or the command type has no schema to be
+/// told.
 #[track_caller]
 #[expect(clippy::panic, reason = "a test that finds another schema has failed")]
 pub fn assert_schemas<P: Plugin>(file: impl AsRef<Path>) {

@@ -12,8 +12,8 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::telemetry::log::span_fields::SpanFields;
 
-/// One JSON object a line: time, level, plugin, the fields of all spans around it (request and trace among them), and
-/// the event's own.
+/// One JSON object a line: time, level, plugin, the fields of all spans around it (request and
+/// trace among them), and the event's own.
 pub(super) struct JsonLine {
     pub(super) plugin_id: Option<String>,
 }

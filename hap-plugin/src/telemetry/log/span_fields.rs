@@ -9,8 +9,8 @@ use tracing_subscriber::fmt::format::{FormatFields, Writer};
 
 /// The entries of a JSON object, each with a comma behind it.
 ///
-/// Every request has a span, and most of them log nothing, so this does no more than a line needs. Entries that are
-/// recorded later are added at the end.
+/// Every request has a span, and most of them log nothing, so this does no more than a line needs.
+/// Entries that are recorded later are added at the end.
 pub(super) struct SpanFields;
 
 /// Room for the two ids of a request.

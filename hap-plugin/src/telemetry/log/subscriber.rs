@@ -18,10 +18,11 @@ use crate::telemetry::log::span_fields::SpanFields;
 /// What else hears of spans and lines.
 pub(crate) type Beside = Box<dyn Layer<Registry> + Send + Sync>;
 
-/// Logs to standard output: one JSON object a line, and text for people on a terminal. Whether it could be installed.
+/// Logs to standard output: one JSON object a line, and text for people on a terminal. Whether it
+/// could be installed.
 ///
-/// `RUST_LOG` chooses levels (`debug`, `my_plugin=debug,hyper=off`); `info` without it, and `warn` for what it does
-/// not name.
+/// `RUST_LOG` chooses levels (`debug`, `my_plugin=debug,hyper=off`); `info` without it, and `warn`
+/// for what it does not name.
 pub(crate) fn install(identity: Option<&Identity>, beside: Option<Beside>) -> bool {
     let wanted = std::env::var("RUST_LOG")
         .ok()

@@ -1,6 +1,7 @@
 //! Spans for an OpenTelemetry collector: feature `otel`.
 //!
-//! What is exported are the spans that `tracing` sees: one for each request, and those of the author within it.
+//! What is exported are the spans that `tracing` sees: one for each request, and those of the
+//! author within it.
 
 use std::time::Duration;
 
@@ -80,7 +81,8 @@ impl Export {
         Ok(Some(Self { provider }))
     }
 
-    /// The layer that makes spans of what `tracing` sees: of level `INFO` and above, whatever is logged.
+    /// The layer that makes spans of what `tracing` sees: of level `INFO` and above, whatever is
+    /// logged.
     pub(crate) fn layer<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
     where
         S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,

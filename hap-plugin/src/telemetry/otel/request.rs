@@ -15,7 +15,8 @@ use crate::telemetry::request_context::RequestContext;
 /// Spans that a collector does not see: background tasks, which last as long as the process.
 pub(super) const UNSEEN: [&str; 1] = ["hap_plugin::api::tasks"];
 
-/// Begins the span of a request below that of its caller. What the plugin calls while it answers is told of this one.
+/// Begins the span of a request below that of its caller. What the plugin calls while it answers is
+/// told of this one.
 ///
 /// An endpoint gives it its name. Where nothing is exported it is the log's alone.
 pub(crate) fn request_span(
