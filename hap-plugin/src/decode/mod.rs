@@ -8,6 +8,8 @@ mod json;
 mod mismatch;
 mod reason;
 mod secret;
+#[cfg(test)]
+mod tests;
 mod value_reader;
 
 pub(crate) use json::{from_json, from_json_of, from_object, why_unreadable};

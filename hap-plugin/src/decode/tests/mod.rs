@@ -1,0 +1,2 @@
+mod expected;
+mod secret;
