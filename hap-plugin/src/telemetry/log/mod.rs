@@ -8,6 +8,8 @@ mod output;
 mod request_span;
 mod span_fields;
 mod subscriber;
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 pub(crate) use capture::Capture;
