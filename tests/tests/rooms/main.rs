@@ -36,13 +36,33 @@ const PLUGIN: Rooms = &[
     ("events", &["http_client", "settings", "storage", "telemetry"]),
     (
         "api",
-        &["config", "decode", "error", "events", "settings", "storage", "telemetry"],
+        &[
+            "config",
+            "decode",
+            "error",
+            "events",
+            "settings",
+            "storage",
+            "telemetry",
+        ],
     ),
     (
         "server",
-        &["api", "config", "decode", "error", "events", "settings", "storage", "telemetry"],
+        &[
+            "api",
+            "config",
+            "decode",
+            "error",
+            "events",
+            "settings",
+            "storage",
+            "telemetry",
+        ],
     ),
-    ("process", &["api", "error", "http_client", "server", "settings", "telemetry"]),
+    (
+        "process",
+        &["api", "error", "http_client", "server", "settings", "telemetry"],
+    ),
     ("testing", &["api", "error", "server", "settings"]),
 ];
 
