@@ -61,6 +61,7 @@ fn script(folder: &Path, name: &str, command: &str) -> std::path::PathBuf {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn the_docker_engine_keeps_the_contract() {
     let Some(instance) = Instance::new().await else {
         return;

@@ -21,6 +21,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 const MIB: u64 = 1024 * 1024;
 
 #[tokio::test]
+#[ignore = "needs a Docker engine and the docker command"]
 async fn the_light_runs_by_the_commands_of_its_readme() {
     let light = Example::build("light").await;
     let container = light.run();
@@ -34,6 +35,7 @@ async fn the_light_runs_by_the_commands_of_its_readme() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine and the docker command"]
 async fn the_thermostat_runs_by_the_commands_of_its_readme() {
     let container = Example::build("thermostat").await.run();
     assert_eq!(container.health().await["status"], "healthy");
@@ -41,6 +43,7 @@ async fn the_thermostat_runs_by_the_commands_of_its_readme() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine and the docker command"]
 async fn the_bridge_runs_by_the_commands_of_its_readme() {
     let container = Example::build("bridge").await.run();
     let health = container.health().await;

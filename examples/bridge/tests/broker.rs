@@ -123,6 +123,7 @@ async fn until_health(bridge: &TestPlugin, wanted: &str) {
 }
 
 #[tokio::test]
+#[ignore = "needs mosquitto"]
 async fn messages_become_events_and_commands_become_messages() {
     let broker = Broker::start();
     let (client, mut events) = broker.somebody().await;
@@ -178,6 +179,7 @@ async fn messages_become_events_and_commands_become_messages() {
 }
 
 #[tokio::test]
+#[ignore = "needs mosquitto"]
 async fn a_broker_that_goes_away_degrades_the_bridge_until_it_is_back() {
     let mut broker = Broker::start();
     drop(broker.somebody().await);
@@ -200,6 +202,7 @@ async fn a_broker_that_goes_away_degrades_the_bridge_until_it_is_back() {
 }
 
 #[tokio::test]
+#[ignore = "needs mosquitto"]
 async fn settings_that_cannot_work_are_refused_by_name_and_no_answer_holds_the_password() {
     let bridge = TestPlugin::start(Bridge::default()).await.unwrap();
     for (config, code) in [

@@ -7,6 +7,7 @@ use hap_host::engine::{BuildContext, Engine, EngineErrorKind, Progress, Progress
 use hap_tests::docker::{Instance, remove_image};
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_build_reports_its_steps_and_tags_the_image() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -43,6 +44,7 @@ async fn a_build_reports_its_steps_and_tags_the_image() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_build_that_fails_says_where() {
     let Some(instance) = Instance::new().await else {
         return;

@@ -4,6 +4,7 @@ use hap_tests::docker::{Instance, ask, probe_image};
 use super::{bystander, run};
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_plugin_has_no_privileges_and_writes_nowhere_but_to_memory() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -59,6 +60,7 @@ async fn a_plugin_has_no_privileges_and_writes_nowhere_but_to_memory() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn what_a_spec_grants_is_granted() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -81,6 +83,7 @@ async fn what_a_spec_grants_is_granted() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn the_engine_holds_the_limits_of_the_spec() {
     let Some(instance) = Instance::new().await else {
         return;

@@ -10,6 +10,7 @@ use hap_tests::docker::{Instance, ask, probe_image};
 use super::{ended, run};
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn every_step_of_a_life_may_be_repeated() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -52,6 +53,7 @@ async fn every_step_of_a_life_may_be_repeated() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn of_many_that_remove_one_container_at_once_all_succeed() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -69,6 +71,7 @@ async fn of_many_that_remove_one_container_at_once_all_succeed() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_running_container_is_removed_at_once_and_a_killed_one_says_so() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -92,6 +95,7 @@ async fn a_running_container_is_removed_at_once_and_a_killed_one_says_so() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn the_exit_code_and_memory_as_the_cause_of_an_end_are_told() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -113,6 +117,7 @@ async fn the_exit_code_and_memory_as_the_cause_of_an_end_are_told() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_program_that_is_missing_ends_the_run_and_the_log_says_why() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -146,6 +151,7 @@ async fn a_program_that_is_missing_ends_the_run_and_the_log_says_why() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn an_image_that_is_not_there_is_named() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -175,6 +181,7 @@ async fn an_image_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn an_image_is_found_by_reference_and_runs_by_its_id() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -190,6 +197,7 @@ async fn an_image_is_found_by_reference_and_runs_by_its_id() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_missing_network_asks_to_prepare() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -220,6 +228,7 @@ async fn an_engine_that_does_not_answer_says_what_to_do() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_plugin_that_ends_by_itself_stops_within_its_grace() {
     let Some(instance) = Instance::new().await else {
         return;

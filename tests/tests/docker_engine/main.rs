@@ -1,4 +1,6 @@
-//! The Docker engine, proved on a real one. Without an engine each test fails.
+//! The Docker engine, proved on a real one.
+//!
+//! The tests run only when asked for with `--include-ignored`, and fail where no engine answers.
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
 
 mod build;

@@ -38,6 +38,7 @@ async fn platform_at(address: IpAddr) -> SocketAddr {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn preparing_is_idempotent_and_the_networks_have_their_shape() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -70,6 +71,7 @@ async fn preparing_is_idempotent_and_the_networks_have_their_shape() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn two_hosts_that_prepare_at_once_share_one_pair_of_networks() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -91,6 +93,7 @@ async fn two_hosts_that_prepare_at_once_share_one_pair_of_networks() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_younger_twin_is_removed_and_one_without_isolation_is_replaced() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -121,6 +124,7 @@ async fn a_younger_twin_is_removed_and_one_without_isolation_is_replaced() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_network_in_use_survives_a_teardown() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -141,6 +145,7 @@ async fn a_network_in_use_survives_a_teardown() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn an_isolated_plugin_reaches_the_platform_and_nothing_else() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -214,6 +219,7 @@ async fn reaches(from: SocketAddr, to: SocketAddr) -> bool {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn plugins_with_network_access_do_not_reach_each_other() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -230,6 +236,7 @@ async fn plugins_with_network_access_do_not_reach_each_other() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn taken_subnets_are_passed_over_and_a_full_pool_says_so() {
     let Some(instance) = Instance::new().await else {
         return;

@@ -11,6 +11,7 @@ use hap_tests::docker::{Instance, OWNER, probe_image};
 use super::{bystander, run};
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_container_of_somebody_else_is_not_touched() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -52,6 +53,7 @@ async fn a_container_of_somebody_else_is_not_touched() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_volume_of_somebody_else_is_not_mounted_nor_removed() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -85,6 +87,7 @@ async fn a_volume_of_somebody_else_is_not_mounted_nor_removed() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn two_instances_do_not_see_each_other() {
     let Some(one) = Instance::new().await else { return };
     let Some(two) = Instance::new().await else { return };
@@ -114,6 +117,7 @@ async fn two_instances_do_not_see_each_other() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn containers_that_vanish_while_all_are_listed_are_left_out() {
     let Some(instance) = Instance::new().await else {
         return;

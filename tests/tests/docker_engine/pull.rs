@@ -9,6 +9,7 @@ use hap_tests::docker::Instance;
 use super::registry::Registry;
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_pull_reports_bytes_and_brings_the_image() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -44,6 +45,7 @@ async fn a_pull_reports_bytes_and_brings_the_image() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn what_a_registry_refuses_is_told_apart() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -68,6 +70,7 @@ async fn what_a_registry_refuses_is_told_apart() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_dropped_pull_is_given_up() {
     let Some(instance) = Instance::new().await else {
         return;

@@ -24,6 +24,7 @@ async fn next<T>(stream: &mut EngineStream<T>) -> T {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn events_tell_what_a_plugin_goes_through_from_the_call_on() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -58,6 +59,7 @@ async fn events_tell_what_a_plugin_goes_through_from_the_call_on() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn logs_are_lines_with_their_source_and_time() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -135,6 +137,7 @@ async fn logs_are_lines_with_their_source_and_time() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn statistics_grow_with_what_the_plugin_does() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -164,6 +167,7 @@ async fn statistics_grow_with_what_the_plugin_does() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_lost_engine_ends_the_events_and_is_found_again() {
     let Some(instance) = Instance::new().await else {
         return;

@@ -22,6 +22,7 @@ async fn labelled(instance: &Instance) -> usize {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_volume_outlives_its_container_and_goes_only_when_told() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -72,6 +73,7 @@ async fn a_volume_outlives_its_container_and_goes_only_when_told() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn volumes_that_an_image_makes_go_with_the_container() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -133,6 +135,7 @@ async fn far_away(instance: &Instance) -> String {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine and root"]
 async fn a_copy_of_a_volume_is_what_it_is_a_copy_of_as_far_as_its_way_goes() {
     let Some(instance) = Instance::new().await else {
         return;

@@ -4,6 +4,7 @@ use hap_tests::docker::{Instance, probe_image};
 use crate::{probe, supervisor, until};
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_plugin_that_outlives_its_host_is_adopted_and_not_restarted() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -31,6 +32,7 @@ async fn a_plugin_that_outlives_its_host_is_adopted_and_not_restarted() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_plugin_that_was_stopped_with_its_host_runs_again_with_the_next() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -67,6 +69,7 @@ async fn a_plugin_that_was_stopped_with_its_host_runs_again_with_the_next() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_container_that_was_removed_by_hand_is_made_again() {
     let Some(instance) = Instance::new().await else {
         return;

@@ -4,6 +4,7 @@ use hap_tests::docker::{Instance, ask, probe_image};
 use crate::{address, probe, supervisor, until};
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_wrong_configuration_is_told_with_its_last_lines_and_not_tried_again() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -25,6 +26,7 @@ async fn a_wrong_configuration_is_told_with_its_last_lines_and_not_tried_again()
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_crash_loop_is_a_visible_state() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -45,6 +47,7 @@ async fn a_crash_loop_is_a_visible_state() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn running_out_of_memory_is_called_by_its_name() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -68,6 +71,7 @@ async fn running_out_of_memory_is_called_by_its_name() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn an_image_that_is_nowhere_is_refused_at_install_and_nothing_stays() {
     let Some(instance) = Instance::new().await else {
         return;

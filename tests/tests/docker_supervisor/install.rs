@@ -10,6 +10,7 @@ use hap_tests::docker::Instance;
 use crate::{light, supervisor};
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_packaged_light_is_installed_and_runs() {
     let Some(instance) = Instance::new().await else {
         return;

@@ -4,6 +4,7 @@ use hap_tests::docker::{Instance, probe_image};
 use crate::{probe, supervisor};
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn two_supervisors_on_one_engine_do_not_see_each_others_plugins() {
     let (Some(one), Some(two)) = (Instance::new().await, Instance::new().await) else {
         return;
@@ -35,6 +36,7 @@ async fn two_supervisors_on_one_engine_do_not_see_each_others_plugins() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn one_state_folder_serves_one_supervisor_of_one_instance() {
     let (Some(one), Some(two)) = (Instance::new().await, Instance::new().await) else {
         return;

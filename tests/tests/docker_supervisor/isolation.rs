@@ -14,6 +14,7 @@ async fn reaches(from: SocketAddr, to: SocketAddr) -> bool {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine and root"]
 async fn network_access_decides_what_a_plugin_reaches() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -67,6 +68,7 @@ async fn network_access_decides_what_a_plugin_reaches() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_plugin_cannot_post_as_another() {
     let Some(instance) = Instance::new().await else {
         return;

@@ -37,6 +37,7 @@ async fn left(instance: &Instance) -> (usize, usize, usize) {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_light_lives_its_whole_life_and_leaves_nothing() {
     let Some(instance) = Instance::new().await else {
         return;

@@ -73,6 +73,7 @@ async fn read_until(response: &mut Response, wanted: &str) -> String {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_light_lives_its_whole_life_over_http() {
     let Some(instance) = Instance::new().await else {
         return;

@@ -60,6 +60,7 @@ fn told(orphans: &[Orphan]) -> Vec<(HoldingKind, &str, OrphanReason, OrphanFate)
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn what_we_left_is_swept_and_what_only_looks_like_it_is_not() {
     let (Some(ours), Some(others)) = (Instance::new().await, Instance::new().await) else {
         return;
@@ -180,6 +181,7 @@ async fn what_we_left_is_swept_and_what_only_looks_like_it_is_not() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_leftover_goes_by_itself_when_it_is_old_enough() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -218,6 +220,7 @@ fn write_plugin(folder: &Path, tag: &str, bytes: usize) {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn images_that_were_built_go_when_nobody_needs_them_and_those_of_others_stay() {
     const EARLIER: usize = 3_000_000;
     const LATER: usize = 2_000_000;

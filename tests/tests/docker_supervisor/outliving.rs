@@ -38,6 +38,7 @@ async fn seen(instance: &Instance, container: &ContainerId, wanted: impl Fn(&Obs
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn what_ends_while_no_host_lives_is_started_by_the_engine_and_adopted_by_the_next_host() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -73,6 +74,7 @@ async fn what_ends_while_no_host_lives_is_started_by_the_engine_and_adopted_by_t
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn while_the_host_lives_restarts_are_its_own() {
     let Some(instance) = Instance::new().await else {
         return;

@@ -73,6 +73,7 @@ async fn status_line(instance: &Instance, plugin: &PluginHandle, name: &str) -> 
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine and root"]
 async fn a_granted_device_opens_for_its_plugin_alone_and_no_other_device_does() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -114,6 +115,7 @@ async fn a_granted_device_opens_for_its_plugin_alone_and_no_other_device_does() 
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine and root"]
 async fn devices_of_the_host_are_for_whoever_names_none_and_may_be_read_only_or_missing() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -137,6 +139,7 @@ async fn devices_of_the_host_are_for_whoever_names_none_and_may_be_read_only_or_
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine and root"]
 async fn a_device_that_is_not_there_is_named_and_the_plugin_runs_when_it_is_plugged_in() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -165,6 +168,7 @@ async fn a_device_that_is_not_there_is_named_and_the_plugin_runs_when_it_is_plug
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn only_granted_capabilities_are_in_force_and_the_root_is_writable_only_when_granted() {
     let Some(instance) = Instance::new().await else {
         return;

@@ -62,6 +62,7 @@ async fn left(instance: &Instance) -> (Vec<String>, usize) {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_version_that_ruins_its_data_and_ends_is_undone_with_the_data() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -200,21 +201,25 @@ async fn comes_back_as_it_was(user: &str) {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine and root"]
 async fn a_failed_update_gives_back_exactly_what_was_to_a_plugin_of_root() {
     comes_back_as_it_was("0:0").await;
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine and root"]
 async fn a_failed_update_gives_back_exactly_what_was_to_a_plugin_of_nobody() {
     comes_back_as_it_was("65534:65534").await;
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine and root"]
 async fn a_failed_update_gives_back_exactly_what_was_to_a_plugin_of_a_user_without_a_name() {
     comes_back_as_it_was("12345:54321").await;
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_version_that_is_healthy_for_less_than_its_probation_is_never_committed() {
     let Some(instance) = Instance::new().await else {
         return;
@@ -257,6 +262,7 @@ async fn a_version_that_is_healthy_for_less_than_its_probation_is_never_committe
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn limits_change_in_place_on_a_running_container() {
     let Some(instance) = Instance::new().await else {
         return;

@@ -80,6 +80,7 @@ async fn turn(victim: &Victim, manner: &Manner) -> Instant {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_plugin_that_does_not_answer_as_it_should_is_started_again_and_hurts_nobody() {
     let bed = Bed::new().await;
     let mut victims = Vec::new();

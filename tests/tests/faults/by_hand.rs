@@ -22,6 +22,7 @@ fn container(victim: &Victim) -> String {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn what_somebody_does_to_a_container_by_hand_is_put_right() {
     let bed = Bed::new().await;
     let docker = bystander(&bed);
@@ -85,6 +86,7 @@ async fn what_somebody_does_to_a_container_by_hand_is_put_right() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_container_that_somebody_paused_is_started_again() {
     let bed = Bed::new().await;
     let victim = bed.victim("paused", "").await;

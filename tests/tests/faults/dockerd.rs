@@ -65,6 +65,7 @@ async fn comes_back_without_its_containers(
 }
 
 #[test]
+#[ignore = "needs root and dockerd"]
 fn an_engine_that_ends_its_containers_finds_them_started_again() {
     in_private_network(|| async {
         let mut docker = PrivateDocker::start(false).await;
@@ -80,6 +81,7 @@ fn an_engine_that_ends_its_containers_finds_them_started_again() {
 /// An engine before 25.0 has an isolated network that a later one cannot take over: it is gone, and so is what was to run
 /// on it. Under `.ci/engine` the older one is the machine's.
 #[test]
+#[ignore = "needs root and dockerd"]
 fn an_engine_that_was_replaced_by_another_version_has_its_plugins_again() {
     in_private_network(|| async {
         let mut docker = PrivateDocker::start_older().await;
@@ -104,6 +106,7 @@ fn an_engine_that_was_replaced_by_another_version_has_its_plugins_again() {
 }
 
 #[test]
+#[ignore = "needs root and dockerd"]
 fn an_engine_that_keeps_its_containers_is_not_missed() {
     in_private_network(|| async {
         let mut docker = PrivateDocker::start(true).await;
@@ -168,6 +171,7 @@ async fn started(docker: &PrivateDocker, victim: &Victim) -> String {
 }
 
 #[test]
+#[ignore = "needs root and dockerd"]
 fn an_engine_that_hangs_is_not_missed_and_a_plugin_that_ends_meanwhile_is_started_again() {
     in_private_network(|| async {
         let docker = PrivateDocker::start(false).await;

@@ -14,6 +14,7 @@ use crate::{
 const CALM: Duration = Duration::from_secs(11);
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_plugin_that_ends_is_started_again_and_the_reason_is_told() {
     let bed = Bed::new().await;
     let mut victims = Vec::new();
@@ -45,6 +46,7 @@ async fn a_plugin_that_ends_is_started_again_and_the_reason_is_told() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_plugin_that_ends_at_every_start_is_a_crash_loop_and_a_wrong_configuration_is_held() {
     let bed = Bed::new().await;
     let looping = bed
@@ -86,6 +88,7 @@ async fn a_plugin_that_ends_at_every_start_is_a_crash_loop_and_a_wrong_configura
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_plugin_that_ignores_the_request_to_stop_is_killed_after_its_grace() {
     let bed = Bed::new().await;
     let victim = bed.victim("stubborn", r#","stop_timeout":"2s""#).await;

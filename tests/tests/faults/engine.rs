@@ -53,6 +53,7 @@ fn row(fault: &'static str, expected: &'static str, seen: &str) -> Row {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn an_engine_that_cannot_be_reached_for_a_while_changes_nothing() {
     let (bed, proxy) = bed().await;
     let victim = bed.victim("victim", "").await;
@@ -95,6 +96,7 @@ async fn an_engine_that_cannot_be_reached_for_a_while_changes_nothing() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn an_event_stream_that_breaks_is_opened_again_and_misses_no_end() {
     let (bed, proxy) = bed().await;
     let victim = bed.victim("victim", "").await;
@@ -111,6 +113,7 @@ async fn an_event_stream_that_breaks_is_opened_again_and_misses_no_end() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_slow_engine_makes_things_slow_and_nothing_else() {
     let (bed, proxy) = bed().await;
     let victim = bed.victim("victim", "").await;
@@ -155,6 +158,7 @@ impl Between for Liar {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn an_engine_that_fails_at_every_start_is_asked_again_after_pauses() {
     let instance = Instance::new().await.unwrap();
     let liar = Arc::new(Liar::default());

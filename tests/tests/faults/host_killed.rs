@@ -287,6 +287,7 @@ async fn every_death(deed: Deed) {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_host_that_is_killed_while_it_installs_leaves_all_or_nothing() {
     every_death(Deed {
         name: "install",
@@ -298,6 +299,7 @@ async fn a_host_that_is_killed_while_it_installs_leaves_all_or_nothing() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_host_that_is_killed_while_it_starts_a_plugin_is_followed_by_one_that_adopts_it() {
     every_death(Deed {
         name: "start",
@@ -309,6 +311,7 @@ async fn a_host_that_is_killed_while_it_starts_a_plugin_is_followed_by_one_that_
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_host_that_is_killed_while_it_stops_a_plugin_leaves_it_running_or_stopped() {
     every_death(Deed {
         name: "stop",
@@ -320,6 +323,7 @@ async fn a_host_that_is_killed_while_it_stops_a_plugin_leaves_it_running_or_stop
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_host_that_is_killed_while_it_restarts_a_plugin_is_followed_by_one_that_runs_it() {
     every_death(Deed {
         name: "restart",
@@ -331,6 +335,7 @@ async fn a_host_that_is_killed_while_it_restarts_a_plugin_is_followed_by_one_tha
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_host_that_is_killed_while_it_uninstalls_leaves_all_or_nothing() {
     every_death(Deed {
         name: "uninstall-with-data",
@@ -342,6 +347,7 @@ async fn a_host_that_is_killed_while_it_uninstalls_leaves_all_or_nothing() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_host_that_is_killed_while_it_updates_leaves_the_old_version_or_the_new_one_with_all_data() {
     every_death(Deed {
         name: "update",

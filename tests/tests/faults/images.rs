@@ -16,6 +16,7 @@ use crate::{
 };
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn an_image_that_is_nowhere_is_refused_at_installation() {
     let bed = Bed::new().await;
     let image = "localhost:1/hap-tests/nowhere:1".parse().unwrap();
@@ -45,6 +46,7 @@ async fn an_image_that_is_nowhere_is_refused_at_installation() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn an_image_that_is_gone_holds_the_plugin_until_it_is_back() {
     let bed = Bed::new().await;
     let (engine, docker) = (bed.instance.engine(), bystander(&bed));
@@ -92,6 +94,7 @@ async fn an_image_that_is_gone_holds_the_plugin_until_it_is_back() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_program_that_cannot_run_is_the_images_fault_and_held() {
     let bed = Bed::new().await;
     for (id, fixture, fault, hint) in [

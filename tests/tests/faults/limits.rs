@@ -21,6 +21,7 @@ use crate::{
 const MOST_LOG: u64 = 35_000_000;
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_plugin_that_floods_its_log_fills_no_disk_and_disturbs_nobody() {
     let bed = Bed::new().await;
     let victim = bed.victim("flood", "").await;
@@ -69,6 +70,7 @@ async fn log_bytes(bed: &Bed, container: &str) -> u64 {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_plugin_that_starts_processes_without_end_meets_its_limit_alone() {
     let bed = Bed::new().await;
     let victim = bed
@@ -90,6 +92,7 @@ async fn a_plugin_that_starts_processes_without_end_meets_its_limit_alone() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_plugin_that_fills_what_it_may_write_to_is_told_so() {
     let bed = Bed::new().await;
     // Room for 64 MiB of files in memory, which count as the plugin's.
@@ -175,6 +178,7 @@ async fn small_volume(bed: &Bed, id: &str) {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_plugin_that_may_not_write_or_open_something_is_told_why() {
     let bed = Bed::new().await;
     for (id, says, fault, hint) in [

@@ -110,6 +110,7 @@ async fn healed(bed: &Bed, victim: &Victim, since: Instant, fault: &'static str,
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_container_that_was_taken_off_its_network_is_put_back() {
     let bed = Bed::new().await;
     let (hand, victim) = (Hand::of(&bed), bed.victim("unplugged", "").await);
@@ -121,6 +122,7 @@ async fn a_container_that_was_taken_off_its_network_is_put_back() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_network_that_was_removed_is_made_again_and_nobody_is_told_an_old_address() {
     let bed = Bed::alone_on(Instance::new().await.unwrap()).await;
     let (hand, mut victim) = (Hand::of(&bed), bed.victim("unwired", "").await);

@@ -10,6 +10,7 @@ use crate::{
 };
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_plugin_that_listens_late_is_waited_for() {
     let bed = Bed::new().await;
     let late = bed
@@ -36,6 +37,7 @@ async fn a_plugin_that_listens_late_is_waited_for() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_plugin_that_cannot_be_reached_is_told_where_it_listens() {
     let bed = Bed::new().await;
     for (id, fault, name, hint) in [
