@@ -4,8 +4,6 @@
 pub mod light;
 pub mod program;
 mod story;
-pub mod twin;
-pub mod usage;
 
 use hap_host::engine::{Engine, HoldingKind, InstanceName, Progress, ProgressSink};
 

@@ -17,7 +17,7 @@ pub fn folder() -> PathBuf {
 pub async fn build() -> Result<PathBuf, Failure> {
     let light = Program {
         package: "light",
-        example: None,
+        binary: None,
         profile: "small",
         is_static: true,
     };

@@ -15,8 +15,8 @@ use crate::Failure;
 pub struct Program<'a> {
     /// The package.
     pub package: &'a str,
-    /// An example of the package instead of its own program.
-    pub example: Option<&'a str>,
+    /// Its binary, if it is not named as the package.
+    pub binary: Option<&'a str>,
     /// The profile.
     pub profile: &'a str,
     /// Whether it needs nothing but itself, as in an image from scratch.
@@ -35,9 +35,8 @@ impl Program<'_> {
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
             .args(["build", "--package", self.package, "--profile", self.profile])
             .arg("--message-format=json");
-        if let Some(example) = self.example {
-            command.args(["--example", example]);
-        }
+        let name = self.binary.unwrap_or(self.package);
+        command.args(["--bin", name]);
         if self.is_static {
             let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
             // Naming the target keeps the flags away from build scripts and macros, which cannot be static.
@@ -46,7 +45,6 @@ impl Program<'_> {
                 .args(["--target", &target]);
         }
         let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await?;
-        let name = self.example.unwrap_or(self.package);
         if !output.status.success() {
             let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
             return Err(format!("cargo could not build {name}:\n{complaint}").into());

@@ -1,7 +1,7 @@
 //! A command from the host to a plugin against a bare HTTP client that keeps its connection: the same plugin, the same
 //! request, in turns, one at a time and many at a time.
 //!
-//! `cargo run --release --example benchmark_command` (needs a Docker engine). The bare client is `reqwest` with a pool,
+//! `cargo bench -p hap-tests --bench command` (needs a Docker engine). The bare client is `reqwest` with a pool,
 //! and does nothing with the answer but read it; once it sends what a client has to send, once also the two headers that
 //! the host adds, so that it tells what is spent on the way and in the plugin. What a call of the host does besides: its deadline, its gate, ids for
 //! the trace and the request, a span, the checks of the reply and its parts, metrics.

@@ -1,7 +1,7 @@
 //! Events from plugins to the platform, signed, verified, durable before they are acknowledged: how many in a second,
 //! against what the file system itself can make durable in the same run.
 //!
-//! `cargo run --release --example benchmark_intake` (needs no engine; `-- PATH` keeps the state below another folder).
+//! `cargo bench -p hap-tests --bench intake` (needs no engine; an absolute `-- PATH` keeps the state below another folder).
 //! The plugins are pretended; their events are real HTTP on loopback, from the same process, which costs CPU that a real
 //! platform would have to itself. The file system's rate is that of writing 4 KiB and waiting until they are on the
 //! disk, one after the other: to the end of a file that grows, which also writes the file's length, and into a file that
@@ -25,6 +25,7 @@ use futures_util::future::try_join_all;
 use hap_examples::{Failure, Story};
 use hap_host::{EventRate, Shutdown, Supervisor, engine::FakeEngine};
 use hap_manifest::{Manifest, WebhookSecret, env, webhook};
+use hap_tests::measure::argument;
 use serde_json::json;
 
 /// Short and many, because what else the machine writes changes the speed of the disk from second to second.
@@ -41,7 +42,7 @@ const BATCH: usize = 500;
 #[tokio::main]
 async fn main() -> ExitCode {
     let story = Story::new();
-    let folder = std::env::args().nth(1).map(PathBuf::from);
+    let folder = argument().map(PathBuf::from);
     match measure(&story, folder.unwrap_or_else(std::env::temp_dir)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

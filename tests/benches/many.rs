@@ -1,6 +1,6 @@
 //! Five thousand plugins on an engine that only pretends: what one costs the host in memory and CPU, engine aside.
 //!
-//! `cargo run --release --example benchmark_many` (`-- 1000` takes a thousand). The pretended engine lives in the
+//! `cargo bench -p hap-tests --bench many` (`-- 1000` takes a thousand). The pretended engine lives in the
 //! same process, so its own table is part of the figures.
 #![expect(
     clippy::print_stdout,
@@ -12,9 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hap_examples::{Failure, Story, usage};
+use hap_examples::{Failure, Story};
 use hap_host::{Desired, Phase, Shutdown, Supervisor, engine::FakeEngine};
 use hap_manifest::Manifest;
+use hap_tests::measure::{argument, usage};
 
 const PLUGINS: u32 = 5_000;
 const WATCHED: Duration = Duration::from_secs(60);
@@ -23,7 +24,7 @@ const DEADLINE: Duration = Duration::from_secs(300);
 #[tokio::main]
 async fn main() -> ExitCode {
     let story = Story::new();
-    let plugins = std::env::args().nth(1).and_then(|plugins| plugins.parse().ok());
+    let plugins = argument().and_then(|plugins| plugins.parse().ok());
     match measure(&story, plugins.unwrap_or(PLUGINS)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -60,7 +61,7 @@ async fn measure(story: &Story, plugins: u32) -> Result<(), Failure> {
         "{plugins} healthy {:.1} s later",
         began.elapsed().as_secs_f64()
     ));
-    let cost = usage::over(story, WATCHED).await?;
+    let cost = story.during("measuring the host", usage::over(WATCHED)).await?;
     supervisor.shutdown(Shutdown::LeaveRunning).await?;
     let each = f64::from(plugins);
     let memory = hap_examples::mebibytes(cost.resident_bytes.saturating_sub(empty)) * 1024.0;

@@ -1,7 +1,7 @@
 //! A plugin against a bare axum program, in one run: requests per second, CPU for each request, the time from exec to the
 //! first healthy answer, and what the light's image and its process in a container weigh.
 //!
-//! `cargo run --release --example benchmark_plugin` (the part about the container needs a Docker engine and root on its
+//! `cargo bench -p hap-tests --bench plugin` (the part about the container needs a Docker engine and root on its
 //! machine). Both programs are built with the same profile and take turns, so a slow moment of the machine hits both.
 #![expect(
     clippy::print_stdout,
@@ -44,9 +44,9 @@ async fn main() -> ExitCode {
 }
 
 async fn measure(story: &Story) -> Result<(), Failure> {
-    let built = |example, profile, is_static| Program {
-        package: "hap-examples",
-        example: Some(example),
+    let built = |binary, profile, is_static| Program {
+        package: "hap-controls",
+        binary: Some(binary),
         profile,
         is_static,
     };

@@ -1,6 +1,6 @@
 //! From a plugin's death to its first healthy answer: the supervisor against Docker's own `restart: always`, in one run.
 //!
-//! `cargo run --release --example benchmark_restart` (needs a Docker engine). The two containers are twins:
+//! `cargo bench -p hap-tests --bench restart` (needs a Docker engine). The two containers are twins:
 //! the same image, limits, hardening and network. Each process is killed with SIGKILL after it has been
 //! healthy for more than ten seconds, and the host polls `/health` every millisecond until it answers again. The two
 //! take turns, so a slow moment of the machine hits both.
@@ -19,11 +19,9 @@ use bollard::{
     models::{RestartPolicy, RestartPolicyNameEnum},
     query_parameters::InspectContainerOptions,
 };
-use hap_examples::{
-    Failure, Story, instance, light,
-    twin::{Twin, remove},
-};
+use hap_examples::{Failure, Story, instance, light};
 use hap_host::{PluginHandle, Shutdown, Supervisor, UninstallOptions, engine::DockerEngine};
+use hap_tests::measure::twin::{Twin, remove};
 
 /// Kills of each of the two.
 const ROUNDS: usize = 15;

@@ -1,7 +1,7 @@
 //! A hundred plugins: how soon all are healthy, against the raw Docker API and Docker Compose in the same run; what the
 //! host costs while it watches them; how soon a new host has adopted them.
 //!
-//! `cargo run --release --example benchmark_scale` (needs a Docker engine; `-- 20` takes twenty plugins instead). The
+//! `cargo bench -p hap-tests --bench scale` (needs a Docker engine; `-- 20` takes twenty plugins instead). The
 //! raw side makes and starts twins of one plugin's container (the same image, limits, hardening and network) and polls
 //! `/health` until each answers, with as many at a time as it is told; the best of its concurrencies counts. Compose
 //! gets as many services with the same limits and hardening, each with its port published on loopback, where there is a
@@ -19,13 +19,14 @@ use std::{
 
 use bollard::Docker;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use hap_examples::{
-    Failure, Story, instance, light,
+use hap_examples::{Failure, Story, instance, light};
+use hap_host::{Desired, ErrorKind, Phase, Shutdown, Supervisor, UninstallOptions, engine::DockerEngine};
+use hap_manifest::Manifest;
+use hap_tests::measure::{
+    argument,
     twin::{Twin, remove},
     usage,
 };
-use hap_host::{Desired, ErrorKind, Phase, Shutdown, Supervisor, UninstallOptions, engine::DockerEngine};
-use hap_manifest::Manifest;
 use serde_json::json;
 
 const PLUGINS: usize = 100;
@@ -39,7 +40,7 @@ const DEADLINE: Duration = Duration::from_secs(600);
 #[tokio::main]
 async fn main() -> ExitCode {
     let story = Story::new();
-    let plugins = std::env::args().nth(1).and_then(|plugins| plugins.parse().ok());
+    let plugins = argument().and_then(|plugins| plugins.parse().ok());
     match measure(&story, plugins.unwrap_or(PLUGINS)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -118,7 +119,7 @@ async fn measure(story: &Story, plugins: usize) -> Result<(), Failure> {
     let ours = least(&ours);
 
     all_healthy(&supervisor).await?;
-    let cost = usage::over(story, WATCHED).await?;
+    let cost = story.during("measuring the host", usage::over(WATCHED)).await?;
     let before = containers(&supervisor);
     supervisor.shutdown(Shutdown::LeaveRunning).await?;
     drop(supervisor);

@@ -1,7 +1,7 @@
 //! One plugin from nothing to its first healthy answer: the supervisor against what a person would type, and against
 //! Docker's API without anything around it, in one run.
 //!
-//! `cargo run --release --example benchmark_start` (needs a Docker engine, the `docker` command and curl). All make a
+//! `cargo bench -p hap-tests --bench start` (needs a Docker engine, the `docker` command and curl). All make a
 //! new container of the same image with the same limits and hardening. The person types `docker run` with the port
 //! published on loopback, and then `until curl ...; do sleep 0.1; done`. The API is told to make and start a twin of
 //! the plugin's container, and `/health` is asked every 2 ms. The three take turns.
@@ -17,11 +17,9 @@ use std::{
 };
 
 use bollard::{Docker, query_parameters::RemoveVolumeOptions};
-use hap_examples::{
-    Failure, Story, instance, light,
-    twin::{Twin, remove},
-};
+use hap_examples::{Failure, Story, instance, light};
 use hap_host::{Phase, PluginHandle, Shutdown, Supervisor, UninstallOptions, engine::DockerEngine};
+use hap_tests::measure::twin::{Twin, remove};
 use tokio::process::Command;
 
 const ROUNDS: usize = 21;

@@ -3,6 +3,7 @@
 pub mod between;
 pub mod docker;
 pub mod document;
+pub mod measure;
 pub mod outside;
 pub mod spans;
 

@@ -77,7 +77,7 @@ impl Example {
         }
         let program = Program {
             package: name,
-            example: None,
+            binary: None,
             profile: "small",
             is_static: true,
         };

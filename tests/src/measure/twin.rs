@@ -12,7 +12,7 @@ use bollard::{
 };
 use hap_host::PluginHandle;
 
-use crate::Failure;
+use super::Failure;
 
 /// Pause between two questions for a twin's health.
 const POLL: Duration = Duration::from_millis(2);
