@@ -24,3 +24,9 @@ pub struct GuideExamples;
 #[doc = include_str!("../../docs/management-api.md")]
 #[derive(Debug)]
 pub struct ManagementApiExamples;
+
+/// The programs of the guide for host applications, compiled as they stand there.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide-host.md")]
+#[derive(Debug)]
+pub struct HostGuideExamples;
