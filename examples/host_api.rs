@@ -1,7 +1,7 @@
 //! A host with the management API behind a token, on loopback.
 //!
-//! `cargo run --example host_api` from the root of the repository. It needs a Docker engine; `HAP_TOKEN` and `HAP_PORT` choose the
-//! token and the port. It packs the light, so that there is something to install, prints what to try, and keeps its state in a
+//! `cargo run -p hap-examples --example host_api` from the root of the repository. It needs a Docker engine; `HAP_TOKEN` and
+//! `HAP_PORT` choose the token and the port. It packs the light, so that there is something to install, prints what to try, and keeps its state in a
 //! folder of its own until Ctrl-C. Then it leaves nothing behind but the images that were built, and the data of plugins that
 //! were removed without it before.
 #![expect(clippy::print_stdout, reason = "it tells what to try")]
@@ -81,8 +81,8 @@ async fn main() -> Result<(), Failure> {
 
 /// Builds the light and packs it, as its author would.
 async fn packed_light(folder: &Path) -> Result<PathBuf, Failure> {
-    println!("Building the light (a minute or two the first time) ...");
-    light::build_beside_dockerfile().await?;
+    println!("Building the light (seconds; a minute if its dependencies are not built yet) ...");
+    light::beside_dockerfile(light::build()).await?;
     let package = pack(&light::folder(), &PackOptions::new())?;
     let path = folder.join("light.zip");
     std::fs::write(&path, package.into_bytes())?;

@@ -1,7 +1,8 @@
 //! One plugin's whole life, told as it happens: built, installed, started, commanded, killed, healed, removed.
 //!
-//! `cargo run --release --example quickstart` from the root of the repository. It needs Rust, and uses the Docker
-//! engine where one answers; without one it runs the plugin as a plain process and says what that does not give.
+//! `cargo run -p hap-examples --example quickstart` from the root of the repository. It needs Rust, and
+//! uses the Docker engine where one answers. Without one it runs the plugin as a plain process and says
+//! what that does not give. Without `-p hap-examples` it does the same, and builds more first.
 
 use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
@@ -29,10 +30,10 @@ async fn tell(story: &Story) -> Result<(), Failure> {
     let folder = light::folder();
 
     story.chapter("Build the plugin: a smart light, as a static binary");
-    let building = light::build_beside_dockerfile();
+    let building = light::beside_dockerfile(light::build());
     let binary = story
         .during(
-            "cargo build --profile small (a minute or two the first time)",
+            "cargo rustc -- -C target-feature=+crt-static (seconds; a minute if its dependencies are not built yet)",
             building,
         )
         .await?;

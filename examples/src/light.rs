@@ -2,7 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Failure, program::Program};
+use crate::{
+    Failure,
+    program::{Linkage, Program, Target},
+};
+
+/// The profile of this very program, so that its dependencies are not built a second time.
+const PROFILE: &str = if cfg!(debug_assertions) { "dev" } else { "release" };
 
 /// The light's folder in this repository.
 #[must_use]
@@ -10,27 +16,43 @@ pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("light")
 }
 
-/// Builds the light as a static binary, as its README does, and returns where it is.
+/// Builds the light as a static binary in little time, and returns where it is.
 ///
 /// # Errors
 /// What cargo complains about.
 pub async fn build() -> Result<PathBuf, Failure> {
     let light = Program {
-        package: "light",
-        binary: None,
-        profile: "small",
-        is_static: true,
+        package: env!("CARGO_PKG_NAME"),
+        target: Target::Example("quickstart_light"),
+        profile: PROFILE,
+        linkage: Linkage::StaticProgram,
     };
     light.build().await
 }
 
-/// Builds the light and puts it beside its Dockerfile, which copies it into the image.
+/// Builds the light as a small static binary, as its README does, and returns where it is. That takes
+/// a minute or two the first time.
 ///
 /// # Errors
-/// What cargo complains about, or a folder that cannot be written.
-pub async fn build_beside_dockerfile() -> Result<PathBuf, Failure> {
-    let built = build().await?;
+/// What cargo complains about.
+pub async fn build_small() -> Result<PathBuf, Failure> {
+    let light = Program {
+        package: "light",
+        target: Target::Bin("light"),
+        profile: "small",
+        linkage: Linkage::Static,
+    };
+    light.build().await
+}
+
+/// Puts a binary of the light beside its Dockerfile, which copies it into the image.
+///
+/// # Errors
+/// What building it complains about, or a folder that cannot be written.
+pub async fn beside_dockerfile(
+    binary: impl Future<Output = Result<PathBuf, Failure>>,
+) -> Result<PathBuf, Failure> {
     let beside = folder().join("light");
-    std::fs::copy(&built, &beside)?;
+    std::fs::copy(binary.await?, &beside)?;
     Ok(beside)
 }

@@ -15,7 +15,10 @@ use std::{
 };
 
 use bollard::{Docker, query_parameters::InspectContainerOptions};
-use hap_examples::{Failure, Story, instance, light, mebibytes, program::Program};
+use hap_examples::{
+    Failure, Story, instance, light, mebibytes,
+    program::{Linkage, Program, Target},
+};
 use hap_host::{Shutdown, Supervisor, UninstallOptions, engine::DockerEngine};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -44,18 +47,18 @@ async fn main() -> ExitCode {
 }
 
 async fn measure(story: &Story) -> Result<(), Failure> {
-    let built = |binary, profile, is_static| Program {
+    let built = |binary, profile, linkage| Program {
         package: "hap-controls",
-        binary: Some(binary),
+        target: Target::Bin(binary),
         profile,
-        is_static,
+        linkage,
     };
     let building = async {
         Ok::<_, Failure>([
-            built("measured", "release", false).build().await?,
-            built("bare", "release", false).build().await?,
-            light::build_beside_dockerfile().await?,
-            built("bare", "small", true).build().await?,
+            built("measured", "release", Linkage::Dynamic).build().await?,
+            built("bare", "release", Linkage::Dynamic).build().await?,
+            light::beside_dockerfile(light::build_small()).await?,
+            built("bare", "small", Linkage::Static).build().await?,
         ])
     };
     let [plugin, bare, light, small_bare] = story.during("building", building).await?;

@@ -44,7 +44,10 @@ async fn main() -> ExitCode {
 async fn measure(story: &Story) -> Result<(), Failure> {
     let state = tempfile::tempdir()?;
     story
-        .during("cargo build --profile small", light::build_beside_dockerfile())
+        .during(
+            "cargo build --profile small",
+            light::beside_dockerfile(light::build_small()),
+        )
         .await?;
     let builder = Supervisor::builder(DockerEngine::connect().await?, state.path());
     let supervisor = builder.instance(instance("benchmark")?).start().await?;

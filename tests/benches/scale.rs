@@ -53,7 +53,10 @@ async fn main() -> ExitCode {
 async fn measure(story: &Story, plugins: usize) -> Result<(), Failure> {
     let state = tempfile::tempdir()?;
     story
-        .during("cargo build --profile small", light::build_beside_dockerfile())
+        .during(
+            "cargo build --profile small",
+            light::beside_dockerfile(light::build_small()),
+        )
         .await?;
     let instance = instance("scale")?;
     let engine = DockerEngine::connect().await?;

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use hap_examples::program::Program;
+use hap_examples::program::{Linkage, Program, Target};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -77,9 +77,9 @@ impl Example {
         }
         let program = Program {
             package: name,
-            binary: None,
+            target: Target::Bin(name),
             profile: "small",
-            is_static: true,
+            linkage: Linkage::Static,
         };
         let folder = context(&source, &program.build().await.unwrap(), name);
         let tag = format!("hap-tests-printed-{name}:{}", std::process::id());
