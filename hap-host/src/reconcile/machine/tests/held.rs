@@ -1,7 +1,7 @@
 //! What keeps a plugin from being started: its dependencies, a bar, and its own restart mode.
 
 use super::*;
-use crate::model::dependency::UnmetReason;
+use crate::model::{dependency::UnmetReason, failure::FailureCause};
 
 pub(super) fn needs(lacks: bool) -> Input {
     let missing = Unmet {

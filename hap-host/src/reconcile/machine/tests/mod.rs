@@ -4,10 +4,15 @@ use time::OffsetDateTime;
 use super::*;
 use crate::{
     engine::{
-        observed::{ContainerId, ContainerStatus, ObservedLimits},
+        observed::{ContainerId, ContainerStatus, Observed, ObservedLimits},
         spec::ResourceLimits,
     },
-    model::run_policy::{HealthPolicy, RestartPolicy},
+    model::{
+        failure::FailureCause,
+        probe::ProbeResult,
+        run_policy::{HealthPolicy, RestartPolicy},
+    },
+    reconcile::machine::step::Outcome,
 };
 
 /// Drives one machine in virtual time against a container that does as it is told.

@@ -1,7 +1,10 @@
 //! Another version, other limits, and a plugin that is kept down for its data.
 
 use super::*;
-use crate::model::run_policy::ProbationPolicy;
+use crate::{
+    model::{failure::FailureCause, probe::ProbeResult, run_policy::ProbationPolicy},
+    reconcile::machine::step::Outcome,
+};
 
 fn version(bench: &mut Bench, digest: &'static str, probation: Option<ProbationPolicy>) {
     bench.digest = digest;
