@@ -6,12 +6,12 @@ use super::{Machine, observation::Seen, step::Hold};
 use crate::{
     engine::observed::Observed,
     model::{activity::OperationKind, desired::Desired, event::EventKind, phase::Phase},
-    reconcile::{drift::LimitChange, probation::Probation},
+    reconcile::{drift::LimitChange, machine::state::Conclusion, probation::Probation},
 };
 
 impl Machine {
     pub(super) fn next_op(&mut self, now: Instant, events: &mut Vec<EventKind>) -> Option<OperationKind> {
-        if self.removed || self.engine_gate.is_some_and(|gate| gate > now) {
+        if self.removed || self.engine.is_closed(now) {
             return None;
         }
         if self.seen == Seen::Unknown || self.look_again {
@@ -23,12 +23,12 @@ impl Machine {
             _ => None,
         };
         // Restarts are the host's: the engine is kept from its own, and what follows is decided here.
-        if self.seen.is_restarting() && !matches!(self.wanted(), Desired::Removed { .. }) {
+        if self.seen.is_restarting() && !matches!(self.goal.now(), Desired::Removed { .. }) {
             return Some(OperationKind::Stop);
         }
-        match (self.wanted(), observed) {
+        match (self.goal.now(), observed) {
             // Data that stays is put back first.
-            (Desired::Removed { with_data: false }, None) if self.hold == Hold::Gone => None,
+            (Desired::Removed { with_data: false }, None) if self.goal.hold == Hold::Gone => None,
             (Desired::Removed { with_data: false }, None) => {
                 self.removed = true;
                 None
@@ -39,10 +39,10 @@ impl Machine {
             } else {
                 OperationKind::Remove
             }),
-            (_, Some(_)) if self.hold != Hold::None && running => Some(OperationKind::Stop),
-            (_, Some(_)) if self.hold == Hold::Gone => Some(OperationKind::Remove),
+            (_, Some(_)) if self.goal.hold != Hold::None && running => Some(OperationKind::Stop),
+            (_, Some(_)) if self.goal.hold == Hold::Gone => Some(OperationKind::Remove),
             (Desired::Stopped, _) => running.then_some(OperationKind::Stop),
-            (Desired::Running, _) if self.hold != Hold::None => None,
+            (Desired::Running, _) if self.goal.hold != Hold::None => None,
             (Desired::Running, observed) => self.towards_running(observed.cloned().as_ref(), now, events),
         }
     }
@@ -60,7 +60,7 @@ impl Machine {
         let limits = limits && self.limit_change == LimitChange::Live;
         if self.seen.is_running() {
             self.needs.release();
-            let stop = outdated || self.restart_wanted || self.bar.is_some();
+            let stop = outdated || self.restart_wanted || self.goal.bar.is_some();
             return if stop {
                 Some(OperationKind::Stop)
             } else {
@@ -90,7 +90,7 @@ impl Machine {
 
     /// Whether nothing is tried until someone acts.
     pub(super) fn is_held(&self) -> bool {
-        if self.bar.is_some() || self.finished || self.given_up {
+        if self.goal.bar.is_some() || self.conclusion != Conclusion::None {
             return true;
         }
         self.failure
@@ -103,20 +103,19 @@ impl Machine {
             return Phase::Removed;
         }
         let running = self.seen.is_running();
-        match self.wanted() {
+        let op = self.in_flight.as_ref().map(|in_flight| in_flight.kind);
+        match self.goal.now() {
             Desired::Removed { .. } => Phase::Stopping,
-            _ if self.seen == Seen::Unknown && self.op != Some(OperationKind::Create) => Phase::Unknown,
-            Desired::Stopped if running || self.op.as_ref().is_some_and(|op| *op != OperationKind::Look) => {
-                Phase::Stopping
-            }
+            _ if self.seen == Seen::Unknown && op != Some(OperationKind::Create) => Phase::Unknown,
+            Desired::Stopped if running || op.is_some_and(|op| op != OperationKind::Look) => Phase::Stopping,
             Desired::Stopped => Phase::Stopped,
-            Desired::Running if self.hold != Hold::None && !self.is_held_down() => Phase::Stopping,
-            Desired::Running if self.hold != Hold::None => Phase::Updating,
-            Desired::Running => match &self.op {
+            Desired::Running if self.goal.hold != Hold::None && !self.is_held_down() => Phase::Stopping,
+            Desired::Running if self.goal.hold != Hold::None => Phase::Updating,
+            Desired::Running => match op {
                 Some(OperationKind::Create) => Phase::Preparing,
                 Some(OperationKind::Stop) if running => Phase::Stopping,
                 Some(OperationKind::Start) => Phase::Starting,
-                _ if running && self.bar.is_some() => Phase::Stopping,
+                _ if running && self.goal.bar.is_some() => Phase::Stopping,
                 _ if running && self.watchdog.is_up() => {
                     if !self.watchdog.is_healthy() {
                         Phase::Unhealthy
@@ -127,7 +126,7 @@ impl Machine {
                     }
                 }
                 _ if running => Phase::Starting,
-                _ if self.finished && self.bar.is_none() => Phase::Finished,
+                _ if self.conclusion == Conclusion::Finished && self.goal.bar.is_none() => Phase::Finished,
                 _ if self.is_held() => Phase::Failed,
                 _ if self.start_gate.is_some() && self.backoff.is_looping() => Phase::CrashLoop,
                 _ if self.start_gate.is_some() => Phase::Backoff,
@@ -138,7 +137,7 @@ impl Machine {
     }
 
     pub(super) fn wake_at(&self, now: Instant) -> Option<Instant> {
-        let gates = [self.start_gate, self.engine_gate, self.needs.wake_at()]
+        let gates = [self.start_gate, self.engine.not_before, self.needs.wake_at()]
             .into_iter()
             .flatten()
             .filter(|gate| *gate > now);

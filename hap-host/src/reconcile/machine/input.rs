@@ -7,6 +7,7 @@ use crate::{
     model::{desired::Desired, event::EventKind, failure::FailureCause, probe::ProbeResult},
     reconcile::{
         drift::{LimitChange, SpecMark},
+        machine::state::Conclusion,
         probation::Probation,
     },
 };
@@ -15,14 +16,14 @@ impl Machine {
     pub(super) fn take(&mut self, input: Input, now: Instant, events: &mut Vec<EventKind>) {
         match input {
             Input::Desire(desired) => {
-                self.desired = desired;
+                self.goal.desired = desired;
                 if desired != Desired::Running
                     && let Some(probation) = &mut self.probation
                 {
                     probation.pause();
                 }
                 self.forgive(events);
-                events.extend(self.barred().cloned().map(EventKind::Failed));
+                events.extend(self.goal.barred().cloned().map(EventKind::Failed));
                 if desired == Desired::Running && !self.seen.is_running() {
                     self.down_since = Some(now);
                 }
@@ -32,13 +33,15 @@ impl Machine {
                 self.down_since = Some(now);
                 self.forgive(events);
             }
-            Input::Halt => self.halting = true,
+            Input::Halt => self.goal.halting = true,
             Input::Spec(mark) => self.take_mark(mark, now),
             Input::Version(terms, probation) => {
                 if terms.mark.digest != self.mark.digest {
                     // What the old version still does until it is down says nothing of the new one.
                     self.watchdog.stopped(now);
-                    self.op_is_stale = self.op.is_some();
+                    if let Some(in_flight) = &mut self.in_flight {
+                        in_flight.stale = true;
+                    }
                 }
                 self.probation = probation.map(Probation::new);
                 self.watchdog.set_policy(terms.health);
@@ -53,11 +56,11 @@ impl Machine {
                     self.note_run_on_probation(now);
                 }
             }
-            Input::Hold(hold) => self.hold = hold,
+            Input::Hold(hold) => self.goal.hold = hold,
             Input::Bar(bar) => {
-                let before = std::mem::replace(&mut self.bar, bar);
-                if self.bar != before {
-                    events.extend(self.barred().cloned().map(EventKind::Failed));
+                let before = std::mem::replace(&mut self.goal.bar, bar);
+                if self.goal.bar != before {
+                    events.extend(self.goal.barred().cloned().map(EventKind::Failed));
                 }
             }
             Input::Needs(unmet) => {
@@ -72,17 +75,17 @@ impl Machine {
             }
             Input::Hint => {
                 self.look_again = true;
-                self.engine_gate = None;
+                self.engine.open();
                 self.hinted_at = Some(now);
             }
             Input::Listed(seen) => {
                 // The list may be older than the operation that ended last: it is a reason to look, not the truth.
-                if self.seen == Seen::Unknown && self.op.is_none() {
+                if self.seen == Seen::Unknown && self.in_flight.is_none() {
                     self.see(seen, false, now, events);
                 } else if seen != self.seen {
                     self.look_again = true;
                 }
-                self.engine_gate = None;
+                self.engine.open();
             }
             Input::OpDone(outcome) => self.finish(outcome, now, events),
             Input::Explained(failure) => self.explained(failure),
@@ -114,10 +117,8 @@ impl Machine {
     pub(super) fn forgive(&mut self, events: &mut Vec<EventKind>) {
         self.note(|this| this.backoff.reset(), events);
         self.failure = None;
-        self.finished = false;
-        self.given_up = false;
+        self.conclusion = Conclusion::None;
         self.start_gate = None;
-        self.engine_gate = None;
-        self.engine_failures = 0;
+        self.engine.reset();
     }
 }

@@ -4,6 +4,7 @@ mod decide;
 mod input;
 pub(crate) mod observation;
 mod outcome;
+mod state;
 pub(crate) mod step;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use self::{
     observation::Seen,
+    state::{Conclusion, EngineGate, Goal, InFlight},
     step::{Hold, Input, Step, VersionTerms},
 };
 use super::{
@@ -35,20 +37,14 @@ pub(crate) const DEPENDENCY_WAIT: Duration = Duration::from_secs(300);
 /// One plugin's life. At most one [`OperationKind`] is in flight: the next is named only after [`Input::OpDone`].
 #[derive(Debug)]
 pub(crate) struct Machine {
-    desired: Desired,
-    /// The host shuts down: stop, whatever is wanted, without changing what is wanted.
-    halting: bool,
-    hold: Hold,
+    goal: Goal,
     mark: SpecMark,
     limit_change: LimitChange,
     probation: Option<Probation>,
-    /// The operation in flight was begun for another version.
-    op_is_stale: bool,
     seen: Seen,
     /// What was seen last before the answer was no longer good. Tells of a run that began or ended meanwhile.
     known: Seen,
-    op: Option<OperationKind>,
-    cancelling: bool,
+    in_flight: Option<InFlight>,
     /// Something may have changed since the engine was asked last.
     look_again: bool,
     restart_wanted: bool,
@@ -60,18 +56,11 @@ pub(crate) struct Machine {
     backoff: Backoff,
     failure: Option<Failure>,
     last_failure: Option<Failure>,
-    /// The plugin must not run, whatever is wanted, until this is lifted.
-    bar: Option<Failure>,
     needs: Needs,
-    /// It ended well, and is not started again for that.
-    finished: bool,
-    /// It failed, and is not one that is started again.
-    given_up: bool,
+    conclusion: Conclusion,
     /// No start before this moment.
     start_gate: Option<Instant>,
-    /// No engine operation before this moment.
-    engine_gate: Option<Instant>,
-    engine_failures: u32,
+    engine: EngineGate,
     restarts: u64,
     last_exit: Option<Exit>,
     health_message: Option<String>,
@@ -85,17 +74,13 @@ pub(crate) struct Machine {
 impl Machine {
     pub(crate) fn new(desired: Desired, terms: VersionTerms, seed: u64) -> Self {
         Self {
-            desired,
-            halting: false,
-            hold: Hold::None,
+            goal: Goal::new(desired),
             mark: terms.mark,
             limit_change: LimitChange::Live,
             probation: None,
-            op_is_stale: false,
             seen: Seen::Unknown,
             known: Seen::Unknown,
-            op: None,
-            cancelling: false,
+            in_flight: None,
             look_again: false,
             restart_wanted: false,
             stop_expected: false,
@@ -104,13 +89,10 @@ impl Machine {
             backoff: Backoff::new(terms.restart, seed),
             failure: None,
             last_failure: None,
-            bar: None,
             needs: Needs::new(DEPENDENCY_WAIT),
-            finished: false,
-            given_up: false,
+            conclusion: Conclusion::None,
             start_gate: None,
-            engine_gate: None,
-            engine_failures: 0,
+            engine: EngineGate::default(),
             restarts: 0,
             last_exit: None,
             health_message: None,
@@ -136,23 +118,15 @@ impl Machine {
         let verdict = self.watchdog.tick(now);
         self.judge(verdict, Duration::ZERO, now, &mut step.events);
         self.note(|this| this.calm_down(now), &mut step.events);
-        if self.op.is_some() {
+        if let Some(in_flight) = &mut self.in_flight {
             // Only making a container can take minutes, and half of it does no harm: looking finds what there is.
-            let wanted = self.shall_run();
-            let pointless = self.op == Some(OperationKind::Create) && !wanted;
-            if pointless && !self.cancelling {
-                self.cancelling = true;
-                step.cancel = true;
-            }
+            let pointless = in_flight.kind == OperationKind::Create && !self.goal.is_running();
+            step.cancel = pointless && !std::mem::replace(&mut in_flight.cancelled, pointless);
         } else {
             step.op = self.next_op(now, &mut step.events);
-            self.op = step.op;
-            if step.op == Some(OperationKind::Stop) {
-                self.stop_expected = true;
-            }
-            if step.op == Some(OperationKind::Look) {
-                self.look_again = false;
-            }
+            self.in_flight = step.op.map(InFlight::new);
+            self.stop_expected |= step.op == Some(OperationKind::Stop);
+            self.look_again &= step.op != Some(OperationKind::Look);
         }
         let pace = self.probation.as_ref().map(Probation::pace);
         self.watchdog.set_pace(pace, now);
@@ -174,7 +148,7 @@ impl Machine {
 
     /// What is wanted, the shutdown of the host left aside.
     pub(crate) const fn desired(&self) -> Desired {
-        self.desired
+        self.goal.desired
     }
 
     /// Where the plugin is.
@@ -194,13 +168,13 @@ impl Machine {
 
     /// Whether a process of the plugin may exist.
     pub(crate) fn may_run(&self) -> bool {
-        self.op.is_some() || self.seen == Seen::Unknown || self.seen.is_running()
+        self.in_flight.is_some() || self.seen == Seen::Unknown || self.seen.is_running()
     }
 
     /// Whether a process of the plugin may exist that was made from another spec than the one that holds now.
     pub(crate) fn may_be_outdated(&self) -> bool {
         match &self.seen {
-            Seen::Present(observed) if self.op.is_none() => {
+            Seen::Present(observed) if self.in_flight.is_none() => {
                 self.seen.is_running() && observed.spec_digest != self.mark.digest
             }
             _ => self.may_run(),
@@ -209,7 +183,7 @@ impl Machine {
 
     /// Why the plugin must not run, as it was told last.
     pub(crate) const fn bar(&self) -> Option<&Failure> {
-        self.bar.as_ref()
+        self.goal.bar.as_ref()
     }
 
     /// What the plugin lacks, as it was told last.
@@ -220,13 +194,13 @@ impl Machine {
     /// Whether no process of the plugin is left and none will be started while it shuts down.
     pub(crate) fn is_halted(&self) -> bool {
         let down = !self.seen.is_running() && !self.seen.is_restarting() && self.seen != Seen::Unknown;
-        self.halting && self.op.is_none() && down
+        self.goal.halting && self.in_flight.is_none() && down
     }
 
     /// Whether the plugin is kept down as far as it was asked for, and nothing is under way.
     pub(crate) fn is_held_down(&self) -> bool {
-        self.op.is_none()
-            && match self.hold {
+        self.in_flight.is_none()
+            && match self.goal.hold {
                 Hold::None => false,
                 Hold::Down => !self.seen.is_running() && self.seen != Seen::Unknown,
                 Hold::Gone => self.seen == Seen::Absent,
@@ -236,10 +210,10 @@ impl Machine {
     /// Whether the container has the limits that it should, as far as is known.
     pub(crate) fn has_its_limits(&self) -> bool {
         match &self.seen {
-            Seen::Present(observed) if self.op.is_none() => {
+            Seen::Present(observed) if self.in_flight.is_none() => {
                 self.limit_change == LimitChange::GivenUp || !self.mark.has_other_limits(observed)
             }
-            Seen::Absent => self.op.is_none(),
+            Seen::Absent => self.in_flight.is_none(),
             _ => false,
         }
     }
@@ -248,7 +222,7 @@ impl Machine {
     pub(crate) fn state(&self, now: Instant) -> PluginState {
         let waiting = matches!(self.phase, Phase::Backoff | Phase::CrashLoop);
         PluginState {
-            desired: self.desired,
+            desired: self.goal.desired,
             phase: self.phase,
             container: match &self.seen {
                 Seen::Present(observed) => Some(observed.id.clone()),
@@ -258,7 +232,7 @@ impl Machine {
             crash_loop: self.backoff.is_looping(),
             last_exit: self.last_exit.clone(),
             last_failure: self.last_failure.clone(),
-            failure: self.barred().or(self.failure.as_ref()).cloned(),
+            failure: self.goal.barred().or(self.failure.as_ref()).cloned(),
             waiting_for: self.needs.unmet().to_vec(),
             retry_in: self
                 .start_gate
@@ -272,25 +246,6 @@ impl Machine {
             boot: Boot::default(),
             operation: None,
         }
-    }
-
-    /// What is wanted, the shutdown of the host included.
-    fn wanted(&self) -> Desired {
-        if self.halting && self.desired == Desired::Running {
-            Desired::Stopped
-        } else {
-            self.desired
-        }
-    }
-
-    /// Whether a process of the plugin is wanted now, and nothing stands against it.
-    fn shall_run(&self) -> bool {
-        self.wanted() == Desired::Running && self.bar.is_none() && self.hold == Hold::None
-    }
-
-    /// Why a plugin that is wanted running must not run.
-    fn barred(&self) -> Option<&Failure> {
-        self.bar.as_ref().filter(|_| self.wanted() == Desired::Running)
     }
 
     /// Whether what there is, if anything, was made from the spec that holds now.

@@ -13,25 +13,24 @@ use crate::{
         event::EventKind,
         failure::{Failure, FailureCause},
     },
-    reconcile::{drift::LimitChange, watchdog::Verdict},
+    reconcile::{drift::LimitChange, machine::state::Conclusion, watchdog::Verdict},
 };
 
 /// Exit code by which a program says that its configuration is wrong (`EX_CONFIG` of `sysexits.h`).
 const EXIT_CONFIGURATION: i64 = 78;
-/// Pauses after an engine operation failed: they double from the first to the longest.
-const ENGINE_PAUSE_FIRST: Duration = Duration::from_millis(200);
-const ENGINE_PAUSE_MAX: Duration = Duration::from_secs(10);
 
 impl Machine {
     pub(super) fn finish(&mut self, outcome: Outcome, now: Instant, events: &mut Vec<EventKind>) {
-        let op = self.op.take();
-        let cancelled = std::mem::take(&mut self.cancelling);
-        let stale = std::mem::take(&mut self.op_is_stale);
+        let ended = self.in_flight.take();
+        let op = ended.as_ref().map(|ended| ended.kind);
+        let cancelled = ended.as_ref().is_some_and(|ended| ended.cancelled);
+        let stale = ended.is_some_and(|ended| ended.stale);
         match outcome {
             Outcome::Done(seen) => {
-                self.engine_gate = None;
-                if op != Some(OperationKind::Look) {
-                    self.engine_failures = 0;
+                if op == Some(OperationKind::Look) {
+                    self.engine.open();
+                } else {
+                    self.engine.reset();
                 }
                 if self
                     .failure
@@ -42,9 +41,9 @@ impl Machine {
                 }
                 if op == Some(OperationKind::RemoveData)
                     || (op == Some(OperationKind::Remove)
-                        && self.wanted() == (Desired::Removed { with_data: false }))
+                        && self.goal.now() == (Desired::Removed { with_data: false }))
                 {
-                    self.removed = matches!(self.desired, Desired::Removed { .. });
+                    self.removed = matches!(self.goal.desired, Desired::Removed { .. });
                 }
                 // Making it anew mends that, unless the next start finds the same.
                 let vanished = op == Some(OperationKind::Start) && seen == Seen::Absent;
@@ -67,17 +66,13 @@ impl Machine {
                     Seen::Unknown
                 };
                 self.look_again = true;
-                let pause = ENGINE_PAUSE_FIRST
-                    .saturating_mul(1 << self.engine_failures.min(16))
-                    .min(ENGINE_PAUSE_MAX);
-                self.engine_failures = self.engine_failures.saturating_add(1);
-                self.engine_gate = Some(now + self.backoff.jitter().around(pause, 20));
+                let is_first = self.engine.failed(self.backoff.jitter(), now);
                 let failure = Failure {
                     phase: self.phase,
                     ..Failure::new(FailureCause::Engine, reason)
                 };
                 // Said once per outage, not once per try.
-                if self.engine_failures == 1 {
+                if is_first {
                     events.push(EventKind::Failed(failure.clone()));
                 }
                 if self.failure.is_none() {
@@ -147,7 +142,8 @@ impl Machine {
     pub(super) fn ended(&mut self, now: Instant, events: &mut Vec<EventKind>) {
         let healthy_run = self.watchdog.stopped(now);
         self.health_message = None;
-        let requested = std::mem::take(&mut self.stop_expected) || self.restart_wanted || !self.shall_run();
+        let requested =
+            std::mem::take(&mut self.stop_expected) || self.restart_wanted || !self.goal.is_running();
         if requested {
             return;
         }
@@ -169,7 +165,7 @@ impl Machine {
             .as_ref()
             .is_some_and(|exit| exit.code == 0 && !exit.oom_killed);
         if ended_well && self.backoff.mode() != RestartMode::Always {
-            self.finished = true;
+            self.conclusion = Conclusion::Finished;
             if let Some(probation) = &mut self.probation {
                 probation.finished();
             }
@@ -186,8 +182,11 @@ impl Machine {
         events: &mut Vec<EventKind>,
     ) {
         self.tell(failure, events);
-        self.given_up = self.backoff.mode() == RestartMode::No;
-        if self.given_up
+        let given_up = self.backoff.mode() == RestartMode::No;
+        if given_up {
+            self.conclusion = Conclusion::GivenUp;
+        }
+        if given_up
             && self.has_marked_container()
             && let Some(probation) = &mut self.probation
         {

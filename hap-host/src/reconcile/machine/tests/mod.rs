@@ -670,7 +670,7 @@ mod laws {
             let held = bench.machine.is_held();
             let running = bench.truth.is_running();
             let expected = match wanted {
-                Desired::Running if bench.machine.finished && !bars => Phase::Finished,
+                Desired::Running if bench.machine.conclusion == Conclusion::Finished && !bars => Phase::Finished,
                 Desired::Running if held => Phase::Failed,
                 Desired::Running if lacks && running => Phase::Degraded,
                 Desired::Running if lacks => Phase::Waiting,
