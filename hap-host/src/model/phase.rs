@@ -11,7 +11,7 @@ use serde::Serialize;
 pub enum Phase {
     /// Nothing is known yet: the engine has not been asked or does not answer.
     Unknown,
-    /// It is wanted running, and what it depends on is not healthy yet: see [`PluginState::waiting_for`].
+    /// It is wanted running, and what it depends on is not healthy yet: see [`PluginState::waiting_for`](crate::PluginState::waiting_for).
     Waiting,
     /// Its image is fetched or its container is made.
     Preparing,

@@ -186,7 +186,7 @@ impl Supervisor {
     /// [`METRICS_CONTENT_TYPE`](Self::METRICS_CONTENT_TYPE). The families are listed in `docs/operations.md`.
     ///
     /// Resource use is in it for plugins that were sampled lately: by
-    /// [`PluginHandle::usage`] or by [`SupervisorBuilder::sample_usage`].
+    /// [`PluginHandle::usage`] or by [`SupervisorBuilder::sample_usage`](crate::SupervisorBuilder::sample_usage).
     #[must_use]
     pub fn metrics(&self) -> String {
         let plugins = self.plugins().into_iter().map(|plugin| PluginScrape {

@@ -33,9 +33,9 @@ impl PluginHandle {
     /// secret whose value is `[REDACTED]`, as [`env`](Self::env) has it, stays as it is.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for a secret that shall stay as it is and was none; [`ErrorKind::Store`]: nothing has changed.
-    /// [`ErrorKind::Failed`] and [`ErrorKind::Timeout`] as [`start`](Self::start): the new variables hold, and the supervisor
-    /// goes on trying. Also [`ErrorKind::Gone`], [`ErrorKind::ShuttingDown`] and [`ErrorKind::Busy`].
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for a secret that shall stay as it is and was none; [`ErrorKind::Store`](crate::ErrorKind::Store): nothing has changed.
+    /// [`ErrorKind::Failed`](crate::ErrorKind::Failed) and [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) as [`start`](Self::start): the new variables hold, and the supervisor
+    /// goes on trying. Also [`ErrorKind::Gone`](crate::ErrorKind::Gone), [`ErrorKind::ShuttingDown`](crate::ErrorKind::ShuttingDown) and [`ErrorKind::Busy`](crate::ErrorKind::Busy).
     ///
     /// # Cancel safety
     /// Once recorded, it goes on when the future is dropped, and after a host that was killed.

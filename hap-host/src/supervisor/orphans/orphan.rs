@@ -57,9 +57,9 @@ pub enum OrphanFate {
     Young,
     /// Something else uses it, so the engine would not remove it.
     InUse,
-    /// It goes by [`Supervisor::prune_images`] alone.
+    /// It goes by [`Supervisor::prune_images`](crate::Supervisor::prune_images) alone.
     Image,
-    /// It is a plugin's data, and goes by [`Supervisor::remove_orphaned_data`] alone.
+    /// It is a plugin's data, and goes by [`Supervisor::remove_orphaned_data`](crate::Supervisor::remove_orphaned_data) alone.
     Data,
 }
 
