@@ -1,7 +1,12 @@
+use futures_util::StreamExt;
 use hap_manifest::PluginId;
 
 use super::*;
-use crate::engine::{spec::ResourceLimits, stream::LogSource};
+use crate::engine::{
+    Engine,
+    spec::ResourceLimits,
+    stream::{EngineStream, LogOptions, LogSource},
+};
 
 fn spec(instance: &str, plugin: &str) -> ContainerSpec {
     let id = PluginId::new(plugin).unwrap();
