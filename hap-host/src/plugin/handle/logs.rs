@@ -1,13 +1,18 @@
 use std::{
     fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use futures_core::{Stream, stream::BoxStream};
 use futures_util::StreamExt;
 
-use crate::{engine::stream::LogLine, error::Error};
+use super::PluginHandle;
+use crate::{
+    engine::stream::{LogLine, LogOptions},
+    error::Error,
+};
 
 /// A plugin's output, line by line. An error ends it: the engine or the container is gone.
 pub struct LogStream(BoxStream<'static, Result<LogLine, Error>>);
@@ -26,6 +31,31 @@ impl LogStream {
     /// Nothing is lost when the future is dropped.
     pub async fn next(&mut self) -> Option<Result<LogLine, Error>> {
         self.0.next().await
+    }
+}
+
+impl PluginHandle {
+    /// The plugin's output. Without a container there is none, and the stream is empty.
+    ///
+    /// The plugin's keys and secret settings are shown as `[REDACTED]` where they stand in a line as they are.
+    #[must_use]
+    pub fn logs(&self, options: &LogOptions) -> LogStream {
+        match self.container() {
+            Some(container) => {
+                let stream = self.0.shared.engine.logs(&container, options);
+                let desk = Arc::clone(&self.0.config);
+                let clean = move |mut line: LogLine| {
+                    line.text = desk.redactor().owned(line.text);
+                    line
+                };
+                LogStream::new(
+                    stream
+                        .map(move |line| line.map(&clean).map_err(Error::engine))
+                        .boxed(),
+                )
+            }
+            None => LogStream::new(futures_util::stream::empty().boxed()),
+        }
     }
 }
 

@@ -1,0 +1,245 @@
+//! The calls of a [`PluginHandle`] that start and stop the plugin, and wait until that has happened.
+
+use std::time::Duration;
+
+use hap_manifest::Manifest;
+use tracing::Instrument as _;
+
+use super::{PluginHandle, shutting_down};
+use crate::{
+    engine::deadline,
+    error::{Error, ErrorKind},
+    model::{
+        desired::Desired,
+        failure::{Failure, FailureCause},
+        phase::Phase,
+    },
+    plugin::{options::UninstallOptions, request::Request, snapshot::Snapshot},
+};
+
+/// Longest wait of [`PluginHandle::start`] and [`PluginHandle::restart`]. A plugin that is neither healthy nor
+/// failed by then has an engine that does not answer.
+const START_DEADLINE: Duration = Duration::from_secs(300);
+/// Longest wait of [`PluginHandle::stop`] and [`PluginHandle::uninstall`], on top of the plugin's own grace.
+const STOP_DEADLINE: Duration = Duration::from_secs(90);
+
+impl PluginHandle {
+    /// Makes the plugin run, and waits until it is healthy. Fine when it is already, and when it ended well and is not one
+    /// that is started again for that ([`Phase::Finished`]).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Failed`] with the diagnosis ([`Error::failure`]) when a run of it fails first; unless the cause is permanent the
+    /// supervisor goes on trying in the background. [`ErrorKind::Dependency`] when what it depends on was not healthy for as
+    /// long as [`dependency_wait`](crate::supervisor::builder::SupervisorBuilder::dependency_wait) says: it starts as soon as that is.
+    /// [`ErrorKind::NotPermitted`]. [`ErrorKind::Timeout`] when neither happens within 5 minutes, and the wait for what it
+    /// depends on. Also as [`set_desired`](Self::set_desired).
+    ///
+    /// # Cancel safety
+    /// Once recorded, the start goes on when the future is dropped.
+    pub async fn start(&self) -> Result<(), Error> {
+        self.lifecycle("start", async {
+            let (failures, _) = self.progress();
+            self.set_desired(Desired::Running).await?;
+            self.wait_healthy(failures, None).await
+        })
+        .await
+    }
+
+    /// Stops the plugin, and waits until it is down. Fine when it is already. Whatever its exit code, a stop that
+    /// was asked for is no failure.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Timeout`] when the engine did not get it down; the supervisor goes on trying. Also as
+    /// [`set_desired`](Self::set_desired).
+    ///
+    /// # Cancel safety
+    /// Once recorded, the stop goes on when the future is dropped.
+    pub async fn stop(&self) -> Result<(), Error> {
+        self.lifecycle("stop", async {
+            self.set_desired(Desired::Stopped).await?;
+            let down = self.wait(|s| s.state.phase == Phase::Stopped || s.state.desired != Desired::Stopped);
+            self.bounded(self.stop_deadline(), "did not stop", down)
+                .await
+                .map(drop)
+        })
+        .await
+    }
+
+    /// Stops the plugin, starts it again and waits until it is healthy.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotRunning`] when it is not wanted running; else as [`start`](Self::start).
+    ///
+    /// # Cancel safety
+    /// Once accepted, the restart goes on when the future is dropped.
+    pub async fn restart(&self) -> Result<(), Error> {
+        self.lifecycle("restart", async {
+            let before = self.progress();
+            self.request(Request::Restart).await?;
+            self.healthy_after(before).await
+        })
+        .await
+    }
+
+    /// Gives the plugin a new token and a new webhook secret, and returns when it runs with them.
+    ///
+    /// The new keys are on disk before anything else happens. They are part of the container's environment, so a plugin
+    /// that shall run is stopped, its container made anew and started; its volumes stay. Until the old container is
+    /// gone its keys stay good, so neither an event nor a call is refused meanwhile; then they are worthless. A plugin
+    /// that does not run gets its new keys with its next start, and the old ones are worthless at once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`]: nothing has changed. [`ErrorKind::Failed`] and [`ErrorKind::Timeout`] as
+    /// [`start`](Self::start): the new keys hold, and the supervisor goes on trying to start the plugin. Also
+    /// [`ErrorKind::Gone`], [`ErrorKind::ShuttingDown`] and [`ErrorKind::Busy`].
+    ///
+    /// # Cancel safety
+    /// Once recorded, the rotation goes on when the future is dropped, and after a host that was killed.
+    pub async fn rotate_secrets(&self) -> Result<(), Error> {
+        self.lifecycle("rotate_secrets", async {
+            let before = self.progress();
+            self.request(Request::RotateKeys).await?;
+            if self.0.snapshot.borrow().state.desired != Desired::Running {
+                return Ok(());
+            }
+            self.healthy_after(before).await?;
+            let retired =
+                self.wait(|snapshot| !snapshot.rotating || snapshot.state.desired != Desired::Running);
+            self.bounded(STOP_DEADLINE, "its old keys could not be retired", retired)
+                .await
+                .map(drop)
+        })
+        .await
+    }
+
+    /// Removes the plugin, and waits until nothing of it is left but, unless told otherwise, its volumes. Fine when it is
+    /// gone already. A removal is not taken back: until it is done every other call returns [`ErrorKind::Gone`], and once
+    /// its data shall be removed they are.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Dependency`] when others depend on it, unless the options say otherwise: nothing has changed then.
+    /// [`ErrorKind::Gone`] when its data shall be removed and it is gone without them. [`ErrorKind::Timeout`] when the engine did not get it done; the supervisor goes on trying. Also as
+    /// [`set_desired`](Self::set_desired).
+    ///
+    /// # Cancel safety
+    /// Once recorded, the removal goes on when the future is dropped.
+    pub async fn uninstall(&self, options: UninstallOptions) -> Result<(), Error> {
+        self.lifecycle("uninstall", self.remove(options)).await
+    }
+
+    async fn remove(&self, options: UninstallOptions) -> Result<(), Error> {
+        if !options.even_if_needed {
+            self.refuse_if_needed()?;
+        }
+        let with_data = options.remove_data;
+        match self.desire(Desired::Removed { with_data }).await {
+            // Somebody else's removal came first.
+            Err(error) if error.kind() == ErrorKind::Gone => {}
+            recorded => recorded?,
+        }
+        let mut snapshot = self.0.snapshot.clone();
+        // The actor ends, and with it the channel, only after the record is gone from the disk.
+        let gone = async move {
+            while snapshot.changed().await.is_ok() {}
+            let state = snapshot.borrow().state.clone();
+            match state.desired {
+                _ if state.phase != Phase::Removed => Err(shutting_down()),
+                Desired::Removed { with_data: false } if with_data => {
+                    let message = "it was uninstalled before, and its data was kept";
+                    Err(Error::new(ErrorKind::Gone, message).with_plugin(self.id()))
+                }
+                _ => Ok(()),
+            }
+        };
+        self.bounded(self.stop_deadline(), "was not removed", gone).await
+    }
+
+    /// A call that waits for the plugin: written down as long as it does, in a span of its own.
+    pub(crate) async fn lifecycle<T>(
+        &self,
+        call: &'static str,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let _entry = self.0.calls.enter(call);
+        let span = tracing::info_span!("lifecycle call", plugin = %self.id(), call);
+        let told = async {
+            let result = work.await;
+            let failed = result.as_ref().err().map(|error| error.kind().as_str());
+            tracing::debug!(failed, "lifecycle call ended");
+            result
+        };
+        told.instrument(span).await
+    }
+
+    /// How many runs failed and how many became healthy so far.
+    pub(crate) fn progress(&self) -> (u64, u64) {
+        let snapshot = self.0.snapshot.borrow();
+        (snapshot.failures, snapshot.healthy_runs)
+    }
+
+    /// Waits until the plugin is healthy in a run that began after that, or has failed since.
+    pub(crate) async fn healthy_after(&self, (failures, runs): (u64, u64)) -> Result<(), Error> {
+        self.wait_healthy(failures, Some(runs)).await
+    }
+
+    /// Waits until the plugin is healthy in a run after `runs`, or a run after `failures` has failed.
+    async fn wait_healthy(&self, failures: u64, runs: Option<u64>) -> Result<(), Error> {
+        let settled = self.wait(|snapshot| {
+            let healthy =
+                snapshot.state.phase.is_reachable() && runs.is_none_or(|runs| snapshot.healthy_runs > runs);
+            let over = snapshot.state.desired != Desired::Running || snapshot.state.phase == Phase::Finished;
+            healthy || over || (!snapshot.diagnosing && self.new_failure(snapshot, failures).is_some())
+        });
+        let snapshot = self
+            .bounded(self.start_deadline(), "did not become healthy", settled)
+            .await?;
+        if snapshot.state.phase.is_reachable() || snapshot.state.phase == Phase::Finished {
+            return Ok(());
+        }
+        let failure = self.new_failure(&snapshot, failures).cloned();
+        let (kind, message) = match &failure {
+            Some(failure) => (kind_of(failure.cause), failure.to_string()),
+            None => (
+                ErrorKind::Failed,
+                "it was stopped before it was healthy".to_owned(),
+            ),
+        };
+        let error = Error::new(kind, message).with_plugin(self.id());
+        Err(error.with_failure(failure))
+    }
+
+    /// The failure of a run, or one that holds the plugin; an engine that does not answer is waited for.
+    #[expect(clippy::unused_self, reason = "reads like the question that it answers")]
+    fn new_failure<'a>(&self, snapshot: &'a Snapshot, failures: u64) -> Option<&'a Failure> {
+        let failure = snapshot.state.failure.as_ref()?;
+        let new = snapshot.failures > failures && failure.cause != FailureCause::Engine;
+        (new || snapshot.state.phase == Phase::Failed).then_some(failure)
+    }
+
+    /// One that depends on others has to wait for them first.
+    fn start_deadline(&self) -> Duration {
+        let waits = !self.manifest().depends_on().is_empty();
+        START_DEADLINE + self.0.shared.dependency_wait * u32::from(waits)
+    }
+
+    /// A stop, a copy of the data, a start, and the watch; and all of it again for the way back.
+    pub(crate) fn update_deadline(&self, to: &Manifest) -> Duration {
+        let start_period = to.health_check().start_period();
+        let watch = self.0.shared.probation.for_start_period(start_period).longest();
+        let waits = self.0.shared.dependency_wait;
+        (self.stop_deadline() + deadline::DATA + self.start_deadline() + waits) * 2 + watch
+    }
+
+    fn stop_deadline(&self) -> Duration {
+        STOP_DEADLINE + self.manifest().stop_timeout().unwrap_or_default()
+    }
+}
+
+/// What a caller of a start is told of a failure.
+const fn kind_of(cause: FailureCause) -> ErrorKind {
+    match cause {
+        FailureCause::NotPermitted => ErrorKind::NotPermitted,
+        FailureCause::Dependency => ErrorKind::Dependency,
+        _ => ErrorKind::Failed,
+    }
+}
