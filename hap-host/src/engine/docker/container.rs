@@ -13,7 +13,12 @@ use hap_manifest::PluginId;
 
 use super::{
     client::{CONTROL_DEADLINE, Client},
-    convert, device,
+    convert::{
+        create_body::{create_body, update_body},
+        observed::observed,
+        owner::{self, is_ours},
+    },
+    device,
     error::Failure,
     network, volume,
 };
@@ -33,12 +38,12 @@ const REMOVAL_POLL: Duration = Duration::from_millis(100);
 
 pub(super) async fn create(client: &Client, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {
     let (network, devices, ()) = tokio::try_join!(
-        network::id(client, &spec.instance, spec.network),
+        network::find::id(client, &spec.instance, spec.network),
         device::resolve(client, spec),
         volume::ensure(client, spec),
     )?;
     let options = CreateContainerOptionsBuilder::default().name(&spec.name).build();
-    let body = convert::create_body(spec, &network, devices);
+    let body = create_body(spec, &network, devices);
     let created = client
         .call(
             "create",
@@ -80,11 +85,11 @@ pub(super) async fn start(client: &Client, id: &ContainerId) -> Result<(), Engin
     if let Some(path) = device::named_as_missing(failure.message()) {
         return Err(device::missing(path));
     }
-    if network::is_named_as_missing(failure.message()) {
+    if network::unusable::is_named_as_missing(failure.message()) {
         let labels = labels_of(client, "start", id).await?.unwrap_or_default();
         let instance = labels.get(labels::INSTANCE).map(|name| InstanceName::new(name));
         if let Some(Ok(instance)) = instance {
-            network::remove_unusable(client, &instance).await?;
+            network::unusable::remove_unusable(client, &instance).await?;
         }
         // The network that the container was made for will not come back: it is made anew, and the container with it.
         return Err(failure.with_kind(EngineErrorKind::NotFound).into());
@@ -135,9 +140,7 @@ pub(super) async fn set_limits(
     limits: &ResourceLimits,
 ) -> Result<(), EngineError> {
     let id = owned(client, "set limits", id).await?;
-    let updated = client
-        .docker()
-        .update_container(id.as_str(), convert::update_body(limits));
+    let updated = client.docker().update_container(id.as_str(), update_body(limits));
     client.call("set limits", &id.to_string(), updated).await?;
     Ok(())
 }
@@ -178,7 +181,7 @@ async fn until_gone(client: &Client, id: &ContainerId, removal: Failure) -> Resu
 
 pub(super) async fn inspect(client: &Client, id: &ContainerId) -> Result<Observed, EngineError> {
     let found = inspect_raw(client, "inspect", id).await?;
-    let observed = convert::observed(&found).ok_or_else(|| foreign("inspect", id))?;
+    let observed = observed(&found).ok_or_else(|| foreign("inspect", id))?;
     client.remember_as_ours(observed.id.as_str());
     Ok(observed)
 }
@@ -190,7 +193,7 @@ pub(super) async fn labels_of(
     id: &ContainerId,
 ) -> Result<Option<HashMap<String, String>>, EngineError> {
     match inspect_raw(client, operation, id).await {
-        Ok(found) => Ok(Some(convert::labels_of(&found).cloned().unwrap_or_default())),
+        Ok(found) => Ok(Some(owner::labels_of(&found).cloned().unwrap_or_default())),
         Err(failure) if failure.is(404) => Ok(None),
         Err(failure) => Err(failure.into()),
     }
@@ -247,7 +250,7 @@ pub(super) async fn list(
 }
 
 fn observe_listed(id: &ContainerId, found: &ContainerInspectResponse) -> Option<Observed> {
-    let observed = convert::observed(found);
+    let observed = observed(found);
     if observed.is_none() {
         tracing::warn!(container = %id, "a container with our instance label names no plugin and is left alone");
     }
@@ -261,7 +264,7 @@ async fn owned(
     id: &ContainerId,
 ) -> Result<ContainerId, EngineError> {
     let found = inspect_raw(client, operation, id).await?;
-    if convert::is_ours(&found) {
+    if is_ours(&found) {
         Ok(id.clone())
     } else {
         Err(foreign(operation, id))

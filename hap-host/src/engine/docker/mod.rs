@@ -159,12 +159,12 @@ impl Engine for DockerEngine {
 
     async fn prepare(&self, instance: &InstanceName) -> Result<Platform, EngineError> {
         let _one_at_a_time = self.preparing.lock().await;
-        network::prepare(&self.client, self.pool, instance).await
+        network::prepare::prepare(&self.client, self.pool, instance).await
     }
 
     async fn teardown(&self, instance: &InstanceName) -> Result<(), EngineError> {
         let _one_at_a_time = self.preparing.lock().await;
-        network::teardown(&self.client, instance).await
+        network::remove::teardown(&self.client, instance).await
     }
 
     async fn image(&self, image: &ImageRef) -> Result<ImageId, EngineError> {

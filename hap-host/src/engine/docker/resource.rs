@@ -16,7 +16,7 @@ use bollard::{
 use hap_manifest::PluginId;
 use time::OffsetDateTime;
 
-use super::{client::Client, container, convert, layers, network};
+use super::{client::Client, container, convert::owner::carries, layers, network};
 use crate::engine::{
     cannot_discard,
     error::{EngineError, EngineErrorKind},
@@ -64,7 +64,7 @@ pub(super) async fn discard(
 
 /// Whether something carries every label that is put on whatever the supervisor makes.
 fn is_whole(found: &HashMap<String, String>, instance: &InstanceName) -> bool {
-    found.contains_key(labels::SCHEMA) && convert::carries(found, instance, None)
+    found.contains_key(labels::SCHEMA) && carries(found, instance, None)
 }
 
 /// The plugin that labels name.
@@ -119,7 +119,7 @@ async fn containers(client: &Client, instance: &InstanceName) -> Result<Vec<Hold
 
 async fn networks(client: &Client, instance: &InstanceName) -> Result<Vec<Holding>, EngineError> {
     let mut holdings = Vec::new();
-    for found in network::unneeded(client, instance).await? {
+    for found in network::find::unneeded(client, instance).await? {
         let Some(id) = found.id else { continue };
         // Only the details tell who is on it.
         let Some(details) = inspect_network(client, &id).await? else {
@@ -155,7 +155,7 @@ async fn discard_network(
         .labels
         .as_ref()
         .is_some_and(|labels| is_whole(labels, instance));
-    let unneeded = network::unneeded(client, instance).await?;
+    let unneeded = network::find::unneeded(client, instance).await?;
     if !is_ours
         || !unneeded
             .iter()
@@ -163,7 +163,7 @@ async fn discard_network(
     {
         return Err(not_of_instance(instance, holding));
     }
-    if network::remove_unused(client, &holding.id, &holding.name).await? {
+    if network::remove::remove_unused(client, &holding.id, &holding.name).await? {
         Ok(())
     } else {
         Err(in_use("containers are attached to it", holding))

@@ -6,7 +6,7 @@ use bollard::{
 };
 use hap_manifest::PluginId;
 
-use super::{client::Client, convert, volume_copy::helper::remove_helpers};
+use super::{client::Client, convert::owner::carries, volume_copy::helper::remove_helpers};
 use crate::engine::{
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
@@ -47,7 +47,7 @@ pub(super) async fn make(
                 failure.into()
             }
         })?;
-    if !convert::carries(&found.labels, instance, Some(plugin)) {
+    if !carries(&found.labels, instance, Some(plugin)) {
         return Err(foreign("create volume", name, instance, plugin));
     }
     Ok(())
@@ -64,7 +64,7 @@ pub(super) async fn exists(
         .call("inspect volume", name, client.docker().inspect_volume(name))
         .await
     {
-        Ok(found) if convert::carries(&found.labels, instance, Some(plugin)) => Ok(true),
+        Ok(found) if carries(&found.labels, instance, Some(plugin)) => Ok(true),
         Ok(_) => Err(foreign("inspect volume", name, instance, plugin)),
         Err(failure) if failure.is(404) => Ok(false),
         Err(failure) => Err(failure.into()),
@@ -150,7 +150,7 @@ pub(super) async fn remove_all(
         .unwrap_or_default();
     for volume in listed {
         // The engine filtered already; data is worth a second look.
-        if !convert::carries(&volume.labels, instance, Some(plugin)) {
+        if !carries(&volume.labels, instance, Some(plugin)) {
             continue;
         }
         remove(client, &volume.name).await?;

@@ -4,7 +4,7 @@ use bollard::query_parameters::{InspectContainerOptions, RemoveContainerOptionsB
 use hap_manifest::PluginId;
 
 use crate::engine::{
-    docker::{client::Client, convert},
+    docker::{client::Client, convert::owner::labels_of},
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
     labels,
@@ -56,7 +56,7 @@ pub(super) async fn remove_helper(
         Err(failure) if failure.is(404) => return Ok(()),
         Err(failure) => return Err(failure.into()),
     };
-    let ours = convert::labels_of(&found)
+    let ours = labels_of(&found)
         .and_then(|labels| labels.get(labels::COPY_INSTANCE))
         .is_some_and(|found| found == instance.as_str());
     if !ours {

@@ -1,43 +1,25 @@
-use std::{
-    collections::{BTreeMap, HashMap},
-    net::SocketAddr,
-};
+//! The requests that create a container and change its limits.
+
+use std::collections::{BTreeMap, HashMap};
 
 use bollard::models::{
-    ContainerCreateBody, ContainerInspectResponse, ContainerState, ContainerStateStatusEnum,
-    ContainerUpdateBody, EndpointSettings, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum,
-    HostConfigLogConfig, Mount, MountType, MountVolumeOptions, NetworkSettings, NetworkingConfig,
+    ContainerCreateBody, ContainerUpdateBody, EndpointSettings, HealthConfig, HostConfig,
+    HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount, MountType, MountVolumeOptions, NetworkingConfig,
     ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
-use hap_manifest::PluginId;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::device::Devices;
 use crate::engine::{
-    instance::InstanceName,
+    docker::device::Devices,
     labels,
-    observed::{ContainerId, ContainerStatus, Exit, Observed, ObservedLimits},
     spec::{ContainerSpec, LogRotation, NetworkMode, ResourceLimits},
 };
 
-/// Whether labels say that something belongs to an instance, and to a plugin of it where one is named.
-pub(super) fn carries(
-    found: &HashMap<String, String>,
-    instance: &InstanceName,
-    plugin: Option<&PluginId>,
-) -> bool {
-    let has = |name: &str, value: &str| found.get(name).is_some_and(|found| found == value);
-    has(labels::INSTANCE, instance.as_str())
-        && plugin.is_none_or(|plugin| has(labels::PLUGIN_ID, plugin.as_str()))
-}
-
-/// Whether any supervisor made this container.
-pub(super) fn is_ours(found: &ContainerInspectResponse) -> bool {
-    labels_of(found).is_some_and(|labels| labels.contains_key(labels::INSTANCE))
-}
-
 /// The request that creates a container on one network, hardened.
-pub(super) fn create_body(spec: &ContainerSpec, network: &str, devices: Devices) -> ContainerCreateBody {
+pub(in crate::engine::docker) fn create_body(
+    spec: &ContainerSpec,
+    network: &str,
+    devices: Devices,
+) -> ContainerCreateBody {
     let endpoints = HashMap::from([(network.to_owned(), EndpointSettings::default())]);
     ContainerCreateBody {
         hostname: Some(spec.plugin.as_str().to_owned()),
@@ -196,56 +178,8 @@ fn mounts(spec: &ContainerSpec) -> Vec<Mount> {
         .collect()
 }
 
-/// What the engine says of a container, in our words; `None` unless its labels say which plugin it is.
-pub(super) fn observed(found: &ContainerInspectResponse) -> Option<Observed> {
-    let labels = labels_of(found)?;
-    labels.get(labels::INSTANCE)?;
-    let plugin = PluginId::new(labels.get(labels::PLUGIN_ID)?).ok()?;
-    let digest = labels.get(labels::SPEC_DIGEST).cloned().unwrap_or_default();
-    let mut observed = Observed::created(ContainerId::new(found.id.as_deref()?), plugin, digest);
-    observed.limits = found.host_config.as_ref().map(limits).unwrap_or_default();
-    let Some(state) = &found.state else {
-        return Some(observed);
-    };
-    observed.status = status(state);
-    observed.started_at = state.started_at.as_deref().and_then(moment);
-    match observed.status {
-        ContainerStatus::Running => {
-            let port = labels.get(labels::PLUGIN_PORT).and_then(|port| port.parse().ok());
-            observed.address = port.and_then(|port| address(found.network_settings.as_ref()?, port));
-            // Any start that was asked for sets the count to zero.
-            observed.restarted_by_engine = found.restart_count.is_some_and(|count| count > 0);
-        }
-        ContainerStatus::Paused => {}
-        ContainerStatus::Exited | ContainerStatus::Restarting | ContainerStatus::Dead => {
-            let limit = found.host_config.as_ref().and_then(|host| host.memory);
-            observed.exit = Some(exit(state, limit));
-        }
-        // A start that failed leaves the container as created, with the reason.
-        ContainerStatus::Created => {
-            observed.exit = Some(exit(state, None)).filter(|exit| !exit.error.is_empty());
-        }
-    }
-    Some(observed)
-}
-
-/// Zero, and for processes less than that, is how the engine says that there is no limit.
-fn limits(host: &HostConfig) -> ObservedLimits {
-    let positive = |value: Option<i64>| {
-        value
-            .and_then(|value| u64::try_from(value).ok())
-            .filter(|v| *v > 0)
-    };
-    ObservedLimits {
-        memory_bytes: positive(host.memory),
-        nano_cpus: positive(host.nano_cpus),
-        pids: positive(host.pids_limit).and_then(|pids| u32::try_from(pids).ok()),
-        ..ObservedLimits::default()
-    }
-}
-
 /// The request that changes the limits of a container in place.
-pub(super) fn update_body(limits: &ResourceLimits) -> ContainerUpdateBody {
+pub(in crate::engine::docker) fn update_body(limits: &ResourceLimits) -> ContainerUpdateBody {
     let memory = signed(limits.memory_bytes);
     ContainerUpdateBody {
         memory: Some(memory),
@@ -257,70 +191,21 @@ pub(super) fn update_body(limits: &ResourceLimits) -> ContainerUpdateBody {
     }
 }
 
-pub(super) fn labels_of(found: &ContainerInspectResponse) -> Option<&HashMap<String, String>> {
-    found.config.as_ref()?.labels.as_ref()
-}
-
-fn status(state: &ContainerState) -> ContainerStatus {
-    match state.status {
-        Some(ContainerStateStatusEnum::CREATED) => ContainerStatus::Created,
-        Some(ContainerStateStatusEnum::RESTARTING) => ContainerStatus::Restarting,
-        Some(ContainerStateStatusEnum::EXITED) => ContainerStatus::Exited,
-        Some(ContainerStateStatusEnum::RUNNING | ContainerStateStatusEnum::STOPPING) => {
-            ContainerStatus::Running
-        }
-        Some(ContainerStateStatusEnum::PAUSED) => ContainerStatus::Paused,
-        Some(ContainerStateStatusEnum::DEAD | ContainerStateStatusEnum::REMOVING) => ContainerStatus::Dead,
-        Some(ContainerStateStatusEnum::EMPTY) | None if state.running == Some(true) => {
-            ContainerStatus::Running
-        }
-        Some(ContainerStateStatusEnum::EMPTY) | None => ContainerStatus::Exited,
-    }
-}
-
-fn exit(state: &ContainerState, memory_limit: Option<i64>) -> Exit {
-    let oom_killed = state.oom_killed.unwrap_or(false);
-    let limit = memory_limit.and_then(|bytes| u64::try_from(bytes).ok());
-    Exit {
-        code: state.exit_code.unwrap_or_default(),
-        oom_killed,
-        memory_limit_bytes: limit.filter(|bytes| oom_killed && *bytes > 0),
-        error: state.error.clone().unwrap_or_default(),
-    }
-}
-
-/// The engine prints the year 1 for "never".
-fn moment(text: &str) -> Option<OffsetDateTime> {
-    OffsetDateTime::parse(text, &Rfc3339)
-        .ok()
-        .filter(|time| time.year() > 1)
-}
-
-/// We join one network only; should somebody have joined more, ours is preferred, then the first by name.
-fn address(settings: &NetworkSettings, port: u16) -> Option<SocketAddr> {
-    let networks: BTreeMap<_, _> = settings.networks.as_ref()?.iter().collect();
-    let (ours, others): (Vec<_>, Vec<_>) = networks
-        .into_iter()
-        .partition(|(name, _)| name.starts_with("hap-"));
-    let mut addresses = ours
-        .into_iter()
-        .chain(others)
-        .filter_map(|(_, endpoint)| endpoint.ip_address.as_ref());
-    addresses
-        .find_map(|address| address.parse().ok())
-        .map(|ip| SocketAddr::new(ip, port))
-}
-
 fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use hap_manifest::PluginId;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::engine::spec::{EnvVar, TmpfsMount, VolumeMount};
+    use crate::engine::{
+        docker::convert::owner::carries,
+        instance::InstanceName,
+        spec::{EnvVar, TmpfsMount, VolumeMount},
+    };
 
     fn spec() -> ContainerSpec {
         let plugin = PluginId::new("light").unwrap();
@@ -460,79 +345,6 @@ mod tests {
         assert!(!carries(&HashMap::new(), &home, None));
     }
 
-    fn inspected(state: &Value) -> ContainerInspectResponse {
-        serde_json::from_value(json!({
-            "Id": "0123456789abcdef",
-            "Config": { "Labels": {
-                "hap.instance": "home", "hap.plugin.id": "light", "hap.plugin.port": "8000",
-                "hap.spec.digest": "d1"
-            } },
-            "HostConfig": { "Memory": 64 << 20 },
-            "State": state,
-            "NetworkSettings": { "Networks": { "hap-home-isolated": { "IPAddress": "10.213.7.2" } } }
-        }))
-        .unwrap()
-    }
-
-    #[test]
-    fn a_running_container_has_an_address_and_no_exit() {
-        let state = json!({
-            "Status": "running", "Running": true, "ExitCode": 0, "StartedAt": "2026-01-02T03:04:05.678901234Z"
-        });
-        let observed = observed(&inspected(&state)).unwrap();
-        assert_eq!(observed.status, ContainerStatus::Running);
-        assert_eq!(observed.address, Some(SocketAddr::from(([10, 213, 7, 2], 8000))));
-        assert_eq!(observed.exit, None);
-        assert_eq!(observed.started_at.unwrap().unix_timestamp(), 1_767_323_045);
-        assert_eq!(
-            (observed.plugin.as_str(), observed.spec_digest.as_str()),
-            ("light", "d1")
-        );
-    }
-
-    #[test]
-    fn states_of_the_engine_become_ours() {
-        let never = "0001-01-01T00:00:00Z";
-        let created = json!({ "Status": "created", "ExitCode": 0, "StartedAt": never, "Error": "" });
-        let failed =
-            json!({ "Status": "created", "ExitCode": 127, "StartedAt": never, "Error": "no such file" });
-        let exited = json!({ "Status": "exited", "ExitCode": 137, "OOMKilled": true, "StartedAt": never });
-        let paused = json!({ "Status": "paused", "Running": true, "Paused": true });
-        let removing = json!({ "Status": "removing", "ExitCode": 0 });
-        let again = json!({ "Status": "restarting", "Running": true, "Restarting": true, "ExitCode": 78 });
-        let oom = Exit {
-            oom_killed: true,
-            memory_limit_bytes: Some(64 << 20),
-            ..Exit::code(137)
-        };
-        let start = Exit {
-            error: "no such file".to_owned(),
-            ..Exit::code(127)
-        };
-        for (state, status, exit) in [
-            (created, ContainerStatus::Created, None),
-            (failed, ContainerStatus::Created, Some(start)),
-            (exited, ContainerStatus::Exited, Some(oom)),
-            (paused, ContainerStatus::Paused, None),
-            (removing, ContainerStatus::Dead, Some(Exit::code(0))),
-            (again, ContainerStatus::Restarting, Some(Exit::code(78))),
-        ] {
-            let observed = observed(&inspected(&state)).unwrap();
-            assert_eq!((observed.status, observed.exit), (status, exit), "{state}");
-            assert_eq!((observed.address, observed.started_at), (None, None), "{state}");
-        }
-    }
-
-    #[test]
-    fn a_run_that_the_engine_began_by_itself_is_known_as_one() {
-        let state = json!({ "Status": "running", "Running": true });
-        for (count, by_engine) in [(None, false), (Some(0), false), (Some(2), true)] {
-            let mut found = inspected(&state);
-            found.restart_count = count;
-            assert_eq!(observed(&found).unwrap().restarted_by_engine, by_engine);
-        }
-    }
-
     #[test]
     fn only_what_shall_outlive_the_host_is_started_again_by_the_engine() {
         let mut spec = spec();
@@ -541,16 +353,5 @@ mod tests {
             body(&spec)["HostConfig"]["RestartPolicy"],
             json!({ "Name": "unless-stopped" })
         );
-    }
-
-    #[test]
-    fn a_container_without_our_labels_is_not_observed() {
-        let mut found = inspected(&json!({ "Status": "running" }));
-        assert!(is_ours(&found));
-        if let Some(labels) = found.config.as_mut().and_then(|config| config.labels.as_mut()) {
-            labels.remove(labels::INSTANCE);
-        }
-        assert!(!is_ours(&found));
-        assert_eq!(observed(&found), None);
     }
 }
