@@ -1,60 +1,10 @@
-use std::{fmt, net::Ipv4Addr, str::FromStr};
+use std::{fmt, net::Ipv4Addr};
 
 use hap_manifest::ParseError;
+use ipnet::Ipv4Net;
 
-/// An IPv4 range in CIDR form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Subnet {
-    base: u32,
-    prefix: u8,
-}
-
-impl Subnet {
-    /// Takes the range that `address` lies in; `None` for a prefix over 32.
-    pub(super) fn new(address: Ipv4Addr, prefix: u8) -> Option<Self> {
-        (prefix <= 32).then(|| Self {
-            base: u32::from(address) & mask(prefix),
-            prefix,
-        })
-    }
-
-    pub(super) fn overlaps(self, other: Self) -> bool {
-        let shorter = mask(self.prefix.min(other.prefix));
-        self.base & shorter == other.base & shorter
-    }
-
-    /// The first address, which goes to the bridge.
-    pub(super) fn gateway(self) -> Ipv4Addr {
-        Ipv4Addr::from(self.base.saturating_add(1))
-    }
-
-    /// The last address before the one for broadcasts.
-    pub(super) fn last(self) -> Ipv4Addr {
-        Ipv4Addr::from((self.base | !mask(self.prefix)).saturating_sub(1))
-    }
-}
-
-const fn mask(prefix: u8) -> u32 {
-    match prefix {
-        0 => 0,
-        1..32 => u32::MAX << (32 - prefix),
-        _ => u32::MAX,
-    }
-}
-
-impl FromStr for Subnet {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (address, prefix) = text.split_once('/').ok_or(())?;
-        Self::new(address.parse().map_err(|_| ())?, prefix.parse().map_err(|_| ())?).ok_or(())
-    }
-}
-
-impl fmt::Display for Subnet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", Ipv4Addr::from(self.base), self.prefix)
-    }
+pub(super) fn overlap(a: Ipv4Net, b: Ipv4Net) -> bool {
+    a.contains(&b) || b.contains(&a)
 }
 
 /// The IPv4 range from which the networks of plugins take their subnets. Default: `/24` subnets of
@@ -63,7 +13,7 @@ impl fmt::Display for Subnet {
 /// A subnet that overlaps a network of the engine or a route of the host is passed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SubnetPool {
-    range: Subnet,
+    range: Ipv4Net,
     subnet_prefix: u8,
 }
 
@@ -76,10 +26,12 @@ impl SubnetPool {
     /// # Errors
     /// Unless `8 <= range_prefix < subnet_prefix <= 29`.
     pub fn new(base: Ipv4Addr, range_prefix: u8, subnet_prefix: u8) -> Result<Self, ParseError> {
-        let range = Subnet::new(base, range_prefix);
-        match range {
-            Some(range) if range_prefix >= 8 && range_prefix < subnet_prefix && subnet_prefix <= 29 => {
-                Ok(Self { range, subnet_prefix })
+        match Ipv4Net::new(base, range_prefix) {
+            Ok(range) if range_prefix >= 8 && range_prefix < subnet_prefix && subnet_prefix <= 29 => {
+                Ok(Self {
+                    range: range.trunc(),
+                    subnet_prefix,
+                })
             }
             _ => Err(ParseError::of(
                 "subnet pool",
@@ -92,15 +44,14 @@ impl SubnetPool {
 
     /// All subnets of the pool, once each, from one that `seed` chooses on: two supervisors then seldom race
     /// for the same, and one finds its own again.
-    pub(super) fn candidates(self, seed: &str) -> impl Iterator<Item = Subnet> + use<> {
-        let count = 1_u32 << (self.subnet_prefix - self.range.prefix);
+    pub(super) fn candidates(self, seed: &str) -> impl Iterator<Item = Ipv4Net> + use<> {
+        let base = u32::from(self.range.addr());
+        let count = 1_u32 << (self.subnet_prefix - self.range.prefix_len());
         let first = fnv1a(seed) % count;
         (0..count).map(move |step| {
             let index = (first + step) % count;
-            Subnet {
-                base: self.range.base + (index << (32 - self.subnet_prefix)),
-                prefix: self.subnet_prefix,
-            }
+            let address = Ipv4Addr::from(base + (index << (32 - self.subnet_prefix)));
+            Ipv4Net::new_assert(address, self.subnet_prefix)
         })
     }
 }
@@ -108,10 +59,7 @@ impl SubnetPool {
 impl Default for SubnetPool {
     fn default() -> Self {
         Self {
-            range: Subnet {
-                base: u32::from_be_bytes([10, 213, 0, 0]),
-                prefix: 16,
-            },
+            range: Ipv4Net::new_assert(Ipv4Addr::new(10, 213, 0, 0), 16),
             subnet_prefix: 24,
         }
     }
@@ -131,20 +79,20 @@ fn fnv1a(text: &str) -> u32 {
 }
 
 /// The destinations in a routing table of Linux, without the default route.
-pub(super) fn routes(table: &str) -> Vec<Subnet> {
+pub(super) fn routes(table: &str) -> Vec<Ipv4Net> {
     table
         .lines()
         .skip(1)
         .filter_map(route)
-        .filter(|subnet| subnet.prefix > 0)
+        .filter(|subnet| subnet.prefix_len() > 0)
         .collect()
 }
 
-fn route(line: &str) -> Option<Subnet> {
+fn route(line: &str) -> Option<Ipv4Net> {
     let mut fields = line.split_whitespace();
     let address = kernel_address(fields.nth(1)?)?;
-    let mask = u32::from(kernel_address(fields.nth(5)?)?);
-    Subnet::new(address, u8::try_from(mask.leading_ones()).ok()?)
+    let mask = kernel_address(fields.nth(5)?)?;
+    Ipv4Net::with_netmask(address, mask).ok()
 }
 
 /// The kernel prints an address in network byte order as a native integer.
@@ -160,7 +108,7 @@ mod tests {
 
     use super::*;
 
-    fn subnet(text: &str) -> Subnet {
+    fn subnet(text: &str) -> Ipv4Net {
         text.parse().unwrap()
     }
 
@@ -174,17 +122,8 @@ mod tests {
             ("10.213.7.9/32", "10.213.7.0/24", true),
             ("172.17.0.0/16", "10.213.7.0/24", false),
         ] {
-            assert_eq!(subnet(a).overlaps(subnet(b)), overlap, "{a} {b}");
-            assert_eq!(subnet(b).overlaps(subnet(a)), overlap, "{b} {a}");
-        }
-    }
-
-    #[test]
-    fn a_subnet_is_printed_by_its_base_and_gives_its_first_address_to_the_bridge() {
-        assert_eq!(subnet("10.213.7.9/24").to_string(), "10.213.7.0/24");
-        assert_eq!(subnet("10.213.7.9/24").gateway(), Ipv4Addr::new(10, 213, 7, 1));
-        for bad in ["10.213.7.9", "10.213.7.9/33", "x/24", "fd00::/64"] {
-            assert!(bad.parse::<Subnet>().is_err(), "{bad}");
+            assert_eq!(super::overlap(subnet(a), subnet(b)), overlap, "{a} {b}");
+            assert_eq!(super::overlap(subnet(b), subnet(a)), overlap, "{b} {a}");
         }
     }
 
@@ -197,7 +136,7 @@ mod tests {
         assert!(
             offered
                 .iter()
-                .all(|one| one.overlaps(subnet("10.213.0.0/16")) && one.prefix == 24)
+                .all(|one| overlap(*one, subnet("10.213.0.0/16")) && one.prefix_len() == 24)
         );
         assert_eq!(
             offered.first(),
@@ -212,7 +151,8 @@ mod tests {
     #[test]
     fn pools_without_room_are_refused_with_the_rule() {
         let base = Ipv4Addr::new(10, 1, 0, 0);
-        assert!(SubnetPool::new(base, 16, 22).is_ok());
+        let pool = SubnetPool::new(Ipv4Addr::new(10, 1, 2, 3), 16, 22).unwrap();
+        assert_eq!(pool.to_string(), "10.1.0.0/16");
         for (range, sub) in [(24, 24), (24, 16), (7, 24), (16, 30), (33, 34)] {
             let error = SubnetPool::new(base, range, sub).unwrap_err();
             assert!(error.to_string().contains("<= 29"), "{error}");

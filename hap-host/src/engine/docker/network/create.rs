@@ -1,6 +1,7 @@
 //! How a network is made, on a subnet that nobody uses.
 
 use bollard::query_parameters::ListNetworksOptionsBuilder;
+use ipnet::Ipv4Net;
 
 use super::{
     find::find,
@@ -10,7 +11,7 @@ use crate::engine::{
     docker::{
         client::Client,
         error::Failure,
-        subnet::{self, Subnet, SubnetPool},
+        subnet::{self, SubnetPool},
     },
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
@@ -30,7 +31,7 @@ pub(super) async fn create(
     let taken = taken_subnets(client, &name).await?;
     let free = pool
         .candidates(&name)
-        .filter(|one| !taken.iter().any(|other| other.overlaps(*one)));
+        .filter(|one| !taken.iter().any(|other| subnet::overlap(*other, *one)));
     let mut last = None;
     let mut free = free.take(MAX_REFUSALS);
     let mut next = free.next();
@@ -91,7 +92,7 @@ async fn name_taken(
 }
 
 /// What a new subnet must not overlap: other networks of the engine and routes of this host, such as a VPN's.
-async fn taken_subnets(client: &Client, subject: &str) -> Result<Vec<Subnet>, EngineError> {
+async fn taken_subnets(client: &Client, subject: &str) -> Result<Vec<Ipv4Net>, EngineError> {
     let all = ListNetworksOptionsBuilder::default().build();
     let networks = client
         .call("list networks", subject, client.docker().list_networks(Some(all)))

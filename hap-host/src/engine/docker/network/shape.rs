@@ -3,9 +3,9 @@
 use std::{collections::HashMap, net::IpAddr};
 
 use bollard::models::{Ipam, IpamConfig, Network, NetworkCreateRequest};
+use ipnet::Ipv4Net;
 
 use crate::engine::{
-    docker::subnet::Subnet,
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
     labels,
@@ -52,14 +52,17 @@ pub(super) fn request(
     name: &str,
     instance: &InstanceName,
     mode: NetworkMode,
-    subnet: Subnet,
+    subnet: Ipv4Net,
     way_out: WayOut,
 ) -> NetworkCreateRequest {
-    let nowhere = HashMap::from([(DEFAULT_GATEWAY.to_owned(), subnet.last().to_string())]);
+    // The first address goes to the bridge, and nobody has the last.
+    let mut hosts = subnet.hosts().map(|address| address.to_string());
+    let gateway = hosts.next();
+    let nowhere = hosts.next_back().map(|last| (DEFAULT_GATEWAY.to_owned(), last));
     let config = IpamConfig {
         subnet: Some(subnet.to_string()),
-        gateway: Some(subnet.gateway().to_string()),
-        auxiliary_addresses: (way_out == WayOut::DeadEnd).then_some(nowhere),
+        gateway,
+        auxiliary_addresses: (way_out == WayOut::DeadEnd).then(|| HashMap::from_iter(nowhere)),
         ..Default::default()
     };
     NetworkCreateRequest {
@@ -184,8 +187,14 @@ mod tests {
     }
 
     #[test]
-    fn only_an_isolated_network_has_a_way_out_that_ends_nowhere() {
-        assert!(has_dead_end(&made(NetworkMode::Isolated)));
+    fn the_bridge_has_the_first_address_and_an_isolated_way_out_leads_to_the_last() {
+        let isolated = made(NetworkMode::Isolated);
+        let range = address_ranges(&isolated).next().unwrap();
+        assert_eq!(range.subnet.as_deref(), Some("10.213.7.0/24"));
+        assert_eq!(range.gateway.as_deref(), Some("10.213.7.1"));
+        let addresses = range.auxiliary_addresses.as_ref().unwrap();
+        assert_eq!(addresses[DEFAULT_GATEWAY], "10.213.7.254");
+        assert!(has_dead_end(&isolated));
         assert!(!has_dead_end(&made(NetworkMode::Outbound)));
     }
 }
