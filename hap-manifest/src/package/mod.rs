@@ -47,6 +47,9 @@ mod error;
 #[cfg(unix)]
 mod extract;
 mod files;
+/// For hap-host, which reads the ignore files of image builds. May change in any version.
+#[doc(hidden)]
+pub mod glob;
 mod ignore;
 mod inflate;
 mod layout;

@@ -1,3 +1,5 @@
+use hap_manifest::package::glob::fits;
+
 /// The rules of a `.dockerignore`: one pattern a line, `#` comments, `!` takes back, the last match decides.
 ///
 /// `*` and `?` stay within one part of a path, `**` stands for any number of parts. Character classes are not
@@ -9,7 +11,7 @@ pub(super) struct IgnoreRules {
 
 #[derive(Debug)]
 struct Rule {
-    parts: Vec<String>,
+    parts: Vec<Box<str>>,
     takes_back: bool,
 }
 
@@ -24,7 +26,7 @@ impl IgnoreRules {
             let parts: Vec<_> = pattern
                 .split('/')
                 .filter(|part| !matches!(*part, "" | "."))
-                .map(str::to_owned)
+                .map(Into::into)
                 .collect();
             (!parts.is_empty()).then_some(Rule { parts, takes_back })
         });
@@ -37,8 +39,9 @@ impl IgnoreRules {
     pub(super) fn ignores(&self, path: &str) -> bool {
         let path: Vec<_> = path.split('/').collect();
         // A folder's rule holds for all in it, so every leading part of the path is tried.
-        let hit =
-            |rule: &&Rule| (1..=path.len()).any(|end| path.get(..end).is_some_and(|head| rule.matches(head)));
+        let hit = |rule: &&Rule| {
+            (1..=path.len()).any(|end| path.get(..end).is_some_and(|head| fits(&rule.parts, head)))
+        };
         self.rules
             .iter()
             .rev()
@@ -50,53 +53,6 @@ impl IgnoreRules {
     pub(super) fn takes_something_back(&self) -> bool {
         self.rules.iter().any(|rule| rule.takes_back)
     }
-}
-
-impl Rule {
-    fn matches(&self, path: &[&str]) -> bool {
-        parts_match(&self.parts, path)
-    }
-}
-
-fn parts_match(pattern: &[String], path: &[&str]) -> bool {
-    match (pattern.split_first(), path.split_first()) {
-        (None, None) => true,
-        (Some((first, rest)), _) if first == "**" => {
-            parts_match(rest, path)
-                || path
-                    .split_first()
-                    .is_some_and(|(_, tail)| parts_match(pattern, tail))
-        }
-        (Some((first, rest)), Some((part, tail))) => part_matches(first, part) && parts_match(rest, tail),
-        (None, Some(_)) | (Some(_), None) => false,
-    }
-}
-
-/// Greedy with one step back, so a pattern of many stars takes no exponential time.
-fn part_matches(pattern: &str, part: &str) -> bool {
-    let (pattern, part): (Vec<char>, Vec<char>) = (pattern.chars().collect(), part.chars().collect());
-    let (mut p, mut s, mut star) = (0, 0, None);
-    while s < part.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, s));
-                p += 1;
-            }
-            Some(c) if *c == '?' || Some(c) == part.get(s) => {
-                p += 1;
-                s += 1;
-            }
-            _ => match star {
-                Some((at, from)) => {
-                    star = Some((at, from + 1));
-                    p = at + 1;
-                    s = from + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.iter().skip(p).all(|c| *c == '*')
 }
 
 #[cfg(test)]
@@ -134,5 +90,11 @@ mod tests {
                 "{rules:?} {path}"
             );
         }
+    }
+
+    #[test]
+    fn many_wildcards_cost_little() {
+        let rules = IgnoreRules::parse(&"**/a/".repeat(30));
+        assert!(!rules.ignores(&format!("{}b", "a/".repeat(29))));
     }
 }
