@@ -16,8 +16,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a call of this crate failed.
 ///
-/// `Display` is one sentence that names the value, the rule and, where there is one, the fix. What lies beneath
-/// is the [`source`](StdError::source), and [`Error::report`] joins the chain for a log.
+/// `Display` is one sentence that names the value, the rule and, where there is one, the fix.
+/// What lies beneath is the [`source`](StdError::source), and [`Error::report`] joins the
+/// chain for a log.
 #[expect(
     clippy::error_impl_error,
     reason = "the crate's one error type, named by convention"
@@ -51,7 +52,8 @@ pub enum ErrorKind {
     AlreadyInstalled,
     /// The plugin does not run now, so it cannot be asked anything.
     NotRunning,
-    /// The plugin failed: the message holds the diagnosis, and [`Error::failure`] has it for programs.
+    /// The plugin failed: the message holds the diagnosis, and [`Error::failure`] has
+    /// it for programs.
     Failed,
     /// The plugin was uninstalled while the call ran.
     Gone,
@@ -61,13 +63,15 @@ pub enum ErrorKind {
     Timeout,
     /// The plugin could not be reached: the request was not delivered.
     Unreachable,
-    /// The connection broke before the whole answer was there. The plugin may have acted on the request.
+    /// The connection broke before the whole answer was there. The plugin may have acted
+    /// on the request.
     Interrupted,
     /// The plugin answered with a refusal: see [`Error::wire`].
     Rejected,
     /// The plugin answered with something that is no valid reply.
     InvalidReply,
-    /// The host's policy does not permit the plugin as it is, and it was not granted: see [`Error::refusals`].
+    /// The host's policy does not permit the plugin as it is, and it was not granted: see
+    /// [`Error::refusals`].
     NotPermitted,
     /// What plugins depend on forbids it: a circle, or others that need the plugin.
     Dependency,
@@ -208,17 +212,19 @@ impl Error {
         self.0.http_status
     }
 
-    /// All reasons at once why the plugin is not permitted, when the kind is [`ErrorKind::NotPermitted`] and a call
-    /// was refused for it. What its owner may consent to is [`Refusal::grantable`].
+    /// All reasons at once why the plugin is not permitted, when the kind is
+    /// [`ErrorKind::NotPermitted`] and a call was refused for it. What its owner may consent to is
+    /// [`Refusal::grantable`].
     #[must_use]
     pub fn refusals(&self) -> &[Refusal] {
         &self.0.refusals
     }
 
-    /// The diagnosis that the message holds, for programs: when the kind is [`ErrorKind::Failed`], and when it is
-    /// [`ErrorKind::NotPermitted`], [`ErrorKind::Dependency`] or [`ErrorKind::Timeout`] of a call that waits for a plugin
-    /// which has failed. `None` where no run of the plugin and nothing on its way to one failed, such as an update that
-    /// somebody took back.
+    /// The diagnosis that the message holds, for programs: when the kind is
+    /// [`ErrorKind::Failed`], and when it is [`ErrorKind::NotPermitted`],
+    /// [`ErrorKind::Dependency`] or [`ErrorKind::Timeout`] of a call that waits for a plugin
+    /// which has failed. `None` where no run of the plugin and nothing on its way to one failed,
+    /// such as an update that somebody took back.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         self.0.failure.as_ref()

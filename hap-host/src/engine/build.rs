@@ -21,8 +21,8 @@ impl BuildContext {
         }
     }
 
-    /// Puts labels on the image. Containers that are made from it inherit them, so they must not be those by which
-    /// containers are known.
+    /// Puts labels on the image. Containers that are made from it inherit them, so they must not be
+    /// those by which containers are known.
     #[must_use]
     pub fn with_labels(mut self, labels: BTreeMap<String, String>) -> Self {
         self.labels = labels;

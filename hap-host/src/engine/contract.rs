@@ -21,11 +21,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Grace of the stops.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Checks that an [`Engine`] does what the supervisor relies on: each step of a life, that each may be repeated, what
-/// is told of the end of a run, what is kept for whom, and that instances do not meet.
+/// Checks that an [`Engine`] does what the supervisor relies on: each step of a life, that
+/// each may be repeated, what is told of the end of a run, what is kept for whom, and that
+/// instances do not meet.
 ///
-/// For whoever writes an engine. The engines of this crate are held to it. It takes a program that goes on until it
-/// is stopped, and one that ends by itself with exit code 3.
+/// For whoever writes an engine. The engines of this crate are held to it. It takes a program that
+/// goes on until it is stopped, and one that ends by itself with exit code 3.
 ///
 /// ```
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -83,8 +84,8 @@ impl std::error::Error for ContractViolation {
 type Checked<T = ()> = Result<T, ContractViolation>;
 
 impl<'a> EngineContract<'a> {
-    /// Takes two specs of one instance whose containers do not exist: `stays` runs until it is stopped, `ends` ends at
-    /// once with exit code 3.
+    /// Takes two specs of one instance whose containers do not exist: `stays` runs until it is
+    /// stopped, `ends` ends at once with exit code 3.
     #[must_use]
     pub const fn new(engine: &'a dyn Engine, stays: ContainerSpec, ends: ContainerSpec) -> Self {
         Self { engine, stays, ends }
@@ -93,7 +94,8 @@ impl<'a> EngineContract<'a> {
     /// Goes through the whole contract. It leaves neither containers nor volumes; networks stay.
     ///
     /// # Errors
-    /// The first rule that was broken. What the check has made is left as it is then, to be looked at.
+    /// The first rule that was broken. What the check has made is left as it is then,
+    /// to be looked at.
     ///
     /// # Cancel safety
     /// Dropped half way, it leaves containers behind.

@@ -1,9 +1,10 @@
 use std::{error::Error as StdError, fmt, time::Duration};
 
-/// Why an engine operation failed: which operation, on what, and the class that decides what follows.
+/// Why an engine operation failed: which operation, on what, and the class that
+/// decides what follows.
 ///
-/// `Display` names the operation, its subject and the engine's own message; the client library's error is
-/// the [`source`](StdError::source).
+/// `Display` names the operation, its subject and the engine's own message; the client library's
+/// error is the [`source`](StdError::source).
 pub struct EngineError {
     kind: EngineErrorKind,
     operation: &'static str,
@@ -31,7 +32,8 @@ pub enum EngineErrorKind {
     Rejected,
     /// The engine failed in a way that a retry may mend.
     Failed,
-    /// A registry has had too many requests; [`EngineError::retry_after`] says how long to wait, where it told.
+    /// A registry has had too many requests; [`EngineError::retry_after`] says how long to
+    /// wait, where it told.
     RateLimited,
     /// This engine cannot do it at all.
     Unsupported,

@@ -2,10 +2,12 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// What an engine says that it is. Everything but its name and version is `None` where it does not tell.
+/// What an engine says that it is. Everything but its name and version is `None` where
+/// it does not tell.
 ///
-/// Nothing is decided by it: what an engine can do is tried, or asked of [`EngineCapabilities`](super::EngineCapabilities).
-/// It is for people, for logs and for reports of faults.
+/// Nothing is decided by it: what an engine can do is tried, or asked of
+/// [`EngineCapabilities`](super::EngineCapabilities). It is for people, for logs and for
+/// reports of faults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct EngineInfo {
@@ -19,7 +21,8 @@ pub struct EngineInfo {
     pub storage: Option<String>,
     /// The version of the kernel's control groups, which enforce limits: `1` or `2`.
     pub cgroup: Option<String>,
-    /// The runtime that it starts containers with unless told otherwise, with its version: `runc 1.3.6`.
+    /// The runtime that it starts containers with unless told otherwise, with its
+    /// version: `runc 1.3.6`.
     pub runtime: Option<String>,
     /// The kernel's version.
     pub kernel: Option<String>,
@@ -68,7 +71,8 @@ impl EngineInfo {
 }
 
 impl fmt::Display for EngineInfo {
-    /// Prints one line, such as `docker 28.5.2 (API 1.51, storage overlay2, cgroup v1, runtime runc 1.3.6)`.
+    /// Prints one line, such as
+    /// `docker 28.5.2 (API 1.51, storage overlay2, cgroup v1, runtime runc 1.3.6)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.name, self.version)?;
         let details = [

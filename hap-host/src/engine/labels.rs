@@ -21,20 +21,22 @@ pub const PLUGIN_PORT: &str = "hap.plugin.port";
 /// Digest of the spec that the container was created from.
 pub const SPEC_DIGEST: &str = "hap.spec.digest";
 
-/// On the container by which volumes are copied, in place of [`INSTANCE`]: it is no plugin's, never runs, and is gone
-/// when the copy is made.
+/// On the container by which volumes are copied, in place of [`INSTANCE`]: it is no plugin's, never
+/// runs, and is gone when the copy is made.
 pub const COPY_INSTANCE: &str = "hap.copy.instance";
 
 /// How often the plugin's keys were rotated, on containers; absent before the first time.
 pub const KEY_GENERATION: &str = "hap.keys";
-/// How often the operator's environment variables were changed, on containers; absent before the first time.
+/// How often the operator's environment variables were changed, on containers; absent before
+/// the first time.
 pub const ENV_GENERATION: &str = "hap.env";
-/// The supervisor that an image was built for, on images. Containers inherit an image's labels, so none of those by
-/// which containers are known may be on an image.
+/// The supervisor that an image was built for, on images. Containers inherit an image's labels, so
+/// none of those by which containers are known may be on an image.
 pub const IMAGE_INSTANCE: &str = "hap.image.instance";
 /// The plugin that an image was built for, on images.
 pub const IMAGE_PLUGIN: &str = "hap.image.plugin";
-/// The tag that an image was built under, on images: one with another tag was built from ours by somebody else.
+/// The tag that an image was built under, on images: one with another tag was built from ours
+/// by somebody else.
 pub const IMAGE_TAG: &str = "hap.image.tag";
 
 /// The labels of everything that belongs to an instance.

@@ -1,7 +1,8 @@
 //! The seam between the supervisor and whatever runs containers.
 //!
-//! [`Engine`] is object safe, because the engine is chosen at run time. Only types of this module cross it:
-//! no type of an engine's client library does, so that library can change without breaking an embedder.
+//! [`Engine`] is object safe, because the engine is chosen at run time. Only types of this module
+//! cross it: no type of an engine's client library does, so that library can change without
+//! breaking an embedder.
 
 pub(crate) mod build;
 #[cfg(feature = "testing")]
@@ -65,19 +66,20 @@ pub use self::{
     volume_copy::VolumeCopy,
 };
 
-/// The operation of an error that is about a device of the host: [`EngineErrorKind::NotFound`] while it is not there.
+/// The operation of an error that is about a device of the host: [`EngineErrorKind::NotFound`]
+/// while it is not there.
 pub const FIND_DEVICE: &str = "find device";
 
 /// Runs containers for one or more supervisors.
 ///
-/// Implementations are stateless towards the supervisor: what exists is always asked, never remembered. Every
-/// method that changes something is idempotent as its text says, so that an operation repeated after a crash of
-/// the host does no harm. No method may touch a container, network or volume that does not carry the labels
-/// of [`ContainerSpec`] for the given instance.
+/// Implementations are stateless towards the supervisor: what exists is always asked, never
+/// remembered. Every method that changes something is idempotent as its text says, so that an
+/// operation repeated after a crash of the host does no harm. No method may touch a container,
+/// network or volume that does not carry the labels of [`ContainerSpec`] for the given instance.
 ///
 /// # Deadlines
-/// The supervisor puts a deadline around each call and drops the future when it passes; an implementation must
-/// stay correct when dropped at any await.
+/// The supervisor puts a deadline around each call and drops the future when it passes; an
+/// implementation must stay correct when dropped at any await.
 ///
 /// `EngineContract`, with the feature `testing`, checks an implementation.
 #[async_trait]
@@ -88,10 +90,12 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// Asks the engine what it is: the cheapest proof that it answers.
     async fn info(&self) -> Result<EngineInfo, EngineError>;
 
-    /// Makes the networks of an instance if they do not exist, and says where the host is found from inside.
+    /// Makes the networks of an instance if they do not exist, and says where the host is
+    /// found from inside.
     async fn prepare(&self, instance: &InstanceName) -> Result<Platform, EngineError>;
 
-    /// Removes the instance's networks. Fine when they are gone already; a network still in use is left alone.
+    /// Removes the instance's networks. Fine when they are gone already; a network still in
+    /// use is left alone.
     async fn teardown(&self, instance: &InstanceName) -> Result<(), EngineError>;
 
     /// Looks up a local image and returns what pins it, without contacting a registry.
@@ -113,14 +117,15 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
 
     /// Creates a container, and its volumes where they do not exist, without starting it.
     ///
-    /// [`EngineErrorKind::Conflict`] when a container of that name exists: the caller inspects and decides.
+    /// [`EngineErrorKind::Conflict`] when a container of that name exists: the caller
+    /// inspects and decides.
     async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, EngineError>;
 
     /// Starts a container. Fine when it runs already.
     async fn start(&self, id: &ContainerId) -> Result<(), EngineError>;
 
-    /// Asks a container to stop, and kills it after `grace`. Returns when it is down. Fine when it is down or gone
-    /// already.
+    /// Asks a container to stop, and kills it after `grace`. Returns when it is down. Fine when it
+    /// is down or gone already.
     async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<(), EngineError>;
 
     /// Kills a container at once. Fine when it is down or gone already.
@@ -136,10 +141,11 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         plugin: &hap_manifest::PluginId,
     ) -> Result<(), EngineError>;
 
-    /// Removes these volumes of one plugin of an instance, and no other. Fine when they are gone already;
-    /// [`EngineErrorKind::Conflict`] while a container has one.
+    /// Removes these volumes of one plugin of an instance, and no other. Fine when they are gone
+    /// already; [`EngineErrorKind::Conflict`] while a container has one.
     ///
-    /// [`EngineErrorKind::Unsupported`], the default, where volumes are not [copied](Self::copy_volumes).
+    /// [`EngineErrorKind::Unsupported`], the default, where volumes are not
+    /// [copied](Self::copy_volumes).
     async fn remove_some_volumes(
         &self,
         _instance: &InstanceName,
@@ -149,20 +155,23 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         Err(unsupported("remove volumes", plugin.as_str()))
     }
 
-    /// Makes copies of a plugin's volumes: each target is made anew, and holds afterwards what its source held, owners and
-    /// modes included. A source that does not exist counts as empty. Nothing may run that writes to either.
+    /// Makes copies of a plugin's volumes: each target is made anew, and holds afterwards what its
+    /// source held, owners and modes included. A source that does not exist counts as empty.
+    /// Nothing may run that writes to either.
     ///
-    /// It is repeated from its start after a call that was dropped or failed. [`EngineErrorKind::Conflict`] while a container
-    /// has a target, or a volume of that name is somebody else's.
+    /// It is repeated from its start after a call that was dropped or failed.
+    /// [`EngineErrorKind::Conflict`] while a container has a target, or a volume of that name is
+    /// somebody else's.
     ///
-    /// [`EngineErrorKind::Unsupported`], the default, where the engine cannot: then updates go without a snapshot.
+    /// [`EngineErrorKind::Unsupported`], the default, where the engine cannot: then updates go
+    /// without a snapshot.
     async fn copy_volumes(&self, copy: &VolumeCopy) -> Result<(), EngineError> {
         Err(unsupported("copy volumes", copy.plugin.as_str()))
     }
 
-    /// Changes the limits of memory, CPU and processes of a container in place, whether it runs or not. Fine when it has
-    /// them already. What cannot be changed in place, such as a memory limit below what is in use, is an error, and the
-    /// caller makes the container anew.
+    /// Changes the limits of memory, CPU and processes of a container in place, whether it runs or
+    /// not. Fine when it has them already. What cannot be changed in place, such as a memory limit
+    /// below what is in use, is an error, and the caller makes the container anew.
     ///
     /// [`EngineErrorKind::Unsupported`], the default, where the engine cannot.
     async fn set_limits(&self, id: &ContainerId, _limits: &ResourceLimits) -> Result<(), EngineError> {
@@ -172,14 +181,15 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// Looks at one container. [`EngineErrorKind::NotFound`] when it is gone.
     async fn inspect(&self, id: &ContainerId) -> Result<Observed, EngineError>;
 
-    /// The addresses on which programs in a running container listen, seen from inside it: for telling why a plugin
-    /// cannot be reached. `None`, the default, where the engine cannot tell.
+    /// The addresses on which programs in a running container listen, seen from inside it: for
+    /// telling why a plugin cannot be reached. `None`, the default, where the engine cannot tell.
     async fn listening(&self, _id: &ContainerId) -> Result<Option<Vec<SocketAddr>>, EngineError> {
         Ok(None)
     }
 
-    /// What keeps a container's program from being run at all: for telling why a start came to nothing. `None`, the
-    /// default, where nothing is found to be wrong, and where the engine cannot tell.
+    /// What keeps a container's program from being run at all: for telling why a start came
+    /// to nothing. `None`, the default, where nothing is found to be wrong, and where the
+    /// engine cannot tell.
     async fn program_fault(&self, _id: &ContainerId) -> Result<Option<ProgramFault>, EngineError> {
         Ok(None)
     }
@@ -187,7 +197,8 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// All containers of an instance, running or not.
     async fn list(&self, instance: &InstanceName) -> Result<Vec<Observed>, EngineError>;
 
-    /// All containers of one plugin of an instance, running or not. One at most, unless somebody copied labels.
+    /// All containers of one plugin of an instance, running or not. One at most, unless
+    /// somebody copied labels.
     async fn find(
         &self,
         instance: &InstanceName,
@@ -198,9 +209,10 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         Ok(all)
     }
 
-    /// All that the engine keeps of one kind for an instance, but the networks that [`prepare`](Self::prepare) hands out.
-    /// What does not carry every label of its kind is left out. The default knows the containers of
-    /// [`list`](Self::list), of unknown age, and nothing else.
+    /// All that the engine keeps of one kind for an instance, but the networks that
+    /// [`prepare`](Self::prepare) hands out. What does not carry every label of its kind is
+    /// left out. The default knows the containers of [`list`](Self::list), of unknown age,
+    /// and nothing else.
     async fn holdings(
         &self,
         instance: &InstanceName,
@@ -217,12 +229,14 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         Ok(listed.map(holding).collect())
     }
 
-    /// Removes one of the [`holdings`](Self::holdings), running or not, after a look at whose it is, and answers how many
-    /// bytes of the disk that freed, as far as the engine tells. Fine when it is gone already.
+    /// Removes one of the [`holdings`](Self::holdings), running or not, after a look at whose it
+    /// is, and answers how many bytes of the disk that freed, as far as the engine tells. Fine when
+    /// it is gone already.
     ///
-    /// [`EngineErrorKind::Rejected`] for what is not the instance's, [`EngineErrorKind::Conflict`] while something uses it,
-    /// [`EngineErrorKind::Unsupported`] for a volume on every engine, because data goes by
-    /// [`remove_volumes`](Self::remove_volumes) alone. The default removes containers only.
+    /// [`EngineErrorKind::Rejected`] for what is not the instance's, [`EngineErrorKind::Conflict`]
+    /// while something uses it, [`EngineErrorKind::Unsupported`] for a volume on every engine,
+    /// because data goes by [`remove_volumes`](Self::remove_volumes) alone. The default removes
+    /// containers only.
     async fn discard(&self, instance: &InstanceName, holding: &Holding) -> Result<u64, EngineError> {
         if holding.kind != HoldingKind::Container {
             return Err(cannot_discard(holding));
@@ -243,8 +257,9 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         self.remove(&id).await.map(|()| 0)
     }
 
-    /// What containers of an instance go through, from now on. The stream ends or errs when the connection
-    /// is lost; the caller subscribes again and lists, because events in between are lost.
+    /// What containers of an instance go through, from now on. The stream ends or errs when
+    /// the connection is lost; the caller subscribes again and lists, because events in
+    /// between are lost.
     fn events(&self, instance: &InstanceName) -> EngineStream<EngineEvent>;
 
     /// Output of a container.
@@ -253,8 +268,8 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// One sample of a container's resource use.
     async fn stats(&self, id: &ContainerId) -> Result<StatsSample, EngineError>;
 
-    /// What a plugin answers to a health check, for engines with no real plugin behind. `None`, the default, lets the
-    /// supervisor ask the plugin itself over HTTP.
+    /// What a plugin answers to a health check, for engines with no real plugin behind. `None`, the
+    /// default, lets the supervisor ask the plugin itself over HTTP.
     fn simulated_health(&self, _plugin: &hap_manifest::PluginId) -> Option<SimulatedHealth> {
         None
     }

@@ -38,7 +38,8 @@ pub struct Observed {
     pub id: ContainerId,
     /// The plugin that its label names.
     pub plugin: PluginId,
-    /// The digest of the spec that it was created from, by its label; empty when the label is missing.
+    /// The digest of the spec that it was created from, by its label; empty when the
+    /// label is missing.
     pub spec_digest: String,
     /// What it is doing.
     pub status: ContainerStatus,
@@ -140,7 +141,8 @@ pub struct Exit {
     pub code: i64,
     /// The engine says that the kernel killed it for memory. Never guessed from the code.
     pub oom_killed: bool,
-    /// The limit that it ran out of, in bytes; `None` for every other end, and where the engine does not tell.
+    /// The limit that it ran out of, in bytes; `None` for every other end, and where the
+    /// engine does not tell.
     pub memory_limit_bytes: Option<u64>,
     /// What the engine says about a start that failed, else empty.
     pub error: String,

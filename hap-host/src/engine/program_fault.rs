@@ -1,6 +1,7 @@
 use std::fmt;
 
-/// Why the program of a container cannot be run. `Display` says what is wrong and what to do about it.
+/// Why the program of a container cannot be run. `Display` says what is wrong and what
+/// to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProgramFault {
@@ -21,7 +22,8 @@ pub enum ProgramFault {
         /// The processor of the engine's machine, as the engine names it, such as `amd64`.
         architecture: String,
     },
-    /// It needs another file to run, which is not in the image: a loader of shared libraries, or a script's interpreter.
+    /// It needs another file to run, which is not in the image: a loader of shared libraries, or a
+    /// script's interpreter.
     NeedsMissing {
         /// The program, as the image names it.
         path: String,

@@ -116,8 +116,8 @@ impl fmt::Debug for ProgressSink {
 
 /// The reports of one operation, until it has ended.
 ///
-/// It never slows the operation down. A reader that falls behind finds the newest count of bytes in place of those
-/// before it, and loses the oldest lines beyond [`CAPACITY`](Self::CAPACITY).
+/// It never slows the operation down. A reader that falls behind finds the newest count of bytes in
+/// place of those before it, and loses the oldest lines beyond [`CAPACITY`](Self::CAPACITY).
 pub struct ProgressStream(Arc<Channel>);
 
 impl ProgressStream {

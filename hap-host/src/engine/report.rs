@@ -21,7 +21,8 @@ pub(crate) fn report(error: &dyn StdError) -> String {
     text
 }
 
-/// What a source adds to what was said: many a library puts its own source's words, or its caller's, into its message.
+/// What a source adds to what was said: many a library puts its own source's words, or its
+/// caller's, into its message.
 fn news(told: &str, said: &str) -> String {
     let said = said.trim();
     if told.contains(said) {

@@ -6,8 +6,8 @@ use super::instance::InstanceName;
 
 /// Everything an engine needs to make a plugin's container.
 ///
-/// There is no field for privileged mode, host namespaces or bind mounts of host paths: what is not here cannot be asked
-/// for. `Debug` does not print the values of secret variables.
+/// There is no field for privileged mode, host namespaces or bind mounts of host paths: what is not
+/// here cannot be asked for. `Debug` does not print the values of secret variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ContainerSpec {
@@ -43,15 +43,16 @@ pub struct ContainerSpec {
     pub capabilities: Vec<String>,
     /// Rotation of the container's log.
     pub log: LogRotation,
-    /// Whether the engine itself starts the container again when its run ends or the engine does, unless it was stopped.
-    /// An engine that cannot leaves it down.
+    /// Whether the engine itself starts the container again when its run ends or the engine does,
+    /// unless it was stopped. An engine that cannot leaves it down.
     pub outlives_host: bool,
     /// Program to run for engines without images; ignored by those that have them.
     pub program: Option<PathBuf>,
 }
 
 impl ContainerSpec {
-    /// A spec with the least of everything: no volumes, no variables, isolated network, `/tmp` of 64 MiB.
+    /// A spec with the least of everything: no volumes, no variables, isolated network,
+    /// `/tmp` of 64 MiB.
     #[must_use]
     pub fn new(
         name: String,
@@ -171,8 +172,9 @@ impl ResourceLimits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NetworkMode {
-    /// Has no route out and reaches no other container: only the platform's listener, and whatever else on the host
-    /// listens on all interfaces or on the network's gateway. An engine may not be able to close the latter.
+    /// Has no route out and reaches no other container: only the platform's listener, and whatever
+    /// else on the host listens on all interfaces or on the network's gateway. An engine may not be
+    /// able to close the latter.
     Isolated,
     /// Reaches what the host reaches.
     Outbound,
@@ -196,8 +198,8 @@ impl VolumeMount {
     }
 }
 
-/// A character device of the host in a container. Making device files in there is never possible, and a disk is never
-/// handed out.
+/// A character device of the host in a container. Making device files in there is never possible,
+/// and a disk is never handed out.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DeviceAccess {

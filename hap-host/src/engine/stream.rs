@@ -100,7 +100,8 @@ impl LogOptions {
     }
 }
 
-/// One line of a container's output, at most [`LogLine::MAX_BYTES`] long; a longer one comes in pieces.
+/// One line of a container's output, at most [`LogLine::MAX_BYTES`] long; a longer one
+/// comes in pieces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogLine {
@@ -160,8 +161,8 @@ pub struct StatsSample {
     pub throttled_periods: u64,
     /// How long it was held back in all.
     pub throttled_time: Duration,
-    /// How often it came to its memory limit. Not each time is a process killed for it: that is told by the way a
-    /// run ends.
+    /// How often it came to its memory limit. Not each time is a process killed for it: that is
+    /// told by the way a run ends.
     pub memory_limit_hits: u64,
 }
 

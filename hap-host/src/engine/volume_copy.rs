@@ -10,13 +10,15 @@ pub struct VolumeCopy {
     pub instance: InstanceName,
     /// The plugin that they belong to.
     pub plugin: PluginId,
-    /// An image of the plugin that is on this machine, for engines that copy by way of a container. It is never run.
+    /// An image of the plugin that is on this machine, for engines that copy by way of a container.
+    /// It is never run.
     pub image: String,
     /// Another one that will do, should the first not be there any more.
     pub other_image: Option<String>,
     /// Names of the volumes, each source with its target.
     pub volumes: Vec<(String, String)>,
-    /// A source that does not exist is [`EngineErrorKind::NotFound`](super::error::EngineErrorKind::NotFound), before any target is
+    /// A source that does not exist is
+    /// [`EngineErrorKind::NotFound`](super::error::EngineErrorKind::NotFound), before any target is
     /// touched, instead of counting as empty.
     pub sources_required: bool,
 }

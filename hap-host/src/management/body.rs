@@ -78,7 +78,8 @@ pub(super) fn check_length(headers: &HeaderMap, most: u64) -> Result<(), Refusal
     Ok(())
 }
 
-/// The pieces of a body, refused as soon as they are more than allowed, and when they do not come in time.
+/// The pieces of a body, refused as soon as they are more than allowed, and when they do
+/// not come in time.
 pub(super) struct Pieces {
     body: axum::body::BodyDataStream,
     most: u64,

@@ -106,8 +106,8 @@ impl Refusal {
 
     /// A plugin's own refusal, with its own words, code, details and status.
     ///
-    /// The exceptions are statuses that are no refusal, or that speak of the credentials of whoever called: those are
-    /// the host's towards the plugin, and a browser would sign its user out.
+    /// The exceptions are statuses that are no refusal, or that speak of the credentials of whoever
+    /// called: those are the host's towards the plugin, and a browser would sign its user out.
     fn of_plugin(wire: WireError, answered: u16) -> Self {
         let kept = match answered {
             401 | 407 => StatusCode::BAD_GATEWAY,
@@ -186,7 +186,8 @@ pub(super) fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// The kind after this one; without a wildcard, so that a new kind has to be placed here and in the document.
+    /// The kind after this one; without a wildcard, so that a new kind has to be placed here and
+    /// in the document.
     const fn next(kind: ErrorKind) -> Option<ErrorKind> {
         Some(match kind {
             ErrorKind::InvalidInput => ErrorKind::Engine,

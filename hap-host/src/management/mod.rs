@@ -1,8 +1,10 @@
-//! The management API: what a [`Supervisor`] and its [`PluginHandle`](crate::PluginHandle)s offer, over HTTP.
+//! The management API: what a [`Supervisor`] and its [`PluginHandle`](crate::PluginHandle)s
+//! offer, over HTTP.
 //!
-//! `table.rs` lists every route once. The router, the OpenAPI document and the checks of each request are made of it.
-//! `error.rs` is the one place where a failure gets its HTTP status. What goes over the wire are the types in `view/`
-//! and those of [`hap_manifest::wire`], so that a change within the supervisor changes no byte of it.
+//! `table.rs` lists every route once. The router, the OpenAPI document and the checks of each
+//! request are made of it. `error.rs` is the one place where a failure gets its HTTP status. What
+//! goes over the wire are the types in `view/` and those of [`hap_manifest::wire`], so that a
+//! change within the supervisor changes no byte of it.
 
 mod body;
 mod calls;
@@ -38,24 +40,28 @@ use self::{
 use crate::supervisor::Supervisor;
 
 impl Supervisor {
-    /// The management API's routes: list, install, start, stop, command, configure and watch plugins over HTTP. To be
-    /// mounted in a server of the embedder's, behind the embedder's own authentication.
+    /// The management API's routes: list, install, start, stop, command, configure and watch
+    /// plugins over HTTP. To be mounted in a server of the embedder's, behind the embedder's own
+    /// authentication.
     ///
-    /// **It authenticates nobody.** Whoever reaches these routes installs programs on this machine, reads what plugins
-    /// print and removes their data. So put a check around them, and never serve them where plugins reach them: not
-    /// beside [`events_router`](Self::events_router), not on the gateways of the plugins' networks, not on all interfaces.
+    /// **It authenticates nobody.** Whoever reaches these routes installs programs on this machine,
+    /// reads what plugins print and removes their data. So put a check around them, and never serve
+    /// them where plugins reach them: not beside [`events_router`](Self::events_router), not on the
+    /// gateways of the plugins' networks, not on all interfaces.
     ///
-    /// A web page elsewhere cannot use a signed-in user's browser against them: whatever changes something takes only
-    /// the content types `application/json` and `application/zip`, or the methods `PUT` and `DELETE`, none of which a
-    /// browser sends to another site without asking it first. A layer that answers such a question with "everybody may"
-    /// takes that protection away.
+    /// A web page elsewhere cannot use a signed-in user's browser against them: whatever changes
+    /// something takes only the content types `application/json` and `application/zip`, or the
+    /// methods `PUT` and `DELETE`, none of which a browser sends to another site without asking it
+    /// first. A layer that answers such a question with "everybody may" takes that protection away.
     ///
-    /// All paths begin with `/v1`, but that of the OpenAPI document, which is `/openapi.json`. Every refusal has the shape
-    /// of [`WireError`](hap_manifest::wire::WireError), with a field `refused_by` that tells the `host`'s from a `plugin`'s.
-    /// `docs/management-api.md` has the routes, the codes and examples.
+    /// All paths begin with `/v1`, but that of the OpenAPI document, which is `/openapi.json`.
+    /// Every refusal has the shape of [`WireError`](hap_manifest::wire::WireError), with a field
+    /// `refused_by` that tells the `host`'s from a `plugin`'s. `docs/management-api.md` has the
+    /// routes, the codes and examples.
     ///
-    /// The router is one more clone of the supervisor. Streams end, and all other calls are refused, once the supervisor
-    /// [shuts down](Self::shutdown): do that before you wait for the server to finish its last requests.
+    /// The router is one more clone of the supervisor. Streams end, and all other calls are
+    /// refused, once the supervisor [shuts down](Self::shutdown): do that before you wait for the
+    /// server to finish its last requests.
     ///
     /// ```
     /// use axum::{

@@ -225,7 +225,8 @@ pub(super) fn refusals(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
     all
 }
 
-/// A stream of server-sent events: OpenAPI 3.1 knows only that it is text, so the names of the events stand beside it.
+/// A stream of server-sent events: OpenAPI 3.1 knows only that it is text, so the names of the
+/// events stand beside it.
 fn stream(events: &[(&'static str, Shape)], schemas: &mut Schemas) -> Value {
     let named: Map<_, _> = events
         .iter()
@@ -258,7 +259,8 @@ impl Schemas {
         shape(&mut self.writing).to_value()
     }
 
-    /// All of them. What is both read and written is described as it may be sent here, which is the looser of both.
+    /// All of them. What is both read and written is described as it may be sent here, which is the
+    /// looser of both.
     fn into_components(mut self) -> Map<String, Value> {
         let mut all = self.writing.take_definitions(true);
         all.extend(self.reading.take_definitions(true));

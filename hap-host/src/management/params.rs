@@ -16,7 +16,8 @@ use super::{
 };
 use crate::error::Result;
 
-/// The parameters of a query, in their order. Whether they are known was checked before, by the route.
+/// The parameters of a query, in their order. Whether they are known was checked
+/// before, by the route.
 #[derive(Debug)]
 pub(super) struct Params(Vec<(String, String)>);
 

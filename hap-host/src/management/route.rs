@@ -112,7 +112,8 @@ pub(super) enum Output {
     Document,
 }
 
-/// How long a call may take in all. What it waits for has deadlines of its own; this one holds where those would add up.
+/// How long a call may take in all. What it waits for has deadlines of its own; this one holds
+/// where those would add up.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Limit {
     Quick,

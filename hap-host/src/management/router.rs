@@ -90,7 +90,8 @@ async fn check(route: &Route, request: Request) -> Result<Request, Refusal> {
     }
 }
 
-/// A page of another site may send a form or plain text with its visitor's credentials, and nothing else without asking.
+/// A page of another site may send a form or plain text with its visitor's credentials, and nothing
+/// else without asking.
 fn check_media(headers: &HeaderMap, allowed: &[&str]) -> Result<(), Refusal> {
     let refuse = |message: String| {
         let refusal = Refusal::new(

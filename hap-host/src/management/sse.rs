@@ -1,4 +1,5 @@
-//! Server-sent events: bounded in number, in what waits for a slow reader, and in how long it is waited for.
+//! Server-sent events: bounded in number, in what waits for a slow reader, and in how long
+//! it is waited for.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -120,7 +121,8 @@ impl Streams {
     }
 }
 
-/// Beside the response: a connection that takes nothing is never asked for more, and would keep its place for ever.
+/// Beside the response: a connection that takes nothing is never asked for more, and would keep its
+/// place for ever.
 async fn pump(source: impl Stream<Item = Message>, sender: mpsc::Sender<Message>, cancel: CancellationToken) {
     let mut source = std::pin::pin!(source);
     loop {
@@ -141,7 +143,8 @@ async fn pump(source: impl Stream<Item = Message>, sender: mpsc::Sender<Message>
     }
     // Asked here, because a source may end by the same.
     if cancel.is_cancelled() {
-        // A reader that is behind learns it from the end of the stream itself: nothing waits for it now.
+        // A reader that is behind learns it from the end of the stream itself: nothing
+        // waits for it now.
         let reason = "shutting_down";
         let _ = sender.try_send(Message::new("end", &Ended { reason }));
         return;

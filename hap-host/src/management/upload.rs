@@ -19,7 +19,8 @@ use crate::{
 /// Time for a whole package: 50 MiB over a slow radio link.
 const DEADLINE: Duration = Duration::from_secs(5 * 60);
 
-/// Writes the body into a file without a name in the state folder: it is gone with the request, and with the host.
+/// Writes the body into a file without a name in the state folder: it is gone with the request,
+/// and with the host.
 pub(super) async fn receive(api: &Api, headers: &HeaderMap, body: Body) -> Result<PluginSource, Refusal> {
     let most = Limits::default().zip_bytes();
     check_length(headers, most)?;

@@ -1,8 +1,9 @@
-//! What is counted, for Prometheus. Each supervisor has its own figures: nothing global, so an embedder may run
-//! several, and nothing is installed in the process.
+//! What is counted, for Prometheus. Each supervisor has its own figures: nothing global, so an
+//! embedder may run several, and nothing is installed in the process.
 //!
-//! A plugin's id is the only label without a bound of its own; it is bounded by the installed plugins, and what was
-//! counted for one goes when it is uninstalled. Nothing that a plugin or a caller says becomes a label.
+//! A plugin's id is the only label without a bound of its own; it is bounded by the installed
+//! plugins, and what was counted for one goes when it is uninstalled. Nothing that a plugin or a
+//! caller says becomes a label.
 
 pub(crate) mod counters;
 pub(crate) mod scrape;

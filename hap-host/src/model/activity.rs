@@ -12,9 +12,11 @@ use crate::engine::progress::Stage;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Activity {
-    /// The operation on the engine that is under way. There is at most one; what is wanted meanwhile is done after it.
+    /// The operation on the engine that is under way. There is at most one; what is wanted
+    /// meanwhile is done after it.
     pub operation: Option<Operation>,
-    /// The calls of this process that wait for the plugin to come to what they want, the oldest first.
+    /// The calls of this process that wait for the plugin to come to what they want,
+    /// the oldest first.
     pub calls: Vec<Call>,
 }
 
@@ -24,8 +26,8 @@ pub struct Activity {
 pub struct Operation {
     /// What it does.
     pub kind: OperationKind,
-    /// Since when, by the host's clock. An engine that hangs shows here: it is given up after its deadline, 30 s and for
-    /// a stop the plugin's grace on top, and tried again.
+    /// Since when, by the host's clock. An engine that hangs shows here: it is given up after its
+    /// deadline, 30 s and for a stop the plugin's grace on top, and tried again.
     #[serde(with = "time::serde::rfc3339")]
     pub since: OffsetDateTime,
 }

@@ -4,8 +4,8 @@ use super::desired::Desired;
 
 /// What becomes of a plugin when the host starts, apart from what is wanted of it now.
 ///
-/// A plugin whose process still runs when the host starts is adopted, whatever is said here: the host was started again,
-/// not the machine. What is being removed goes on being removed.
+/// A plugin whose process still runs when the host starts is adopted, whatever is said here: the
+/// host was started again, not the machine. What is being removed goes on being removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -13,7 +13,8 @@ pub enum Boot {
     /// It goes on as it was: one that was wanted running runs again.
     #[default]
     AsWanted,
-    /// It is not started: one that does not run is wanted stopped from then on, until somebody starts it.
+    /// It is not started: one that does not run is wanted stopped from then on, until
+    /// somebody starts it.
     Never,
     /// It is started, also when it was stopped before.
     Always,

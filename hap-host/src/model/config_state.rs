@@ -9,7 +9,8 @@ pub enum ConfigState {
     /// None are kept for it: it runs with its own defaults.
     #[default]
     None,
-    /// The plugin does not have them yet. They are sent when it is healthy, and again until it has or refuses them.
+    /// The plugin does not have them yet. They are sent when it is healthy, and again until it has
+    /// or refuses them.
     Pending {
         /// Why the last try failed; `None` before the first.
         reason: Option<String>,

@@ -21,8 +21,8 @@ pub enum Desired {
 }
 
 impl Desired {
-    /// What is wanted after a wish that comes later. A removal is not taken back, nor that of the data once somebody
-    /// was promised it: `None` for a wish that comes too late.
+    /// What is wanted after a wish that comes later. A removal is not taken back, nor that of the
+    /// data once somebody was promised it: `None` for a wish that comes too late.
     pub(crate) const fn followed_by(self, later: Self) -> Option<Self> {
         match (self, later) {
             (Self::Removed { with_data: one }, Self::Removed { with_data: other }) => Some(Self::Removed {

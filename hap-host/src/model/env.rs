@@ -13,9 +13,10 @@ const MOST_BYTES: usize = 32 << 10;
 
 /// Environment variables that the operator sets for one plugin, over those of its manifest.
 ///
-/// Neither a manifest nor an operator sets those that the host gives every plugin, such as `PORT`. At most 256, each of
-/// at most 32 KiB. A secret one is kept apart, and never shown again: not here, in no log, no `Debug`, no label. Whoever may inspect
-/// containers on the engine sees it all the same, as the plugin does.
+/// Neither a manifest nor an operator sets those that the host gives every plugin, such as `PORT`.
+/// At most 256, each of at most 32 KiB. A secret one is kept apart, and never shown again: not
+/// here, in no log, no `Debug`, no label. Whoever may inspect containers on the engine sees it all
+/// the same, as the plugin does.
 ///
 /// ```
 /// use hap_host::EnvOverrides;
@@ -121,8 +122,8 @@ impl EnvOverrides {
         Ok(self)
     }
 
-    /// Puts the earlier value in the place of each secret that stands there as it is shown. The name of one that had
-    /// none is the error.
+    /// Puts the earlier value in the place of each secret that stands there as it is shown. The
+    /// name of one that had none is the error.
     pub(crate) fn keep_earlier(&mut self, earlier: &Self) -> Result<(), EnvName> {
         for (name, value) in &mut self.0 {
             if value.secret && value.text == REDACTED {

@@ -93,8 +93,8 @@ pub enum FailureCause {
     Device,
     /// The engine failed; tried again.
     Engine,
-    /// What it depends on was not healthy for too long. It is still waited for. Or it depends on itself over others:
-    /// then someone has to act.
+    /// What it depends on was not healthy for too long. It is still waited for. Or it depends on
+    /// itself over others: then someone has to act.
     Dependency,
     /// The host's policy does not permit it as it is, and it was not granted. Not tried again.
     NotPermitted,

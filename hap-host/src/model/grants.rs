@@ -14,7 +14,8 @@ pub(crate) enum InstallOrigin {
     Image,
     /// By a folder or a package, from which its image was built.
     Build,
-    /// By a package that was signed with a key that was trusted then, from which its image was built.
+    /// By a package that was signed with a key that was trusted then, from which its
+    /// image was built.
     Signed(PackageKey),
 }
 
@@ -26,7 +27,8 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    /// Keeps of the grants what the manifest asks for: a later version that asks for more needs a new consent.
+    /// Keeps of the grants what the manifest asks for: a later version that asks for more
+    /// needs a new consent.
     pub(crate) fn new(
         origin: InstallOrigin,
         grants: impl IntoIterator<Item = Permission>,

@@ -26,14 +26,16 @@ impl KeyPair {
     }
 }
 
-/// The keys of one plugin: one pair, and while they are rotated the pair that its last container still has.
+/// The keys of one plugin: one pair, and while they are rotated the pair that its last
+/// container still has.
 #[derive(Debug, Clone)]
 pub(crate) struct PluginKeys {
     /// What a container that is made now is given.
     pub current: KeyPair,
     /// Good too, until no container has them any more.
     pub previous: Option<KeyPair>,
-    /// Counts the rotations: part of the container's spec, so that another number makes the container anew.
+    /// Counts the rotations: part of the container's spec, so that another number makes the
+    /// container anew.
     pub generation: u32,
 }
 
@@ -48,8 +50,8 @@ impl PluginKeys {
 
     /// The keys with a new pair. `in_use`: a container may have the old one.
     ///
-    /// When keys are rotated again before the container is made anew, those that it has stay good; the ones in
-    /// between were never given to anybody.
+    /// When keys are rotated again before the container is made anew, those that it has stay good;
+    /// the ones in between were never given to anybody.
     pub(crate) fn rotated(&self, new: KeyPair, in_use: bool) -> Self {
         let given = self.previous.as_ref().unwrap_or(&self.current);
         Self {

@@ -59,7 +59,8 @@ impl DefaultLimits {
 }
 
 /// Limits that an operator gives one plugin in place of those of its manifest; see
-/// [`PluginHandle::set_limits`](crate::PluginHandle::set_limits). Default: none, so those of the manifest hold.
+/// [`PluginHandle::set_limits`](crate::PluginHandle::set_limits). Default: none, so those of
+/// the manifest hold.
 ///
 /// ```
 /// use hap_host::LimitOverrides;

@@ -1,12 +1,13 @@
 //! How plugins' output goes into the host's log.
 
-/// How plugins' output goes into the host's log. Default: 100 lines in a second for long and 1,000 at once of each
-/// plugin, each line cut after 4,096 characters.
+/// How plugins' output goes into the host's log. Default: 100 lines in a second for long and 1,000
+/// at once of each plugin, each line cut after 4,096 characters.
 ///
-/// Each line becomes one `tracing` event of the target `hap_host::plugin`, with the fields `plugin` and `source`
-/// (`stdout` or `stderr`). A line that is a JSON object gives the event its level and message; what the plugin calls
-/// its target or logger is the field `origin`, the id of the trace that it belongs to `trace_id`, and the rest is the field
-/// `fields`, as JSON. Other lines are information. Keys, secret settings and control characters are taken out.
+/// Each line becomes one `tracing` event of the target `hap_host::plugin`, with the fields `plugin`
+/// and `source` (`stdout` or `stderr`). A line that is a JSON object gives the event its level and
+/// message; what the plugin calls its target or logger is the field `origin`, the id of the trace
+/// that it belongs to `trace_id`, and the rest is the field `fields`, as JSON. Other lines are
+/// information. Keys, secret settings and control characters are taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "it does nothing until it is given to the builder"]
 pub struct LogForwarding {

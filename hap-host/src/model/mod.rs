@@ -1,4 +1,5 @@
-//! The nouns and records that the rest of the crate shares: what a plugin is, wants, may have and has gone through.
+//! The nouns and records that the rest of the crate shares: what a plugin is, wants, may have and
+//! has gone through.
 //!
 //! Values only: no tokio, no I/O. Of the crate it knows the engine's types.
 

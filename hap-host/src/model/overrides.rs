@@ -9,13 +9,14 @@ use super::{boot::Boot, env::EnvOverrides};
 pub(crate) struct Choices {
     pub boot: Boot,
     pub env: EnvOverrides,
-    /// Counts the changes of the variables: part of the container's spec, which holds no secret value.
+    /// Counts the changes of the variables: part of the container's spec, which holds
+    /// no secret value.
     pub env_generation: u32,
 }
 
 impl Choices {
-    /// Returns the choices with other variables; `None` when they are the same. The error is the name of a secret that
-    /// is to keep its earlier value and has none.
+    /// Returns the choices with other variables; `None` when they are the same. The error is the
+    /// name of a secret that is to keep its earlier value and has none.
     pub(crate) fn with_env(&self, mut env: EnvOverrides) -> Result<Option<Self>, EnvName> {
         env.keep_earlier(&self.env)?;
         Ok((env != self.env).then(|| Self {

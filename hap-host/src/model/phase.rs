@@ -11,7 +11,8 @@ use serde::Serialize;
 pub enum Phase {
     /// Nothing is known yet: the engine has not been asked or does not answer.
     Unknown,
-    /// It is wanted running, and what it depends on is not healthy yet: see [`PluginState::waiting_for`](crate::PluginState::waiting_for).
+    /// It is wanted running, and what it depends on is not healthy yet: see
+    /// [`PluginState::waiting_for`](crate::PluginState::waiting_for).
     Waiting,
     /// Its image is fetched or its container is made.
     Preparing,
@@ -19,8 +20,8 @@ pub enum Phase {
     Starting,
     /// It answers its health checks.
     Healthy,
-    /// It answers, and works only in part: it says so, or something that it depends on is not healthy. It is left
-    /// running.
+    /// It answers, and works only in part: it says so, or something that it depends on is not
+    /// healthy. It is left running.
     Degraded,
     /// It runs and has missed health checks, fewer than lead to a restart.
     Unhealthy,
@@ -49,7 +50,8 @@ impl Phase {
         matches!(self, Self::Healthy | Self::Degraded | Self::Unhealthy)
     }
 
-    /// Whether it is on its way to another phase without waiting for anything but the engine and its first answer.
+    /// Whether it is on its way to another phase without waiting for anything but the engine and
+    /// its first answer.
     pub(crate) const fn is_passing(self) -> bool {
         matches!(
             self,

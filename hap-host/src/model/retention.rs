@@ -2,8 +2,9 @@ use std::time::Duration;
 
 /// How much of each plugin's events is kept.
 ///
-/// Counted per plugin, so that one that floods the host loses its own old events and nobody else's. What was
-/// removed before an application read it is told as [`Delivery::Missed`](crate::protocol::events::subscribe::Delivery::Missed).
+/// Counted per plugin, so that one that floods the host loses its own old events and nobody else's.
+/// What was removed before an application read it is told as
+/// [`Delivery::Missed`](crate::protocol::events::subscribe::Delivery::Missed).
 ///
 /// ```
 /// use std::time::Duration;
@@ -47,7 +48,8 @@ impl EventRetention {
         self
     }
 
-    /// Remembers the ids of at most this many events of a plugin beyond those kept, to tell repeated deliveries.
+    /// Remembers the ids of at most this many events of a plugin beyond those kept, to tell
+    /// repeated deliveries.
     #[must_use]
     pub const fn remembered_ids(mut self, most: u64) -> Self {
         self.remembered = most;

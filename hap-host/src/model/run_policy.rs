@@ -14,11 +14,12 @@ const LAST_LOOK: Duration = Duration::from_secs(5);
 
 /// When a plugin that ended is started again.
 ///
-/// A plugin that ended after it was healthy for at least [`calm_run`](Self::calm_run) is started at once, unless it
-/// is in a crash loop. Every other start waits: [`first_delay`](Self::first_delay), doubled each time, up to
-/// [`max_delay`](Self::max_delay), each with 20 % of jitter either way. The count starts anew after
-/// [`reset_after`](Self::reset_after) of health; that the plugin runs is not enough. The supervisor never gives up
-/// on its own: a crash loop is a visible state with its own events, and starts go on at the longest delay.
+/// A plugin that ended after it was healthy for at least [`calm_run`](Self::calm_run) is started at
+/// once, unless it is in a crash loop. Every other start waits: [`first_delay`](Self::first_delay),
+/// doubled each time, up to [`max_delay`](Self::max_delay), each with 20 % of jitter either way.
+/// The count starts anew after [`reset_after`](Self::reset_after) of health; that the plugin runs
+/// is not enough. The supervisor never gives up on its own: a crash loop is a visible state with
+/// its own events, and starts go on at the longest delay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RestartPolicy {
@@ -34,7 +35,8 @@ pub struct RestartPolicy {
     pub loop_failures: usize,
     /// The window in which failures are counted. Default 10 min.
     pub loop_window: Duration,
-    /// Whether a plugin that ended is started again at all, where its manifest does not say. Default: always.
+    /// Whether a plugin that ended is started again at all, where its manifest does not say.
+    /// Default: always.
     pub mode: RestartMode,
 }
 
@@ -76,8 +78,9 @@ impl RestartPolicy {
         Ok(())
     }
 
-    /// The same for one plugin, with what its manifest says. Its pauses hold as far as they lie between the shortest and
-    /// the longest here: a plugin may be calmer than the host asks, not wilder, and never hide for longer.
+    /// The same for one plugin, with what its manifest says. Its pauses hold as far as they lie
+    /// between the shortest and the longest here: a plugin may be calmer than the host asks, not
+    /// wilder, and never hide for longer.
     #[must_use]
     pub(crate) fn for_plugin(&self, own: Option<&hap_manifest::RestartPolicy>) -> Self {
         let Some(own) = own else { return self.clone() };
@@ -99,8 +102,8 @@ impl RestartPolicy {
 /// How health is probed.
 ///
 /// After a start the plugin is asked every [`startup_first`](Self::startup_first), doubling up to
-/// [`startup_max`](Self::startup_max), until it answers; then every [`interval`](Self::interval) with 10 % of jitter.
-/// Only misses in a row count: one success clears them.
+/// [`startup_max`](Self::startup_max), until it answers; then every [`interval`](Self::interval)
+/// with 10 % of jitter. Only misses in a row count: one success clears them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HealthPolicy {
@@ -108,7 +111,8 @@ pub struct HealthPolicy {
     pub startup_first: Duration,
     /// Longest pause of the start-up probe. Default 500 ms.
     pub startup_max: Duration,
-    /// A plugin that has not answered by then is started again. Default 60 s, from the start of its process.
+    /// A plugin that has not answered by then is started again. Default 60 s, from the start
+    /// of its process.
     pub startup_deadline: Duration,
     /// Pause between probes of a healthy plugin. Default 10 s.
     pub interval: Duration,
@@ -134,9 +138,10 @@ impl Default for HealthPolicy {
 /// When a new version of a plugin has proven itself.
 ///
 /// While it is watched its health is asked for every second, or ten times in
-/// [`healthy_for`](Self::healthy_for) where that is oftener. It passes when every answer was a good one for that long,
-/// the last one included: one miss, and the time begins anew. It fails when one of its runs is given up as unresponsive,
-/// after too many [failed runs](Self::failed_runs), or when its [time](Self::within) is over.
+/// [`healthy_for`](Self::healthy_for) where that is oftener. It passes when every answer was a good
+/// one for that long, the last one included: one miss, and the time begins anew. It fails when one
+/// of its runs is given up as unresponsive, after too many [failed runs](Self::failed_runs), or
+/// when its [time](Self::within) is over.
 ///
 /// ```
 /// use std::time::Duration;
@@ -170,16 +175,17 @@ impl ProbationPolicy {
         self
     }
 
-    /// How long it may take until it has been, from its first start. More than [`healthy_for`](Self::healthy_for). A plugin whose
-    /// `start_period` is longer has that and `healthy_for` in all cases. Default 5 min.
+    /// How long it may take until it has been, from its first start. More than
+    /// [`healthy_for`](Self::healthy_for). A plugin whose `start_period` is longer has that and
+    /// `healthy_for` in all cases. Default 5 min.
     pub const fn within(mut self, time: Duration) -> Self {
         self.within = time;
         self
     }
 
-    /// How many runs may fail before the old version comes back without waiting any longer. At least 1. Default 3. A run
-    /// that stops answering its health checks is enough by itself, and so is a failure that no other start would mend,
-    /// such as exit code 78.
+    /// How many runs may fail before the old version comes back without waiting any longer. At
+    /// least 1. Default 3. A run that stops answering its health checks is enough by itself, and so
+    /// is a failure that no other start would mend, such as exit code 78.
     pub const fn failed_runs(mut self, runs: u32) -> Self {
         self.failed_runs = runs;
         self

@@ -9,8 +9,9 @@ use super::{redact::REDACTED, settings_schema::SettingsCheck};
 
 /// Where in a plugin's settings its secrets are, as JSON pointers.
 ///
-/// A manifest names a top-level key, or, with a slash in front, a pointer into the settings. A key that begins with a
-/// slash itself is taken for both. What the schema marks as secret is secret too.
+/// A manifest names a top-level key, or, with a slash in front, a pointer into the
+/// settings. A key that begins with a slash itself is taken for both. What the schema marks
+/// as secret is secret too.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SecretPlaces {
     named: Vec<String>,
@@ -94,8 +95,9 @@ impl SecretPlaces {
         shown
     }
 
-    /// Puts the earlier secrets where the new settings say `[REDACTED]`, so that settings which were read can be
-    /// changed and written back. Returns the first place that has no earlier secret.
+    /// Puts the earlier secrets where the new settings say `[REDACTED]`, so that settings
+    /// which were read can be changed and written back. Returns the first place that has no
+    /// earlier secret.
     pub(crate) fn keep_earlier(&self, settings: &mut Value, earlier: Option<&Value>) -> Result<(), String> {
         for place in self.within(settings) {
             let Some(value) = settings.pointer_mut(&place) else {

@@ -15,7 +15,8 @@ pub(crate) struct SettingsCheck {
 impl SettingsCheck {
     #[cfg(feature = "config-schema")]
     pub(crate) fn of(manifest: &Manifest) -> Self {
-        // An installation refuses such a schema. A plugin that was installed by another version goes on without.
+        // An installation refuses such a schema. A plugin that was installed by another version
+        // goes on without.
         let schema = ConfigSchema::of(manifest).unwrap_or_else(|error| {
             tracing::warn!(plugin = %manifest.id(), %error, "its config_schema cannot be used; its settings are not checked");
             None

@@ -16,7 +16,8 @@ use super::{
 };
 use crate::engine::observed::{ContainerId, Exit};
 
-/// A snapshot of one plugin. Serialised, durations are in milliseconds, and say so in their names: `retry_in_ms`.
+/// A snapshot of one plugin. Serialised, durations are in milliseconds, and say so in their
+/// names: `retry_in_ms`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PluginState {
@@ -28,22 +29,24 @@ pub struct PluginState {
     pub container: Option<ContainerId>,
     /// How often it was started again after a failure, since the supervisor took it over.
     pub restarts: u64,
-    /// It failed again and again lately. Stays true while it is healthy, until it has been so for a while.
+    /// It failed again and again lately. Stays true while it is healthy, until it has been
+    /// so for a while.
     pub crash_loop: bool,
     /// How its last run ended, if it ended by itself.
     pub last_exit: Option<Exit>,
     /// What is wrong with it, in words, from a failure until it is healthy again.
     pub failure: Option<Failure>,
-    /// How it failed the last time, also when it has been healthy since. What the engine fails at does not count.
+    /// How it failed the last time, also when it has been healthy since. What the engine fails at
+    /// does not count.
     pub last_failure: Option<Failure>,
-    /// The pause before the next start, while the phase is [`Phase::Backoff`] or [`Phase::CrashLoop`],
-    /// counted from the moment when the phase was entered.
+    /// The pause before the next start, while the phase is [`Phase::Backoff`] or
+    /// [`Phase::CrashLoop`], counted from the moment when the phase was entered.
     #[serde(rename = "retry_in_ms", serialize_with = "as_millis")]
     pub retry_in: Option<Duration>,
     /// What the plugin says of itself in its last health report, where it says something.
     pub health_message: Option<String>,
-    /// What it depends on and does not have now. While it is wanted running and does not run, its start waits for
-    /// that; while it runs, it is [`Phase::Degraded`] by it.
+    /// What it depends on and does not have now. While it is wanted running and does not run, its
+    /// start waits for that; while it runs, it is [`Phase::Degraded`] by it.
     pub waiting_for: Vec<Unmet>,
     /// From its last end, or from the request to start it, until its first healthy answer.
     #[serde(rename = "time_to_healthy_ms", serialize_with = "as_millis")]

@@ -71,7 +71,8 @@ pub struct UpdateOutcome {
 #[serde(tag = "result", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum UpdateResult {
-    /// The new version proved itself, or the plugin was not wanted running, and it is the plugin's version now.
+    /// The new version proved itself, or the plugin was not wanted running, and it is the
+    /// plugin's version now.
     Committed,
     /// The old version is back, or was never left.
     RolledBack {

@@ -7,20 +7,22 @@ use serde_json::Value;
 use super::{grants::Admission, update::UpdateOutcome};
 use crate::engine::{instance::InstanceName, naming::volume_names};
 
-/// What updates leave behind of a plugin, kept with it. Settings are not in it: they have tables of their own.
+/// What updates leave behind of a plugin, kept with it. Settings are not in it: they have
+/// tables of their own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct UpdateRecord {
     /// What the last update replaced.
     pub previous: Option<PluginVersion>,
     pub step: UpdateStep,
-    /// Numbers the snapshots, so that a new one never has the name of one that is still to be removed.
+    /// Numbers the snapshots, so that a new one never has the name of one that is
+    /// still to be removed.
     pub snapshots: u32,
-    /// Numbers the switches from one version to another: one that is asked for again, because the answer was lost, is known
-    /// by it and not done twice.
+    /// Numbers the switches from one version to another: one that is asked for again, because the
+    /// answer was lost, is known by it and not done twice.
     pub switches: u64,
-    /// Names of volumes that are to be removed. A snapshot is among them before it is made, and no longer once
-    /// somebody needs it.
+    /// Names of volumes that are to be removed. A snapshot is among them before it is made, and no
+    /// longer once somebody needs it.
     pub discarded: Vec<String>,
     /// How the last update ended.
     pub last: Option<UpdateOutcome>,

@@ -1,5 +1,5 @@
-//! Whether a plugin may be installed. Judged before anything is done, so that no plugin runs with less than it needs, or
-//! with more than its owner knows of.
+//! Whether a plugin may be installed. Judged before anything is done, so that no plugin runs with
+//! less than it needs, or with more than its owner knows of.
 
 #[cfg(feature = "config-schema")]
 use hap_manifest::ConfigSchema;
@@ -13,7 +13,8 @@ use crate::{
     reconcile::dependencies::{broken_by, circle, unmet},
 };
 
-/// Refuses a version that plugins which depend on this one do not accept, while they accept the one that it has.
+/// Refuses a version that plugins which depend on this one do not accept, while they accept the
+/// one that it has.
 pub(crate) fn refuse_if_it_breaks_dependants(manifest: &Manifest, shared: &Shared) -> Result<(), Error> {
     let broken = broken_by(manifest.id(), manifest.version(), &shared.board.borrow());
     if broken.is_empty() {

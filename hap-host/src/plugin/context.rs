@@ -32,7 +32,8 @@ pub(crate) struct Shared {
     pub instance: InstanceName,
     pub store: Store,
     pub credentials: Credentials,
-    /// Where plugins find the host, as the engine said last: networks that were removed by hand may come back elsewhere.
+    /// Where plugins find the host, as the engine said last: networks that were removed by hand may
+    /// come back elsewhere.
     pub platform: watch::Sender<Platform>,
     /// Port of the event listener, the same on all addresses.
     pub port: u16,
@@ -77,8 +78,8 @@ impl Shared {
         info
     }
 
-    /// The base URL by which a plugin reaches the platform. It names the plugin, so the listener knows whose keys
-    /// to verify with.
+    /// The base URL by which a plugin reaches the platform. It names the plugin, so the listener
+    /// knows whose keys to verify with.
     pub(crate) fn platform_url(
         &self,
         plugin: &PluginId,

@@ -1,4 +1,5 @@
-//! What the plugins tell each other, over the board that they share: who is installed, who needs whom, who is healthy.
+//! What the plugins tell each other, over the board that they share: who is installed, who needs
+//! whom, who is healthy.
 
 use hap_manifest::PluginId;
 use tokio::sync::watch;

@@ -1,4 +1,5 @@
-//! One installed plugin: the task that runs it, the handle over it, its settings, and where it came from.
+//! One installed plugin: the task that runs it, the handle over it, its settings, and
+//! where it came from.
 
 pub(crate) mod actor;
 pub(crate) mod admission;

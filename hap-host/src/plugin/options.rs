@@ -15,7 +15,8 @@ impl UninstallOptions {
         self
     }
 
-    /// Removes the plugin also when others depend on it; they go on without it, degraded. Default: it is refused.
+    /// Removes the plugin also when others depend on it; they go on without it, degraded.
+    /// Default: it is refused.
     #[must_use]
     pub const fn even_if_needed(mut self, even: bool) -> Self {
         self.even_if_needed = even;

@@ -21,7 +21,8 @@ pub(crate) enum Request {
     RotateKeys(oneshot::Sender<Result<(), Error>>),
     /// Makes this what becomes of the plugin when the host starts, on disk first.
     SetBoot(Boot, oneshot::Sender<Result<(), Error>>),
-    /// Makes these the operator's variables, on disk first, and the container anew with them. Whether they are others.
+    /// Makes these the operator's variables, on disk first, and the container anew with them.
+    /// Whether they are others.
     SetEnv(EnvOverrides, oneshot::Sender<Result<bool, Error>>),
     /// Makes this what the plugin was granted, on disk first.
     Grant(Vec<Permission>, oneshot::Sender<Result<(), Error>>),

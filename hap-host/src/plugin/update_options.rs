@@ -19,8 +19,8 @@ pub struct UpdateOptions {
 }
 
 impl UpdateOptions {
-    /// Grants something that the new version asks for and the old one was not granted. Default: what the plugin was granted
-    /// stays granted, and nothing else is.
+    /// Grants something that the new version asks for and the old one was not granted. Default:
+    /// what the plugin was granted stays granted, and nothing else is.
     #[must_use]
     pub fn grant(mut self, permission: Permission) -> Self {
         self.grants.push(permission);
@@ -35,8 +35,9 @@ impl UpdateOptions {
         self
     }
 
-    /// Gives the plugin other settings with the new version, for a `config_schema` that the kept ones do not fit. They come
-    /// back with the old version. A secret that says `[REDACTED]` stays as it is. Default: the kept ones.
+    /// Gives the plugin other settings with the new version, for a `config_schema` that the kept
+    /// ones do not fit. They come back with the old version. A secret that says `[REDACTED]` stays
+    /// as it is. Default: the kept ones.
     #[must_use]
     pub fn settings(mut self, settings: Value) -> Self {
         self.settings = Some(settings);
@@ -50,30 +51,33 @@ impl UpdateOptions {
         self
     }
 
-    /// Leaves out the copy of the plugin's volumes, for data that is large or can be made again: a version that fails leaves
-    /// behind what it wrote. Default: they are copied, while the plugin is stopped, where the engine can do that.
+    /// Leaves out the copy of the plugin's volumes, for data that is large or can be made again: a
+    /// version that fails leaves behind what it wrote. Default: they are copied, while the plugin
+    /// is stopped, where the engine can do that.
     #[must_use]
     pub const fn without_snapshot(mut self) -> Self {
         self.without_snapshot = true;
         self
     }
 
-    /// Updates also to a version that plugins which depend on this one do not accept; they go on without it,
-    /// degraded. Default: that is refused.
+    /// Updates also to a version that plugins which depend on this one do not accept; they go on
+    /// without it, degraded. Default: that is refused.
     #[must_use]
     pub const fn even_if_dependants_break(mut self) -> Self {
         self.even_if_dependants_break = true;
         self
     }
 
-    /// The program that stands for the image on an engine without images. Default: the one that the plugin has.
+    /// The program that stands for the image on an engine without images. Default: the one that
+    /// the plugin has.
     #[must_use]
     pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = Some(program.into());
         self
     }
 
-    /// Is told what reading, pulling and building do; see [`InstallOptions::progress`](crate::supervisor::options::InstallOptions::progress).
+    /// Is told what reading, pulling and building do; see
+    /// [`InstallOptions::progress`](crate::supervisor::options::InstallOptions::progress).
     #[must_use]
     pub fn progress(mut self, sink: ProgressSink) -> Self {
         self.progress = Some(sink);
@@ -107,16 +111,16 @@ pub struct RollBackOptions {
 }
 
 impl RollBackOptions {
-    /// Puts back the data as the old version left it. What was written since is lost, unless the plugin fails in this
-    /// version too and comes back to the newer one.
+    /// Puts back the data as the old version left it. What was written since is lost, unless the
+    /// plugin fails in this version too and comes back to the newer one.
     #[must_use]
     pub const fn restore_data(mut self, restore: bool) -> Self {
         self.restore_data = restore;
         self
     }
 
-    /// Goes back also to a version that plugins which depend on this one do not accept; they go on without it,
-    /// degraded. Default: that is refused, unless the new version is still watched.
+    /// Goes back also to a version that plugins which depend on this one do not accept; they go on
+    /// without it, degraded. Default: that is refused, unless the new version is still watched.
     #[must_use]
     pub const fn even_if_dependants_break(mut self) -> Self {
         self.even_if_dependants_break = true;

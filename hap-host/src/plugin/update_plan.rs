@@ -5,7 +5,8 @@ use crate::model::{
     version::{PluginVersion, SettingsChange},
 };
 
-/// An update whose image is there and which nothing stands against: what is left is to carry it out.
+/// An update whose image is there and which nothing stands against: what is left is
+/// to carry it out.
 #[derive(Debug)]
 pub(crate) struct UpdateOrder {
     /// Its admission is made when it takes the place of the old one.

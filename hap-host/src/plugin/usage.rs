@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use crate::engine::{observed::ContainerId, stream::StatsSample};
 
-/// Samples closer together than this are measured from the one before: over a moment a rate says nothing.
+/// Samples closer together than this are measured from the one before: over a moment a
+/// rate says nothing.
 pub(crate) const SHORTEST: Duration = Duration::from_secs(1);
 
 /// What a plugin uses now.
@@ -16,15 +17,15 @@ pub(crate) const SHORTEST: Duration = Duration::from_secs(1);
 pub struct Usage {
     /// The engine's figures at this moment, counted since the container's start.
     pub sample: StatsSample,
-    /// CPU used since an earlier sample, in per cent of one core: 200 is two cores. `None` for the first sample of
-    /// a container, and for one less than a second after it.
+    /// CPU used since an earlier sample, in per cent of one core: 200 is two cores. `None` for the
+    /// first sample of a container, and for one less than a second after it.
     pub cpu_percent: Option<f64>,
     /// How long ago that earlier sample was.
     pub over: Option<Duration>,
 }
 
-/// Turns samples into rates. The engine is asked for one sample at a time, which costs it milliseconds; asked for
-/// a rate it would wait a second or two.
+/// Turns samples into rates. The engine is asked for one sample at a time, which costs it
+/// milliseconds; asked for a rate it would wait a second or two.
 #[derive(Debug, Default)]
 pub(crate) struct UsageMeter(Mutex<Option<Base>>);
 

@@ -15,7 +15,8 @@ use crate::{
 impl Policy {
     /// Why a plugin with these grants may not run here: all reasons at once, none if it may.
     ///
-    /// Where its image is from is judged as for one that is pulled; whether it may be built here is judged when it is.
+    /// Where its image is from is judged as for one that is pulled; whether it may be built here is
+    /// judged when it is.
     #[must_use]
     pub fn review(&self, manifest: &Manifest, granted: &[Permission]) -> Vec<Refusal> {
         let admission = Admission::new(InstallOrigin::Image, granted.iter().cloned(), manifest);

@@ -25,14 +25,17 @@ use self::{
 /// What plugins may have on this host: at most, without asking, and only when it was granted.
 ///
 /// A plugin asks for things in its manifest; what goes beyond the default is a
-/// [`Permission`](hap_manifest::permission::Permission). The policy says of each kind whether every plugin has it that asks,
-/// whether it takes a grant ([`InstallOptions::grant`](crate::supervisor::options::InstallOptions::grant)), or whether nobody gets it. It is
-/// judged before anything is installed, and again whenever a supervisor starts: a plugin that a stricter policy no longer
-/// allows is stopped and says why, and the others go on.
+/// [`Permission`](hap_manifest::permission::Permission). The policy says of each kind
+/// whether every plugin has it that asks, whether it takes a grant
+/// ([`InstallOptions::grant`](crate::supervisor::options::InstallOptions::grant)), or
+/// whether nobody gets it. It is judged before anything is installed, and again whenever a
+/// supervisor starts: a plugin that a stricter policy no longer allows is stopped and says
+/// why, and the others go on.
 ///
-/// The default gives network access to whoever asks, because plugins are written for that; takes a grant for
-/// devices, capabilities, running as root, a writable root file system and unusual resources; and never gives disks, the
-/// machine's memory, or the capabilities that amount to owning the machine.
+/// The default gives network access to whoever asks, because plugins are written for that; takes a
+/// grant for devices, capabilities, running as root, a writable root file system and unusual
+/// resources; and never gives disks, the machine's memory, or the capabilities that amount to
+/// owning the machine.
 ///
 /// ```
 /// use hap_host::{Access, Policy};
@@ -154,8 +157,9 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Gives nothing beyond what every plugin gets, whatever was granted: no network access, no device, no capability,
-    /// no unusual resources, no build on this machine. Images still come from anywhere.
+    /// Gives nothing beyond what every plugin gets, whatever was granted: no network access,
+    /// no device, no capability, no unusual resources, no build on this machine. Images still
+    /// come from anywhere.
     pub fn strict() -> Self {
         Self {
             resources: Access::Denied,
@@ -169,8 +173,8 @@ impl Policy {
         }
     }
 
-    /// Gives every plugin what it asks for, without a grant; what the default never gives, this does not give either. For
-    /// trying out plugins on a machine that may fall with them.
+    /// Gives every plugin what it asks for, without a grant; what the default never gives, this
+    /// does not give either. For trying out plugins on a machine that may fall with them.
     pub fn permissive() -> Self {
         Self {
             resources: Access::Allowed,
@@ -183,22 +187,22 @@ impl Policy {
         }
     }
 
-    /// Most memory that a plugin may have, granted or not. Default: no bound of its own. A default limit above it is
-    /// lowered to it.
+    /// Most memory that a plugin may have, granted or not. Default: no bound of its own. A default
+    /// limit above it is lowered to it.
     pub const fn max_memory(mut self, most: MemoryLimit) -> Self {
         self.max_memory = Some(most);
         self
     }
 
-    /// Most processor time that a plugin may have, granted or not. Default: no bound of its own. A default limit above
-    /// it is lowered to it.
+    /// Most processor time that a plugin may have, granted or not. Default: no bound of its own. A
+    /// default limit above it is lowered to it.
     pub const fn max_cpu(mut self, most: CpuLimit) -> Self {
         self.max_cpu = Some(most);
         self
     }
 
-    /// Most processes that a plugin may have, granted or not. Default: no bound of its own. A default limit above it is
-    /// lowered to it.
+    /// Most processes that a plugin may have, granted or not. Default: no bound of its own. A
+    /// default limit above it is lowered to it.
     pub const fn max_processes(mut self, most: PidsLimit) -> Self {
         self.max_processes = Some(most);
         self
@@ -210,7 +214,8 @@ impl Policy {
         self
     }
 
-    /// The internet and the local network. Default: allowed, because a manifest that does not say otherwise asks for it.
+    /// The internet and the local network. Default: allowed, because a manifest that does not say
+    /// otherwise asks for it.
     pub const fn network(mut self, access: Access) -> Self {
         self.network = access;
         self
@@ -222,8 +227,8 @@ impl Policy {
         self
     }
 
-    /// To run as root, or in the group of root, where the manifest says so. Default: by grant. An image whose own user is
-    /// root is not asked: without capabilities root may do little.
+    /// To run as root, or in the group of root, where the manifest says so. Default: by grant. An
+    /// image whose own user is root is not asked: without capabilities root may do little.
     pub const fn root(mut self, access: Access) -> Self {
         self.root = access;
         self
@@ -247,21 +252,23 @@ impl Policy {
         self
     }
 
-    /// Gives these devices to nobody, whatever else is said of them. The default has the disks, the memory and the open
-    /// files of the machine here.
+    /// Gives these devices to nobody, whatever else is said of them. The default has the disks, the
+    /// memory and the open files of the machine here.
     pub fn deny_device(mut self, devices: DevicePattern) -> Self {
         self.denied_devices.push(devices);
         self
     }
 
-    /// Adds a device that the host keeps for plugins: those whose manifest says `device_access` and names no device get
-    /// them all, if they may. Default: none. A device that is not there when such a plugin starts is left out.
+    /// Adds a device that the host keeps for plugins: those whose manifest says `device_access` and
+    /// names no device get them all, if they may. Default: none. A device that is not there when
+    /// such a plugin starts is left out.
     pub fn host_device(mut self, device: DevicePath) -> Self {
         self.host_devices.insert(device);
         self
     }
 
-    /// Whether devices may be written as well as read. Default: yes. Making device files is never possible.
+    /// Whether devices may be written as well as read. Default: yes. Making device files is
+    /// never possible.
     pub const fn device_writes(mut self, allowed: bool) -> Self {
         self.device_writes = allowed;
         self
@@ -280,15 +287,16 @@ impl Policy {
         self
     }
 
-    /// Gives this capability to nobody. The default has here what amounts to owning the machine, such as `SYS_ADMIN`.
+    /// Gives this capability to nobody. The default has here what amounts to owning the machine,
+    /// such as `SYS_ADMIN`.
     pub fn deny_capability(mut self, capability: Capability) -> Self {
         self.allowed_capabilities.remove(&capability);
         self.denied_capabilities.insert(capability);
         self
     }
 
-    /// Lets images come from here, and from nowhere that was not named by a call of this. Default: they come from
-    /// anywhere. Images that are built here are not asked.
+    /// Lets images come from here, and from nowhere that was not named by a call of this. Default:
+    /// they come from anywhere. Images that are built here are not asked.
     pub fn allow_images(mut self, source: ImageSource) -> Self {
         self.images.get_or_insert_default().insert(source);
         self
@@ -301,8 +309,9 @@ impl Policy {
         self
     }
 
-    /// Trusts whoever holds the secret half of this key: packages that are signed with it are taken as signed, and one
-    /// that was changed since is refused. Default: nobody is trusted, and no signature is looked at.
+    /// Trusts whoever holds the secret half of this key: packages that are signed with it are taken
+    /// as signed, and one that was changed since is refused. Default: nobody is trusted, and no
+    /// signature is looked at.
     ///
     /// ```
     /// use hap_host::Policy;
@@ -317,9 +326,10 @@ impl Policy {
         self
     }
 
-    /// Whether what is built on this machine may come from elsewhere than from a package that is signed with a
-    /// [trusted key](Self::trust_key): from a package that is not, or from a folder, which cannot be. Default: yes. A
-    /// package that is signed with a key nobody trusts counts as unsigned.
+    /// Whether what is built on this machine may come from elsewhere than from a package that is
+    /// signed with a [trusted key](Self::trust_key): from a package that is not, or from a
+    /// folder, which cannot be. Default: yes. A package that is signed with a key nobody trusts
+    /// counts as unsigned.
     pub const fn unsigned_packages(mut self, allowed: bool) -> Self {
         self.unsigned_packages = allowed;
         self

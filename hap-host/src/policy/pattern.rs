@@ -6,10 +6,11 @@ use serde::Serialize;
 /// Longest pattern, in bytes.
 const MAX_LEN: usize = 255;
 
-/// The devices that a rule of a [`Policy`](super::Policy) is about: one path, or all that fit a pattern.
+/// The devices that a rule of a [`Policy`](super::Policy) is about: one path, or all
+/// that fit a pattern.
 ///
-/// `*` stands for any characters but `/`, `**` for any at all, `?` for one but `/`. Patterns look at the name that
-/// a plugin asks for, not at what that name links to.
+/// `*` stands for any characters but `/`, `**` for any at all, `?` for one but `/`. Patterns look
+/// at the name that a plugin asks for, not at what that name links to.
 ///
 /// ```
 /// use hap_host::DevicePattern;
@@ -75,8 +76,9 @@ impl fmt::Display for DevicePattern {
     }
 }
 
-/// Goes back to the last wildcard where the text goes on differently. A wildcard that may not pass a `/` gives way to
-/// the `**` before it, so at most two places are remembered, and no pattern takes longer than the product of the lengths.
+/// Goes back to the last wildcard where the text goes on differently. A wildcard that may not pass
+/// a `/` gives way to the `**` before it, so at most two places are remembered, and no pattern
+/// takes longer than the product of the lengths.
 fn fits(pattern: &[u8], text: &[u8]) -> bool {
     let (mut at, mut read) = (0, 0);
     let mut within: Option<(usize, usize)> = None;
@@ -123,8 +125,9 @@ fn fits(pattern: &[u8], text: &[u8]) -> bool {
 
 /// Where images may come from: a registry, or a part of one.
 ///
-/// `ghcr.io` stands for everything there, `ghcr.io/acme` for what `acme` publishes, `ghcr.io/acme/light` for one
-/// image of any version. An image without a registry is one of `docker.io`, and there without a path one of `library`.
+/// `ghcr.io` stands for everything there, `ghcr.io/acme` for what `acme` publishes,
+/// `ghcr.io/acme/light` for one image of any version. An image without a registry is one of
+/// `docker.io`, and there without a path one of `library`.
 ///
 /// ```
 /// use hap_host::ImageSource;

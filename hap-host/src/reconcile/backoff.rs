@@ -50,7 +50,8 @@ impl Backoff {
         self.looping
     }
 
-    /// Counts a failure after a run that was healthy for `healthy_run`; returns the wait before the next start.
+    /// Counts a failure after a run that was healthy for `healthy_run`; returns the wait before
+    /// the next start.
     pub(super) fn failed(&mut self, healthy_run: Duration, now: Instant) -> (Duration, LoopChange) {
         self.attempts = self.attempts.saturating_add(1);
         self.recent.push_back(now);

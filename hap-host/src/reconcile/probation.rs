@@ -67,7 +67,8 @@ impl Probation {
         match failure.cause {
             // None of them is the version's fault.
             FailureCause::Dependency | FailureCause::Engine | FailureCause::NotPermitted => return,
-            // It was healthy, and then was not for several looks in a row. Starting it anew would only begin that again.
+            // It was healthy, and then was not for several looks in a row. Starting it anew would
+            // only begin that again.
             FailureCause::Unresponsive => self.lost = true,
             cause if cause.is_permanent() => self.lost = true,
             _ => self.failed_runs = self.failed_runs.saturating_add(1),
@@ -76,7 +77,8 @@ impl Probation {
         self.last = Some(failure.clone());
     }
 
-    /// `proven` is for how long all answers of the new version's run were good ones, the last included.
+    /// `proven` is for how long all answers of the new version's run were good ones,
+    /// the last included.
     pub(super) fn judge(&self, proven: Option<Duration>, now: Instant) -> Option<ProbationVerdict> {
         if self.finished || proven.is_some_and(|proven| proven >= self.policy.healthy_for) {
             return Some(ProbationVerdict::Passed);

@@ -104,7 +104,8 @@ pub(crate) fn network_of(manifest: &Manifest) -> NetworkMode {
     }
 }
 
-/// The devices that a manifest names, or else all that the host keeps for plugins; of those any may be missing.
+/// The devices that a manifest names, or else all that the host keeps for plugins; of those any
+/// may be missing.
 fn devices(manifest: &Manifest, policy: &Policy) -> Vec<DeviceAccess> {
     let named = manifest.devices().iter().map(|device| (device, false));
     let of_host = policy.devices_of_host().map(|device| (device, true));
@@ -155,9 +156,9 @@ fn environment(inputs: &SpecInputs<'_>) -> Vec<EnvVar> {
     vars
 }
 
-/// SHA-256 over everything in a spec that takes another container to change, which the limits of memory, CPU and processes do
-/// not, and without secret values: a label is no place for anything derived from them. That they
-/// were rotated shows in the label that counts the rotations.
+/// SHA-256 over everything in a spec that takes another container to change, which the limits of
+/// memory, CPU and processes do not, and without secret values: a label is no place for anything
+/// derived from them. That they were rotated shows in the label that counts the rotations.
 fn digest(spec: &ContainerSpec) -> String {
     let mut hash = Sha256::new();
     let mut field = |name: &str, value: &str| {
@@ -179,7 +180,8 @@ fn digest(spec: &ContainerSpec) -> String {
     field("tmpfs", &format!("{:?}", spec.tmpfs));
     field("user", &format!("{:?}", spec.user));
     field("rootfs", &format!("{:?}", spec.writable_rootfs));
-    // Left out where there are none, so that a plugin without them keeps the digest that it had before there were any.
+    // Left out where there are none, so that a plugin without them keeps the digest that it had
+    // before there were any.
     for device in &spec.devices {
         field("device", &format!("{device:?}"));
     }

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{error::Error, model::retention::EventRetention};
 
-/// Rows that retention takes during one append: several times the largest batch, so that it catches up.
+/// Rows that retention takes during one append: several times the largest batch, so
+/// that it catches up.
 const MOST_REMOVED: u64 = 2000;
 
 /// The type of an event that reports a plugin's status.
@@ -87,8 +88,8 @@ fn append(
 ) -> rusqlite::Result<Vec<Appended>> {
     let plugin = batch.plugin.as_str();
     let mut source = Source::read(connection, plugin)?;
-    // Looked up first rather than left to the index: an insert that the index refuses would use up a number, and
-    // readers take a missing number for a lost event.
+    // Looked up first rather than left to the index: an insert that the index refuses would use up
+    // a number, and readers take a missing number for a lost event.
     let mut find = connection.prepare_cached("SELECT seq FROM events WHERE plugin = ?1 AND id = ?2")?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO events (plugin, id, kind, received, bytes, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

@@ -4,7 +4,8 @@ use rusqlite::ErrorCode;
 
 use crate::error::{Error, ErrorKind};
 
-/// A failed database call. What it was doing goes into the message, the database's own words into the source.
+/// A failed database call. What it was doing goes into the message, the database's own words
+/// into the source.
 pub(super) fn sql(doing: &str) -> impl FnOnce(rusqlite::Error) -> Error {
     move |error| {
         let message = match error.sqlite_error_code() {
@@ -15,7 +16,8 @@ pub(super) fn sql(doing: &str) -> impl FnOnce(rusqlite::Error) -> Error {
             Some(ErrorCode::ReadOnly) => format!("could not {doing}: the database cannot be written to"),
             _ => format!("could not {doing}"),
         };
-        // As text: a source that can be downcast would make the database library part of the interface.
+        // As text: a source that can be downcast would make the database library part
+        // of the interface.
         Error::new(ErrorKind::Store, message).with_source(error.to_string())
     }
 }

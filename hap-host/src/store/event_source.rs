@@ -5,8 +5,9 @@ use crate::model::retention::EventRetention;
 
 /// The sums over one plugin's events.
 ///
-/// A plugin's rows go through three stages, always the oldest first: *kept*; *forgotten*, when the body is gone and
-/// the id is remembered; *erased*, when the row is gone and only its count remains.
+/// A plugin's rows go through three stages, always the oldest first: *kept*; *forgotten*,
+/// when the body is gone and the id is remembered; *erased*, when the row is gone and only
+/// its count remains.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Source {
     plugin: String,
@@ -92,8 +93,9 @@ impl Source {
             .map(drop)
     }
 
-    /// Brings the plugin's events within its bounds, or nearer to them by `most` rows in each stage: bounds may have
-    /// become much narrower since the last host. Returns how many were forgotten and how many erased.
+    /// Brings the plugin's events within its bounds, or nearer to them by `most` rows in each
+    /// stage: bounds may have become much narrower since the last host. Returns how many were
+    /// forgotten and how many erased.
     pub(super) fn apply(
         &mut self,
         connection: &Connection,
@@ -141,8 +143,8 @@ impl Source {
         Ok((forgotten, erased))
     }
 
-    /// How many of the rows after `after` are too old, and the last of them. It ends at the first that is young
-    /// enough: stages follow the order of rows, whatever the clock did.
+    /// How many of the rows after `after` are too old, and the last of them. It ends at the first
+    /// that is young enough: stages follow the order of rows, whatever the clock did.
     fn stale(
         &self,
         connection: &Connection,
@@ -227,8 +229,8 @@ impl Source {
         Ok(u64::try_from(erased).unwrap_or(u64::MAX))
     }
 
-    /// How many of the plugin's events after `after` are erased: at most that many, since where exactly the erased
-    /// ones were is not remembered.
+    /// How many of the plugin's events after `after` are erased: at most that many, since where
+    /// exactly the erased ones were is not remembered.
     pub(super) fn erased_after(&self, after: i64) -> u64 {
         if after >= self.erased_to {
             0

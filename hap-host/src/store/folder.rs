@@ -14,7 +14,8 @@ const COMPANIONS: [&str; 2] = ["hap.db-wal", "hap.db-shm"];
 
 /// The folder of a store, owned by this process until dropped.
 ///
-/// It holds every plugin's secrets in clear text, so nobody but the owner may read its files or replace them.
+/// It holds every plugin's secrets in clear text, so nobody but the owner may read its files
+/// or replace them.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
@@ -23,7 +24,8 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder where it is missing, closes it to others and takes its lock. `None` when another owner has it.
+    /// Makes the folder where it is missing, closes it to others and takes its lock. `None` when
+    /// another owner has it.
     pub(super) fn claim(path: &Path) -> Result<Claim, Error> {
         create(path)?;
         // SQLite is told to follow no link, so the way to the folder must not hold one either.
@@ -45,7 +47,8 @@ impl Folder {
                 return Err(error::io(format!("lock {}", at.display()))(error));
             }
         }
-        // Only for the message that a second opener prints, so a failure to write it is no reason to stop.
+        // Only for the message that a second opener prints, so a failure to write it is no
+        // reason to stop.
         if let Err(error) = write_owner(&mut lock) {
             tracing::debug!(%error, "could not note the owner in the lock file");
         }
@@ -144,7 +147,8 @@ fn restrict_if_there(path: &Path) -> Result<(), Error> {
 
 /// Takes the folder's permissions off everybody else, provided that it is ours alone.
 ///
-/// A folder that holds other things, such as `/tmp` or a home, is refused rather than changed under its other users.
+/// A folder that holds other things, such as `/tmp` or a home, is refused rather than changed under
+/// its other users.
 #[cfg(unix)]
 fn close_to_others(path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::PermissionsExt as _;

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::error::Error;
 
-/// The log of events, for readers. It does not keep the store open: a stream that an application holds on to must not
-/// keep the next supervisor out of the folder.
+/// The log of events, for readers. It does not keep the store open: a stream that an application
+/// holds on to must not keep the next supervisor out of the folder.
 #[derive(Debug, Clone)]
 pub(crate) struct EventLog {
     reader: WeakLane<Reader>,
@@ -26,8 +26,8 @@ impl EventLog {
         *self.last.borrow()
     }
 
-    /// Waits until there is an event after this one. Returns at once for a cursor ahead of the log, which
-    /// [`events_since`](Self::events_since) refuses.
+    /// Waits until there is an event after this one. Returns at once for a cursor ahead of the log,
+    /// which [`events_since`](Self::events_since) refuses.
     pub(crate) async fn wait_beyond(&mut self, after: u64) -> Result<(), Error> {
         self.last
             .wait_for(|last| *last != after)
@@ -39,7 +39,8 @@ impl EventLog {
     /// Reads on after a cursor: at most `limit` rows, of which the filter may leave fewer events.
     ///
     /// # Errors
-    /// `InvalidInput` for a cursor that this log has never reached, `ShuttingDown` once the store is closed.
+    /// `InvalidInput` for a cursor that this log has never reached, `ShuttingDown` once the
+    /// store is closed.
     pub(crate) async fn events_since(
         &self,
         after: u64,

@@ -1,8 +1,8 @@
 //! What must survive a kill at any instant: wanted state, secrets and received events.
 //!
-//! One SQLite database in a folder of its own. A change is on the disk, synced, before its call returns. Database
-//! calls block, so they run on two [lanes](lane::Lane) in the runtime's blocking pool: one that writes, one that
-//! reads. No type of the database library leaves this module.
+//! One SQLite database in a folder of its own. A change is on the disk, synced, before its call
+//! returns. Database calls block, so they run on two [lanes](lane::Lane) in the runtime's blocking
+//! pool: one that writes, one that reads. No type of the database library leaves this module.
 
 pub(crate) mod append;
 mod encoding;
@@ -66,7 +66,8 @@ const LOCK_POLL: Duration = Duration::from_millis(20);
 
 /// The supervisor's memory on disk. Clones share it.
 ///
-/// Calls queue up in order and each has a deadline. Dropping the last clone gives up the folder at once.
+/// Calls queue up in order and each has a deadline. Dropping the last clone gives up the
+/// folder at once.
 ///
 /// # Cancel safety
 /// A change whose future is dropped may or may not happen; it never happens by half.
@@ -81,8 +82,9 @@ impl Store {
     /// Opens the store in a folder, making what is missing.
     ///
     /// # Errors
-    /// [`ErrorKind::Store`] when another supervisor owns the folder, when the database is damaged or of a newer
-    /// format, and when the disk fails; [`ErrorKind::InvalidInput`] when the folder is shared with others.
+    /// [`ErrorKind::Store`] when another supervisor owns the folder, when the database is damaged
+    /// or of a newer format, and when the disk fails; [`ErrorKind::InvalidInput`] when the folder
+    /// is shared with others.
     pub(crate) async fn open_with(
         folder: PathBuf,
         retention: EventRetention,
@@ -110,8 +112,8 @@ impl Store {
         ))
     }
 
-    /// Finishes what is queued and gives up the folder, while clones may live on: their calls then fail with
-    /// [`ErrorKind::ShuttingDown`].
+    /// Finishes what is queued and gives up the folder, while clones may live on: their calls then
+    /// fail with [`ErrorKind::ShuttingDown`].
     pub(crate) async fn close(&self) {
         self.writer.close().await;
         self.reader.close().await;
@@ -131,7 +133,8 @@ impl Store {
             .await
     }
 
-    /// Stores the settings, those at `secrets` apart. [`ErrorKind::NotInstalled`] for an unknown plugin.
+    /// Stores the settings, those at `secrets` apart. [`ErrorKind::NotInstalled`] for an
+    /// unknown plugin.
     pub(crate) async fn set_config(
         &self,
         id: &PluginId,
@@ -164,7 +167,8 @@ impl Store {
             .await
     }
 
-    /// Gives a plugin another version, with all that goes with it or not at all, and answers the settings that it has then.
+    /// Gives a plugin another version, with all that goes with it or not at all, and answers the
+    /// settings that it has then.
     pub(crate) async fn switch_version(
         &self,
         version: &PluginVersion,
@@ -192,8 +196,8 @@ impl Store {
             .await
     }
 
-    /// Removes a plugin, its keys, its last status and the memory of its event ids. Events that it sent stay as
-    /// long as retention keeps them. Fine when it is gone already.
+    /// Removes a plugin, its keys, its last status and the memory of its event ids. Events that it
+    /// sent stay as long as retention keeps them. Fine when it is gone already.
     pub(crate) async fn remove_plugin(&self, id: &PluginId) -> Result<(), Error> {
         let id = id.clone();
         self.write(move |writer| plugin::remove(writer.connection(), &id))
@@ -218,8 +222,8 @@ impl Store {
             .await
     }
 
-    /// Adds events to the log, all or none, and returns when they are on the disk. An event whose id the plugin
-    /// used before is not added again.
+    /// Adds events to the log, all or none, and returns when they are on the disk. An event whose
+    /// id the plugin used before is not added again.
     pub(crate) async fn append_events(
         &self,
         plugin: PluginId,
@@ -238,14 +242,16 @@ impl Store {
         EventLog::new(self.reader.downgrade(), self.last.clone())
     }
 
-    /// The last event of type `status` that a plugin sent, also when retention took it from the log.
+    /// The last event of type `status` that a plugin sent, also when retention took
+    /// it from the log.
     pub(crate) async fn last_status(&self, plugin: &PluginId) -> Result<Option<StoredEvent>, Error> {
         let plugin = plugin.clone();
         self.read(move |connection| page::last_status(connection, &plugin))
             .await
     }
 
-    /// Removes what is older than retention allows. Bounds by number and size are kept at every append already.
+    /// Removes what is older than retention allows. Bounds by number and size are kept at every
+    /// append already.
     pub(crate) async fn prune_events(&self, now: OffsetDateTime) -> Result<Pruned, Error> {
         let mut all = Pruned::default();
         loop {

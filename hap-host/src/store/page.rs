@@ -139,8 +139,9 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// Comes to the row of this number. The log has no gaps by itself, so those in between are erased; a reader of
-    /// one plugin cannot tell whose they were, and has counted its own at the start.
+    /// Comes to the row of this number. The log has no gaps by itself, so those in between
+    /// are erased; a reader of one plugin cannot tell whose they were, and has counted its
+    /// own at the start.
     fn advance(&mut self, seq: u64) {
         if self.filter.plugin.is_none() {
             self.missed += seq.saturating_sub(self.position).saturating_sub(1);
@@ -175,7 +176,8 @@ impl Builder<'_> {
     }
 }
 
-/// `None` for an event whose body is gone, or cannot be read: that costs the one event and is counted.
+/// `None` for an event whose body is gone, or cannot be read: that costs the one event
+/// and is counted.
 fn stored(seq: u64, plugin: String, received: i64, body: Option<String>) -> Option<StoredEvent> {
     let body = body?;
     let read = PluginId::new(plugin)

@@ -28,8 +28,8 @@ pub(crate) struct Loaded {
     pub(crate) corrupt: Vec<CorruptEntry>,
 }
 
-/// Moves secret settings to their own table that are not there yet: written by a version that had none, or before
-/// the manifest called them secret.
+/// Moves secret settings to their own table that are not there yet: written by a version that had
+/// none, or before the manifest called them secret.
 pub(super) fn separate_secrets(connection: &mut Connection, loaded: &Loaded) -> Result<(), Error> {
     for record in &loaded.plugins {
         let id = record.manifest.id();
@@ -165,8 +165,8 @@ fn pair(token: &str, webhook_secret: &str) -> Result<KeyPair, String> {
     })
 }
 
-/// A record as it is stored. Made before the database is involved, so that a record which cannot be stored is the
-/// caller's error.
+/// A record as it is stored. Made before the database is involved, so that a record which cannot be
+/// stored is the caller's error.
 pub(super) struct PluginRow {
     id: PluginId,
     manifest: String,
@@ -305,8 +305,9 @@ pub(super) fn set_config(
     installed(id, Ok(usize::from(known)))
 }
 
-/// Removes a plugin. Its events stay for whoever has not read them; their ids and its last status do not, so that
-/// a later plugin of the same name is not taken for it. Fine when it is gone already.
+/// Removes a plugin. Its events stay for whoever has not read them; their ids and its last
+/// status do not, so that a later plugin of the same name is not taken for it. Fine when it
+/// is gone already.
 pub(super) fn remove(connection: &mut Connection, id: &PluginId) -> Result<(), Error> {
     (|| {
         let transaction = connection.transaction()?;

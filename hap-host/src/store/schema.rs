@@ -10,7 +10,8 @@ use crate::error::{Error, ErrorKind};
 /// Marks a file as ours, so that somebody else's database is never migrated: "hap1" in ASCII.
 const APPLICATION_ID: i32 = 0x6861_7031;
 
-/// One step per version, never changed once released: version `n` of a file has had the first `n` applied.
+/// One step per version, never changed once released: version `n` of a file has had the
+/// first `n` applied.
 const MIGRATIONS: &[&str] = &[
     include_str!("schema/v1.sql"),
     include_str!("schema/v2.sql"),
@@ -24,13 +25,15 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     identify(&connection, path)?;
     (|| {
-        // An acknowledged event or wish must survive a power cut: WAL with FULL syncs at every commit.
+        // An acknowledged event or wish must survive a power cut: WAL with FULL syncs
+        // at every commit.
         connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
         connection.pragma_update(None, "synchronous", "full")?;
         // A secret that is replaced or removed does not stay behind in a page that is free.
         connection.pragma_update_and_check(None, "secure_delete", "fast", |_| Ok(()))?;
         connection.pragma_update_and_check(None, "journal_size_limit", 16 * 1024 * 1024, |_| Ok(()))?;
-        // Closing happens in Drop, which must not block: the next opener moves the log into the file instead.
+        // Closing happens in Drop, which must not block: the next opener moves the log into
+        // the file instead.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     })()
@@ -109,7 +112,8 @@ fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), Error
         ));
     };
     for (to, step) in (version + 1..).zip(pending) {
-        // One transaction per step, the version with it: a kill in between repeats the step from its start.
+        // One transaction per step, the version with it: a kill in between repeats the step
+        // from its start.
         (|| {
             let transaction = connection.transaction()?;
             transaction.execute_batch(step)?;

@@ -45,7 +45,8 @@ impl Settings {
             .collect()
     }
 
-    /// Replaces a plugin's secrets. Within the caller's transaction, as the public part belongs to them.
+    /// Replaces a plugin's secrets. Within the caller's transaction, as the public part
+    /// belongs to them.
     pub(super) fn put_secrets(&self, connection: &Connection, id: &PluginId) -> rusqlite::Result<()> {
         connection
             .prepare_cached("DELETE FROM config_secrets WHERE plugin = ?1")?
@@ -75,7 +76,8 @@ pub(super) fn set(connection: &mut Connection, id: &PluginId, settings: &Setting
     .map_err(|error| error::sql("store the configuration")(error).with_plugin(id))
 }
 
-/// Puts the two parts of a plugin's settings together, or says what is wrong with them, without quoting any.
+/// Puts the two parts of a plugin's settings together, or says what is wrong with them,
+/// without quoting any.
 pub(super) fn read(connection: &Connection, id: &PluginId, public: &str) -> Result<Value, String> {
     let mut config = serde_json::from_str(public).map_err(|_| "its configuration is not JSON".to_owned())?;
     let secrets = secrets(connection, id).map_err(|_| "its secret settings cannot be read".to_owned())?;

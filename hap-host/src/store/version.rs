@@ -18,7 +18,8 @@ use crate::{
     },
 };
 
-/// A switch as it is stored. Made before the database is involved, so that what cannot be stored is the caller's error.
+/// A switch as it is stored. Made before the database is involved, so that what cannot be stored is
+/// the caller's error.
 pub(super) struct SwitchRow {
     id: PluginId,
     manifest: String,
@@ -63,8 +64,9 @@ impl SwitchRow {
     }
 }
 
-/// Gives a plugin another version, all of it or nothing, and answers the settings that it has then. The settings that it
-/// had are the previous ones from now on, where the updates name a previous version.
+/// Gives a plugin another version, all of it or nothing, and answers the settings that it has
+/// then. The settings that it had are the previous ones from now on, where the updates name a
+/// previous version.
 pub(super) fn switch(
     connection: &mut Connection,
     row: &SwitchRow,
@@ -157,7 +159,8 @@ const PREVIOUS: Tables = Tables {
     secrets: "SELECT place, value FROM previous_config_secrets WHERE plugin = ?1",
 };
 
-/// Both parts; `None` where there is no row for them at all, which is something else than no settings.
+/// Both parts; `None` where there is no row for them at all, which is something else
+/// than no settings.
 #[expect(clippy::needless_pass_by_value, reason = "one of two constants")]
 fn read_parts(
     transaction: &Transaction<'_>,

@@ -29,9 +29,10 @@ pub(super) trait Worker: Send + 'static {
 
 /// A bounded queue of jobs in front of one worker that blocks.
 ///
-/// The queue is worked off by one task of the runtime's blocking pool, started when a job arrives and ended when
-/// none is left. Compared to a thread of its own: an idle store holds no thread, there is none to join in Drop,
-/// and under tokio's paused clock time stands still while the disk works.
+/// The queue is worked off by one task of the runtime's blocking pool, started when a job
+/// arrives and ended when none is left. Compared to a thread of its own: an idle store holds no
+/// thread, there is none to join in Drop, and under tokio's paused clock time stands still while
+/// the disk works.
 pub(super) struct Lane<W: Worker>(Arc<Shared<W>>);
 
 /// A way back to a [`Lane`] that does not keep it.
@@ -121,8 +122,8 @@ impl<W: Worker> Shared<W> {
             !std::mem::replace(&mut queue.draining, true)
         };
         if start {
-            // Made here and not in the task: a runtime that shuts down drops the task unrun, and its callers
-            // must learn of it.
+            // Made here and not in the task: a runtime that shuts down drops the task unrun, and
+            // its callers must learn of it.
             let drain = Drain {
                 shared: Arc::clone(self),
                 done: false,
@@ -167,7 +168,8 @@ impl<W: Worker> Drop for Drain<W> {
         if self.done {
             return;
         }
-        // Never run, closed, or a job panicked: the callers of what is left see their channel closed.
+        // Never run, closed, or a job panicked: the callers of what is left see their
+        // channel closed.
         let left = {
             let mut queue = lock(&self.shared.queue);
             queue.draining = false;
@@ -209,7 +211,8 @@ impl<W: Worker> fmt::Debug for Lane<W> {
     }
 }
 
-/// A job that panicked says nothing about the state behind the lock: transactions roll back when dropped.
+/// A job that panicked says nothing about the state behind the lock: transactions roll
+/// back when dropped.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

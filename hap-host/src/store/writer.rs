@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{error::Error, model::retention::EventRetention};
 
-/// Batches that share one transaction: enough to share the wait for the disk, few enough that none waits long.
+/// Batches that share one transaction: enough to share the wait for the disk, few enough that
+/// none waits long.
 const GROUP: usize = 64;
 /// Rows that retention works on before it lets others in.
 const PRUNE_STEP: u64 = 2000;

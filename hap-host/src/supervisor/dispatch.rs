@@ -1,7 +1,8 @@
-//! One task that reads the engine's events and lists its containers, and wakes the plugins concerned.
+//! One task that reads the engine's events and lists its containers, and wakes the
+//! plugins concerned.
 //!
-//! It only hints: each plugin's actor looks for itself. Nothing here waits for an actor, so a busy plugin delays
-//! no other.
+//! It only hints: each plugin's actor looks for itself. Nothing here waits for an actor, so a busy
+//! plugin delays no other.
 
 use std::{
     collections::BTreeMap,
@@ -29,7 +30,8 @@ use crate::{
     plugin::context::Shared,
 };
 
-/// Time for the engine to say what it is. Shorter than for others: whoever asks whether it answers wants to know it now.
+/// Time for the engine to say what it is. Shorter than for others: whoever asks whether it answers
+/// wants to know it now.
 const INFO_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Asks an engine what it is.
@@ -113,7 +115,8 @@ pub(crate) async fn dispatch(shared: Arc<Shared>, hints: Hints, listed: watch::S
                         Ok(all) => {
                             let listing = all.into_iter().map(|observed| (observed.plugin.clone(), observed)).collect();
                             listed.send_replace(Some(Arc::new(listing)));
-                            // Not before it answers again: what waits in a socket for it would be given up.
+                            // Not before it answers again: what waits in a socket for it
+                            // would be given up.
                             if may_be_another {
                                 asking = Some(ask(engine).boxed()).into();
                             }

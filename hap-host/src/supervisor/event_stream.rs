@@ -23,19 +23,21 @@ pub(crate) fn event_channel() -> broadcast::Sender<Event> {
 pub enum Notice {
     /// Something happened.
     Event(Event),
-    /// The reader was too slow: this many events were dropped. The state of every plugin is still exact.
+    /// The reader was too slow: this many events were dropped. The state of every plugin
+    /// is still exact.
     Missed(u64),
 }
 
-/// What happens to plugins from the subscription on. It never slows the supervisor down: a reader that falls
-/// more than [`EventStream::CAPACITY`] events behind is told how many it missed.
+/// What happens to plugins from the subscription on. It never slows the supervisor down: a reader
+/// that falls more than [`EventStream::CAPACITY`] events behind is told how many it missed.
 pub struct EventStream(Pin<Box<dyn Stream<Item = Notice> + Send>>);
 
 impl EventStream {
     /// Events that wait for a slow reader.
     pub const CAPACITY: usize = 1024;
 
-    /// Ends when the supervisor does: the channel itself lives on in whoever still holds a clone of it.
+    /// Ends when the supervisor does: the channel itself lives on in whoever still
+    /// holds a clone of it.
     pub(crate) fn new(receiver: broadcast::Receiver<Event>, cancel: CancellationToken) -> Self {
         Self(Box::pin(futures_util::stream::unfold(
             (receiver, cancel),

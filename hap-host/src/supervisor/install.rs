@@ -34,30 +34,35 @@ struct Obtained {
 }
 
 impl Supervisor {
-    /// Installs a plugin without starting it: from a [`Manifest`](hap_manifest::Manifest), whose image is on this machine
-    /// or can be pulled, or from any other [`PluginSource`]. What it depends on need not be installed yet: its start waits
-    /// for that.
+    /// Installs a plugin without starting it: from a [`Manifest`](hap_manifest::Manifest), whose
+    /// image is on this machine or can be pulled, or from any other [`PluginSource`]. What it
+    /// depends on need not be installed yet: its start waits for that.
     ///
-    /// What runs from then on is the image as it is now: the plugin is tied to the image's id. A tag that moves later,
-    /// by a pull, a push or another build, changes nothing for it; an [update](PluginHandle::update) is how it gets
-    /// another image. An image that somebody removes from the engine makes the next container fail with
+    /// What runs from then on is the image as it is now: the plugin is tied to the image's id. A
+    /// tag that moves later, by a pull, a push or another build, changes nothing for it; an
+    /// [update](PluginHandle::update) is how it gets another image. An image that somebody removes
+    /// from the engine makes the next container fail with
     /// [`FailureCause::Image`](crate::model::failure::FailureCause::Image).
     ///
-    /// Two plugins with the same image share one pull. A pull that fails for a passing reason is tried again, up to 5
-    /// times with growing pauses, and after the time that the registry asks for when it has had too many requests.
-    /// It is given up after 2 minutes without progress, and after 15 in all.
+    /// Two plugins with the same image share one pull. A pull that fails for a passing reason is
+    /// tried again, up to 5 times with growing pauses, and after the time that the registry asks
+    /// for when it has had too many requests. It is given up after 2 minutes without progress, and
+    /// after 15 in all.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] with every problem of the manifest or of the package, or when the manifest is for
-    /// another platform, [`ErrorKind::NotPermitted`] when it asks for what the policy does not give and the options do not
-    /// grant, or when its package is not signed as the policy wants it, with all reasons in [`Error::refusals`], [`ErrorKind::Dependency`] when it would depend on itself over
-    /// others, [`ErrorKind::AlreadyInstalled`], [`ErrorKind::Busy`] while another call installs it or when
-    /// the registry asks to wait for longer than that, [`ErrorKind::Image`] when the image can neither be found, nor
-    /// pulled, nor built, [`ErrorKind::Timeout`], [`ErrorKind::Engine`], [`ErrorKind::Store`], [`ErrorKind::ShuttingDown`].
-    /// After any of them nothing is installed.
+    /// [`ErrorKind::InvalidInput`] with every problem of the manifest or of the package, or when
+    /// the manifest is for another platform, [`ErrorKind::NotPermitted`] when it asks for what the
+    /// policy does not give and the options do not grant, or when its package is not signed as the
+    /// policy wants it, with all reasons in [`Error::refusals`], [`ErrorKind::Dependency`] when it
+    /// would depend on itself over others, [`ErrorKind::AlreadyInstalled`], [`ErrorKind::Busy`]
+    /// while another call installs it or when the registry asks to wait for longer than that,
+    /// [`ErrorKind::Image`] when the image can neither be found, nor pulled, nor built,
+    /// [`ErrorKind::Timeout`], [`ErrorKind::Engine`], [`ErrorKind::Store`],
+    /// [`ErrorKind::ShuttingDown`]. After any of them nothing is installed.
     ///
     /// # Cancel safety
-    /// When the future is dropped, the plugin is installed as a whole or not at all; a pull or a build is given up.
+    /// When the future is dropped, the plugin is installed as a whole or not at all; a pull or a
+    /// build is given up.
     pub async fn install(&self, source: impl Into<PluginSource>) -> Result<PluginHandle, Error> {
         self.install_with(source, InstallOptions::default()).await
     }
@@ -107,8 +112,9 @@ impl Supervisor {
         .await
     }
 
-    /// Installs a plugin from its folder: reads `manifest.json`, builds the image from the folder's Dockerfile and
-    /// tags it as the manifest says. On an engine without images the program of the options stands for it.
+    /// Installs a plugin from its folder: reads `manifest.json`, builds the image from the folder's
+    /// Dockerfile and tags it as the manifest says. On an engine without images the program of the
+    /// options stands for it.
     ///
     /// # Errors
     /// As [`install`](Self::install).
@@ -136,8 +142,8 @@ impl Supervisor {
     }
 
     /// Installs a plugin from its package: checks the zip to its last byte within the limits of
-    /// [`hap_manifest::package`], unpacks it into a private folder below the state folder, builds the image and removes
-    /// what was unpacked, also after a kill in between.
+    /// [`hap_manifest::package`], unpacks it into a private folder below the state folder, builds
+    /// the image and removes what was unpacked, also after a kill in between.
     ///
     /// ```no_run
     /// # async fn run(supervisor: hap_host::Supervisor) -> Result<(), hap_host::Error> {
@@ -163,8 +169,9 @@ impl Supervisor {
         self.0.registry.reserve(id)
     }
 
-    /// Records the plugin and starts its actor, also when the caller goes away in between: a plugin that is on the
-    /// disk and not in the registry would come to light only at the next start of the host.
+    /// Records the plugin and starts its actor, also when the caller goes away in between: a
+    /// plugin that is on the disk and not in the registry would come to light only at the next
+    /// start of the host.
     async fn enter(&self, obtained: Obtained, options: InstallOptions) -> Result<PluginHandle, Error> {
         let Obtained {
             candidate,

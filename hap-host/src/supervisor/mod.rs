@@ -54,12 +54,12 @@ use crate::{
 
 /// Runs other people's plugins: installs, isolates, limits, starts, watches and heals them.
 ///
-/// Cheap to clone; all clones are one supervisor. It remembers in its state folder what is wanted of each plugin,
-/// before it does anything, so a host that was killed at any instant goes on where it was. Plugins that run when
-/// it starts are adopted, not restarted.
+/// Cheap to clone; all clones are one supervisor. It remembers in its state folder what is wanted
+/// of each plugin, before it does anything, so a host that was killed at any instant goes on where
+/// it was. Plugins that run when it starts are adopted, not restarted.
 ///
-/// When the last clone is dropped its tasks end and the plugins are left running, without supervision; nothing
-/// blocks. [`shutdown`](Self::shutdown) is the orderly way.
+/// When the last clone is dropped its tasks end and the plugins are left running, without
+/// supervision; nothing blocks. [`shutdown`](Self::shutdown) is the orderly way.
 ///
 /// ```
 /// # #[cfg(feature = "testing")]
@@ -108,7 +108,8 @@ impl Supervisor {
         self.0.shared.engine.capabilities()
     }
 
-    /// What the engine said that it is, when the supervisor started or when it last connected to the engine anew.
+    /// What the engine said that it is, when the supervisor started or when it last connected to
+    /// the engine anew.
     #[must_use]
     pub fn engine_info(&self) -> EngineInfo {
         self.0.shared.engine_info.borrow().clone()
@@ -117,8 +118,8 @@ impl Supervisor {
     /// Asks the engine what it is: whether it answers now.
     ///
     /// # Errors
-    /// [`ErrorKind::Engine`] when it does not, [`ErrorKind::Timeout`] when it has not within 5 s. Plugins are neither started
-    /// nor stopped then; those that run go on.
+    /// [`ErrorKind::Engine`] when it does not, [`ErrorKind::Timeout`] when it has not within 5 s.
+    /// Plugins are neither started nor stopped then; those that run go on.
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.
@@ -141,7 +142,8 @@ impl Supervisor {
         Ok(shared.learn(info))
     }
 
-    /// What plugins may have here. [`Policy::review`] tells before an installation what it would take.
+    /// What plugins may have here. [`Policy::review`] tells before an installation
+    /// what it would take.
     #[must_use = "it is asked what it says"]
     pub fn policy(&self) -> &Policy {
         &self.0.shared.policy
@@ -176,17 +178,18 @@ impl Supervisor {
         self.0.inbox.subscribe(options)
     }
 
-    /// The event listener's routes, to be mounted in a server of the embedder's too. They authenticate by
-    /// themselves: each plugin signs with its own secret.
+    /// The event listener's routes, to be mounted in a server of the embedder's too. They
+    /// authenticate by themselves: each plugin signs with its own secret.
     pub fn events_router(&self) -> axum::Router {
         self.0.inbox.router()
     }
 
-    /// Everything that is counted, as text in the OpenMetrics format, which Prometheus reads: its content type is
-    /// [`METRICS_CONTENT_TYPE`](Self::METRICS_CONTENT_TYPE). The families are listed in `docs/operations.md`.
+    /// Everything that is counted, as text in the OpenMetrics format, which Prometheus reads: its
+    /// content type is [`METRICS_CONTENT_TYPE`](Self::METRICS_CONTENT_TYPE). The families are
+    /// listed in `docs/operations.md`.
     ///
-    /// Resource use is in it for plugins that were sampled lately: by
-    /// [`PluginHandle::usage`] or by [`SupervisorBuilder::sample_usage`](crate::SupervisorBuilder::sample_usage).
+    /// Resource use is in it for plugins that were sampled lately: by [`PluginHandle::usage`] or by
+    /// [`SupervisorBuilder::sample_usage`](crate::SupervisorBuilder::sample_usage).
     #[must_use]
     pub fn metrics(&self) -> String {
         let plugins = self.plugins().into_iter().map(|plugin| PluginScrape {
@@ -210,12 +213,13 @@ impl Supervisor {
 
     /// Ends the supervisor. Fine when it has ended already.
     ///
-    /// With [`Shutdown::StopPlugins`] all plugins are stopped first, in parallel, but each after those that depend on it;
-    /// what is wanted of them stays as it is. Networks of the instance are removed when no plugin is installed.
+    /// With [`Shutdown::StopPlugins`] all plugins are stopped first, in parallel, but each after
+    /// those that depend on it; what is wanted of them stays as it is. Networks of the instance are
+    /// removed when no plugin is installed.
     ///
     /// # Errors
-    /// [`ErrorKind::Timeout`] when a plugin was not down by the deadline (twice the longest grace among them and 30 s). The
-    /// supervisor has ended all the same.
+    /// [`ErrorKind::Timeout`] when a plugin was not down by the deadline (twice the longest grace
+    /// among them and 30 s). The supervisor has ended all the same.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the supervisor half shut down; call it again.
@@ -226,7 +230,8 @@ impl Supervisor {
             let board = shared.board.borrow().clone();
             late = stop_all(self.plugins(), &board).await;
         }
-        // Plugins that were stopped have sent their last events by now; the listener goes after them.
+        // Plugins that were stopped have sent their last events by now; the listener
+        // goes after them.
         self.0.listener.shutdown(LISTENER_GRACE).await;
         shared.cancel.cancel();
         shared.tasks.close();
@@ -268,7 +273,8 @@ impl Inner {
             config: Arc::clone(&config),
             mailbox: requests,
             hints: self.hints.subscribe(&id),
-            // Jitter only: without randomness all plugins share one rhythm, and nothing else is lost.
+            // Jitter only: without randomness all plugins share one rhythm, and
+            // nothing else is lost.
             seed: random::<8>().map_or(1, u64::from_le_bytes),
         };
         let (mut actor, snapshot) = Actor::new(Arc::clone(&self.shared), parts);

@@ -33,8 +33,8 @@ impl InstallOptions {
         self
     }
 
-    /// Grants something that the manifest asks for beyond the default; what it does not ask for is left out. It is kept
-    /// with the plugin. Default: nothing is granted.
+    /// Grants something that the manifest asks for beyond the default; what it does not ask for is
+    /// left out. It is kept with the plugin. Default: nothing is granted.
     ///
     /// ```
     /// use hap_host::InstallOptions;
@@ -59,24 +59,27 @@ impl InstallOptions {
         self
     }
 
-    /// Environment variables over those of the manifest; [`PluginHandle::set_env`](crate::plugin::handle::PluginHandle::set_env) changes
-    /// them later. Default: none.
+    /// Environment variables over those of the manifest;
+    /// [`PluginHandle::set_env`](crate::plugin::handle::PluginHandle::set_env) changes them
+    /// later. Default: none.
     #[must_use]
     pub fn env(mut self, env: EnvOverrides) -> Self {
         self.choices.env = env;
         self
     }
 
-    /// What becomes of the plugin when the host starts; [`PluginHandle::set_boot`](crate::plugin::handle::PluginHandle::set_boot) changes it
-    /// later. Default: it goes on as it was.
+    /// What becomes of the plugin when the host starts;
+    /// [`PluginHandle::set_boot`](crate::plugin::handle::PluginHandle::set_boot) changes it later.
+    /// Default: it goes on as it was.
     #[must_use]
     pub const fn boot(mut self, boot: Boot) -> Self {
         self.choices.boot = boot;
         self
     }
 
-    /// Gives the whole installation up after this time, queues included; nothing is installed then. Default: reading and unpacking
-    /// may take 5 minutes each, a pull 15 and 2 without progress, a build 15.
+    /// Gives the whole installation up after this time, queues included; nothing is installed
+    /// then. Default: reading and unpacking may take 5 minutes each, a pull 15 and 2 without
+    /// progress, a build 15.
     #[must_use]
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
@@ -124,12 +127,13 @@ impl InstallOptions {
     }
 }
 
-/// What becomes of the plugins when the supervisor ends. There is no default: the choice is the embedder's.
+/// What becomes of the plugins when the supervisor ends. There is no default: the choice is
+/// the embedder's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Shutdown {
-    /// Stops them all in parallel, but none before those that depend on it. What is wanted of them does not change: the
-    /// next supervisor starts them again.
+    /// Stops them all in parallel, but none before those that depend on it. What is wanted of them
+    /// does not change: the next supervisor starts them again.
     StopPlugins,
     /// Leaves them running without supervision until the next supervisor adopts them.
     LeaveRunning,

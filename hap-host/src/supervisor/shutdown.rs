@@ -11,14 +11,16 @@ use crate::{
     reconcile::dependencies::{Board, may_stop},
 };
 
-/// How long the order is kept, on top of the longest grace among the plugins; then all that is left stops at once.
+/// How long the order is kept, on top of the longest grace among the plugins; then all that is
+/// left stops at once.
 const ORDER_KEPT: Duration = Duration::from_secs(15);
 /// Time for what stops at the end of that, on top of the longest grace.
 const LAST_STOPS: Duration = Duration::from_secs(15);
 /// Grace of a plugin that names none.
 const USUAL_GRACE: Duration = Duration::from_secs(10);
 
-/// Stops the plugins and returns those that were not down in time: twice the longest grace among them and 30 s.
+/// Stops the plugins and returns those that were not down in time: twice the longest grace
+/// among them and 30 s.
 pub(crate) async fn stop_all(plugins: Vec<PluginHandle>, board: &Board) -> Vec<PluginId> {
     let graces = plugins
         .iter()
@@ -45,7 +47,8 @@ pub(crate) async fn stop_all(plugins: Vec<PluginHandle>, board: &Board) -> Vec<P
         let limit = if waiting.is_empty() { until } else { ordered_until };
         match timeout_at(limit, stopping.next()).await {
             Ok(Some((id, true))) => drop(up.remove(&id)),
-            // One that could not be stopped keeps nobody waiting for long: the order ends by its own deadline.
+            // One that could not be stopped keeps nobody waiting for long: the order ends by
+            // its own deadline.
             Ok(Some((_, false)) | None) if waiting.is_empty() && stopping.is_empty() => break,
             Err(_) if waiting.is_empty() => break,
             Ok(_) | Err(_) => {}

@@ -24,7 +24,8 @@ use crate::engine::{
     progress::{Progress, ProgressSink, Stage},
 };
 
-/// Longest that a build may take. Compilers are silent for long, so there is no shorter one for silence.
+/// Longest that a build may take. Compilers are silent for long, so there is no shorter
+/// one for silence.
 const BUILD_DEADLINE: Duration = Duration::from_secs(60 * 60);
 
 /// Size of the pieces in which a folder is sent, in bytes: how finely its progress is told.
@@ -152,7 +153,8 @@ fn lines(message: &BuildInfo) -> impl Iterator<Item = &str> {
     text.lines().map(str::trim_end).filter(|line| !line.is_empty())
 }
 
-/// What the engine reports inside a build is the Dockerfile's fault, not the engine's, so it is final.
+/// What the engine reports inside a build is the Dockerfile's fault, not the engine's,
+/// so it is final.
 fn explain(failure: Failure, last: &LastLines) -> EngineError {
     if failure.kind() != EngineErrorKind::Failed {
         return failure.into();

@@ -94,7 +94,8 @@ impl Packer<'_> {
             .map(|entry| entry.map(|entry| entry.file_name()))
             .collect::<Result<Vec<_>, _>>()
             .map_err(unreadable)?;
-        // The order of a directory is arbitrary, and the engine's build cache should not depend on it.
+        // The order of a directory is arbitrary, and the engine's build cache should
+        // not depend on it.
         names.sort();
         for name in names {
             self.entry(&folder.join(name))?;

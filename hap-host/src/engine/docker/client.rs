@@ -15,8 +15,8 @@ pub(super) const CONTROL_DEADLINE: Duration = Duration::from_secs(30);
 /// Longest wait for a connection to a socket of this machine.
 const LOCAL_DEADLINE: Duration = Duration::from_secs(2);
 
-/// The client library's own deadline covers the time until the engine begins to answer, for every kind of call.
-/// It only has to be longer than each of ours.
+/// The client library's own deadline covers the time until the engine begins to answer, for every
+/// kind of call. It only has to be longer than each of ours.
 const LIBRARY_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The client library with the engine's address, which it does not tell and error texts need.
@@ -24,8 +24,8 @@ const LIBRARY_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) struct Client {
     docker: Docker,
     uri: Arc<str>,
-    /// Full ids of containers that were seen to be ours. Labels never change and ids are never used again, so what
-    /// is here needs no second look.
+    /// Full ids of containers that were seen to be ours. Labels never change and ids are never used
+    /// again, so what is here needs no second look.
     ours: Arc<Mutex<HashSet<Box<str>>>>,
 }
 
@@ -62,8 +62,9 @@ impl Client {
         ours.insert(full_id.into());
     }
 
-    /// Whether what this process sees of the file system is what the engine sees: not over the network, and not from
-    /// inside a container that was given the engine's socket, from where the process behind it has no number.
+    /// Whether what this process sees of the file system is what the engine sees: not over the
+    /// network, and not from inside a container that was given the engine's socket, from where the
+    /// process behind it has no number.
     pub(super) async fn sees_the_machine(&self) -> bool {
         let Some(path) = self
             .uri

@@ -53,7 +53,8 @@ pub(super) async fn create(client: &Client, spec: &ContainerSpec) -> Result<Cont
         .await
         .map_err(|failure| explain_create(failure, spec))?;
     for warning in created.warnings {
-        // Such as a kernel that cannot limit swap: the container exists, with less than was asked for.
+        // Such as a kernel that cannot limit swap: the container exists, with less
+        // than was asked for.
         tracing::warn!(plugin = %spec.plugin, warning, "the engine does not enforce everything");
     }
     Ok(ContainerId::new(created.id))
@@ -91,7 +92,8 @@ pub(super) async fn start(client: &Client, id: &ContainerId) -> Result<(), Engin
         if let Some(Ok(instance)) = instance {
             network::unusable::remove_unusable(client, &instance).await?;
         }
-        // The network that the container was made for will not come back: it is made anew, and the container with it.
+        // The network that the container was made for will not come back: it is made anew, and the
+        // container with it.
         return Err(failure.with_kind(EngineErrorKind::NotFound).into());
     }
     Err(failure.into())
@@ -102,7 +104,8 @@ pub(super) async fn stop(client: &Client, id: &ContainerId, grace: Duration) -> 
     let Some(id) = gone_is_fine(owned(client, "stop", id).await)? else {
         return Ok(());
     };
-    // The engine counts in seconds: part of one is rounded up, so that a plugin gets what it was promised.
+    // The engine counts in seconds: part of one is rounded up, so that a plugin gets what
+    // it was promised.
     let seconds = grace
         .as_secs()
         .saturating_add(u64::from(grace.subsec_nanos() > 0));
@@ -199,7 +202,8 @@ pub(super) async fn labels_of(
     }
 }
 
-/// The number of the container's first process as the engine's machine counts; `None` when it does not run.
+/// The number of the container's first process as the engine's machine counts; `None` when
+/// it does not run.
 pub(super) async fn process(client: &Client, id: &ContainerId) -> Result<Option<i64>, EngineError> {
     let found = inspect_raw(client, "inspect", id).await?;
     let process = found.state.and_then(|state| state.pid);

@@ -9,19 +9,21 @@ use crate::engine::{
     spec::{ContainerSpec, DeviceAccess},
 };
 
-/// Entries of a folder of devices that are looked at; `/dev/input` of a large machine has some dozens.
+/// Entries of a folder of devices that are looked at; `/dev/input` of a large machine
+/// has some dozens.
 const MOST_ENTRIES: usize = 512;
 
 /// The devices of a spec as the engine takes them.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Devices {
     pub(super) mappings: Vec<DeviceMapping>,
-    /// Groups of the host that own the devices: who runs as another user than root opens them by these.
+    /// Groups of the host that own the devices: who runs as another user than root
+    /// opens them by these.
     pub(super) groups: BTreeSet<u32>,
 }
 
-/// Looks at the devices of a spec, where this process sees the machine's own. Elsewhere the engine tells when it starts
-/// the container.
+/// Looks at the devices of a spec, where this process sees the machine's own. Elsewhere the engine
+/// tells when it starts the container.
 pub(super) async fn resolve(client: &Client, spec: &ContainerSpec) -> Result<Devices, EngineError> {
     let wanted = spec.devices.clone();
     if wanted.is_empty() || !client.sees_the_machine().await {
@@ -125,7 +127,8 @@ fn look(path: &Path) -> Result<BTreeSet<u32>, Trouble> {
         if seen > MOST_ENTRIES {
             return Err(Trouble::TooMany);
         }
-        // The device that was named may be a link, as those of `/dev/serial` are. Within a folder the engine follows none.
+        // The device that was named may be a link, as those of `/dev/serial` are. Within a folder
+        // the engine follows none.
         let meta = if seen == 1 {
             fs::metadata(&path)
         } else {

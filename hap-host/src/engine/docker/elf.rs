@@ -14,7 +14,8 @@ pub(super) fn machine(file: &[u8]) -> Option<Machine> {
     u16::try_from(number).ok().map(Machine)
 }
 
-/// Whether a program for `machine` runs on a machine that an engine calls `architecture`; `None` where that is not known.
+/// Whether a program for `machine` runs on a machine that an engine calls `architecture`; `None`
+/// where that is not known.
 pub(super) fn runs_on(machine: Machine, architecture: &str) -> Option<bool> {
     let fitting: &[u16] = match architecture {
         "amd64" => &[62, 3],

@@ -7,7 +7,8 @@ use crate::engine::{
     report::report,
 };
 
-/// A failed call with the engine's status code, which means different things to different operations.
+/// A failed call with the engine's status code, which means different things to
+/// different operations.
 #[derive(Debug)]
 pub(super) struct Failure {
     status: Option<u16>,
@@ -133,7 +134,8 @@ fn no_answer(uri: &str, error: &ClientError) -> String {
     )
 }
 
-/// The operating system's own reason where there is one: the layers above it add nothing for a reader.
+/// The operating system's own reason where there is one: the layers above it add
+/// nothing for a reader.
 fn root_cause(error: &ClientError) -> String {
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     let mut last = String::new();

@@ -49,7 +49,8 @@ fn told(version: &SystemVersion, described: SystemInfo) -> EngineInfo {
         Some(version) => format!("{name} {version}"),
         None => name,
     });
-    // Docker 29 keeps images in containerd unless told otherwise, and names what containerd calls a snapshotter.
+    // Docker 29 keeps images in containerd unless told otherwise, and names what containerd
+    // calls a snapshotter.
     let in_containerd = described
         .driver_status
         .iter()

@@ -1,9 +1,10 @@
 use hap_manifest::package::glob::fits;
 
-/// The rules of a `.dockerignore`: one pattern a line, `#` comments, `!` takes back, the last match decides.
+/// The rules of a `.dockerignore`: one pattern a line, `#` comments, `!` takes back, the
+/// last match decides.
 ///
-/// `*` and `?` stay within one part of a path, `**` stands for any number of parts. Character classes are not
-/// understood and match themselves.
+/// `*` and `?` stay within one part of a path, `**` stands for any number of parts. Character
+/// classes are not understood and match themselves.
 #[derive(Debug, Default)]
 pub(super) struct IgnoreRules {
     rules: Vec<Rule>,
@@ -49,7 +50,8 @@ impl IgnoreRules {
             .is_some_and(|rule| !rule.takes_back)
     }
 
-    /// Whether something inside an ignored folder may come back, so that the folder must be looked through.
+    /// Whether something inside an ignored folder may come back, so that the folder must be
+    /// looked through.
     pub(super) fn takes_something_back(&self) -> bool {
         self.rules.iter().any(|rule| rule.takes_back)
     }

@@ -10,9 +10,11 @@ use crate::engine::{
 pub(super) struct Parts {
     /// Registry and repository.
     pub(super) name: String,
-    /// The digest where there is one, else the tag. Never empty: a pull without it would fetch every tag.
+    /// The digest where there is one, else the tag. Never empty: a pull without it would
+    /// fetch every tag.
     pub(super) version: String,
-    /// Both together; a tag beside a digest is left out, because engines find no local image by all three.
+    /// Both together; a tag beside a digest is left out, because engines find no local
+    /// image by all three.
     pub(super) whole: String,
 }
 

@@ -3,8 +3,9 @@ use std::{collections::HashSet, fmt::Write as _};
 use bollard::models::{ImageHistoryResponseItem, ImageInspect};
 use sha2::{Digest, Sha256};
 
-/// How many bytes went with an image, whose layers other images may share: those of the layers that the engine says it
-/// removed. Where the history does not say which layer is how large, no more is claimed than went for certain.
+/// How many bytes went with an image, whose layers other images may share: those of the layers that
+/// the engine says it removed. Where the history does not say which layer is how large, no more is
+/// claimed than went for certain.
 pub(super) fn freed(
     image: &ImageInspect,
     history: &[ImageHistoryResponseItem],

@@ -8,8 +8,8 @@ const RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11));
 /// The state of a listening socket in the kernel's tables.
 const LISTEN: &str = "0A";
 
-/// Reads the kernel's tables of the container's sockets. That needs its process to be visible from here: on the same
-/// machine, and not from within another container.
+/// Reads the kernel's tables of the container's sockets. That needs its process to be visible from
+/// here: on the same machine, and not from within another container.
 pub(super) async fn of(client: &Client, id: &ContainerId) -> Result<Option<Vec<SocketAddr>>, EngineError> {
     let Some(process) = container::process(client, id).await? else {
         return Ok(None);

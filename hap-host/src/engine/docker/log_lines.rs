@@ -7,8 +7,8 @@ use crate::engine::stream::{LogLine, LogSource, character_start};
 
 /// Makes lines of a container's output again.
 ///
-/// The engine sends frames: one is at most 16 KiB of one source, begins with the time, and holds a line or a piece of
-/// one. Frames of both sources are mixed, so each source has its own rest.
+/// The engine sends frames: one is at most 16 KiB of one source, begins with the time, and holds a
+/// line or a piece of one. Frames of both sources are mixed, so each source has its own rest.
 #[derive(Debug, Default)]
 pub(super) struct LineAssembler {
     stdout: Rest,
@@ -111,7 +111,8 @@ fn line(source: LogSource, time: Option<OffsetDateTime>, text: &str, partial: bo
     line
 }
 
-/// Whether a line is from before the moment that was asked for: the engine only knows whole seconds.
+/// Whether a line is from before the moment that was asked for: the engine only
+/// knows whole seconds.
 pub(super) fn is_before(line: &LogLine, since: Option<SystemTime>) -> bool {
     match (line.time, since) {
         (Some(time), Some(since)) => time < OffsetDateTime::from(since),

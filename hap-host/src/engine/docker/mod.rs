@@ -51,22 +51,25 @@ const DEFAULT_URI: &str = "unix:///var/run/docker.sock";
 
 /// Runs plugins in Docker containers.
 ///
-/// Each instance gets two bridge networks with inter-container communication off, one of them without a way out.
-/// Containers drop all capabilities, gain no privileges, see their image read-only, and are held to the limits of
-/// their spec. A container, volume or network without the labels of a supervisor is never touched.
+/// Each instance gets two bridge networks with inter-container communication off, one of them
+/// without a way out. Containers drop all capabilities, gain no privileges, see their image
+/// read-only, and are held to the limits of their spec. A container, volume or network without the
+/// labels of a supervisor is never touched.
 ///
-/// Docker filters what a container sends *through* the host, not what it sends *to* it: an isolated plugin reaches
-/// every port that the host listens on at the gateway of its network or at all addresses, and one with network
-/// access reaches the host's other addresses too. Bind other services to loopback, or filter the host's input from
-/// the plugins' subnets. An isolated plugin resolves no names.
+/// Docker filters what a container sends *through* the host, not what it sends *to* it: an isolated
+/// plugin reaches every port that the host listens on at the gateway of its network or at all
+/// addresses, and one with network access reaches the host's other addresses too. Bind other
+/// services to loopback, or filter the host's input from the plugins' subnets. An isolated plugin
+/// resolves no names.
 ///
-/// Whenever anybody makes a network, Docker takes its rules between networks away and puts them back. In those
-/// milliseconds a plugin with network access can open a connection to an isolated one; it carries nothing afterwards.
+/// Whenever anybody makes a network, Docker takes its rules between networks away and puts them
+/// back. In those milliseconds a plugin with network access can open a connection to an isolated
+/// one; it carries nothing afterwards.
 ///
 /// Cloning is cheap; clones share one client.
 ///
-/// The client library logs whole requests, environment and secrets included, at level `debug` under the target
-/// `bollard`: keep that target at `info` in what is logged.
+/// The client library logs whole requests, environment and secrets included, at level `debug` under
+/// the target `bollard`: keep that target at `info` in what is logged.
 ///
 /// ```no_run
 /// use hap_host::engine::{DockerEngine, Engine, InstanceName};
@@ -83,7 +86,8 @@ const DEFAULT_URI: &str = "unix:///var/run/docker.sock";
 pub struct DockerEngine {
     client: Client,
     pool: SubnetPool,
-    /// One at a time within this process: two at once would each make a network and then remove one of them.
+    /// One at a time within this process: two at once would each make a network and then
+    /// remove one of them.
     preparing: Arc<Mutex<()>>,
 }
 
@@ -92,8 +96,9 @@ impl DockerEngine {
     ///
     /// # Errors
     /// [`EngineErrorKind::Unavailable`] when no engine answers there, with what to do about it;
-    /// [`EngineErrorKind::Unsupported`] for an address of another kind than `unix://`, `tcp://` and `http://`, for a Docker
-    /// engine before 20.10, and for Podman, whose networks do not keep plugins apart.
+    /// [`EngineErrorKind::Unsupported`] for an address of another kind than `unix://`, `tcp://`
+    /// and `http://`, for a Docker engine before 20.10, and for Podman, whose networks do not
+    /// keep plugins apart.
     pub async fn connect() -> Result<Self, EngineError> {
         let uri = env::var("DOCKER_HOST").ok().filter(|uri| !uri.is_empty());
         let uri = uri.unwrap_or_else(|| DEFAULT_URI.to_owned());
@@ -109,7 +114,8 @@ impl DockerEngine {
         Self::connect_to(&uri).await
     }
 
-    /// Connects to the engine at `uri`, such as `unix:///var/run/docker.sock` or `tcp://127.0.0.1:2375`.
+    /// Connects to the engine at `uri`, such as `unix:///var/run/docker.sock` or
+    /// `tcp://127.0.0.1:2375`.
     ///
     /// # Errors
     /// As for [`connect`](Self::connect).

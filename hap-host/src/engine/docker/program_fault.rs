@@ -15,7 +15,8 @@ const EXECUTABLE: u32 = 0o111;
 /// Links that are followed from one to the next.
 const MOST_LINKS: usize = 8;
 
-/// Looks at the program that the container starts with. `None` where nothing is found to be wrong with it.
+/// Looks at the program that the container starts with. `None` where nothing is found to
+/// be wrong with it.
 pub(super) async fn fault(client: &Client, id: &ContainerId) -> Result<Option<ProgramFault>, EngineError> {
     // Anything but a whole path is looked for in the directories of PATH, which may lead anywhere.
     let whole = |path: &String| path.starts_with('/');

@@ -89,7 +89,8 @@ async fn follow(
     }
 }
 
-/// The client library's decoder trips over a line end that is split across two reads, at the very end of a stream.
+/// The client library's decoder trips over a line end that is split across two reads, at the very
+/// end of a stream.
 pub(super) fn is_decoder_slip(error: &ClientError) -> bool {
     matches!(error, ClientError::IOError { err } if err.to_string().contains("bytes remaining on stream"))
 }
@@ -172,7 +173,8 @@ fn explain(failure: Failure, image: &str) -> EngineError {
     }
 }
 
-/// How long a registry asks to wait, where it says so, such as `retry-after: 718.474µs` or `Retry-After: 30`.
+/// How long a registry asks to wait, where it says so, such as `retry-after: 718.474µs` or
+/// `Retry-After: 30`.
 fn retry_after(words: &str) -> Option<Duration> {
     let (_, rest) = words.split_once("retry-after")?;
     let rest = rest.trim_start_matches([':', '=', ' ', '"']);

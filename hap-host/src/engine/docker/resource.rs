@@ -72,7 +72,8 @@ fn plugin(found: &HashMap<String, String>, label: &str) -> Option<PluginId> {
     PluginId::new(found.get(label)?).ok()
 }
 
-/// The engine's clock and ours are one where both are on one machine; elsewhere a clock that is ahead makes things young.
+/// The engine's clock and ours are one where both are on one machine; elsewhere a clock that is
+/// ahead makes things young.
 fn age(since: Option<OffsetDateTime>) -> Option<Duration> {
     let age = OffsetDateTime::now_utc() - since?;
     Some(Duration::try_from(age).unwrap_or_default())
@@ -201,8 +202,8 @@ async fn list_volumes(
     Ok(listed.volumes.unwrap_or_default())
 }
 
-/// An image carries the tag that it was built under, because an image that somebody builds `FROM` one of ours inherits
-/// its labels, and is theirs: it has another tag.
+/// An image carries the tag that it was built under, because an image that somebody builds `FROM`
+/// one of ours inherits its labels, and is theirs: it has another tag.
 fn is_our_image(found: &HashMap<String, String>, tags: &[String], instance: &InstanceName) -> bool {
     let of = found.get(labels::IMAGE_INSTANCE).map(String::as_str);
     let Some(tag) = found.get(labels::IMAGE_TAG) else {

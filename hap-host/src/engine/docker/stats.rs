@@ -70,9 +70,9 @@ fn convert(stats: &ContainerStatsResponse) -> Option<StatsSample> {
     })
 }
 
-/// Usage counts the page cache, which the kernel gives back under pressure. The part that it gives back first is
-/// `total_inactive_file` on cgroup v1 and `inactive_file` on v2; a v1 engine sends both, of which only the total
-/// counts the whole tree.
+/// Usage counts the page cache, which the kernel gives back under pressure. The part that it gives
+/// back first is `total_inactive_file` on cgroup v1 and `inactive_file` on v2; a v1 engine sends
+/// both, of which only the total counts the whole tree.
 fn without_cache(memory: &ContainerMemoryStats) -> u64 {
     let detail = |name: &str| memory.stats.as_ref().and_then(|stats| stats.get(name).copied());
     let cache = detail("total_inactive_file")
@@ -114,8 +114,8 @@ mod tests {
         );
     }
 
-    /// What an engine sends on cgroup v2, shortened: other names of memory, no share of each processor, no highest use, and
-    /// null where there is nothing.
+    /// What an engine sends on cgroup v2, shortened: other names of memory, no share of each
+    /// processor, no highest use, and null where there is nothing.
     fn of_cgroup_v2() -> serde_json::Value {
         serde_json::json!({
             "read": "2026-01-02T03:04:05.678901234Z",

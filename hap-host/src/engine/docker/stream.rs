@@ -18,7 +18,8 @@ use crate::engine::{
     stream::{EngineEvent, EngineEventKind, EngineStream, LogLine, LogOptions},
 };
 
-/// What may change a container's state. Without naming them, each check of health would add three more.
+/// What may change a container's state. Without naming them, each check of health would
+/// add three more.
 const EVENTS: [&str; 8] = [
     "start", "die", "destroy", "oom", "pause", "unpause", "rename", "update",
 ];
@@ -29,8 +30,8 @@ pub(super) fn events(client: &Client, instance: &InstanceName) -> EngineStream<E
         ("label", vec![format!("{}={instance}", labels::INSTANCE)]),
         ("event", EVENTS.map(str::to_owned).to_vec()),
     ]);
-    // The request goes out with the first poll, which may be later than the call: the engine is asked for what
-    // came since, so that nothing falls between.
+    // The request goes out with the first poll, which may be later than the call: the engine is
+    // asked for what came since, so that nothing falls between.
     let options = EventsOptionsBuilder::default()
         .since(&now())
         .filters(&filters)

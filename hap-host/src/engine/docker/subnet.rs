@@ -20,8 +20,8 @@ pub struct SubnetPool {
 impl SubnetPool {
     /// Takes subnets of `subnet_prefix` bits from the range that `base` and `range_prefix` name.
     ///
-    /// A subnet holds `2^(32 - subnet_prefix) - 4` plugins. A Linux bridge holds at most 1,023, so prefixes below
-    /// 22 waste addresses.
+    /// A subnet holds `2^(32 - subnet_prefix) - 4` plugins. A Linux bridge holds at most 1,023, so
+    /// prefixes below 22 waste addresses.
     ///
     /// # Errors
     /// Unless `8 <= range_prefix < subnet_prefix <= 29`.
@@ -42,8 +42,8 @@ impl SubnetPool {
         }
     }
 
-    /// All subnets of the pool, once each, from one that `seed` chooses on: two supervisors then seldom race
-    /// for the same, and one finds its own again.
+    /// All subnets of the pool, once each, from one that `seed` chooses on: two supervisors then
+    /// seldom race for the same, and one finds its own again.
     pub(super) fn candidates(self, seed: &str) -> impl Iterator<Item = Ipv4Net> + use<> {
         let base = u32::from(self.range.addr());
         let count = 1_u32 << (self.subnet_prefix - self.range.prefix_len());

@@ -14,8 +14,8 @@ use crate::engine::{
     spec::ContainerSpec,
 };
 
-/// Makes the volumes of a container, or finds them. One of that name that is not this plugin's is an error: it is
-/// somebody's data, and mounting it would hand it to the plugin.
+/// Makes the volumes of a container, or finds them. One of that name that is not this plugin's is
+/// an error: it is somebody's data, and mounting it would hand it to the plugin.
 pub(super) async fn ensure(client: &Client, spec: &ContainerSpec) -> Result<(), EngineError> {
     for mount in &spec.volumes {
         make(client, &spec.instance, &spec.plugin, &mount.name).await?;
@@ -36,7 +36,8 @@ pub(super) async fn make(
         labels: Some(labels::of_plugin(instance, plugin).into_iter().collect()),
         ..Default::default()
     };
-    // Creating a volume that exists changes nothing and answers what is there, so one call makes and checks.
+    // Creating a volume that exists changes nothing and answers what is there, so one call
+    // makes and checks.
     let found = client
         .call("create volume", name, client.docker().create_volume(request))
         .await
@@ -83,7 +84,8 @@ fn foreign(operation: &'static str, name: &str, instance: &InstanceName, plugin:
     )
 }
 
-/// Removes these volumes of a plugin, all that can be removed. One of that name that is somebody else's is left alone.
+/// Removes these volumes of a plugin, all that can be removed. One of that name that is somebody
+/// else's is left alone.
 pub(super) async fn remove_some(
     client: &Client,
     instance: &InstanceName,

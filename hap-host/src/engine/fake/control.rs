@@ -10,8 +10,8 @@ use super::{
 use crate::engine::{Platform, error::EngineErrorKind, observed::ContainerStatus, stream::EngineEventKind};
 
 impl FakeEngine {
-    /// Lets the next call of an operation be carried out and answered with an error all the same, as when the
-    /// connection breaks at the wrong moment. Calls that change nothing fail as with
+    /// Lets the next call of an operation be carried out and answered with an error all the same,
+    /// as when the connection breaks at the wrong moment. Calls that change nothing fail as with
     /// [`fail_next`](Self::fail_next).
     pub fn lose_next_answer(&self, operation: FakeOperation, kind: EngineErrorKind) {
         self.world()
@@ -20,19 +20,22 @@ impl FakeEngine {
             .push_back((operation, Fault::LoseAnswer(kind)));
     }
 
-    /// Breaks all event streams. They are opened again by whoever reads them, and what happened in between is lost.
+    /// Breaks all event streams. They are opened again by whoever reads them, and what happened in
+    /// between is lost.
     pub fn cut_events(&self) {
         // Nobody listening is fine.
         let _ = self.events.send(Told::Cut);
     }
 
-    /// Moves the host: where [`prepare`](crate::engine::Engine::prepare) says from now on that plugins find it, as when
-    /// networks were removed and come back on other subnets. Default: 127.0.0.1.
+    /// Moves the host: where [`prepare`](crate::engine::Engine::prepare) says from now on
+    /// that plugins find it, as when networks were removed and come back on other subnets.
+    /// Default: 127.0.0.1.
     pub fn move_platform(&self, platform: Platform) {
         self.world().platform = Some(platform);
     }
 
-    /// Takes the containers of a plugin off their network: they run, nobody reaches them, and no start brings them back.
+    /// Takes the containers of a plugin off their network: they run, nobody reaches them, and no
+    /// start brings them back.
     pub fn disconnect_by_hand(&self, plugin: &PluginId) {
         let mut world = self.world();
         let of = world.containers.values_mut();
@@ -52,9 +55,10 @@ impl FakeEngine {
         self.set_status(plugin, ContainerStatus::Paused, ContainerStatus::Running);
     }
 
-    /// Lets the engine start the containers of a plugin again that ended by themselves, as Docker does after a moment. Only
-    /// those of a host whose [plugins outlive it](crate::supervisor::builder::SupervisorBuilder::plugins_outlive_host), and only until somebody
-    /// stopped them.
+    /// Lets the engine start the containers of a plugin again that ended by themselves, as Docker
+    /// does after a moment. Only those of a host whose [plugins outlive
+    /// it](crate::supervisor::builder::SupervisorBuilder::plugins_outlive_host), and only until
+    /// somebody stopped them.
     pub fn restart_by_engine(&self, plugin: &PluginId) {
         let started = self.world().start_again(plugin);
         for container in started {
@@ -72,8 +76,8 @@ impl FakeEngine {
             .for_each(|observed| observed.status = to);
     }
 
-    /// Takes back everything that was scripted: faults, delays, crashes at start, answers to health checks, and that
-    /// the engine is away. What exists stays as it is.
+    /// Takes back everything that was scripted: faults, delays, crashes at start, answers to health
+    /// checks, and that the engine is away. What exists stays as it is.
     pub fn calm(&self) {
         let mut world = self.world();
         world.script.faults.clear();

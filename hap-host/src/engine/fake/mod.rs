@@ -35,10 +35,11 @@ use super::{
     stream::{EngineEvent, EngineEventKind, LogLine},
 };
 
-/// An engine that only pretends: containers are entries in a table, plugins answer what the test says.
+/// An engine that only pretends: containers are entries in a table, plugins answer
+/// what the test says.
 ///
-/// Clones share one world, so a test keeps a clone to crash plugins, break operations and look at what happened.
-/// Everything is at once unless [`set_delay`](Self::set_delay) says otherwise.
+/// Clones share one world, so a test keeps a clone to crash plugins, break operations and look at
+/// what happened. Everything is at once unless [`set_delay`](Self::set_delay) says otherwise.
 ///
 /// ```
 /// # async fn run(state: &std::path::Path) -> Result<(), Box<dyn std::error::Error>> {
@@ -104,7 +105,8 @@ impl FakeEngine {
         self.world().health.insert(plugin.clone(), health);
     }
 
-    /// Where a plugin's API is from its next start on, so that a test can serve a real one. Default: nobody listens there.
+    /// Where a plugin's API is from its next start on, so that a test can serve a real one.
+    /// Default: nobody listens there.
     pub fn set_address(&self, plugin: &PluginId, address: SocketAddr) {
         self.world().addresses.insert(plugin.clone(), address);
     }
@@ -146,7 +148,8 @@ impl FakeEngine {
         self.world().script.events_to_lose = events;
     }
 
-    /// Lets a plugin end by itself, in whatever instance it runs. Nothing happens when it does not run.
+    /// Lets a plugin end by itself, in whatever instance it runs. Nothing happens when
+    /// it does not run.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a test writes the exit where it calls"
@@ -174,8 +177,8 @@ impl FakeEngine {
         };
     }
 
-    /// Lets each coming run of a container that was made from an image end at once; `None` ends that. For a version of a
-    /// plugin that does not work.
+    /// Lets each coming run of a container that was made from an image end at once; `None` ends
+    /// that. For a version of a plugin that does not work.
     pub fn crash_image_at_start(&self, image: &ImageRef, exit: Option<Exit>) {
         let (mut world, image) = (self.world(), image_id(image).as_str().to_owned());
         match exit {
@@ -249,7 +252,8 @@ impl FakeEngine {
         self.world().script.calls.iter().cloned().collect()
     }
 
-    /// Plugins on which two operations that change something were under way at once. A supervisor leaves this empty.
+    /// Plugins on which two operations that change something were under way at once. A supervisor
+    /// leaves this empty.
     #[must_use]
     pub fn overlaps(&self) -> Vec<PluginId> {
         self.world().script.overlaps.clone()

@@ -18,8 +18,8 @@ use crate::engine::{
 const LINES: usize = 1_000;
 
 impl FakeEngine {
-    /// Lets a plugin print a line, in whatever instance it runs. Nothing happens when it does not run. The newest
-    /// 1,000 lines of each container are kept until it is removed.
+    /// Lets a plugin print a line, in whatever instance it runs. Nothing happens when it does not
+    /// run. The newest 1,000 lines of each container are kept until it is removed.
     pub fn print(&self, plugin: &PluginId, source: LogSource, text: &str) {
         let running = self.world().running_of(plugin);
         for id in running {

@@ -87,8 +87,8 @@ impl World {
 }
 
 impl FakeEngine {
-    /// Leaves a network of an instance behind that its supervisor does not need, as a host that was killed at the wrong
-    /// moment does.
+    /// Leaves a network of an instance behind that its supervisor does not need, as a host that was
+    /// killed at the wrong moment does.
     pub fn add_leftover_network(&self, instance: &InstanceName, name: &str, in_use: bool) {
         let holding = Holding {
             in_use,
@@ -102,7 +102,8 @@ impl FakeEngine {
         self.world().kept.insert(name.to_owned(), kept);
     }
 
-    /// Names of the networks that were left behind and of the images that were built, which are still there.
+    /// Names of the networks that were left behind and of the images that were built, which
+    /// are still there.
     #[must_use]
     pub fn kept(&self) -> Vec<String> {
         self.world().kept.keys().cloned().collect()

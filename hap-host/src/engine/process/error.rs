@@ -29,8 +29,8 @@ pub(super) fn rejected(operation: &'static str, subject: impl Display, message: 
     EngineError::new(EngineErrorKind::Rejected, operation, subject.to_string(), message)
 }
 
-/// Runs file system work where it may block. It runs to its end even when the future is dropped, so what it
-/// begins is never left half done by a deadline.
+/// Runs file system work where it may block. It runs to its end even when the future is dropped, so
+/// what it begins is never left half done by a deadline.
 pub(super) async fn blocking<T: Send + 'static>(
     operation: &'static str,
     work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,

@@ -22,14 +22,15 @@ use crate::engine::{
 const LOCK_DEADLINE: Duration = Duration::from_secs(10);
 const LOCK_POLL: Duration = Duration::from_millis(5);
 
-/// Where everything of the engine lies: `containers/<name>/record.json` beside the container's working folder and
-/// output, and `volumes/<name>`.
+/// Where everything of the engine lies: `containers/<name>/record.json` beside the container's
+/// working folder and output, and `volumes/<name>`.
 #[derive(Debug, Clone)]
 pub(super) struct StateFolder {
     root: Arc<Path>,
 }
 
-/// The right to change one container, held across processes. The kernel takes it back when the holder dies.
+/// The right to change one container, held across processes. The kernel takes it back when
+/// the holder dies.
 #[derive(Debug)]
 pub(super) struct Lock {
     folder: PathBuf,
@@ -202,7 +203,8 @@ impl StateFolder {
         Ok(Attempt::Locked(Lock { folder, _file: file }))
     }
 
-    /// Removes what an interrupted call left. What another host is making at this moment is younger.
+    /// Removes what an interrupted call left. What another host is making at this
+    /// moment is younger.
     fn sweep(&self) {
         let folder = self.root.join("gone");
         for name in names_in(&folder).unwrap_or_default() {
@@ -247,8 +249,8 @@ pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 200 && !name.starts_with('.') && !name.contains(['/', '\0'])
 }
 
-/// Writes a file as a whole: a reader sees the old one or the new one. It is not forced to the disk, since after
-/// a power cut no process is left that it could tell of.
+/// Writes a file as a whole: a reader sees the old one or the new one. It is not forced to the
+/// disk, since after a power cut no process is left that it could tell of.
 pub(super) fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let folder = path.parent().unwrap_or(path);
     let mut file = NamedTempFile::new_in(folder)?;

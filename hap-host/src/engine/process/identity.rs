@@ -3,7 +3,8 @@ use std::{fs, io, path::Path, sync::OnceLock};
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
-/// One process, told apart from a later one of the same number by when it started and in which boot.
+/// One process, told apart from a later one of the same number by when it started
+/// and in which boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Identity {
     pid: u32,
@@ -77,8 +78,8 @@ impl Identity {
         }
     }
 
-    /// While a member of the group lives, the kernel gives its number to nobody else: a process of this number
-    /// that started at another time proves that the group is gone.
+    /// While a member of the group lives, the kernel gives its number to nobody else: a process of
+    /// this number that started at another time proves that the group is gone.
     fn is_reused(&self) -> bool {
         *self.boot != *boot() || Stat::read(self.pid).is_some_and(|stat| stat.start_ticks != self.start_ticks)
     }
@@ -111,7 +112,8 @@ impl Stat {
         pids().into_iter().filter_map(Self::read).collect()
     }
 
-    /// The program's name stands in parentheses and may hold anything, so fields are counted from its end.
+    /// The program's name stands in parentheses and may hold anything, so fields are
+    /// counted from its end.
     fn parse(pid: u32, text: &str) -> Option<Self> {
         let (_, rest) = text.rsplit_once(')')?;
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
@@ -133,8 +135,8 @@ impl Stat {
     }
 }
 
-/// The processes whose standard output or error is one of `files`: whoever was started in a container, even if
-/// it has left the process group since.
+/// The processes whose standard output or error is one of `files`: whoever was started in a
+/// container, even if it has left the process group since.
 pub(super) fn writers(files: &[&Path]) -> Vec<u32> {
     let own = std::process::id();
     let writes = |pid: u32| {

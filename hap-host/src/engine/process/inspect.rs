@@ -26,7 +26,8 @@ pub(super) struct Sight {
     pub(super) observed: Observed,
 }
 
-/// Looks at a container, and brings its record up to date first. `None` when there is no such container.
+/// Looks at a container, and brings its record up to date first. `None` when there is no
+/// such container.
 pub(super) async fn at(
     shared: &Arc<Shared>,
     operation: &'static str,
@@ -86,7 +87,8 @@ pub(super) async fn record_end(
     .await
 }
 
-/// Finds out the truth about a run whose host does not tell it, unless its record has moved on since it was `seen`.
+/// Finds out the truth about a run whose host does not tell it, unless its record has moved on
+/// since it was `seen`.
 async fn settle(
     shared: &Arc<Shared>,
     operation: &'static str,

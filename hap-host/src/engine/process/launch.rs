@@ -39,7 +39,8 @@ pub(super) async fn start(shared: &Arc<Shared>, id: &ContainerId) -> Result<(), 
     blocking("start", move || start_locked(&shared, &id, &lock)).await
 }
 
-/// Everything from the look to the record of the new process is one piece that no deadline interrupts.
+/// Everything from the look to the record of the new process is one piece that no
+/// deadline interrupts.
 fn start_locked(shared: &Arc<Shared>, id: &ContainerId, lock: &Lock) -> Result<(), EngineError> {
     let folder = &shared.folder;
     let io = |error: io::Error| error::file("start", lock.folder(), error);
@@ -153,7 +154,8 @@ async fn reap(shared: Arc<Shared>, id: ContainerId, process: Identity, mut child
         Err(error) => super::record::unseen(&format!("its exit code could not be asked for: {error}")),
     };
     if !shared.is_stopping(&id) {
-        // The container's first process is the container: what it leaves behind would hold the port.
+        // The container's first process is the container: what it leaves behind
+        // would hold the port.
         process.signal_group(Signal::KILL);
     }
     if let Err(error) = inspect::record_end(&shared, &id, &process, exit).await {

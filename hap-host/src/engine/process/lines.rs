@@ -8,8 +8,8 @@ pub(super) struct Piece {
     pub(super) partial: bool,
 }
 
-/// Takes the whole lines off the front of `bytes`, and pieces of a line that is too long to keep. With `ended`
-/// the begun line is taken as well.
+/// Takes the whole lines off the front of `bytes`, and pieces of a line that is too long to keep.
+/// With `ended` the begun line is taken as well.
 pub(super) fn take(bytes: &mut Vec<u8>, ended: bool) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut rest = bytes.as_slice();

@@ -45,31 +45,37 @@ use super::{
 
 /// Runs plugins as local processes, for authors, tests and machines without a container engine.
 ///
-/// There is **no isolation and there are no limits**: a plugin can do whatever the host's user can. Linux only.
+/// There is **no isolation and there are no limits**: a plugin can do whatever the host's user
+/// can. Linux only.
 ///
 /// # What stands for what
-/// * There are no images: the program comes from [`InstallOptions::program`](crate::supervisor::options::InstallOptions::program), and
-///   [`image`](Engine::image) finds every reference, so that a plugin can be installed. `pull` and `build` are
-///   unsupported.
-/// * A container is a record in the state folder and a process group. Its environment is the spec's and `PATH`;
-///   its working folder is its own. `PORT` is not the manifest's `api_port`, which several plugins may share, but a
-///   loopback port that was free; [`Observed::address`] names it.
-/// * A volume is a folder. `HAP_DATA_DIR` names the folder of the volume that is mounted at its path.
+/// * There are no images: the program comes from
+///   [`InstallOptions::program`](crate::supervisor::options::InstallOptions::program), and
+///   [`image`](Engine::image) finds every reference, so that a plugin can be installed. `pull` and
+///   `build` are unsupported.
+/// * A container is a record in the state folder and a process group. Its environment is the spec's
+///   and `PATH`; its working folder is its own. `PORT` is not the manifest's `api_port`, which
+///   several plugins may share, but a loopback port that was free; [`Observed::address`] names it.
+/// * A volume is a folder. `HAP_DATA_DIR` names the folder of the volume that is
+///   mounted at its path.
 /// * Memory file systems, users, networks and read-only roots are ignored.
 ///
 /// # Life of a process
-/// Processes outlive a host that is killed, and the next value over the folder adopts them; two values see the same
-/// containers at any time. How an adopted process ends, nobody is told: its exit code is then -1. A service
-/// manager that kills a host together with its whole control group takes the processes with it.
-/// When the first process of a container ends, the rest of its group is killed.
+/// Processes outlive a host that is killed, and the next value over the folder adopts them; two
+/// values see the same containers at any time. How an adopted process ends, nobody is told: its
+/// exit code is then -1. A service manager that kills a host together with its whole control
+/// group takes the processes with it. When the first process of a container ends, the rest of its
+/// group is killed.
 ///
-/// Values of secret variables are never on disk, so a container that another host created cannot be started
-/// again: [`start`](Engine::start) then says [`EngineErrorKind::NotFound`], and it has to be made anew.
+/// Values of secret variables are never on disk, so a container that another host created cannot
+/// be started again: [`start`](Engine::start) then says [`EngineErrorKind::NotFound`], and it has
+/// to be made anew.
 ///
 /// # Output
-/// A process writes to two files, since a pipe would end with the host. Every value that lives moves their lines
-/// to the rotated log a few times a second, so times of lines are up to 200 ms late, and lines of standard output and
-/// error that come close together may change places. While no host lives, output is not limited.
+/// A process writes to two files, since a pipe would end with the host. Every value that lives
+/// moves their lines to the rotated log a few times a second, so times of lines are up to 200 ms
+/// late, and lines of standard output and error that come close together may change places. While
+/// no host lives, output is not limited.
 ///
 /// Cloning is cheap; clones share one value.
 ///
@@ -89,13 +95,14 @@ pub struct ProcessEngine {
 }
 
 impl ProcessEngine {
-    /// Opens an engine over `state_folder`, which is made if it does not exist and is then open to this user only.
+    /// Opens an engine over `state_folder`, which is made if it does not exist and is then open to
+    /// this user only.
     ///
     /// Logs one warning that plugins are not isolated.
     ///
     /// # Errors
-    /// [`EngineErrorKind::Failed`] when the folder cannot be made or read; [`EngineErrorKind::Unsupported`] on a
-    /// system without `/proc`.
+    /// [`EngineErrorKind::Failed`] when the folder cannot be made or read;
+    /// [`EngineErrorKind::Unsupported`] on a system without `/proc`.
     pub fn new(state_folder: impl Into<PathBuf>) -> Result<Self, EngineError> {
         let path = state_folder.into();
         identity::check_system().map_err(|error| {

@@ -40,7 +40,8 @@ impl Reader {
         &self.folder
     }
 
-    /// The next lines; none when there are no more now. Torn lines are left out, so a batch may be short.
+    /// The next lines; none when there are no more now. Torn lines are left out, so a
+    /// batch may be short.
     pub(super) fn next(&mut self) -> io::Result<Vec<LogLine>> {
         let mut lines = Vec::new();
         let mut newer = false;
@@ -51,7 +52,8 @@ impl Reader {
             if let Some(line) = self.line()? {
                 lines.extend(journal::parse(&line));
             } else if newer {
-                // The next file was there before this look for more, so nothing is added to this one any more.
+                // The next file was there before this look for more, so nothing is added to
+                // this one any more.
                 self.number += 1;
                 self.offset = 0;
                 self.file = None;

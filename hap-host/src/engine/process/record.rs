@@ -50,7 +50,8 @@ pub(super) struct Volume {
 pub(super) enum Run {
     /// It never ran.
     Created,
-    /// Written before the process exists, so that one whose host died right after making it is looked for.
+    /// Written before the process exists, so that one whose host died right after making
+    /// it is looked for.
     Starting {
         #[serde(with = "time::serde::rfc3339")]
         at: OffsetDateTime,
@@ -135,7 +136,8 @@ impl Record {
         }
     }
 
-    /// Whether the record says less than the truth: a start was broken off, or the process ended unseen.
+    /// Whether the record says less than the truth: a start was broken off, or the
+    /// process ended unseen.
     pub(super) fn is_behind(&self) -> bool {
         match &self.run {
             Run::Starting { .. } => true,

@@ -34,8 +34,8 @@ impl Shared {
         }
     }
 
-    /// Whether the container is being stopped: then the rest of its group still has its grace when its first
-    /// process has ended.
+    /// Whether the container is being stopped: then the rest of its group still has its grace when
+    /// its first process has ended.
     pub(super) fn is_stopping(&self, id: &ContainerId) -> bool {
         self.lock().contains(id)
     }

@@ -1,8 +1,8 @@
 //! Output of a process on its way to the log.
 //!
-//! A process writes straight to two files, not to pipes: a pipe whose reader was killed ends the writer at its next
-//! line. Whoever looks after the container moves what was written to the log and gives the space back by punching
-//! holes, which loses nothing that is written at the same time.
+//! A process writes straight to two files, not to pipes: a pipe whose reader was killed ends the
+//! writer at its next line. Whoever looks after the container moves what was written to the log and
+//! gives the space back by punching holes, which loses nothing that is written at the same time.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -104,7 +104,8 @@ impl Collector<'_> {
         position = self.skip(source, position, length)?;
         let mut buffer = vec![0; 64 << 10];
         let mut begun = Vec::new();
-        // Up to what was there at first: a process that never pauses must not hold the lock for ever.
+        // Up to what was there at first: a process that never pauses must not hold
+        // the lock for ever.
         while position < length {
             let read = file.read_at(&mut buffer, position)?;
             if read == 0 {

@@ -100,7 +100,8 @@ async fn end(
     inspect::at(shared, operation, id).await.map(|_| ())
 }
 
-/// Kills what left the group of a run and still writes to the container's output, until nothing does.
+/// Kills what left the group of a run and still writes to the container's output,
+/// until nothing does.
 async fn sweep(
     shared: &Arc<Shared>,
     operation: &'static str,

@@ -23,8 +23,8 @@ use crate::engine::error::EngineError;
 /// How often to look for what no other task of this host sees, and for new output.
 const PERIOD: Duration = Duration::from_millis(200);
 
-/// Looks at the folder as long as the engine value lives: for adopted processes, for changes by other hosts, and
-/// for output to move to the logs.
+/// Looks at the folder as long as the engine value lives: for adopted processes, for changes by
+/// other hosts, and for output to move to the logs.
 #[derive(Debug, Default)]
 pub(super) struct Watcher(Mutex<Option<JoinHandle<()>>>);
 
@@ -64,7 +64,8 @@ async fn watch(shared: Arc<Shared>) {
 async fn tick(shared: &Arc<Shared>) -> Result<(), EngineError> {
     let on = Arc::clone(shared);
     let behind = blocking("watch", move || {
-        // Before the list: a container that is made in between is not on it, and is not gone either.
+        // Before the list: a container that is made in between is not on it, and is
+        // not gone either.
         let known = on.news.known();
         let records = on
             .folder

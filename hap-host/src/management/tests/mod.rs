@@ -1,4 +1,5 @@
-//! The router as an embedder mounts it, over the fake engine. Every answer is checked against the OpenAPI document.
+//! The router as an embedder mounts it, over the fake engine. Every answer is checked against the
+//! OpenAPI document.
 #![cfg(feature = "testing")]
 
 mod choices;

@@ -56,7 +56,8 @@ fn every_reference_leads_somewhere_and_every_schema_is_one() {
             "{name}: {schema}"
         );
         assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{name}");
-        // A number at the end is how two types of one name are told apart: give one of them another.
+        // A number at the end is how two types of one name are told apart: give one
+        // of them another.
         assert!(!name.ends_with('2'), "{name}");
     }
 }

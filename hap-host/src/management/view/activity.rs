@@ -73,7 +73,8 @@ pub(in crate::management) struct InstallingView {
     pub plugin: PluginId,
     /// Since when, by RFC 3339.
     pub since: String,
-    /// What it is doing: `unpacking`, `pulling`, `sending` or `building`; null before its first stage.
+    /// What it is doing: `unpacking`, `pulling`, `sending` or `building`; null before
+    /// its first stage.
     pub stage: Option<&'static str>,
 }
 

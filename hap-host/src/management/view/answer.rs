@@ -48,7 +48,8 @@ pub(in crate::management) struct LastStatus {
 /// How the supervisor itself does.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::management) struct Health {
-    /// `healthy`. When the engine does not answer this call is refused with 503 and the code `engine`.
+    /// `healthy`. When the engine does not answer this call is refused with 503 and
+    /// the code `engine`.
     #[schemars(extend("enum" = ["healthy"]))]
     pub status: &'static str,
     /// The engine.

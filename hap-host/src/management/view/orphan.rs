@@ -31,8 +31,8 @@ pub(in crate::management) struct OrphanView {
     /// Why it belongs to nobody.
     #[schemars(schema_with = "reason_schema")]
     pub reason: OrphanReason,
-    /// What becomes of it: `due` goes with the next sweep, `young` later, `in_use` not; `image` goes by
-    /// `POST /v1/orphans/prune-images` alone, `data` by `DELETE /v1/orphans/data` alone.
+    /// What becomes of it: `due` goes with the next sweep, `young` later, `in_use` not; `image`
+    /// goes by `POST /v1/orphans/prune-images` alone, `data` by `DELETE /v1/orphans/data` alone.
     #[schemars(schema_with = "fate_schema")]
     pub fate: OrphanFate,
     /// What it is and why it belongs to nobody, in words.

@@ -12,8 +12,8 @@ use crate::{
 /// The limits of a plugin.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::management) struct Limits {
-    /// Those that hold for its container: the operator's, else its manifest's, else the host's default, and none above what
-    /// the policy gives.
+    /// Those that hold for its container: the operator's, else its manifest's, else the host's
+    /// default, and none above what the policy gives.
     pub in_force: LimitsInForce,
     /// What the operator gave it in place of its manifest's.
     pub overrides: WantedLimits,
@@ -48,7 +48,8 @@ pub(in crate::management) struct LimitsInForce {
     pub pids: u32,
 }
 
-/// Limits in place of those of the manifest, by the manifest's own names. What is left out or null is as the manifest says.
+/// Limits in place of those of the manifest, by the manifest's own names. What is left out or null
+/// is as the manifest says.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::management) struct WantedLimits {
@@ -81,7 +82,8 @@ pub(in crate::management) struct WantedBoot {
     pub boot: BootState,
 }
 
-/// What may become of a plugin when the host starts. One whose process still runs then is adopted in all cases.
+/// What may become of a plugin when the host starts. One whose process still runs then is
+/// adopted in all cases.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -114,8 +116,8 @@ impl From<Boot> for BootState {
     }
 }
 
-/// The environment variables that the operator sets for a plugin, over those of its manifest. What is read can be written
-/// back: a secret that says `[REDACTED]` stays as it is.
+/// The environment variables that the operator sets for a plugin, over those of its manifest. What
+/// is read can be written back: a secret that says `[REDACTED]` stays as it is.
 // Without `Debug`: what comes in holds secrets.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

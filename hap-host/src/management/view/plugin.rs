@@ -45,7 +45,8 @@ pub(in crate::management) struct PluginSummary {
     pub crash_loop: bool,
     /// How often it was started again after a failure, since the supervisor took it over.
     pub restarts: u64,
-    /// Whether it has the settings that are kept for it: `none`, `pending`, `delivered` or `refused`.
+    /// Whether it has the settings that are kept for it: `none`, `pending`,
+    /// `delivered` or `refused`.
     pub config: &'static str,
     /// What is wrong with it, in one sentence.
     pub problem: Option<String>,
@@ -79,8 +80,8 @@ pub(in crate::management) struct PluginDetails {
     pub state: PluginStateView,
     /// What it asks for, and what became of it.
     pub permissions: Permissions,
-    /// The settings that are kept for it, secrets shown as `[REDACTED]`; null when there are none. Absent while a call is
-    /// configuring it: `GET /v1/plugins/{id}/config` waits for that.
+    /// The settings that are kept for it, secrets shown as `[REDACTED]`; null when there are none.
+    /// Absent while a call is configuring it: `GET /v1/plugins/{id}/config` waits for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub settings: Option<Value>,
@@ -102,7 +103,8 @@ pub(in crate::management) struct PluginStateView {
     pub container: Option<String>,
     /// How often it was started again after a failure, since the supervisor took it over.
     pub restarts: u64,
-    /// It failed again and again lately. Stays true while it is healthy, until it has been so for a while.
+    /// It failed again and again lately. Stays true while it is healthy, until it has been
+    /// so for a while.
     pub crash_loop: bool,
     /// How its last run ended, if it ended by itself.
     pub last_exit: Option<ExitView>,
@@ -116,7 +118,8 @@ pub(in crate::management) struct PluginStateView {
     pub health_message: Option<String>,
     /// What it depends on and does not have now.
     pub waiting_for: Vec<UnmetView>,
-    /// From its last end, or from the request to start it, until its first healthy answer, in milliseconds.
+    /// From its last end, or from the request to start it, until its first healthy answer,
+    /// in milliseconds.
     pub time_to_healthy_ms: Option<u64>,
     /// Whether it has the settings that are kept for it.
     pub config: ConfigStateView,

@@ -35,7 +35,7 @@ impl From<DesiredState> for Desired {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::management) struct WantedGrants {
-    /// Permissions by their short names, such as `network` and `device:/dev/ttyUSB0`. What the manifest does not ask for is
-    /// left out.
+    /// Permissions by their short names, such as `network` and `device:/dev/ttyUSB0`. What the
+    /// manifest does not ask for is left out.
     pub grants: Vec<String>,
 }

@@ -12,8 +12,8 @@ pub(in crate::management) struct UpdateStateView {
     pub from: String,
     /// The version that it goes to.
     pub to: String,
-    /// `snapshot`: the plugin is stopped and its data is copied. `probation`: the new version has taken the old one's place
-    /// and is watched. `restore`: data of a snapshot is put back.
+    /// `snapshot`: the plugin is stopped and its data is copied. `probation`: the new version has
+    /// taken the old one's place and is watched. `restore`: data of a snapshot is put back.
     #[schemars(schema_with = "stage_schema")]
     pub stage: &'static str,
     /// Since when it has been at this stage, by RFC 3339.
@@ -41,7 +41,8 @@ pub(in crate::management) struct UpdateOutcomeView {
     pub to: String,
     /// When it was decided, by RFC 3339.
     pub at: String,
-    /// `committed`: it is the plugin's version now. `rolled_back`: the version before is back, or was never left.
+    /// `committed`: it is the plugin's version now. `rolled_back`: the version before is back, or
+    /// was never left.
     #[schemars(extend("enum" = ["committed", "rolled_back"]))]
     pub result: &'static str,
     /// Why it was rolled back, in words.

@@ -8,7 +8,8 @@ use crate::plugin::usage::Usage;
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Usage")]
 pub(in crate::management) struct UsageView {
-    /// CPU used since an earlier sample, in per cent of one core: 200 is two cores. Null for the first sample.
+    /// CPU used since an earlier sample, in per cent of one core: 200 is two cores. Null for
+    /// the first sample.
     pub cpu_percent: Option<f64>,
     /// How long ago that earlier sample was, in milliseconds.
     pub over_ms: Option<u64>,

@@ -1,4 +1,5 @@
-//! What a [`PluginHandle`] says to its plugin. It goes straight there, never behind a restart or an engine operation.
+//! What a [`PluginHandle`] says to its plugin. It goes straight there, never behind a restart or an
+//! engine operation.
 
 use std::sync::Arc;
 
@@ -15,16 +16,18 @@ use crate::{
 };
 
 impl PluginHandle {
-    /// Sends a command and returns the plugin's answer. `params` is anything that serialises to JSON.
+    /// Sends a command and returns the plugin's answer. `params` is anything that
+    /// serialises to JSON.
     ///
-    /// It goes straight to the plugin: a restart or a slow engine operation of another plugin never delays it. It
-    /// is sent once and never repeated; [`send`](Self::send) takes options.
+    /// It goes straight to the plugin: a restart or a slow engine operation of another plugin never
+    /// delays it. It is sent once and never repeated; [`send`](Self::send) takes options.
     ///
     /// # Errors
-    /// [`ErrorKind::NotRunning`], [`ErrorKind::Unreachable`] and [`ErrorKind::Busy`] (64 calls to it are under way): it was not
-    /// delivered. [`ErrorKind::Rejected`]: the plugin refused it, see [`Error::wire`]. [`ErrorKind::Timeout`] (30 s) and
-    /// [`ErrorKind::Interrupted`]: it may have been carried out. [`ErrorKind::InvalidReply`]: the plugin answered, but not
-    /// by the protocol. [`ErrorKind::InvalidInput`]: it is larger than 1 MiB or no JSON.
+    /// [`ErrorKind::NotRunning`], [`ErrorKind::Unreachable`] and [`ErrorKind::Busy`] (64 calls to
+    /// it are under way): it was not delivered. [`ErrorKind::Rejected`]: the plugin refused it, see
+    /// [`Error::wire`]. [`ErrorKind::Timeout`] (30 s) and [`ErrorKind::Interrupted`]: it may have
+    /// been carried out. [`ErrorKind::InvalidReply`]: the plugin answered, but not by the protocol.
+    /// [`ErrorKind::InvalidInput`]: it is larger than 1 MiB or no JSON.
     ///
     /// # Cancel safety
     /// When the future is dropped, the command may have been delivered.
@@ -33,7 +36,8 @@ impl PluginHandle {
         self.send(&request, CallOptions::default()).await
     }
 
-    /// Sends a command of the plugin's own type: an enum with `#[serde(tag = "command", content = "params")]`.
+    /// Sends a command of the plugin's own type: an enum with
+    /// `#[serde(tag = "command", content = "params")]`.
     ///
     /// ```
     /// # async fn run(light: hap_host::PluginHandle) -> Result<(), hap_host::Error> {
@@ -99,8 +103,8 @@ impl PluginHandle {
     /// ```
     ///
     /// # Errors
-    /// As [`command`](Self::command); [`ErrorKind::InvalidReply`] also when the result does not fit the type: then the command
-    /// was carried out.
+    /// As [`command`](Self::command); [`ErrorKind::InvalidReply`] also when the result does not fit
+    /// the type: then the command was carried out.
     ///
     /// # Cancel safety
     /// When the future is dropped, the command may have been delivered.
@@ -113,7 +117,8 @@ impl PluginHandle {
         self.read("the result of its answer", answer.result)
     }
 
-    /// Sends a command with options: a deadline other than 30 s, the caller's trace, an idempotency key.
+    /// Sends a command with options: a deadline other than 30 s, the caller's trace, an
+    /// idempotency key.
     ///
     /// # Errors
     /// As [`command`](Self::command).
@@ -135,17 +140,19 @@ impl PluginHandle {
         .await
     }
 
-    /// Gives the plugin its settings. They are kept on disk before they are sent, and sent again after each start
-    /// until the plugin has or refuses them; [`PluginState::config`](crate::model::state::PluginState::config) tells how far they
-    /// are. Settings that the plugin refuses are forgotten, and the earlier ones kept.
+    /// Gives the plugin its settings. They are kept on disk before they are sent, and sent again
+    /// after each start until the plugin has or refuses them;
+    /// [`PluginState::config`](crate::model::state::PluginState::config) tells how far they are.
+    /// Settings that the plugin refuses are forgotten, and the earlier ones kept.
     ///
-    /// A secret setting whose value is `[REDACTED]`, as [`config`](Self::config) shows it, stays as it is.
+    /// A secret setting whose value is `[REDACTED]`, as [`config`](Self::config) shows it,
+    /// stays as it is.
     ///
     /// # Errors
-    /// [`ErrorKind::Rejected`]: refused, nothing has changed. [`ErrorKind::NotRunning`], [`ErrorKind::Unreachable`],
-    /// [`ErrorKind::Interrupted`], [`ErrorKind::Timeout`]: kept, and delivered when the plugin is healthy again.
-    /// [`ErrorKind::InvalidInput`] (no object, larger than 1 MiB), [`ErrorKind::Busy`] and [`ErrorKind::Store`]: nothing has
-    /// changed.
+    /// [`ErrorKind::Rejected`]: refused, nothing has changed. [`ErrorKind::NotRunning`],
+    /// [`ErrorKind::Unreachable`], [`ErrorKind::Interrupted`], [`ErrorKind::Timeout`]: kept, and
+    /// delivered when the plugin is healthy again. [`ErrorKind::InvalidInput`] (no object, larger
+    /// than 1 MiB), [`ErrorKind::Busy`] and [`ErrorKind::Store`]: nothing has changed.
     ///
     /// # Cancel safety
     /// Once begun it goes on when the future is dropped.
@@ -153,8 +160,8 @@ impl PluginHandle {
         self.configure_with(config, CallOptions::default()).await
     }
 
-    /// As [`configure`](Self::configure), with options. They are those of the call that is made now; what it does not
-    /// deliver is sent again with the usual ones.
+    /// As [`configure`](Self::configure), with options. They are those of the call that is made
+    /// now; what it does not deliver is sent again with the usual ones.
     ///
     /// # Errors
     /// As [`configure`](Self::configure).
@@ -190,8 +197,8 @@ impl PluginHandle {
         task.await.unwrap_or_else(|_| Err(ended()))
     }
 
-    /// The settings that are kept for the plugin; `None` when it has none. A secret that is set shows as
-    /// `[REDACTED]`.
+    /// The settings that are kept for the plugin; `None` when it has none. A secret that is set
+    /// shows as `[REDACTED]`.
     ///
     /// # Errors
     /// [`ErrorKind::Busy`] when another call is still configuring the plugin after 30 s.
@@ -234,7 +241,8 @@ impl PluginHandle {
     /// Asks the plugin for its status, and reads its `data` into a type.
     ///
     /// # Errors
-    /// As [`command`](Self::command); [`ErrorKind::InvalidReply`] also when the data does not fit the type.
+    /// As [`command`](Self::command); [`ErrorKind::InvalidReply`] also when the data does
+    /// not fit the type.
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.

@@ -1,4 +1,5 @@
-//! The calls of a [`PluginHandle`] that start and stop the plugin, and wait until that has happened.
+//! The calls of a [`PluginHandle`] that start and stop the plugin, and wait until
+//! that has happened.
 
 use std::time::Duration;
 
@@ -17,22 +18,25 @@ use crate::{
     plugin::{options::UninstallOptions, request::Request, snapshot::Snapshot},
 };
 
-/// Longest wait of [`PluginHandle::start`] and [`PluginHandle::restart`]. A plugin that is neither healthy nor
-/// failed by then has an engine that does not answer.
+/// Longest wait of [`PluginHandle::start`] and [`PluginHandle::restart`]. A plugin that is neither
+/// healthy nor failed by then has an engine that does not answer.
 const START_DEADLINE: Duration = Duration::from_secs(300);
-/// Longest wait of [`PluginHandle::stop`] and [`PluginHandle::uninstall`], on top of the plugin's own grace.
+/// Longest wait of [`PluginHandle::stop`] and [`PluginHandle::uninstall`], on top of the
+/// plugin's own grace.
 const STOP_DEADLINE: Duration = Duration::from_secs(90);
 
 impl PluginHandle {
-    /// Makes the plugin run, and waits until it is healthy. Fine when it is already, and when it ended well and is not one
-    /// that is started again for that ([`Phase::Finished`]).
+    /// Makes the plugin run, and waits until it is healthy. Fine when it is already, and when it
+    /// ended well and is not one that is started again for that ([`Phase::Finished`]).
     ///
     /// # Errors
-    /// [`ErrorKind::Failed`] with the diagnosis ([`Error::failure`]) when a run of it fails first; unless the cause is permanent the
-    /// supervisor goes on trying in the background. [`ErrorKind::Dependency`] when what it depends on was not healthy for as
-    /// long as [`dependency_wait`](crate::supervisor::builder::SupervisorBuilder::dependency_wait) says: it starts as soon as that is.
-    /// [`ErrorKind::NotPermitted`]. [`ErrorKind::Timeout`] when neither happens within 5 minutes, and the wait for what it
-    /// depends on. Also as [`set_desired`](Self::set_desired).
+    /// [`ErrorKind::Failed`] with the diagnosis ([`Error::failure`]) when a run of it fails first;
+    /// unless the cause is permanent the supervisor goes on trying in the background.
+    /// [`ErrorKind::Dependency`] when what it depends on was not healthy for as long as
+    /// [`dependency_wait`](crate::supervisor::builder::SupervisorBuilder::dependency_wait) says: it
+    /// starts as soon as that is. [`ErrorKind::NotPermitted`]. [`ErrorKind::Timeout`] when neither
+    /// happens within 5 minutes, and the wait for what it depends on. Also as
+    /// [`set_desired`](Self::set_desired).
     ///
     /// # Cancel safety
     /// Once recorded, the start goes on when the future is dropped.
@@ -45,12 +49,12 @@ impl PluginHandle {
         .await
     }
 
-    /// Stops the plugin, and waits until it is down. Fine when it is already. Whatever its exit code, a stop that
-    /// was asked for is no failure.
+    /// Stops the plugin, and waits until it is down. Fine when it is already. Whatever its exit
+    /// code, a stop that was asked for is no failure.
     ///
     /// # Errors
-    /// [`ErrorKind::Timeout`] when the engine did not get it down; the supervisor goes on trying. Also as
-    /// [`set_desired`](Self::set_desired).
+    /// [`ErrorKind::Timeout`] when the engine did not get it down; the supervisor goes on trying.
+    /// Also as [`set_desired`](Self::set_desired).
     ///
     /// # Cancel safety
     /// Once recorded, the stop goes on when the future is dropped.
@@ -83,18 +87,20 @@ impl PluginHandle {
 
     /// Gives the plugin a new token and a new webhook secret, and returns when it runs with them.
     ///
-    /// The new keys are on disk before anything else happens. They are part of the container's environment, so a plugin
-    /// that shall run is stopped, its container made anew and started; its volumes stay. Until the old container is
-    /// gone its keys stay good, so neither an event nor a call is refused meanwhile; then they are worthless. A plugin
-    /// that does not run gets its new keys with its next start, and the old ones are worthless at once.
+    /// The new keys are on disk before anything else happens. They are part of the container's
+    /// environment, so a plugin that shall run is stopped, its container made anew and started; its
+    /// volumes stay. Until the old container is gone its keys stay good, so neither an event nor a
+    /// call is refused meanwhile; then they are worthless. A plugin that does not run gets its new
+    /// keys with its next start, and the old ones are worthless at once.
     ///
     /// # Errors
-    /// [`ErrorKind::Store`]: nothing has changed. [`ErrorKind::Failed`] and [`ErrorKind::Timeout`] as
-    /// [`start`](Self::start): the new keys hold, and the supervisor goes on trying to start the plugin. Also
-    /// [`ErrorKind::Gone`], [`ErrorKind::ShuttingDown`] and [`ErrorKind::Busy`].
+    /// [`ErrorKind::Store`]: nothing has changed. [`ErrorKind::Failed`] and [`ErrorKind::Timeout`]
+    /// as [`start`](Self::start): the new keys hold, and the supervisor goes on trying to start the
+    /// plugin. Also [`ErrorKind::Gone`], [`ErrorKind::ShuttingDown`] and [`ErrorKind::Busy`].
     ///
     /// # Cancel safety
-    /// Once recorded, the rotation goes on when the future is dropped, and after a host that was killed.
+    /// Once recorded, the rotation goes on when the future is dropped, and after a host
+    /// that was killed.
     pub async fn rotate_secrets(&self) -> Result<(), Error> {
         self.lifecycle("rotate_secrets", async {
             let before = self.progress();
@@ -112,14 +118,15 @@ impl PluginHandle {
         .await
     }
 
-    /// Removes the plugin, and waits until nothing of it is left but, unless told otherwise, its volumes. Fine when it is
-    /// gone already. A removal is not taken back: until it is done every other call returns [`ErrorKind::Gone`], and once
-    /// its data shall be removed they are.
+    /// Removes the plugin, and waits until nothing of it is left but, unless told otherwise, its
+    /// volumes. Fine when it is gone already. A removal is not taken back: until it is done every
+    /// other call returns [`ErrorKind::Gone`], and once its data shall be removed they are.
     ///
     /// # Errors
-    /// [`ErrorKind::Dependency`] when others depend on it, unless the options say otherwise: nothing has changed then.
-    /// [`ErrorKind::Gone`] when its data shall be removed and it is gone without them. [`ErrorKind::Timeout`] when the engine did not get it done; the supervisor goes on trying. Also as
-    /// [`set_desired`](Self::set_desired).
+    /// [`ErrorKind::Dependency`] when others depend on it, unless the options say otherwise:
+    /// nothing has changed then. [`ErrorKind::Gone`] when its data shall be removed and it is gone
+    /// without them. [`ErrorKind::Timeout`] when the engine did not get it done; the supervisor
+    /// goes on trying. Also as [`set_desired`](Self::set_desired).
     ///
     /// # Cancel safety
     /// Once recorded, the removal goes on when the future is dropped.
@@ -182,7 +189,8 @@ impl PluginHandle {
         self.wait_healthy(failures, Some(runs)).await
     }
 
-    /// Waits until the plugin is healthy in a run after `runs`, or a run after `failures` has failed.
+    /// Waits until the plugin is healthy in a run after `runs`, or a run after
+    /// `failures` has failed.
     async fn wait_healthy(&self, failures: u64, runs: Option<u64>) -> Result<(), Error> {
         let settled = self.wait(|snapshot| {
             let healthy =
@@ -208,7 +216,8 @@ impl PluginHandle {
         Err(error.with_failure(failure))
     }
 
-    /// The failure of a run, or one that holds the plugin; an engine that does not answer is waited for.
+    /// The failure of a run, or one that holds the plugin; an engine that does not
+    /// answer is waited for.
     #[expect(clippy::unused_self, reason = "reads like the question that it answers")]
     fn new_failure<'a>(&self, snapshot: &'a Snapshot, failures: u64) -> Option<&'a Failure> {
         let failure = snapshot.state.failure.as_ref()?;

@@ -7,20 +7,23 @@ use crate::{
 };
 
 impl PluginHandle {
-    /// Gives the plugin other limits than its manifest's, and returns when its container has them. They hold for later
-    /// versions too, until they are set again; [`LimitOverrides::default`] takes them back.
+    /// Gives the plugin other limits than its manifest's, and returns when its container has them.
+    /// They hold for later versions too, until they are set again; [`LimitOverrides::default`]
+    /// takes them back.
     ///
-    /// They are on disk before anything happens. Docker changes them in place, also while the plugin runs; what it cannot
-    /// change so, such as a memory limit below what is in use, makes the container anew, which takes a restart.
+    /// They are on disk before anything happens. Docker changes them in place, also while the
+    /// plugin runs; what it cannot change so, such as a memory limit below what is in use, makes
+    /// the container anew, which takes a restart.
     ///
     /// # Errors
-    /// [`ErrorKind::NotPermitted`](crate::error::ErrorKind::NotPermitted) when they are above what the
-    /// [`Policy`](crate::Policy) gives at most: nothing has changed.
-    /// [`ErrorKind::Timeout`](crate::error::ErrorKind::Timeout) when the engine did not get it done; the supervisor goes on trying.
-    /// Else as [`set_desired`](Self::set_desired).
+    /// [`ErrorKind::NotPermitted`](crate::error::ErrorKind::NotPermitted) when they are above what
+    /// the [`Policy`](crate::Policy) gives at most: nothing has changed.
+    /// [`ErrorKind::Timeout`](crate::error::ErrorKind::Timeout) when the engine did not get it
+    /// done; the supervisor goes on trying. Else as [`set_desired`](Self::set_desired).
     ///
     /// # Cancel safety
-    /// When the future is dropped, they may or may not have been recorded; once they are, they will hold.
+    /// When the future is dropped, they may or may not have been recorded; once they are,
+    /// they will hold.
     ///
     /// ```no_run
     /// # async fn run(light: hap_host::PluginHandle) -> Result<(), Box<dyn std::error::Error>> {
@@ -56,8 +59,8 @@ impl PluginHandle {
         self.cell().snapshot.borrow().told.limits
     }
 
-    /// The limits that hold for the plugin's container: the operator's, else its manifest's, else the host's default, and
-    /// none above what the policy gives.
+    /// The limits that hold for the plugin's container: the operator's, else its manifest's, else
+    /// the host's default, and none above what the policy gives.
     #[must_use]
     pub fn limits(&self) -> ResourceLimits {
         self.cell().snapshot.borrow().limits_in_force.0

@@ -37,7 +37,8 @@ impl LogStream {
 impl PluginHandle {
     /// The plugin's output. Without a container there is none, and the stream is empty.
     ///
-    /// The plugin's keys and secret settings are shown as `[REDACTED]` where they stand in a line as they are.
+    /// The plugin's keys and secret settings are shown as `[REDACTED]` where they stand in a
+    /// line as they are.
     #[must_use]
     pub fn logs(&self, options: &LogOptions) -> LogStream {
         match self.container() {

@@ -35,9 +35,10 @@ use crate::{
 
 /// One installed plugin: what to do with it and how to talk to it.
 ///
-/// Cheap to clone and to send between tasks. A handle keeps nothing running; after the plugin was uninstalled every
-/// call returns [`ErrorKind::Gone`]. Calls that change what is wanted write it to disk before anything happens,
-/// so dropping their future, or killing the host, loses nothing that they have recorded.
+/// Cheap to clone and to send between tasks. A handle keeps nothing running; after the plugin was
+/// uninstalled every call returns [`ErrorKind::Gone`]. Calls that change what is wanted write it to
+/// disk before anything happens, so dropping their future, or killing the host, loses nothing that
+/// they have recorded.
 #[derive(Clone)]
 pub struct PluginHandle(Arc<Cell>, Option<Duration>);
 
@@ -89,8 +90,8 @@ impl PluginHandle {
         state
     }
 
-    /// What is going on with the plugin: the operation on the engine that is under way, and the calls that wait for the
-    /// plugin, each with its beginning.
+    /// What is going on with the plugin: the operation on the engine that is under way, and the
+    /// calls that wait for the plugin, each with its beginning.
     #[must_use]
     pub fn activity(&self) -> Activity {
         Activity {
@@ -99,9 +100,11 @@ impl PluginHandle {
         }
     }
 
-    /// The same plugin by a handle whose calls that wait for the plugin give up after this time, in place of their own
-    /// deadlines: [`start`](Self::start), [`stop`](Self::stop), [`restart`](Self::restart), [`uninstall`](Self::uninstall),
-    /// [`rotate_secrets`](Self::rotate_secrets) and [`set_env`](Self::set_env). What they have recorded goes on all the same.
+    /// The same plugin by a handle whose calls that wait for the plugin give up after this time, in
+    /// place of their own deadlines: [`start`](Self::start), [`stop`](Self::stop),
+    /// [`restart`](Self::restart), [`uninstall`](Self::uninstall),
+    /// [`rotate_secrets`](Self::rotate_secrets) and [`set_env`](Self::set_env). What they have
+    /// recorded goes on all the same.
     ///
     /// ```
     /// # async fn run(light: hap_host::PluginHandle) -> Result<(), hap_host::Error> {
@@ -116,11 +119,12 @@ impl PluginHandle {
         Self(Arc::clone(&self.0), Some(deadline))
     }
 
-    /// Waits until the plugin's state satisfies `wanted`, and returns it. There is no deadline: put one around it.
+    /// Waits until the plugin's state satisfies `wanted`, and returns it. There is no deadline:
+    /// put one around it.
     ///
     /// # Errors
-    /// [`ErrorKind::Gone`] when the plugin is uninstalled meanwhile, [`ErrorKind::ShuttingDown`] when the
-    /// supervisor ends.
+    /// [`ErrorKind::Gone`] when the plugin is uninstalled meanwhile, [`ErrorKind::ShuttingDown`]
+    /// when the supervisor ends.
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.
@@ -133,8 +137,10 @@ impl PluginHandle {
     ///
     /// # Errors
     /// [`ErrorKind::Dependency`] when it shall be removed and others depend on it:
-    /// [`uninstall`](Self::uninstall) removes it all the same where its options say so. [`ErrorKind::Store`] when it could not be recorded (nothing has changed then), [`ErrorKind::Gone`],
-    /// [`ErrorKind::ShuttingDown`], or [`ErrorKind::Busy`] when too many calls wait for this plugin.
+    /// [`uninstall`](Self::uninstall) removes it all the same where its options say so.
+    /// [`ErrorKind::Store`] when it could not be recorded (nothing has changed then),
+    /// [`ErrorKind::Gone`], [`ErrorKind::ShuttingDown`], or [`ErrorKind::Busy`] when too many calls
+    /// wait for this plugin.
     ///
     /// # Cancel safety
     /// When the future is dropped, it may or may not have been recorded.
@@ -157,8 +163,8 @@ impl PluginHandle {
         dependents::refuse_if_needed(&self.0.shared, self.id())
     }
 
-    /// The last event of type `status` that the plugin sent on its own, kept also after retention took it from the
-    /// log; `None` when it never sent one.
+    /// The last event of type `status` that the plugin sent on its own, kept also after retention
+    /// took it from the log; `None` when it never sent one.
     ///
     /// # Errors
     /// [`ErrorKind::Store`] when the disk fails.
@@ -174,7 +180,8 @@ impl PluginHandle {
         self.0.snapshot.borrow().state.container.clone()
     }
 
-    /// The way to the running plugin. One that is starting may be asked too: it answers, or cannot be connected to.
+    /// The way to the running plugin. One that is starting may be asked too: it answers, or cannot
+    /// be connected to.
     pub(crate) fn client(&self) -> Result<PluginClient, Error> {
         self.0
             .snapshot

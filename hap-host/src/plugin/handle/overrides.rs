@@ -19,23 +19,31 @@ impl PluginHandle {
         self.request(|reply| Request::SetBoot(boot, reply)).await
     }
 
-    /// The environment variables that the operator set for the plugin, without the values of secret ones.
+    /// The environment variables that the operator set for the plugin, without the values
+    /// of secret ones.
     #[must_use]
     pub fn env(&self) -> EnvOverrides {
         self.cell().snapshot.borrow().told.env.as_ref().clone()
     }
 
-    /// Replaces the environment variables that the operator sets for the plugin, over those of its manifest, and returns
-    /// when it runs with them. Fine when they are the same: nothing happens then.
+    /// Replaces the environment variables that the operator sets for the plugin, over those
+    /// of its manifest, and returns when it runs with them. Fine when they are the same:
+    /// nothing happens then.
     ///
-    /// They are on disk before anything else happens. An environment cannot be changed under a process, so a plugin that shall run is
-    /// stopped, its container made anew and started; its volumes stay. One that does not run gets them with its next start. A
-    /// secret whose value is `[REDACTED]`, as [`env`](Self::env) has it, stays as it is.
+    /// They are on disk before anything else happens. An environment cannot be changed under a
+    /// process, so a plugin that shall run is stopped, its container made anew and started; its
+    /// volumes stay. One that does not run gets them with its next start. A secret whose value is
+    /// `[REDACTED]`, as [`env`](Self::env) has it, stays as it is.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for a secret that shall stay as it is and was none; [`ErrorKind::Store`](crate::ErrorKind::Store): nothing has changed.
-    /// [`ErrorKind::Failed`](crate::ErrorKind::Failed) and [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) as [`start`](Self::start): the new variables hold, and the supervisor
-    /// goes on trying. Also [`ErrorKind::Gone`](crate::ErrorKind::Gone), [`ErrorKind::ShuttingDown`](crate::ErrorKind::ShuttingDown) and [`ErrorKind::Busy`](crate::ErrorKind::Busy).
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for a secret that shall stay as
+    /// it is and was none; [`ErrorKind::Store`](crate::ErrorKind::Store): nothing has changed.
+    /// [`ErrorKind::Failed`](crate::ErrorKind::Failed) and
+    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) as [`start`](Self::start): the new
+    /// variables hold, and the supervisor goes on trying. Also
+    /// [`ErrorKind::Gone`](crate::ErrorKind::Gone),
+    /// [`ErrorKind::ShuttingDown`](crate::ErrorKind::ShuttingDown) and
+    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy).
     ///
     /// # Cancel safety
     /// Once recorded, it goes on when the future is dropped, and after a host that was killed.

@@ -14,7 +14,8 @@ use crate::{error::Result, plugin::request::Request, policy::refusal::Refusal};
 pub struct PluginPermissions {
     /// What its manifest asks for.
     pub requested: Vec<Permission>,
-    /// What it was granted, with its installation or later. What the policy gives to whoever asks is not among it.
+    /// What it was granted, with its installation or later. What the policy gives to whoever asks
+    /// is not among it.
     pub granted: Vec<Permission>,
     /// Why it may not run, none if it may.
     pub refusals: Vec<Refusal>,
@@ -33,9 +34,9 @@ impl PluginHandle {
         }
     }
 
-    /// Replaces what the plugin was granted, on disk before anything happens; what its manifest does not ask for is left
-    /// out. A plugin that may no longer run is stopped, one that was held back by the lack of a grant and is wanted
-    /// running starts.
+    /// Replaces what the plugin was granted, on disk before anything happens; what its manifest
+    /// does not ask for is left out. A plugin that may no longer run is stopped, one that was held
+    /// back by the lack of a grant and is wanted running starts.
     ///
     /// # Errors
     /// As [`set_desired`](Self::set_desired).

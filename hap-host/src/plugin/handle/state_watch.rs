@@ -3,7 +3,8 @@ use tokio::sync::watch;
 use super::PluginHandle;
 use crate::{error::Error, model::state::PluginState, plugin::snapshot::Snapshot};
 
-/// Follows the state of one plugin. A reader that is slow sees the newest state and not each one before; it delays nobody.
+/// Follows the state of one plugin. A reader that is slow sees the newest state and not each one
+/// before; it delays nobody.
 ///
 /// ```
 /// # async fn run(light: hap_host::PluginHandle) -> Result<(), hap_host::Error> {

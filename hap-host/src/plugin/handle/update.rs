@@ -27,36 +27,41 @@ use crate::{
     },
 };
 
-/// Longest wait for a plugin whose old version is back to be healthy again, before the caller is told without that.
+/// Longest wait for a plugin whose old version is back to be healthy again, before the caller is
+/// told without that.
 const BACK_AGAIN: Duration = Duration::from_secs(60);
 
 impl PluginHandle {
     /// Brings the plugin to another version, and returns when that has proven itself.
     ///
-    /// Everything that can be judged is judged first, and the image is pulled or built, while the old version runs: the
-    /// manifest, what it asks for against what was granted, its place among the plugins that depend on each other, the
-    /// kept settings against the new `config_schema`. Then the plugin is stopped, its volumes are copied, and the new
-    /// version takes its place. It is watched: unless it is healthy for 10 s without a break within 5 min
-    /// ([`ProbationPolicy`](crate::ProbationPolicy)), the old version, its settings and its data come back, and the error says
-    /// why.
+    /// Everything that can be judged is judged first, and the image is pulled or built, while the
+    /// old version runs: the manifest, what it asks for against what was granted, its place among
+    /// the plugins that depend on each other, the kept settings against the new `config_schema`.
+    /// Then the plugin is stopped, its volumes are copied, and the new version takes its place. It
+    /// is watched: unless it is healthy for 10 s without a break within 5 min
+    /// ([`ProbationPolicy`](crate::ProbationPolicy)), the old version, its settings and its data
+    /// come back, and the error says why.
     ///
-    /// A plugin that is not wanted running gets the new version without being watched; [`roll_back`](Self::roll_back) undoes
-    /// that too. An update to what the plugin is already changes nothing.
+    /// A plugin that is not wanted running gets the new version without being watched;
+    /// [`roll_back`](Self::roll_back) undoes that too. An update to what the plugin is already
+    /// changes nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::Failed`]: the new version did not prove itself ([`Error::failure`] says how), or the data could not be
-    /// copied; the old one is back.
-    /// [`ErrorKind::InvalidInput`]: the source is another plugin, a lower version or no valid plugin, or the settings do not
-    /// fit. [`ErrorKind::NotPermitted`]: it asks for what was not granted, see [`Error::refusals`].
-    /// [`ErrorKind::Dependency`]: it would depend on itself over others, or others do not accept this version.
-    /// [`ErrorKind::Image`], [`ErrorKind::Engine`], [`ErrorKind::Store`], [`ErrorKind::Gone`], [`ErrorKind::ShuttingDown`].
-    /// [`ErrorKind::Busy`] while another update of the plugin is under way. After any of them the old version is the
-    /// plugin's version. [`ErrorKind::Timeout`]: it is not decided yet, and goes on.
+    /// [`ErrorKind::Failed`]: the new version did not prove itself ([`Error::failure`] says how),
+    /// or the data could not be copied; the old one is back. [`ErrorKind::InvalidInput`]: the
+    /// source is another plugin, a lower version or no valid plugin, or the settings do not fit.
+    /// [`ErrorKind::NotPermitted`]: it asks for what was not granted, see [`Error::refusals`].
+    /// [`ErrorKind::Dependency`]: it would depend on itself over others, or others do not accept
+    /// this version. [`ErrorKind::Image`], [`ErrorKind::Engine`], [`ErrorKind::Store`],
+    /// [`ErrorKind::Gone`], [`ErrorKind::ShuttingDown`]. [`ErrorKind::Busy`] while another update
+    /// of the plugin is under way. After any of them the old version is the plugin's version.
+    /// [`ErrorKind::Timeout`]: it is not decided yet, and goes on.
     ///
     /// # Cancel safety
     /// Dropped before the plugin is stopped, nothing has changed. Later it goes on, and
-    /// [`PluginState::update`](crate::model::state::PluginState::update) tells how far it is. So it is when the host is killed: what was
-    /// not recorded has not happened, and what was goes on with the next start.
+    /// [`PluginState::update`](crate::model::state::PluginState::update) tells how far it is. So it
+    /// is when the host is killed: what was not recorded has not happened, and what was goes on
+    /// with the next start.
     ///
     /// ```no_run
     /// # async fn run(light: hap_host::PluginHandle) -> Result<(), hap_host::Error> {
@@ -143,14 +148,15 @@ impl PluginHandle {
 
     /// Goes back to the version before the last update.
     ///
-    /// While the new version is still watched, that is the end of the watch: the old version comes back with its settings
-    /// and its data. Later it is an update like any other, with a snapshot of its own and a watch: the settings stay where
-    /// they fit, else those of then come back, and so does the data, if the options say so. The version that is left is the
-    /// one to go back to then.
+    /// While the new version is still watched, that is the end of the watch: the old version
+    /// comes back with its settings and its data. Later it is an update like any other, with a
+    /// snapshot of its own and a watch: the settings stay where they fit, else those of then come
+    /// back, and so does the data, if the options say so. The version that is left is the one to
+    /// go back to then.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] when there is no version to go back to, or no snapshot of its data. Else as
-    /// [`update`](Self::update).
+    /// [`ErrorKind::InvalidInput`] when there is no version to go back to, or no snapshot of its
+    /// data. Else as [`update`](Self::update).
     ///
     /// # Cancel safety
     /// As [`update`](Self::update).
@@ -208,14 +214,16 @@ impl PluginHandle {
         .await
     }
 
-    /// Forgets the version before the last update, and removes the snapshot of its data. Fine when there is none.
+    /// Forgets the version before the last update, and removes the snapshot of its data. Fine
+    /// when there is none.
     ///
     /// # Errors
-    /// [`ErrorKind::Busy`] while an update is under way. Else as [`set_desired`](Self::set_desired).
+    /// [`ErrorKind::Busy`] while an update is under way. Else as
+    /// [`set_desired`](Self::set_desired).
     ///
     /// # Cancel safety
-    /// When the future is dropped, it may or may not have been recorded. Once it is, the snapshot goes as soon as the engine
-    /// lets it.
+    /// When the future is dropped, it may or may not have been recorded. Once it is, the snapshot
+    /// goes as soon as the engine lets it.
     pub async fn forget_previous_version(&self) -> Result<(), Error> {
         let _turn = self.turn()?;
         self.request(Request::ForgetPrevious).await
@@ -271,7 +279,8 @@ impl PluginHandle {
         Ok(())
     }
 
-    /// The settings that go with a version. Those that do not fit its schema are refused before anything stops.
+    /// The settings that go with a version. Those that do not fit its schema are refused before
+    /// anything stops.
     async fn settings_for(
         &self,
         old: &Manifest,

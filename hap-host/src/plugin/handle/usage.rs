@@ -16,8 +16,8 @@ impl PluginHandle {
     ///
     /// # Errors
     /// [`NotRunning`](crate::error::ErrorKind::NotRunning) without a container,
-    /// [`Engine`](crate::error::ErrorKind::Engine) and [`Timeout`](crate::error::ErrorKind::Timeout) when the
-    /// engine does not tell.
+    /// [`Engine`](crate::error::ErrorKind::Engine) and
+    /// [`Timeout`](crate::error::ErrorKind::Timeout) when the engine does not tell.
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.
@@ -35,8 +35,8 @@ impl PluginHandle {
             })
     }
 
-    /// One sample of the plugin's resource use, and its CPU use since an earlier one. What is sampled here is in the
-    /// [metrics](crate::supervisor::Supervisor::metrics) for five minutes.
+    /// One sample of the plugin's resource use, and its CPU use since an earlier one. What is
+    /// sampled here is in the [metrics](crate::supervisor::Supervisor::metrics) for five minutes.
     ///
     /// # Errors
     /// As [`stats`](Self::stats).

@@ -13,8 +13,8 @@ const PAUSES: [Duration; 4] = [
     Duration::from_secs(30),
 ];
 
-/// Runs as long as one run of the plugin, and whenever settings are pending it sends them until the plugin has
-/// or refuses them. Safe to drop at any await.
+/// Runs as long as one run of the plugin, and whenever settings are pending it sends them until the
+/// plugin has or refuses them. Safe to drop at any await.
 pub(crate) async fn keep_delivered(desk: Arc<ConfigDesk>, client: PluginClient) {
     let mut news = desk.watch();
     loop {

@@ -1,4 +1,5 @@
-//! A plugin's settings: kept on disk, checked, given to each run of the plugin, shown without their secrets.
+//! A plugin's settings: kept on disk, checked, given to each run of the plugin, shown
+//! without their secrets.
 
 pub(crate) mod delivery;
 #[cfg(test)]
@@ -109,8 +110,9 @@ impl ConfigDesk {
         *self.terms.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Terms::of(manifest));
     }
 
-    /// The settings that came with another version, which are on the disk already. A call that still configures the version
-    /// before ends first, and what it leaves on the disk is written over.
+    /// The settings that came with another version, which are on the disk already. A call
+    /// that still configures the version before ends first, and what it leaves on the disk
+    /// is written over.
     pub(crate) async fn replace(&self, store: &Store, settings: Option<Value>) {
         let terms = self.terms();
         let mut kept = self.kept.lock().await;
@@ -318,7 +320,8 @@ pub(crate) fn check_settings(manifest: &Manifest, settings: &Value) -> Result<()
         .map_err(|error| error.to_string())
 }
 
-/// Puts the secrets that are kept where new settings say `[REDACTED]`, by what either version calls secret.
+/// Puts the secrets that are kept where new settings say `[REDACTED]`, by what either
+/// version calls secret.
 pub(crate) fn keep_earlier_secrets(
     old: &Manifest,
     new: &Manifest,
@@ -347,7 +350,8 @@ impl Secrets {
     }
 }
 
-/// Whether asking again would be answered the same: anything but a plugin that cannot be reached or says "not now".
+/// Whether asking again would be answered the same: anything but a plugin that cannot be reached or
+/// says "not now".
 fn is_no(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::Rejected => !matches!(error.http_status(), Some(408 | 425 | 429 | 502..=504)),

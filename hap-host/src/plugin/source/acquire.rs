@@ -122,7 +122,8 @@ impl Candidate {
         }
     }
 
-    /// Finds, pulls or builds the image, and answers what pins it. What was unpacked on the way is removed again.
+    /// Finds, pulls or builds the image, and answers what pins it. What was unpacked on the way
+    /// is removed again.
     pub(crate) async fn image(&mut self, shared: &Shared, progress: ProgressSink) -> Result<ImageId, Error> {
         let manifest = &self.manifest;
         let obtained = match std::mem::replace(&mut self.build, Build::Nothing) {

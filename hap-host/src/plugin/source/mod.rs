@@ -48,23 +48,28 @@ impl PluginSource {
         Origin::Folder(path.into()).into()
     }
 
-    /// A package, which is one zip file: checked to the last byte, unpacked into a private folder, and built here.
+    /// A package, which is one zip file: checked to the last byte, unpacked into a private folder,
+    /// and built here.
     ///
-    /// Where the policy asks who signed it, the signature is looked for beside it, in the file of its name and `.minisig`.
+    /// Where the policy asks who signed it, the signature is looked for beside it, in the file of
+    /// its name and `.minisig`.
     pub fn package(path: impl Into<PathBuf>) -> Self {
         Origin::PackageFile(path.into()).into()
     }
 
-    /// A package from elsewhere than a file, such as bytes in memory behind a [`Cursor`](std::io::Cursor).
+    /// A package from elsewhere than a file, such as bytes in memory behind a
+    /// [`Cursor`](std::io::Cursor).
     ///
-    /// It is read on a thread that may block, more than once, and for no longer than 5 minutes each time.
+    /// It is read on a thread that may block, more than once, and for no longer than 5
+    /// minutes each time.
     pub fn package_reader(reader: impl Read + Seek + Send + 'static) -> Self {
         Origin::PackageReader(Box::new(reader)).into()
     }
 
     /// The same package with the signature that was made for it, instead of the file beside it.
     ///
-    /// It has to be good and by a key that the policy [trusts](crate::policy::Policy::trust_key), whatever else the policy says.
+    /// It has to be good and by a key that the policy [trusts](crate::policy::Policy::trust_key),
+    /// whatever else the policy says.
     ///
     /// ```
     /// use hap_host::PluginSource;

@@ -18,8 +18,8 @@ use crate::engine::{
     progress::{Progress, ProgressSink},
 };
 
-/// Pulls images, each once at a time: a second caller waits for the pull of the first, and shares what comes of it. A
-/// pull is given up when nobody waits for it any more.
+/// Pulls images, each once at a time: a second caller waits for the pull of the first, and shares
+/// what comes of it. A pull is given up when nobody waits for it any more.
 #[derive(Clone)]
 pub(crate) struct Pulls(Arc<Inner>);
 

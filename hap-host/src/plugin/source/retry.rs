@@ -14,8 +14,8 @@ const LIMITED_PAUSE_MAX: Duration = Duration::from_secs(120);
 /// Tries while a registry limits: it may let go in the middle of a pull and limit again.
 const LIMITED_TRIES: u32 = 20;
 
-/// Makes a call again while another try may mend it and the time is not up. `before_pause` is told of each failure that
-/// is followed by another try.
+/// Makes a call again while another try may mend it and the time is not up. `before_pause` is told
+/// of each failure that is followed by another try.
 pub(crate) async fn with_retries<T, F: Future<Output = Result<T, EngineError>>>(
     limit: Duration,
     mut before_pause: impl FnMut(&EngineError, Duration),
@@ -33,7 +33,8 @@ pub(crate) async fn with_retries<T, F: Future<Output = Result<T, EngineError>>>(
             EngineErrorKind::RateLimited if limited < LIMITED_TRIES => {
                 let default = doubled(LIMITED_PAUSE, limited).min(LIMITED_PAUSE_MAX);
                 limited += 1;
-                // What is asked for is a least; jitter goes on top, so that a house full of hosts does not come at once.
+                // What is asked for is a least; jitter goes on top, so that a house full of hosts
+                // does not come at once.
                 with_jitter(error.retry_after().unwrap_or(default).max(PAUSE / 10))
             }
             EngineErrorKind::RateLimited => return Err(error),
@@ -79,7 +80,8 @@ mod tests {
         EngineError::new(kind, "pull", "light:1", "so it is")
     }
 
-    /// What came of a call that fails as told and then succeeds, how often it was made, and how long that took.
+    /// What came of a call that fails as told and then succeeds, how often it was made, and how
+    /// long that took.
     async fn tried(mut failures: Vec<EngineError>) -> (Result<(), EngineErrorKind>, u32, Duration) {
         failures.reverse();
         let (mut calls, begun) = (0, Instant::now());

@@ -27,8 +27,9 @@ pub(crate) struct Signed {
 pub(crate) type Opened = (Package<Box<dyn PackageReader>>, Option<PackageKey>);
 
 impl Signed {
-    /// Reads a package. One that has to be signed by a trusted key is verified before anything of it is looked into; one that
-    /// need not be, and is signed by nobody who is trusted, is taken as unsigned.
+    /// Reads a package. One that has to be signed by a trusted key is verified before anything
+    /// of it is looked into; one that need not be, and is signed by nobody who is trusted, is
+    /// taken as unsigned.
     pub(crate) fn open(self, named: &str, reader: Box<dyn PackageReader>) -> Result<Opened, Error> {
         let refuse = |error: PackageError| {
             Error::new(ErrorKind::InvalidInput, format!("{named}: {error}")).with_source(error)

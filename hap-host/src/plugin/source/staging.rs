@@ -30,7 +30,8 @@ impl Staging {
         Ok(Self(path))
     }
 
-    /// A file without a name for a package that is still on its way: it goes when it is closed, whatever happens.
+    /// A file without a name for a package that is still on its way: it goes when it is closed,
+    /// whatever happens.
     ///
     /// It blocks on the file system.
     #[cfg(feature = "management")]

@@ -5,8 +5,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, ErrorKind};
 
-/// Bounds the calls to one plugin that are under way. What is over the bound is refused at once: a queue in front of
-/// a slow plugin would only make everybody wait.
+/// Bounds the calls to one plugin that are under way. What is over the bound is refused at once: a
+/// queue in front of a slow plugin would only make everybody wait.
 #[derive(Debug, Clone)]
 pub(crate) struct CallGate {
     most: usize,

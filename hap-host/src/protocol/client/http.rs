@@ -13,12 +13,13 @@ use hyper_util::{
 
 /// A plugin on this machine accepts a connection in well under a millisecond.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Shorter than the 5 s after which common servers close an idle connection: whoever closes first avoids that a
-/// request meets the other's goodbye, after which nobody knows whether it was read.
+/// Shorter than the 5 s after which common servers close an idle connection: whoever closes first
+/// avoids that a request meets the other's goodbye, after which nobody knows whether it was read.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// All of HTTP that a plugin is reached by: version 1.1, plain, to an address. It knows no proxy of the environment,
-/// follows no redirect, and sends nothing twice but what was never written. Clones share their connections.
+/// All of HTTP that a plugin is reached by: version 1.1, plain, to an address. It knows no proxy of
+/// the environment, follows no redirect, and sends nothing twice but what was never written. Clones
+/// share their connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Http(Client<HttpConnector, Body>);
 

@@ -5,8 +5,9 @@ use std::{
 
 use uuid::Uuid;
 
-/// Makes ids of requests and of places in a trace. They have to differ, not to be secret, so one draw from the
-/// system's random source serves all calls: each later one would cost as much as writing the whole request.
+/// Makes ids of requests and of places in a trace. They have to differ, not to be secret, so one
+/// draw from the system's random source serves all calls: each later one would cost as much as
+/// writing the whole request.
 #[derive(Debug)]
 pub(super) struct Ids {
     seed: u64,
@@ -17,7 +18,8 @@ pub(super) struct Ids {
 const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
 impl Ids {
-    /// Without randomness the ids of two clients may meet: tracing is worse then, and the calls are not.
+    /// Without randomness the ids of two clients may meet: tracing is worse then, and
+    /// the calls are not.
     pub(super) fn new() -> Self {
         let mut seeds = [[0_u8; 8]; 2];
         for seed in &mut seeds {

@@ -1,5 +1,5 @@
-//! HTTP to one plugin. Every reply is hostile input: limited in size and time, no redirect is followed, and a
-//! failure of the transport never looks like an answer.
+//! HTTP to one plugin. Every reply is hostile input: limited in size and time, no redirect is
+//! followed, and a failure of the transport never looks like an answer.
 
 pub(crate) mod concurrency;
 pub(crate) mod http;

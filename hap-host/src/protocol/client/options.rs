@@ -65,24 +65,28 @@ impl CallOptions {
         u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// The caller's place in a trace: the plugin is told a child of it. Default: a trace of its own.
+    /// The caller's place in a trace: the plugin is told a child of it. Default: a
+    /// trace of its own.
     pub const fn traceparent(mut self, parent: Option<TraceParent>) -> Self {
         self.trace = parent;
         self
     }
 
-    /// The name of this call in logs on both sides: at most 128 visible ASCII characters. Default: a new UUID.
+    /// The name of this call in logs on both sides: at most 128 visible ASCII characters.
+    /// Default: a new UUID.
     pub fn request_id(mut self, id: impl Into<String>) -> Self {
         self.request_id = Some(id.into());
         self
     }
 
-    /// Allows a command to be sent up to three times within the deadline when the connection to the plugin fails,
-    /// each time with this key in the header `Idempotency-Key`: at most 128 visible ASCII characters.
+    /// Allows a command to be sent up to three times within the deadline when the connection to the
+    /// plugin fails, each time with this key in the header `Idempotency-Key`: at most 128 visible
+    /// ASCII characters.
     ///
-    /// A connection that broke says nothing about whether the command was carried out. So give a key only when the
-    /// plugin tells repetitions by it, or when doing the command twice does no harm. Without a key a command is
-    /// sent once. A plugin need not know the header; `hap-plugin` hands it to the plugin and does nothing by itself.
+    /// A connection that broke says nothing about whether the command was carried out. So give a
+    /// key only when the plugin tells repetitions by it, or when doing the command twice does no
+    /// harm. Without a key a command is sent once. A plugin need not know the header; `hap-plugin`
+    /// hands it to the plugin and does nothing by itself.
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.idempotency_key = Some(key.into());
         self

@@ -15,8 +15,8 @@ use crate::model::{probe::ProbeResult, redact::Redactor};
 /// Largest body of a health report; more is not read.
 const MAX_HEALTH_BYTES: usize = 64 << 10;
 
-/// A client for health probes: each on a connection of its own, because a pooled one may lead to a process that
-/// is gone and would make a plugin look dead that has just come back.
+/// A client for health probes: each on a connection of its own, because a pooled one may lead to a
+/// process that is gone and would make a plugin look dead that has just come back.
 pub(crate) fn probe_client() -> Http {
     Http::new(0)
 }

@@ -79,7 +79,8 @@ pub(super) fn describe(broken: &Broken, address: SocketAddr) -> String {
     format!("the connection to {address} broke: {}", report(innermost))
 }
 
-/// A plugin's text for an error message: shortened, and without control characters that could forge log lines.
+/// A plugin's text for an error message: shortened, and without control characters that could
+/// forge log lines.
 pub(super) fn quote(text: &str) -> String {
     let mut quoted: String = text
         .chars()

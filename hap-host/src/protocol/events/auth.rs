@@ -13,8 +13,8 @@ use super::{
 
 /// How a request proves which plugin sent it.
 ///
-/// A token is checked from the headers alone, so a body without one is not even read. A signature covers the body;
-/// before it is read only the form and the age of the headers are checked.
+/// A token is checked from the headers alone, so a body without one is not even read. A signature
+/// covers the body; before it is read only the form and the age of the headers are checked.
 #[derive(Debug)]
 pub(super) enum Proof {
     /// A good token.
@@ -67,8 +67,8 @@ impl Proof {
             // Good when the headers were read; gone if the plugin was removed meanwhile.
             return keys.map(drop).ok_or_else(Refusal::unauthorized);
         }
-        // For an unknown plugin the same work is done with a key that proves nothing, so that the time
-        // does not tell which plugins there are.
+        // For an unknown plugin the same work is done with a key that proves nothing, so that the
+        // time does not tell which plugins there are.
         let known = keys.is_some();
         let secrets = match keys {
             Some(keys) => keys.secrets(),

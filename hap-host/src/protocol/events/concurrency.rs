@@ -13,8 +13,8 @@ const MOST_BYTES_OF_LOOPBACK: usize = MOST_BYTES / 2;
 /// Bytes of bodies in memory in all.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 
-/// Who sent a request, as far as is known before it is proved: a container cannot fake its address, so nobody can
-/// use up the room of a plugin on another address by using its name.
+/// Who sent a request, as far as is known before it is proved: a container cannot fake its address,
+/// so nobody can use up the room of a plugin on another address by using its name.
 pub(super) type Sender = (IpAddr, String);
 
 /// Bounds what is in flight, before anything is known about who sent it.
@@ -59,7 +59,8 @@ pub(super) struct Admitted {
 }
 
 impl Admitted {
-    /// Takes room for more of the body; counted as it arrives, so that announcing a body costs others nothing.
+    /// Takes room for more of the body; counted as it arrives, so that announcing a body costs
+    /// others nothing.
     pub(super) fn grow(&mut self, bytes: usize) -> bool {
         let most_of_peer = if self.sender.0.is_loopback() {
             MOST_BYTES_OF_LOOPBACK

@@ -8,13 +8,14 @@ use hap_manifest::{PluginId, WebhookSecret};
 
 use crate::model::keys::{KeyPair, PluginKeys};
 
-/// The keys of every plugin that may send events. Clones share it: the supervisor writes, the inbox reads.
+/// The keys of every plugin that may send events. Clones share it: the supervisor writes,
+/// the inbox reads.
 #[derive(Clone, Default)]
 pub(crate) struct Credentials(Arc<RwLock<HashMap<PluginId, Arc<Keys>>>>);
 
 impl Credentials {
-    /// Gives a plugin its keys, in place of all that it had. While they are rotated two pairs are good, because a
-    /// plugin learns of new ones only when it starts again.
+    /// Gives a plugin its keys, in place of all that it had. While they are rotated two pairs are
+    /// good, because a plugin learns of new ones only when it starts again.
     pub(crate) fn set(&self, id: &PluginId, keys: &PluginKeys) {
         let keys = Arc::new(Keys(keys.pairs().cloned().collect()));
         self.with(|all| all.insert(id.clone(), keys));
@@ -25,7 +26,8 @@ impl Credentials {
         self.with(|all| all.remove(id));
     }
 
-    /// The keys of a plugin, shared so that the registry is not locked while signatures are computed.
+    /// The keys of a plugin, shared so that the registry is not locked while
+    /// signatures are computed.
     pub(super) fn get(&self, id: &PluginId) -> Option<Arc<Keys>> {
         self.0
             .read()

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
 
-/// A place in the log of received events. Kept by an application, it says where to go on after a restart.
+/// A place in the log of received events. Kept by an application, it says where to go on
+/// after a restart.
 ///
-/// Places are ordered as the events were received. They belong to one supervisor's folder; a cursor of another is
-/// refused where it can be told.
+/// Places are ordered as the events were received. They belong to one supervisor's folder; a cursor
+/// of another is refused where it can be told.
 ///
 /// ```
 /// use hap_host::Cursor;

@@ -16,8 +16,8 @@ const MOST_NAME: usize = 256;
 /// Bytes of an event's source and subject.
 const MOST_PATH: usize = 1024;
 
-/// Reads, checks and completes the events of a body: all or none. `trace` is that of the request, for events that name
-/// none themselves.
+/// Reads, checks and completes the events of a body: all or none. `trace` is that of the request,
+/// for events that name none themselves.
 pub(super) fn events(
     plugin: &PluginId,
     body: &[u8],

@@ -1,7 +1,7 @@
 //! Events that plugins send: verified, made durable, delivered.
 //!
-//! [`Inbox::router`] takes them in over HTTP and answers only when they are on the disk. [`Inbox::subscribe`] hands
-//! them out from the disk, at each reader's own pace.
+//! [`Inbox::router`] takes them in over HTTP and answers only when they are on the disk.
+//! [`Inbox::subscribe`] hands them out from the disk, at each reader's own pace.
 
 mod auth;
 mod body;
@@ -62,7 +62,8 @@ impl Inbox {
         }
     }
 
-    /// The path of a plugin's platform API under the listener's address: what `PLATFORM_API_URL` ends in.
+    /// The path of a plugin's platform API under the listener's address: what
+    /// `PLATFORM_API_URL` ends in.
     pub(crate) fn api_path(plugin: &hap_manifest::PluginId) -> String {
         format!("/plugins/{plugin}/api/v1")
     }
@@ -77,7 +78,8 @@ impl Inbox {
         PluginEvents::new(self.store.log(), options, &self.readers)
     }
 
-    /// The number of the last event ever stored, and how many events each reader has before it, at most.
+    /// The number of the last event ever stored, and how many events each reader has
+    /// before it, at most.
     pub(crate) fn lag(&self) -> (u64, Vec<u64>) {
         let last = self.store.log().last_seq();
         let places = self.readers.places().into_iter();

@@ -38,7 +38,8 @@ struct Bound {
 }
 
 impl EventRate {
-    /// Events in a second for long, and at once. A burst smaller than a request lets the request pass alone.
+    /// Events in a second for long, and at once. A burst smaller than a request lets the
+    /// request pass alone.
     #[must_use]
     pub const fn new(per_second: NonZeroU32, burst: NonZeroU32) -> Self {
         const MIB: u32 = 1 << 20;
@@ -51,8 +52,8 @@ impl EventRate {
         }
     }
 
-    /// Bytes of requests in a second for long, and at once; 1 MiB and 16 MiB unless this is called. A burst smaller
-    /// than a request lets the request pass alone.
+    /// Bytes of requests in a second for long, and at once; 1 MiB and 16 MiB unless this is called.
+    /// A burst smaller than a request lets the request pass alone.
     #[must_use]
     pub const fn bytes(mut self, per_second: NonZeroU32, burst: NonZeroU32) -> Self {
         self.bytes = Bound { per_second, burst };
@@ -70,8 +71,9 @@ impl Default for EventRate {
 }
 
 impl Bound {
-    /// Takes so many, of which everything up to `paid` is paid for: up to when it is then, or after what time it could
-    /// be taken. A token bucket in one moment: never earlier than now, and at most a burst ahead.
+    /// Takes so many, of which everything up to `paid` is paid for: up to when it is then, or after
+    /// what time it could be taken. A token bucket in one moment: never earlier than now, and at
+    /// most a burst ahead.
     fn take(self, paid: Instant, number: usize, now: Instant) -> Result<Instant, Duration> {
         // An empty request costs something too; one larger than the burst must pass some time.
         let number = u32::try_from(number)
@@ -113,7 +115,8 @@ impl RateLimiter {
         }
     }
 
-    /// Takes so many events of a plugin in so many bytes, or says after what time they would be taken.
+    /// Takes so many events of a plugin in so many bytes, or says after what time they
+    /// would be taken.
     pub(super) fn take(&self, plugin: &PluginId, events: usize, bytes: usize) -> Result<(), Duration> {
         let now = Instant::now();
         let mut all = self.paid_until.lock().unwrap_or_else(PoisonError::into_inner);

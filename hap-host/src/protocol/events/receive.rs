@@ -38,8 +38,8 @@ use crate::{
 const LARGE: usize = 64 * 1024;
 /// Large bodies that are parsed at once: each may take much more memory than its bytes.
 const LARGE_AT_ONCE: usize = 2;
-/// Time for the disk. After it the sender is told to come again, though the events may yet be stored: sent again
-/// under the same id, they are stored once.
+/// Time for the disk. After it the sender is told to come again, though the events may yet be
+/// stored: sent again under the same id, they are stored once.
 const STORE_DEADLINE: Duration = Duration::from_secs(10);
 /// When to come again after a failure of the disk.
 const STORE_RETRY: Duration = Duration::from_secs(5);

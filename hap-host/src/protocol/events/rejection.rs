@@ -28,7 +28,8 @@ impl Refusal {
         }
     }
 
-    /// The one answer to every failed proof: an unknown plugin, a wrong token and a wrong signature look alike.
+    /// The one answer to every failed proof: an unknown plugin, a wrong token and a wrong
+    /// signature look alike.
     pub(super) fn unauthorized() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,

@@ -46,10 +46,11 @@ pub struct PluginEvent {
 }
 
 impl PluginEvent {
-    /// The trace that the event belongs to: its extension attribute `traceparent`, or the header of the request that it came with.
-    /// `None` where there was none, or none that can be read.
+    /// The trace that the event belongs to: its extension attribute `traceparent`, or the header of
+    /// the request that it came with. `None` where there was none, or none that can be read.
     ///
-    /// An event that a plugin sends while it answers a command belongs to the trace of that command.
+    /// An event that a plugin sends while it answers a command belongs to the trace
+    /// of that command.
     #[must_use]
     pub fn traceparent(&self) -> Option<TraceParent> {
         let text = self.event.extra.get(TraceParent::HEADER)?;
@@ -66,8 +67,8 @@ pub enum Delivery {
     Event(PluginEvent),
     /// Events are gone from here: retention removed them before this reader came.
     Missed {
-        /// How many. With a filter by plugin or type, and for a reader that is more than two days behind, an upper
-        /// bound.
+        /// How many. With a filter by plugin or type, and for a reader that is more than two days
+        /// behind, an upper bound.
         count: u64,
         /// The place up to which they were: keep it as that of an event.
         through: Cursor,
@@ -118,8 +119,9 @@ impl SubscribeOptions {
 
 /// Events that plugins send, in the order in which they were received, each once.
 ///
-/// They are read from the disk at the reader's own pace, so a slow reader delays nobody and loses nothing but what
-/// retention removes meanwhile, and that it is told. The stream ends when the supervisor does.
+/// They are read from the disk at the reader's own pace, so a slow reader delays nobody and loses
+/// nothing but what retention removes meanwhile, and that it is told. The stream ends when the
+/// supervisor does.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] when the cursor is ahead of the log, after which the stream ends;

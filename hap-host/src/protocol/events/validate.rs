@@ -9,13 +9,15 @@ const MOST_EVENTS: usize = 500;
 /// Memory that the parsed body may take, by the estimate below.
 const MOST_MEMORY: usize = 32 * 1024 * 1024;
 
-/// What a value, the key of a member and an object take when parsed. An object takes room for several members even
-/// if it has one, so a few bytes of text can take a hundred times as many in memory.
+/// What a value, the key of a member and an object take when parsed. An object takes room for
+/// several members even if it has one, so a few bytes of text can take a hundred times as
+/// many in memory.
 const VALUE: usize = 32;
 const KEY: usize = 96;
 const OBJECT: usize = 640;
 
-/// Checks a body against the bounds on size, number, nesting and memory, before anything is built from it.
+/// Checks a body against the bounds on size, number, nesting and memory, before anything
+/// is built from it.
 ///
 /// It follows only strings and brackets. A text that is not JSON may pass; the parser refuses it.
 pub(super) fn check(body: &[u8]) -> Result<(), Refusal> {

@@ -56,7 +56,8 @@ pub(crate) fn unmet(depends_on: &[Dependency], board: &Board) -> Vec<Unmet> {
         .collect()
 }
 
-/// The shortest circle of dependencies through a plugin, which may not be installed yet: `a -> b -> a`.
+/// The shortest circle of dependencies through a plugin, which may not be installed
+/// yet: `a -> b -> a`.
 pub(crate) fn circle(plugin: &PluginId, depends_on: &[Dependency], board: &Board) -> Option<Circle> {
     let mut came_from: BTreeMap<&PluginId, Option<&PluginId>> = BTreeMap::new();
     let mut next: VecDeque<&PluginId> = VecDeque::new();
@@ -105,8 +106,8 @@ pub(crate) fn needed_by(plugin: &PluginId, board: &Board) -> Vec<PluginId> {
     found.map(|(id, _)| id.clone()).collect()
 }
 
-/// The installed plugins that accept the version of this one that is installed, and not the new one, each with what it
-/// needs.
+/// The installed plugins that accept the version of this one that is installed, and not the new
+/// one, each with what it needs.
 pub(crate) fn broken_by(plugin: &PluginId, new: &Version, board: &Board) -> Vec<String> {
     let Some(old) = board.get(plugin).map(|standing| &standing.version) else {
         return Vec::new();

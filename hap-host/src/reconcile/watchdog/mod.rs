@@ -3,11 +3,13 @@ use std::time::{Duration, Instant};
 use super::backoff::Jitter;
 use crate::model::{probe::ProbeResult, run_policy::HealthPolicy};
 
-/// Turns probe results into verdicts; one value lives as long as the plugin, one run after the other.
+/// Turns probe results into verdicts; one value lives as long as the plugin, one run
+/// after the other.
 #[derive(Debug)]
 pub(super) struct Watchdog {
     policy: HealthPolicy,
-    /// The longest pause between two probes, where the run is watched more closely than its policy asks for.
+    /// The longest pause between two probes, where the run is watched more closely than its
+    /// policy asks for.
     pace: Option<Duration>,
     run: Run,
     /// Tells the runs apart, so that a late answer of an earlier run counts for nothing.
@@ -25,7 +27,8 @@ enum Run {
     },
     Up {
         healthy_since: Instant,
-        /// Since when every probe had a good answer, and when the last of them was sent. `None` from a miss on.
+        /// Since when every probe had a good answer, and when the last of them was sent. `None`
+        /// from a miss on.
         unbroken: Option<Unbroken>,
         misses: u32,
         /// When the first of them came.
@@ -134,8 +137,9 @@ impl Watchdog {
         }
     }
 
-    /// For how long every probe of this run had a good answer: from the first of them to when the last was sent, because
-    /// nothing is known of the time after. `None` from a miss until the next good answer.
+    /// For how long every probe of this run had a good answer: from the first of them to when the
+    /// last was sent, because nothing is known of the time after. `None` from a miss until the
+    /// next good answer.
     pub(super) fn proven_run(&self) -> Option<Duration> {
         match self.run {
             Run::Up { unbroken, .. } => {

@@ -99,7 +99,8 @@ async fn a_log_that_ends_anywhere_gives_whole_batches_in_order() {
     let wal = fs::read(live.join("hap.db-wal")).unwrap();
     let mut found = Vec::new();
     for part in 0..=40 {
-        // As a power cut leaves it on a disk that writes as it likes: the end is missing, or is rubbish.
+        // As a power cut leaves it on a disk that writes as it likes: the end is
+        // missing, or is rubbish.
         let path = folder.path().join(format!("copy-{part}"));
         fs::create_dir(&path).unwrap();
         fs::copy(live.join("hap.db"), path.join("hap.db")).unwrap();

@@ -8,7 +8,8 @@ use super::*;
 /// Set for the child that is to be killed: where its store is.
 const VICTIM: &str = "HAP_TEST_STORE_VICTIM";
 
-/// What the child does until it is killed: stores events and wishes, and says what was acknowledged.
+/// What the child does until it is killed: stores events and wishes, and says what
+/// was acknowledged.
 #[tokio::test]
 #[ignore = "only as the child of the test below"]
 async fn victim() {
@@ -59,7 +60,8 @@ async fn what_was_acknowledged_survives_a_kill() {
         }
         child.wait().unwrap();
 
-        // The lock went with the process, and the log holds at least what was acknowledged, in whole batches.
+        // The lock went with the process, and the log holds at least what was acknowledged,
+        // in whole batches.
         let (store, loaded) = Store::open(path).await.unwrap();
         assert!(store.last_seq() >= acknowledged.0);
         assert_eq!(store.last_seq() % 2, 0);

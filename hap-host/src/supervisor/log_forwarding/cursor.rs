@@ -2,7 +2,8 @@ use std::cmp::Ordering;
 
 use time::OffsetDateTime;
 
-/// How far the output of a plugin was taken, so that a stream which is opened again repeats nothing and loses nothing.
+/// How far the output of a plugin was taken, so that a stream which is opened again repeats nothing
+/// and loses nothing.
 ///
 /// An engine is asked for lines from a moment on, and several lines may bear the same moment.
 #[derive(Debug)]

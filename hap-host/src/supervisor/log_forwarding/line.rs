@@ -23,7 +23,8 @@ const TRACES: [&str; 3] = ["trace_id", "traceId", "trace.id"];
 const TIMES: [&str; 4] = ["timestamp", "time", "ts", "@timestamp"];
 
 impl Line {
-    /// Reads a line. Texts are redacted, freed from control characters and cut after so many characters.
+    /// Reads a line. Texts are redacted, freed from control characters and cut after so
+    /// many characters.
     pub(super) fn read(text: &str, redactor: &Redactor, characters: usize) -> Self {
         // After parsing as well: within JSON a secret may be written with escapes.
         let clean = |text: &str| cut(&redactor.text(text), characters);

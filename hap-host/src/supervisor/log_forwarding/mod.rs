@@ -21,7 +21,8 @@ use crate::{
 /// Pause before output is followed again after it ended or the engine failed.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Forwards what one plugin prints from now on, until the plugin is gone. Safe to drop at any await.
+/// Forwards what one plugin prints from now on, until the plugin is gone. Safe to
+/// drop at any await.
 pub(crate) async fn forward(plugin: PluginHandle, options: LogForwarding, counters: Arc<PluginCounters>) {
     let mut forwarder = Forwarder {
         flood: Flood::new(options),

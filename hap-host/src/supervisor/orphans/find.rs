@@ -17,8 +17,8 @@ use crate::{
     supervisor::registry::Registry,
 };
 
-/// Asks the engine first and the store second: what is recorded in between is known, and what is made in between was not
-/// asked for.
+/// Asks the engine first and the store second: what is recorded in between is known, and what is
+/// made in between was not asked for.
 pub(super) async fn find(
     shared: &Shared,
     registry: &Registry,
@@ -48,7 +48,8 @@ pub(super) async fn find(
     }
     let mut known = Known {
         plugins: installed.iter().map(ToString::to_string).collect(),
-        // What is being installed or updated may already have an image, and no record that names it.
+        // What is being installed or updated may already have an image, and no
+        // record that names it.
         unread: registry.changing().iter().map(ToString::to_string).collect(),
         images: BTreeSet::new(),
     };

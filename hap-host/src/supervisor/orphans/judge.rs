@@ -54,7 +54,8 @@ impl Known {
     }
 }
 
-/// Tells the orphans among what an engine keeps. Pure, so that a table of cases says what is touched and what never is.
+/// Tells the orphans among what an engine keeps. Pure, so that a table of cases says what is
+/// touched and what never is.
 pub(super) fn judge(holdings: Vec<Holding>, known: &Known, minimum_age: Duration) -> Vec<Orphan> {
     let orphan = |holding: Holding| {
         let reason = known.reason(&holding)?;

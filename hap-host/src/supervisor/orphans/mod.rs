@@ -1,4 +1,5 @@
-//! What the engine keeps for this supervisor that belongs to no plugin: told of, and swept when it is old enough.
+//! What the engine keeps for this supervisor that belongs to no plugin: told of, and swept when
+//! it is old enough.
 
 mod find;
 mod judge;
@@ -28,12 +29,13 @@ use crate::{
 pub(crate) const MINIMUM_AGE: Duration = Duration::from_secs(5 * 60);
 
 impl Supervisor {
-    /// What carries this supervisor's labels and belongs to no plugin: the dry run of a sweep. Each comes with its age,
-    /// the reason, and what becomes of it.
+    /// What carries this supervisor's labels and belongs to no plugin: the dry run of a sweep. Each
+    /// comes with its age, the reason, and what becomes of it.
     ///
     /// Containers and networks are swept on their own when they are old enough, see
-    /// [`SupervisorBuilder::sweep_orphans_after`](super::builder::SupervisorBuilder::sweep_orphans_after); images and data are
-    /// removed by explicit calls only. What lacks our labels is never looked at.
+    /// [`SupervisorBuilder::sweep_orphans_after`](super::builder::SupervisorBuilder::sweep_orphans_after);
+    /// images and data are removed by explicit calls only. What lacks our labels is never looked
+    /// at.
     ///
     /// ```no_run
     /// # async fn run(supervisor: hap_host::Supervisor) -> Result<(), hap_host::Error> {
@@ -45,8 +47,8 @@ impl Supervisor {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Engine`] and [`ErrorKind::Timeout`] when the engine does not tell, [`ErrorKind::Store`] when it is not
-    /// known which plugins there are.
+    /// [`ErrorKind::Engine`] and [`ErrorKind::Timeout`] when the engine does not tell,
+    /// [`ErrorKind::Store`] when it is not known which plugins there are.
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.
@@ -61,8 +63,9 @@ impl Supervisor {
         find(&self.0.shared, &self.0.registry, &kinds, minimum).await
     }
 
-    /// Removes the containers and networks among the [`orphans`](Self::orphans) that were made at least `minimum_age` ago,
-    /// running or not; [`Duration::ZERO`] takes all. Volumes and images stay.
+    /// Removes the containers and networks among the [`orphans`](Self::orphans) that were
+    /// made at least `minimum_age` ago, running or not; [`Duration::ZERO`] takes all. Volumes
+    /// and images stay.
     ///
     /// # Errors
     /// As [`orphans`](Self::orphans). What could not be removed is in the answer and is no error.
@@ -75,9 +78,10 @@ impl Supervisor {
         Ok(sweep::remove(shared, found, OrphanFate::Due).await)
     }
 
-    /// Removes the images that were built here for plugins and that none runs any more: of plugins that are not
-    /// installed, and earlier ones of those that are. Images that were pulled, that another supervisor built, that somebody
-    /// gave another tag, or that any container is made from stay.
+    /// Removes the images that were built here for plugins and that none runs any more: of
+    /// plugins that are not installed, and earlier ones of those that are. Images that were
+    /// pulled, that another supervisor built, that somebody gave another tag, or that any
+    /// container is made from stay.
     ///
     /// # Errors
     /// As [`orphans`](Self::orphans). What could not be removed is in the answer and is no error.
@@ -90,12 +94,14 @@ impl Supervisor {
         Ok(sweep::remove(shared, found, OrphanFate::Image).await)
     }
 
-    /// Removes the volumes that an uninstalled plugin left. There is no way back. Fine when there are none.
+    /// Removes the volumes that an uninstalled plugin left. There is no way back. Fine when
+    /// there are none.
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyInstalled`] when the plugin is known: then its data goes with
-    /// [`UninstallOptions::remove_data`](crate::plugin::options::UninstallOptions::remove_data) only. [`ErrorKind::Engine`],
-    /// [`ErrorKind::Timeout`], [`ErrorKind::Store`] and [`ErrorKind::Busy`] while it is being installed.
+    /// [`UninstallOptions::remove_data`](crate::plugin::options::UninstallOptions::remove_data)
+    /// only. [`ErrorKind::Engine`], [`ErrorKind::Timeout`], [`ErrorKind::Store`] and
+    /// [`ErrorKind::Busy`] while it is being installed.
     ///
     /// # Cancel safety
     /// Dropped half way, part of the data may be gone.

@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use crate::{engine::resource::HoldingKind, error::Error};
 
-/// Something on the engine that carries this supervisor's labels and belongs to no plugin that it knows.
+/// Something on the engine that carries this supervisor's labels and belongs to no
+/// plugin that it knows.
 ///
-/// A plugin is known as long as its record is in the store, also when the record cannot be read, and while it is being
-/// installed.
+/// A plugin is known as long as its record is in the store, also when the record cannot be read,
+/// and while it is being installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Orphan {
@@ -24,8 +25,8 @@ pub struct Orphan {
     pub plugin: Option<PluginId>,
     /// Time since it was made, by the engine's books; `None` where they do not tell.
     pub age: Option<Duration>,
-    /// What it takes of the disk, in bytes, layers that images share counted for each; `None` where the engine does not
-    /// tell without measuring.
+    /// What it takes of the disk, in bytes, layers that images share counted for each; `None` where
+    /// the engine does not tell without measuring.
     pub bytes: Option<u64>,
     /// Why it belongs to nobody.
     pub reason: OrphanReason,
@@ -59,7 +60,8 @@ pub enum OrphanFate {
     InUse,
     /// It goes by [`Supervisor::prune_images`](crate::Supervisor::prune_images) alone.
     Image,
-    /// It is a plugin's data, and goes by [`Supervisor::remove_orphaned_data`](crate::Supervisor::remove_orphaned_data) alone.
+    /// It is a plugin's data, and goes by
+    /// [`Supervisor::remove_orphaned_data`](crate::Supervisor::remove_orphaned_data) alone.
     Data,
 }
 
@@ -82,7 +84,7 @@ pub struct Sweep {
     pub removed: Vec<Orphan>,
     /// What the engine did not remove, with the reason. The next sweep tries again.
     pub failed: Vec<(Orphan, Error)>,
-    /// Bytes of the disk that this freed, as far as the engine tells; layers that other images share stay, and are not
-    /// counted.
+    /// Bytes of the disk that this freed, as far as the engine tells; layers that other images
+    /// share stay, and are not counted.
     pub freed_bytes: u64,
 }

@@ -22,8 +22,9 @@ pub(super) const SWEPT: [HoldingKind; 2] = [HoldingKind::Container, HoldingKind:
 const LOOK_EVERY_LEAST: Duration = Duration::from_secs(1);
 const LOOK_EVERY_MOST: Duration = Duration::from_secs(60);
 
-/// Sweeps what was seen to belong to nobody for the minimum age, without a break, and was made at least as long ago: an
-/// operator who started the host over the wrong state folder has as long to notice. Runs until it is dropped.
+/// Sweeps what was seen to belong to nobody for the minimum age, without a break, and was made at
+/// least as long ago: an operator who started the host over the wrong state folder has as long to
+/// notice. Runs until it is dropped.
 pub(crate) async fn sweep_in_time(shared: Arc<Shared>, registry: Registry, minimum_age: Duration) {
     let every = (minimum_age / 5).clamp(LOOK_EVERY_LEAST, LOOK_EVERY_MOST);
     let mut seen: BTreeMap<(HoldingKind, String), Instant> = BTreeMap::new();

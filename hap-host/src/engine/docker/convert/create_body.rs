@@ -27,7 +27,8 @@ pub(in crate::engine::docker) fn create_body(
         env: Some(env(spec)),
         image: Some(spec.image.clone()),
         labels: Some(container_labels(spec).into_iter().collect()),
-        // The supervisor probes by itself; an image's own check would cost a process in the container each time.
+        // The supervisor probes by itself; an image's own check would cost a process in the
+        // container each time.
         healthcheck: Some(HealthConfig {
             test: Some(vec!["NONE".to_owned()]),
             ..Default::default()
@@ -40,7 +41,8 @@ pub(in crate::engine::docker) fn create_body(
     }
 }
 
-/// The spec's labels; those by which the container is found again are set here whatever the spec says.
+/// The spec's labels; those by which the container is found again are set here
+/// whatever the spec says.
 fn container_labels(spec: &ContainerSpec) -> BTreeMap<String, String> {
     let mut all = spec.labels.clone();
     all.extend(labels::of_plugin(&spec.instance, &spec.plugin));
@@ -87,7 +89,8 @@ fn host_config(spec: &ContainerSpec, network: &str, devices: Devices) -> HostCon
         readonly_rootfs: Some(!spec.writable_rootfs),
         tmpfs: Some(tmpfs(spec)),
         mounts: Some(mounts(spec)),
-        // A process group leader that reaps, so that a plugin that starts programs does not collect zombies.
+        // A process group leader that reaps, so that a plugin that starts programs does not
+        // collect zombies.
         init: Some(true),
         ipc_mode: Some("private".to_owned()),
         cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
@@ -111,8 +114,8 @@ fn host_config(spec: &ContainerSpec, network: &str, devices: Devices) -> HostCon
     }
 }
 
-/// Half of what the engine gives other containers, for each core of the limit: where the processor is short, plugins give
-/// way to what else the machine does, and share the rest by their limits.
+/// Half of what the engine gives other containers, for each core of the limit: where the processor
+/// is short, plugins give way to what else the machine does, and share the rest by their limits.
 fn cpu_shares(nano_cpus: u64) -> i64 {
     // The kernel takes no fewer than two, and no more than this.
     signed(nano_cpus.saturating_mul(512) / 1_000_000_000).clamp(2, 262_144)
@@ -122,8 +125,9 @@ fn some_of<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }
 
-/// Older engines answer questions for names from an internal network by asking the host's resolver, which carries
-/// data out. This address means the container itself, where nobody answers, so an isolated plugin asks in vain.
+/// Older engines answer questions for names from an internal network by asking the host's resolver,
+/// which carries data out. This address means the container itself, where nobody answers, so an
+/// isolated plugin asks in vain.
 fn dns(mode: NetworkMode) -> Option<Vec<String>> {
     match mode {
         NetworkMode::Isolated => Some(vec!["127.0.0.1".to_owned()]),
@@ -165,7 +169,8 @@ fn mounts(spec: &ContainerSpec) -> Vec<Mount> {
         typ: Some(MountType::VOLUME),
         source: Some(name.to_owned()),
         target: Some(path.to_owned()),
-        // Should somebody remove the volume before the container starts, the engine makes it again with these.
+        // Should somebody remove the volume before the container starts, the engine makes it
+        // again with these.
         volume_options: Some(MountVolumeOptions {
             labels: Some(owner.clone().into_iter().collect()),
             ..Default::default()

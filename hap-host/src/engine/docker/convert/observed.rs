@@ -14,7 +14,8 @@ use crate::engine::{
     observed::{ContainerId, ContainerStatus, Exit, Observed, ObservedLimits},
 };
 
-/// What the engine says of a container, in our words; `None` unless its labels say which plugin it is.
+/// What the engine says of a container, in our words; `None` unless its labels say
+/// which plugin it is.
 pub(in crate::engine::docker) fn observed(found: &ContainerInspectResponse) -> Option<Observed> {
     let labels = labels_of(found)?;
     labels.get(labels::INSTANCE)?;
@@ -97,7 +98,8 @@ fn moment(text: &str) -> Option<OffsetDateTime> {
         .filter(|time| time.year() > 1)
 }
 
-/// We join one network only; should somebody have joined more, ours is preferred, then the first by name.
+/// We join one network only; should somebody have joined more, ours is preferred, then
+/// the first by name.
 fn address(settings: &NetworkSettings, port: u16) -> Option<SocketAddr> {
     let networks: BTreeMap<_, _> = settings.networks.as_ref()?.iter().collect();
     let (ours, others): (Vec<_>, Vec<_>) = networks

@@ -7,7 +7,8 @@ use hap_manifest::PluginId;
 
 use crate::engine::{instance::InstanceName, labels};
 
-/// Whether labels say that something belongs to an instance, and to a plugin of it where one is named.
+/// Whether labels say that something belongs to an instance, and to a plugin of it
+/// where one is named.
 pub(in crate::engine::docker) fn carries(
     found: &HashMap<String, String>,
     instance: &InstanceName,

@@ -91,7 +91,8 @@ async fn name_taken(
     Ok(())
 }
 
-/// What a new subnet must not overlap: other networks of the engine and routes of this host, such as a VPN's.
+/// What a new subnet must not overlap: other networks of the engine and routes of this host,
+/// such as a VPN's.
 async fn taken_subnets(client: &Client, subject: &str) -> Result<Vec<Ipv4Net>, EngineError> {
     let all = ListNetworksOptionsBuilder::default().build();
     let networks = client

@@ -13,8 +13,8 @@ use crate::engine::{
     spec::NetworkMode,
 };
 
-/// The id of a network that [`prepare`] made. Networks are addressed by id, because older engines let two carry
-/// one name, and then refuse the name as ambiguous.
+/// The id of a network that [`prepare`] made. Networks are addressed by id, because older engines
+/// let two carry one name, and then refuse the name as ambiguous.
 pub(in crate::engine::docker) async fn id(
     client: &Client,
     instance: &InstanceName,
@@ -35,7 +35,8 @@ pub(in crate::engine::docker) async fn id(
     })
 }
 
-/// The instance's networks that [`prepare`] would not hand out: younger twins, and whatever has another name.
+/// The instance's networks that [`prepare`] would not hand out: younger twins, and whatever
+/// has another name.
 pub(in crate::engine::docker) async fn unneeded(
     client: &Client,
     instance: &InstanceName,

@@ -45,7 +45,8 @@ async fn ensure(
         if isolates(&network, mode) {
             return gateway(&network, instance, mode);
         }
-        // Ours by label, yet without the isolation that plugins are promised: never used, replaced where possible.
+        // Ours by label, yet without the isolation that plugins are promised: never used, replaced
+        // where possible.
         if !remove(client, &network).await? {
             return Err(EngineError::new(
                 EngineErrorKind::Rejected,
@@ -57,7 +58,8 @@ async fn ensure(
         }
     }
     create(client, pool, instance, mode).await?;
-    // Another host of this instance may have created one at the same moment: both see both now, and keep the oldest.
+    // Another host of this instance may have created one at the same moment: both see both now, and
+    // keep the oldest.
     match settle(client, find(client, instance, mode).await?).await? {
         Some(network) if isolates(&network, mode) => gateway(&network, instance, mode),
         Some(network) => {

@@ -30,12 +30,13 @@ pub(super) fn name(instance: &InstanceName, mode: NetworkMode) -> String {
 pub(super) enum WayOut {
     /// To an address that nobody has.
     ///
-    /// Engines before 25.0 give containers of an internal network a default route, and rely on rules of the host that
-    /// they take away for a moment whenever they make another network. A route to nowhere keeps what an isolated
-    /// plugin sends on its own network all the time, and away from the host's other addresses.
+    /// Engines before 25.0 give containers of an internal network a default route, and rely on
+    /// rules of the host that they take away for a moment whenever they make another network. A
+    /// route to nowhere keeps what an isolated plugin sends on its own network all the time, and
+    /// away from the host's other addresses.
     DeadEnd,
-    /// As the engine has it. From 25.0 on containers of an internal network have no default route at all, and the
-    /// engine refuses to be given one.
+    /// As the engine has it. From 25.0 on containers of an internal network have no default route
+    /// at all, and the engine refuses to be given one.
     EnginesOwn,
 }
 

@@ -3,7 +3,8 @@
 use super::{find::find, remove::remove, shape::has_dead_end};
 use crate::engine::{docker::client::Client, error::EngineError, instance::InstanceName, spec::NetworkMode};
 
-/// Whether the engine refuses a start because it lacks the container's network, in whatever words and by whatever code.
+/// Whether the engine refuses a start because it lacks the container's network, in whatever words
+/// and by whatever code.
 pub(in crate::engine::docker) fn is_named_as_missing(message: &str) -> bool {
     // The words follow its name: a program may be called after networks and be missing too.
     message.split("network ").skip(1).any(|rest| {
@@ -12,8 +13,8 @@ pub(in crate::engine::docker) fn is_named_as_missing(message: &str) -> bool {
     })
 }
 
-/// Removes networks that this engine lists and cannot use. One before 25.0 made them with a way out that ends nowhere,
-/// which its successor refuses when it starts, and then it goes on listing them.
+/// Removes networks that this engine lists and cannot use. One before 25.0 made them with a way out
+/// that ends nowhere, which its successor refuses when it starts, and then it goes on listing them.
 pub(in crate::engine::docker) async fn remove_unusable(
     client: &Client,
     instance: &InstanceName,

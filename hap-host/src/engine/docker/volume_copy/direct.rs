@@ -114,8 +114,8 @@ fn open(path: &Path) -> io::Result<OwnedFd> {
     Ok(openat(CWD, path, flags, Mode::empty())?)
 }
 
-/// Whether the engine sees a file that is put into the target here. A path proves nothing: it may be of another engine,
-/// or of another machine at the end of a tunnel.
+/// Whether the engine sees a file that is put into the target here. A path proves nothing: it may
+/// be of another engine, or of another machine at the end of a tunnel.
 async fn is_the_engines(
     client: &Client,
     target: &OwnedFd,
@@ -141,7 +141,8 @@ async fn is_the_engines(
     }
 }
 
-/// Lets a copy end that nobody waits for any more. What it still writes goes to folders that the next copy removes.
+/// Lets a copy end that nobody waits for any more. What it still writes goes to folders that the
+/// next copy removes.
 #[derive(Default)]
 struct CancelOnDrop(Arc<AtomicBool>);
 

@@ -10,7 +10,8 @@ use crate::engine::{
     labels,
 };
 
-/// Which of the two containers: the engine lets nobody write to a container while somebody reads from it.
+/// Which of the two containers: the engine lets nobody write to a container while
+/// somebody reads from it.
 #[derive(Clone, Copy)]
 pub(super) enum Side {
     From,
@@ -30,8 +31,8 @@ impl Side {
     }
 }
 
-/// Removes the containers by which a plugin's volumes are copied, if there are any: also those that a host left behind that
-/// was killed, which have the same names.
+/// Removes the containers by which a plugin's volumes are copied, if there are any: also those that
+/// a host left behind that was killed, which have the same names.
 pub(in crate::engine::docker) async fn remove_helpers(
     client: &Client,
     instance: &InstanceName,
@@ -68,7 +69,8 @@ pub(super) async fn remove_helper(
             message,
         ));
     }
-    // `v` removes the volumes that the image made without a name; those with names stay, and are what this is all about.
+    // `v` removes the volumes that the image made without a name; those with names stay, and are
+    // what this is all about.
     let options = RemoveContainerOptionsBuilder::default()
         .force(true)
         .v(true)
@@ -86,8 +88,8 @@ pub(super) async fn remove_helper(
     }
 }
 
-/// Where a volume is in a container of either side. Right below the root: the engine refuses links that lead above the
-/// folder that it unpacks into, and above the root there is nothing.
+/// Where a volume is in a container of either side. Right below the root: the engine refuses links
+/// that lead above the folder that it unpacks into, and above the root there is nothing.
 pub(super) fn mount_point(index: usize) -> String {
     format!("/hap-copy-{index}")
 }

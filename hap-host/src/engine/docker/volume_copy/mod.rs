@@ -1,9 +1,10 @@
-//! Copies volumes, with the owners, modes, times and links of everything in them, their own included.
+//! Copies volumes, with the owners, modes, times and links of everything in them,
+//! their own included.
 //!
-//! Two ways lead there. Where this process may, and provably sees the files that the engine sees, it copies them
-//! [itself](direct). Elsewhere the engine [packs and unpacks them](streamed), wherever they are, by way of containers
-//! that never run. It keeps whole seconds of the times and no extended attributes but a program's capabilities, leaves
-//! out sockets, and fills holes.
+//! Two ways lead there. Where this process may, and provably sees the files that the engine sees,
+//! it copies them [itself](direct). Elsewhere the engine [packs and unpacks them](streamed),
+//! wherever they are, by way of containers that never run. It keeps whole seconds of the times and
+//! no extended attributes but a program's capabilities, leaves out sockets, and fills holes.
 
 #[cfg(target_os = "linux")]
 mod direct;
@@ -46,8 +47,8 @@ pub(super) async fn copy(client: &Client, copy: &VolumeCopy) -> Result<(), Engin
     carried_out.map_err(|error| no_lost_volume(&copy.plugin, error))
 }
 
-/// From here on the sources are known to be there. What turns out to be missing is something else, such as a container
-/// that somebody removed, and must not be taken for data that is lost for good.
+/// From here on the sources are known to be there. What turns out to be missing is something else,
+/// such as a container that somebody removed, and must not be taken for data that is lost for good.
 fn no_lost_volume(plugin: &PluginId, error: EngineError) -> EngineError {
     if error.kind() != EngineErrorKind::NotFound {
         return error;
@@ -105,7 +106,8 @@ async fn copied_directly(_: &Client, _: &str, _: &str, _: &str, _: usize) -> Res
     Ok(false)
 }
 
-/// A container of one of the plugin's own images, with the volumes of one side and without anything else.
+/// A container of one of the plugin's own images, with the volumes of one side and
+/// without anything else.
 async fn create_helper(
     client: &Client,
     copy: &VolumeCopy,

@@ -28,13 +28,14 @@ pub(super) async fn copy(
     index: usize,
     source: &str,
 ) -> Result<(), EngineError> {
-    // By its name and not by what is in it: the engine passes over an entry for the very folder that it unpacks into,
-    // and the volume's own owner and mode would be lost.
+    // By its name and not by what is in it: the engine passes over an entry for the very folder
+    // that it unpacks into, and the volume's own owner and mode would be lost.
     let options = DownloadFromContainerOptionsBuilder::default()
         .path(&mount_point(index))
         .build();
     let pieces = client.docker().download_from_container(from, Some(options));
-    // What breaks the reading has to reach whoever waits for the writing, which would take the rest for the whole.
+    // What breaks the reading has to reach whoever waits for the writing, which would take the
+    // rest for the whole.
     let broken = Arc::new(Mutex::new(None));
     let tell = Arc::clone(&broken);
     let (reader, subject) = (client.clone(), source.to_owned());

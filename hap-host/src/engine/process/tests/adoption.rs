@@ -57,7 +57,8 @@ async fn what_another_value_does_is_told_as_well() {
     assert_eq!(event(&mut events, EngineEventKind::Removed).await.container, id);
 }
 
-/// Starts a plugin on a runtime and an engine that then end without a word, as those of a killed host do.
+/// Starts a plugin on a runtime and an engine that then end without a word, as those of a
+/// killed host do.
 fn left_running(bench: &Bench, commands: &str) -> ContainerId {
     let first = bench.second();
     let spec = bench.spec("light", commands);

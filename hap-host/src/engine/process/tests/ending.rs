@@ -64,7 +64,8 @@ async fn a_frozen_process_shows_as_paused_and_can_be_stopped() {
     assert_eq!(exit.signal(), Some(15));
 }
 
-/// A shell with a child in its group and one in a session of its own, each of which tells its number.
+/// A shell with a child in its group and one in a session of its own, each of which
+/// tells its number.
 const FAMILY: &str = "sh -c 'echo $$ > inside; exec sleep 600' & setsid sh -c 'echo $$ > outside; exec sleep 600' & \
                       until [ -s inside ] && [ -s outside ]; do sleep 0.01; done; echo up; ";
 

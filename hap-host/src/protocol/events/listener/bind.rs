@@ -16,8 +16,8 @@ use crate::error::{Error, ErrorKind};
 /// Pauses between attempts to bind an address that does not exist yet, doubling.
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 const RETRY_LONGEST: Duration = Duration::from_secs(10);
-/// Ports to choose from: below those that systems give to outgoing connections, any of which could otherwise hold
-/// the port when the host starts again.
+/// Ports to choose from: below those that systems give to outgoing connections, any of which could
+/// otherwise hold the port when the host starts again.
 const PORTS: Range<u16> = 20_000..32_000;
 const ATTEMPTS: usize = 64;
 /// A host that just ended may hold the port for a moment.

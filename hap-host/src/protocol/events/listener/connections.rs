@@ -6,7 +6,8 @@ use std::{
 
 /// Counts connections, in all and by address, so that one plugin cannot take them all.
 ///
-/// On loopback every plugin has the same address: together they may take half of all, and containers keep the rest.
+/// On loopback every plugin has the same address: together they may take half of all, and
+/// containers keep the rest.
 #[derive(Debug)]
 pub(super) struct Connections {
     most: usize,

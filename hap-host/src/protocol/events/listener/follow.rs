@@ -9,8 +9,9 @@ use tokio::sync::watch;
 use super::{Listener, shared::Shared};
 
 impl Listener {
-    /// Goes on listening on what `addresses` says whenever the value changes, on the same port, until the listener ends.
-    /// An address that is gone may come back as somebody else's, so nobody listens there any more.
+    /// Goes on listening on what `addresses` says whenever the value changes, on the same port,
+    /// until the listener ends. An address that is gone may come back as somebody else's, so nobody
+    /// listens there any more.
     pub(crate) fn follow<T: Send + Sync + 'static>(
         &self,
         mut changes: watch::Receiver<T>,

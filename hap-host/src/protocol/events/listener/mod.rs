@@ -34,8 +34,8 @@ pub(crate) struct Listener {
 impl Listener {
     /// Binds and begins to serve.
     ///
-    /// The port is the one asked for where it is free on all addresses, and another otherwise. An address that does
-    /// not exist yet is bound as soon as it does.
+    /// The port is the one asked for where it is free on all addresses, and another otherwise. An
+    /// address that does not exist yet is bound as soon as it does.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] for no address or an unspecified one;

@@ -24,7 +24,8 @@ const HEAD_BYTES: usize = 16 * 1024;
 const HEADERS: usize = 64;
 
 impl Shared {
-    /// Listens on an address until that is cancelled; without a socket as soon as the address exists.
+    /// Listens on an address until that is cancelled; without a socket as soon as the
+    /// address exists.
     pub(super) fn spawn(self: &Arc<Self>, address: SocketAddr, socket: Option<TcpListener>) {
         let shared = Arc::clone(self);
         let stop = self.stop.child_token();
@@ -48,7 +49,8 @@ impl Shared {
 
 /// Accepts connections until told to stop.
 ///
-/// On Linux a socket outlives its address: when a network is removed and made again, it serves the address again.
+/// On Linux a socket outlives its address: when a network is removed and made again, it serves
+/// the address again.
 async fn serve(socket: TcpListener, shared: &Arc<Shared>, stop: &CancellationToken) {
     loop {
         let accepted = tokio::select! {
@@ -59,7 +61,8 @@ async fn serve(socket: TcpListener, shared: &Arc<Shared>, stop: &CancellationTok
         };
         match accepted {
             Ok((stream, address)) => {
-                // Over the bound, the stream is closed at once rather than left to wait: the plugin tries again.
+                // Over the bound, the stream is closed at once rather than left to wait: the
+                // plugin tries again.
                 let peer = address.ip().to_canonical();
                 match shared.connections.take(peer) {
                     Some(connected) => {

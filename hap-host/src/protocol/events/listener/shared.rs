@@ -15,7 +15,8 @@ use super::connections::Connections;
 /// Where to listen and how much to take.
 #[derive(Debug, Clone)]
 pub(crate) struct ListenOptions {
-    /// The addresses, all on the same port. The unspecified address is refused unless `anywhere` is set.
+    /// The addresses, all on the same port. The unspecified address is refused unless
+    /// `anywhere` is set.
     pub(crate) addresses: Vec<IpAddr>,
     /// The port that was used before, if any: plugins that still run know it.
     pub(crate) port: Option<u16>,

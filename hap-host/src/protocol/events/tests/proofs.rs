@@ -120,7 +120,8 @@ async fn a_timestamp_is_good_for_five_minutes_either_way() {
 #[tokio::test]
 async fn one_plugin_cannot_send_as_another() {
     let bench = Bench::new().await;
-    // With its own key on the other's path, and with its own key on its own path in the other's name.
+    // With its own key on the other's path, and with its own key on its own path in
+    // the other's name.
     bench
         .send(by_token("lock", 1, MOTION))
         .await

@@ -37,13 +37,14 @@ pub(super) struct TreeError {
     pub source: io::Error,
 }
 
-/// Copies what is in the folder `from` into the empty folder `to`, and gives `to` the owner, mode, times and attributes
-/// of `from`. Contents (holes stay holes), owners, modes, times, extended attributes with access lists, symbolic and
-/// hard links, pipes, sockets and devices come along; flags of a file system's own, such as *immutable*, do not. Symbolic
-/// links are never followed.
+/// Copies what is in the folder `from` into the empty folder `to`, and gives `to` the owner, mode,
+/// times and attributes of `from`. Contents (holes stay holes), owners, modes, times, extended
+/// attributes with access lists, symbolic and hard links, pipes, sockets and devices come along;
+/// flags of a file system's own, such as *immutable*, do not. Symbolic links are never followed.
 ///
-/// Nothing else may write to either tree; where something does, the copy may fail, and never leaves the two. It takes as
-/// many descriptors for a deep tree as for a flat one, and ends soon after `cancelled` is set.
+/// Nothing else may write to either tree; where something does, the copy may fail, and never leaves
+/// the two. It takes as many descriptors for a deep tree as for a flat one, and ends soon after
+/// `cancelled` is set.
 pub(super) fn copy(from: OwnedFd, to: OwnedFd, cancelled: &AtomicBool) -> Result<(), TreeError> {
     let mut walk = Walk {
         cancelled,
@@ -77,12 +78,13 @@ struct Walk<'a> {
     path: PathBuf,
 }
 
-/// Files with several names. The first name that is found is copied; it gets a short one beside it for as long as others
-/// may follow, because the way to it may be longer than a path can be.
+/// Files with several names. The first name that is found is copied; it gets a short one beside it
+/// for as long as others may follow, because the way to it may be longer than a path can be.
 #[derive(Default)]
 struct Links {
     shelf: Option<Shelf>,
-    /// How many names are still to come, by the number of the file. All of one volume are on one file system.
+    /// How many names are still to come, by the number of the file. All of one volume are on
+    /// one file system.
     left: HashMap<u64, u64>,
 }
 
@@ -162,7 +164,8 @@ impl Walk<'_> {
             levels.pop();
             self.path.pop();
             if let Some(outer) = levels.last() {
-                // Where somebody moves folders meanwhile this may be another one, and not even of the volume.
+                // Where somebody moves folders meanwhile this may be another one, and not
+                // even of the volume.
                 from = same_folder(open_folder(&from, c"..")?, identity(&outer.stat))?;
                 to = same_folder(open_folder(&to, c"..")?, outer.target)?;
             }
@@ -342,7 +345,8 @@ fn times(stat: &Stat) -> Timestamps {
     }
 }
 
-/// Extended attributes, access lists and capabilities of programs among them, of an open file or folder.
+/// Extended attributes, access lists and capabilities of programs among them, of an open
+/// file or folder.
 fn copy_attributes(from: impl AsFd, to: impl AsFd) -> io::Result<()> {
     let (from, to) = (from.as_fd(), to.as_fd());
     copy_each_attribute(

@@ -218,7 +218,8 @@ fn a_tree_deeper_than_any_path_may_be_long_is_copied() {
         folder = open_folder(&folder, c"ten-letter").unwrap();
     }
     mkdirat(&folder, "bottom", Mode::RUSR | Mode::WUSR | Mode::XUSR).unwrap();
-    // The way to the first name of these is no path either, and one of them has a name outside of the tree.
+    // The way to the first name of these is no path either, and one of them has a name
+    // outside of the tree.
     let elsewhere = tempfile::tempdir().unwrap();
     for name in ["inside", "outside"] {
         openat(&folder, name, OFlags::CREATE | OFlags::WRONLY, Mode::RUSR).unwrap();
