@@ -7,7 +7,6 @@ mod diagnose;
 mod operation;
 mod spec;
 mod update;
-mod update_tasks;
 
 use std::{
     sync::Arc,
@@ -25,7 +24,7 @@ use self::{
     diagnose::{Listening, Traces},
     operation::Operator,
     spec::{health_policy, spec_of, version_terms},
-    update_tasks::Updating,
+    update::tasks::Updating,
 };
 use super::{
     context::Shared,

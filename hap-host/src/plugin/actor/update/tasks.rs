@@ -16,40 +16,40 @@ const PAUSE_FIRST: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// An actor's part in an update.
-pub(super) struct Updating {
+pub(in crate::plugin::actor) struct Updating {
     /// Taken on, and the plugin is being stopped for it or its data is being copied.
-    pub(super) order: Option<Box<UpdateOrder>>,
-    pub(super) copying: OptionFuture<BoxFuture<'static, Result<Copied, EngineError>>>,
-    pub(super) is_copying: bool,
+    pub(in crate::plugin::actor) order: Option<Box<UpdateOrder>>,
+    pub(in crate::plugin::actor) copying: OptionFuture<BoxFuture<'static, Result<Copied, EngineError>>>,
+    pub(in crate::plugin::actor) is_copying: bool,
     /// What the order needs is done, so that it only has to be recorded. Whether the data was copied for it.
-    pub(super) ready: Option<bool>,
+    pub(in crate::plugin::actor) ready: Option<bool>,
     /// The data of the snapshot is back, and that only has to be recorded.
-    pub(super) restored: bool,
+    pub(in crate::plugin::actor) restored: bool,
     /// Why the data is not back yet.
-    pub(super) trouble: Option<Failure>,
+    pub(in crate::plugin::actor) trouble: Option<Failure>,
     /// The image of the version that was left last, which will do for a copy.
-    pub(super) other_image: Option<String>,
+    pub(in crate::plugin::actor) other_image: Option<String>,
     /// Whoever asked for this update is told when the data is back.
-    pub(super) ends_when_restored: bool,
+    pub(in crate::plugin::actor) ends_when_restored: bool,
     /// Removing what is no longer needed.
-    pub(super) tidying: OptionFuture<BoxFuture<'static, Tidied>>,
-    pub(super) is_tidying: bool,
+    pub(in crate::plugin::actor) tidying: OptionFuture<BoxFuture<'static, Tidied>>,
+    pub(in crate::plugin::actor) is_tidying: bool,
     /// What the watch came to, until it is recorded.
-    pub(super) verdict: Option<ProbationVerdict>,
+    pub(in crate::plugin::actor) verdict: Option<ProbationVerdict>,
     /// Nothing that failed is tried again before this.
-    pub(super) not_before: Option<Instant>,
-    pub(super) pause: Duration,
-    pub(super) since: OffsetDateTime,
+    pub(in crate::plugin::actor) not_before: Option<Instant>,
+    pub(in crate::plugin::actor) pause: Duration,
+    pub(in crate::plugin::actor) since: OffsetDateTime,
     /// Somebody asked to go back from the version that is watched.
-    pub(super) recalled: bool,
+    pub(in crate::plugin::actor) recalled: bool,
     /// Counts updates that ended.
-    pub(super) ended: u64,
+    pub(in crate::plugin::actor) ended: u64,
     /// How the new version failed, where the last of them came back for that.
-    pub(super) failure: Option<Arc<Failure>>,
+    pub(in crate::plugin::actor) failure: Option<Arc<Failure>>,
 }
 
 impl Updating {
-    pub(super) fn new() -> Self {
+    pub(in crate::plugin::actor) fn new() -> Self {
         Self {
             order: None,
             copying: None.into(),
@@ -72,7 +72,7 @@ impl Updating {
     }
 
     /// Waits for the work that is under way; for ever when there is none.
-    pub(super) async fn progress(&mut self) -> Progress {
+    pub(in crate::plugin::actor) async fn progress(&mut self) -> Progress {
         tokio::select! {
             biased;
             Some(copied) = &mut self.copying => {
@@ -85,44 +85,44 @@ impl Updating {
                 self.is_tidying = false;
                 Progress::Tidied(names, removed)
             }
-            () = super::clock::sleep_until(self.not_before) => {
+            () = super::super::clock::sleep_until(self.not_before) => {
                 self.not_before = None;
                 Progress::Again
             }
         }
     }
 
-    pub(super) fn judged(&mut self, verdict: ProbationVerdict) {
+    pub(in crate::plugin::actor) fn judged(&mut self, verdict: ProbationVerdict) {
         self.verdict = Some(verdict);
     }
 
-    pub(super) fn may_try(&self) -> bool {
+    pub(in crate::plugin::actor) fn may_try(&self) -> bool {
         self.not_before.is_none_or(|at| at <= Instant::now())
     }
 
-    pub(super) fn failed(&mut self) {
+    pub(in crate::plugin::actor) fn failed(&mut self) {
         self.not_before = Some(Instant::now() + self.pause);
         self.pause = (self.pause * 2).min(PAUSE_MAX);
     }
 
-    pub(super) fn succeeded(&mut self) {
+    pub(in crate::plugin::actor) fn succeeded(&mut self) {
         self.not_before = None;
         self.pause = PAUSE_FIRST;
     }
 }
 
 /// Volumes that were to be removed, and how that ended.
-pub(super) type Tidied = (Vec<String>, Result<(), EngineError>);
+pub(in crate::plugin::actor) type Tidied = (Vec<String>, Result<(), EngineError>);
 
 /// How a copy ended that did not fail.
-pub(super) enum Copied {
+pub(in crate::plugin::actor) enum Copied {
     Done,
     /// The engine copies no volumes.
     Unable,
 }
 
 /// What became of work for an update.
-pub(super) enum Progress {
+pub(in crate::plugin::actor) enum Progress {
     Copied(Result<Copied, EngineError>),
     Tidied(Vec<String>, Result<(), EngineError>),
     Again,

@@ -1,0 +1,231 @@
+//! The copies of a plugin's data: made before an update, put back on the way back, removed when nobody needs them.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::FutureExt;
+
+use super::{
+    super::{Actor, clock::sleep_until},
+    tasks::Copied,
+};
+use crate::{
+    engine::{
+        deadline::{self, within},
+        error::{EngineError, EngineErrorKind},
+        naming::volume_names,
+        volume_copy::VolumeCopy,
+    },
+    model::{
+        failure::{Failure, FailureCause},
+        update::UpdateResult,
+        version::{UpdateStep, snapshot_names},
+    },
+    reconcile::{
+        machine::step::{Hold, Input},
+        probation::ProbationVerdict,
+    },
+};
+
+impl Actor {
+    /// Whether the order that was taken on begins with a copy of the data.
+    pub(super) fn wants_snapshot(&self) -> bool {
+        let asked = self.updating.order.as_ref().is_some_and(|order| order.snapshot);
+        // Without isolation there is no engine that can, and the plugin would be stopped for nothing.
+        asked && !self.record.manifest.volumes().is_empty() && self.shared.engine.capabilities().isolation
+    }
+
+    /// What removes copies would take away what a copy is made by.
+    pub(super) fn may_copy(&self) -> bool {
+        self.machine.is_held_down() && !self.updating.is_tidying
+    }
+
+    pub(super) fn stop_copying(&mut self) {
+        self.updating.copying = None.into();
+        self.updating.is_copying = false;
+    }
+
+    pub(super) async fn begin_snapshot(&mut self) {
+        let mut updates = self.record.updates.clone();
+        updates.snapshots = updates.snapshots.saturating_add(1);
+        let names = self.names_of(updates.snapshots);
+        updates.discard(names.iter().cloned());
+        if let Err(error) = self.store_updates(updates).await {
+            return self
+                .give_up(format!("its snapshot could not be recorded: {error}"))
+                .await;
+        }
+        let volumes = self.live_volumes().into_iter().zip(names).collect();
+        self.copy(self.volume_copy(volumes), deadline::DATA);
+        self.publish();
+    }
+
+    pub(super) fn begin_restore(&mut self, snapshot: u32) {
+        // The snapshot was made of the volumes that this version has.
+        let volumes = self.names_of(snapshot).into_iter().zip(self.live_volumes());
+        let copy = self.volume_copy(volumes.collect()).requiring_sources();
+        self.copy(
+            copy.or_image(self.updating.other_image.clone()),
+            deadline::RESTORE,
+        );
+    }
+
+    fn volume_copy(&self, volumes: Vec<(String, String)>) -> VolumeCopy {
+        let image = self.operator.spec.image.clone();
+        VolumeCopy::new(self.shared.instance.clone(), self.id.clone(), image, volumes)
+    }
+
+    fn copy(&mut self, copy: VolumeCopy, limit: Duration) {
+        let engine = Arc::clone(&self.shared.engine);
+        let copying = async move {
+            let subject = copy.plugin.as_str();
+            match within(limit, "copy volumes", subject, engine.copy_volumes(&copy)).await {
+                Err(error) if error.kind() == EngineErrorKind::Unsupported => {
+                    tracing::warn!(
+                        plugin = subject,
+                        "this engine cannot copy volumes: its data stays as it is"
+                    );
+                    Ok(Copied::Unable)
+                }
+                done => done.map(|()| Copied::Done),
+            }
+        };
+        self.updating.copying = Some(copying.boxed()).into();
+        self.updating.is_copying = true;
+    }
+
+    /// The data of a snapshot is back, or, for the reason that is told, will not come back.
+    pub(super) async fn restored(&mut self, lost: Option<String>) {
+        let UpdateStep::Restoring { snapshot, probation } = self.record.updates.step else {
+            return;
+        };
+        let mut updates = self.record.updates.clone();
+        // On the way forward, to earlier data that is gone, the version is not what was asked for.
+        let refused = lost.clone().filter(|_| updates.previous.is_some());
+        updates.step = if probation || refused.is_some() {
+            UpdateStep::Probation
+        } else {
+            UpdateStep::Idle
+        };
+        updates.discard(self.names_of(snapshot));
+        let is_over = self.updating.ends_when_restored && refused.is_none();
+        if is_over {
+            updates.last = self.outcome(UpdateResult::Committed);
+        }
+        if let (Some(lost), None, Some(last)) = (lost, &refused, &mut updates.last)
+            && let UpdateResult::RolledBack { reason } = &mut last.result
+        {
+            *reason = format!("{reason}; {lost}");
+        }
+        if let Err(error) = self.store_updates(updates).await {
+            tracing::error!(plugin = %self.id, error = %error.report(), "that its data is back could not be recorded yet");
+            return self.updating.failed();
+        }
+        self.updating.restored = false;
+        self.updating.trouble = None;
+        self.updating.ends_when_restored = false;
+        self.updating.ended += u64::from(is_over);
+        self.close_desk();
+        self.updating.succeeded();
+        if let Some(lost) = refused {
+            // Held until the version before is back, so that nothing runs in between.
+            self.updating.judged(ProbationVerdict::Failed(Failure::new(
+                FailureCause::Refused,
+                lost,
+            )));
+            return;
+        }
+        if probation {
+            self.watch_version();
+        }
+        self.feed(Input::Hold(Hold::None));
+        self.publish();
+    }
+
+    /// Removes volumes that nobody needs any more, beside everything else.
+    pub(super) fn tidy(&mut self) {
+        let idle = !self.updating.is_tidying && !self.updating.is_copying && self.updating.order.is_none();
+        let restoring = matches!(self.record.updates.step, UpdateStep::Restoring { .. });
+        if self.record.updates.discarded.is_empty() || !idle || restoring || !self.updating.may_try() {
+            return;
+        }
+        let (engine, instance) = (Arc::clone(&self.shared.engine), self.shared.instance.clone());
+        let (plugin, names) = (self.id.clone(), self.record.updates.discarded.clone());
+        let tidying = async move {
+            let removal = engine.remove_some_volumes(&instance, &plugin, &names);
+            let removed = within(deadline::CONTROL, "remove volumes", plugin.as_str(), removal).await;
+            (names, removed)
+        };
+        self.updating.tidying = Some(tidying.boxed()).into();
+        self.updating.is_tidying = true;
+    }
+
+    pub(super) async fn tidied(&mut self, names: &[String], removed: Result<(), EngineError>) {
+        let mut updates = self.record.updates.clone();
+        updates.keep(names);
+        let done = match removed {
+            Ok(()) => self.store_updates(updates).await.map_err(|error| error.report()),
+            // There never was such a volume.
+            Err(error) if error.kind() == EngineErrorKind::Unsupported => {
+                self.store_updates(updates).await.map_err(|error| error.report())
+            }
+            Err(error) => Err(crate::engine::report::report(&error)),
+        };
+        match done {
+            Ok(()) => self.updating.succeeded(),
+            Err(error) => {
+                tracing::warn!(plugin = %self.id, error, "copies of its data could not be removed yet");
+                self.updating.failed();
+            }
+        }
+    }
+
+    /// Removes every copy of data, with the plugin that it was for. A copy is no data: what the plugin has now stays, if
+    /// the caller did not say otherwise. Whether they are gone; if not, the supervisor ends, and the record has to stay so
+    /// that the next one finds them.
+    pub(in crate::plugin::actor) async fn remove_copies(&mut self) -> bool {
+        let instance = self.shared.instance.clone();
+        let updates = &self.record.updates;
+        let mut names = updates.discarded.clone();
+        names.extend(
+            updates
+                .previous
+                .iter()
+                .flat_map(|previous| previous.snapshot_volumes(&instance)),
+        );
+        if let UpdateStep::Restoring { snapshot, .. } = updates.step {
+            names.extend(self.names_of(snapshot));
+        }
+        if names.is_empty() {
+            return true;
+        }
+        let cancel = self.shared.cancel.clone();
+        loop {
+            let removal = self
+                .shared
+                .engine
+                .remove_some_volumes(&instance, &self.id, &names);
+            match within(deadline::CONTROL, "remove volumes", self.id.as_str(), removal).await {
+                Ok(()) => return true,
+                Err(error) if error.kind() == EngineErrorKind::Unsupported => return true,
+                Err(error) => {
+                    tracing::warn!(plugin = %self.id, error = %crate::engine::report::report(&error), "copies of its data could not be removed yet");
+                    self.updating.failed();
+                }
+            }
+            tokio::select! {
+                () = cancel.cancelled() => return false,
+                // Nothing can be asked of it any more; the caller learns that by the answer that never comes.
+                Some(_) = self.mailbox.recv() => {}
+                () = sleep_until(self.updating.not_before) => {}
+            }
+        }
+    }
+
+    fn live_volumes(&self) -> Vec<String> {
+        volume_names(&self.shared.instance, &self.record.manifest)
+    }
+
+    fn names_of(&self, snapshot: u32) -> Vec<String> {
+        snapshot_names(&self.shared.instance, &self.record.manifest, snapshot)
+    }
+}

@@ -1,0 +1,173 @@
+//! The switch from one version of a plugin to another, and what is kept of the one before.
+
+use std::sync::Arc;
+
+use hap_manifest::permission::Permission;
+use time::OffsetDateTime;
+
+use super::super::{Actor, spec::version_terms};
+use crate::{
+    error::{Error, ErrorKind},
+    model::{
+        desired::Desired,
+        update::{UpdateOutcome, UpdateResult},
+        version::{PluginVersion, UpdateRecord, UpdateStep},
+    },
+    policy::refusal::words,
+    reconcile::machine::step::{Hold, Input},
+};
+
+impl Actor {
+    /// Puts the new version in the place of the old one: all at once, on disk first.
+    pub(super) async fn switch(&mut self) {
+        let Some(mut order) = self.updating.order.take() else {
+            return;
+        };
+        // By what is granted now: some of it may have been revoked since the order was made.
+        let admission = order.admission(&self.record.admission);
+        let refusals = self.shared.policy.judge(&order.version.manifest, &admission);
+        if !refusals.is_empty() {
+            self.updating.order = Some(order);
+            let reason = format!("it is no longer permitted: it {}", words(&refusals));
+            return self.give_up(reason).await;
+        }
+        order.version.admission = admission;
+        let instance = self.shared.instance.clone();
+        let copied = self.updating.ready.unwrap_or(false);
+        let mut updates = self.record.updates.clone();
+        updates.switches += 1;
+        let snapshot = copied.then_some(updates.snapshots);
+        let old = PluginVersion {
+            snapshot,
+            ..self.record.version()
+        };
+        updates.keep(&old.snapshot_volumes(&instance));
+        if let Some(before) = updates.previous.replace(old)
+            && order.restore.is_none()
+        {
+            updates.discard(before.snapshot_volumes(&instance));
+        }
+        let wanted = self.machine.desired() == Desired::Running;
+        updates.step = match order.restore {
+            Some(snapshot) => UpdateStep::Restoring {
+                snapshot,
+                probation: wanted,
+            },
+            None if wanted => UpdateStep::Probation,
+            None => UpdateStep::Idle,
+        };
+        let from = self.record.manifest.version().clone();
+        let outcome = UpdateOutcome {
+            to: order.version.manifest.version().clone(),
+            from,
+            at: OffsetDateTime::now_utc(),
+            result: UpdateResult::Committed,
+        };
+        // Nobody watches it; but who wants the data of then waits for that.
+        let is_over = !wanted && order.restore.is_none();
+        if is_over {
+            updates.last = Some(outcome);
+        }
+        let stored = self
+            .shared
+            .store
+            .switch_version(&order.version, &updates, &order.settings)
+            .await;
+        match stored {
+            Ok(settings) => {
+                self.updating.ends_when_restored = !wanted && !is_over;
+                self.adopt_version(order.version, updates, settings);
+                if is_over {
+                    self.updating.ended += 1;
+                }
+                self.publish();
+            }
+            // It may be on the disk: asked again, the store says so, or does it.
+            Err(error) if error.kind() == ErrorKind::Timeout => {
+                tracing::error!(plugin = %self.id, error = %error.report(), "the new version could not be recorded yet");
+                self.updating.ready = Some(copied);
+                self.updating.order = Some(order);
+                self.updating.failed();
+            }
+            Err(error) => {
+                self.updating.order = Some(order);
+                self.give_up(format!("the new version could not be recorded: {error}"))
+                    .await;
+            }
+        }
+    }
+
+    /// Goes over to a version that is on the disk already. `settings`: those that came with it.
+    pub(super) fn adopt_version(
+        &mut self,
+        version: PluginVersion,
+        updates: UpdateRecord,
+        settings: Option<serde_json::Value>,
+    ) {
+        // What is still being read of a run of the version before says nothing of this one.
+        self.diagnosing = None.into();
+        self.reading_lines = false;
+        self.updating.other_image = self.record.image_id.take();
+        self.updating.ready = None;
+        self.updating.restored = false;
+        self.record.manifest = version.manifest;
+        self.record.admission = version.admission;
+        self.record.image_id = version.image_id;
+        self.record.program = version.program;
+        self.record.updates = updates;
+        self.updating.since = OffsetDateTime::now_utc();
+        self.config.follow(&self.record.manifest);
+        self.close_desk();
+        let (desk, store) = (Arc::clone(&self.config), self.shared.store.clone());
+        // Beside the actor, because a call that configures the plugin may hold the desk for a while.
+        self.shared
+            .tasks
+            .spawn(async move { desk.replace(&store, settings).await });
+        self.follow_record();
+        let depends = !self.record.manifest.depends_on().is_empty();
+        self.board = depends.then(|| self.shared.board.subscribe());
+        let step = self.record.updates.step;
+        let restoring = matches!(step, UpdateStep::Restoring { .. });
+        if restoring {
+            // Before the machine hears of the version, or it would start it on data that is about to change.
+            self.feed(Input::Hold(Hold::Gone));
+        }
+        let probation = (step == UpdateStep::Probation).then(|| self.probation());
+        let terms = version_terms(&self.shared, &self.record.manifest, &self.operator.spec);
+        self.feed(Input::Version(Box::new(terms), probation));
+        self.follow_the_board();
+        if !restoring {
+            self.feed(Input::Hold(Hold::None));
+        }
+    }
+
+    pub(in crate::plugin::actor) async fn forget_previous(&mut self) -> Result<(), Error> {
+        if self.update_state().is_some() {
+            let message = "an update of it is under way";
+            return Err(Error::new(ErrorKind::Busy, message).with_plugin(&self.id));
+        }
+        let mut updates = self.record.updates.clone();
+        if let Some(previous) = updates.previous.take() {
+            updates.discard(previous.snapshot_volumes(&self.shared.instance));
+            self.store_updates(updates).await?;
+            self.publish();
+        }
+        Ok(())
+    }
+
+    /// What is taken from a plugin is not given back to it with the version before.
+    pub(in crate::plugin::actor) async fn revoke_of_previous(
+        &mut self,
+        revoked: &[Permission],
+    ) -> Result<(), Error> {
+        let mut updates = self.record.updates.clone();
+        let Some(previous) = &mut updates.previous else {
+            return Ok(());
+        };
+        previous.admission = previous.admission.without(revoked);
+        if updates == self.record.updates {
+            return Ok(());
+        }
+        self.store_updates(updates).await
+    }
+}
