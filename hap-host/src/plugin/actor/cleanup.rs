@@ -1,0 +1,25 @@
+//! Removes what is left of a plugin that is gone.
+
+use std::time::Duration;
+
+use super::state::Actor;
+
+impl Actor {
+    /// The container is gone; now the record may go too, so that a kill in between only repeats the removal.
+    pub(super) async fn forget(&mut self) {
+        if !self.remove_copies().await {
+            return;
+        }
+        let mut pause = Duration::from_millis(200);
+        while let Err(error) = self.shared.store.remove_plugin(&self.id).await {
+            tracing::error!(plugin = %self.id, error = %error.report(), "the plugin's record could not be removed yet");
+            tokio::select! {
+                () = self.shared.cancel.cancelled() => return,
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(30)),
+            }
+        }
+        self.shared.credentials.remove(&self.id);
+        self.shared.metrics.forget(&self.id);
+        self.publish();
+    }
+}

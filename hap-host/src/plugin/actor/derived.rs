@@ -1,0 +1,92 @@
+//! Keeps what is made from the record, the other plugins and the container in step with them.
+
+use std::sync::Arc;
+
+use super::{
+    spec::{health_policy, spec_of},
+    state::{Actor, USUAL_GRACE},
+};
+use crate::{
+    plugin::{dependents, snapshot::Told},
+    protocol::client::PluginClient,
+    reconcile::{
+        dependencies::unmet,
+        drift::SpecMark,
+        machine::{observation::Seen, step::Input},
+    },
+};
+
+impl Actor {
+    /// Takes in what has become of other plugins, and what that means for this one.
+    pub(super) fn follow_the_board(&mut self) {
+        let depends_on = self.record.manifest.depends_on();
+        let unmet = match &mut self.board {
+            Some(board) => unmet(depends_on, &board.borrow_and_update()),
+            None => Vec::new(),
+        };
+        let bar = dependents::bar(&self.shared, &self.record);
+        if self.machine.bar() != bar.as_ref() {
+            self.feed(Input::Bar(bar));
+        }
+        if self.machine.unmet() != unmet {
+            self.feed(Input::Needs(unmet));
+        }
+    }
+
+    /// Where plugins find the host is part of what their containers are made from.
+    pub(super) fn follow_the_platform(&mut self) {
+        if self.platform.has_changed().unwrap_or(false) {
+            self.remake();
+        }
+    }
+
+    /// What the container is made from has changed.
+    pub(super) fn remake(&mut self) {
+        self.follow_record();
+        self.feed(Input::Spec(SpecMark::of(&self.operator.spec)));
+    }
+
+    /// Takes over what the record says into everything that is made from it, but the machine.
+    pub(super) fn follow_record(&mut self) {
+        let manifest = &self.record.manifest;
+        let health = health_policy(&self.shared.health, manifest);
+        manifest
+            .health_check_path()
+            .as_str()
+            .clone_into(&mut self.health_path);
+        self.probe_timeout = health.timeout;
+        self.api_port = manifest.api_port().get();
+        self.operator.stop_grace = manifest.stop_timeout().unwrap_or(USUAL_GRACE);
+        self.operator.platform = self.platform.borrow_and_update().clone();
+        self.operator.spec = Arc::new(spec_of(&self.shared, &self.record));
+        self.told = Told::of(&self.record);
+    }
+
+    /// Keeps the client in step with where the container is: a new one for each run.
+    pub(super) fn follow_the_container(&mut self) {
+        let observed = match self.machine.seen() {
+            Seen::Present(observed) => observed.address.map(|address| (observed, address)),
+            _ => None,
+        };
+        match (observed, &self.client) {
+            (Some((_, address)), Some(client)) if client.address() == address => {}
+            (Some((observed, address)), _) => {
+                let keys = &self.record.keys;
+                // Made from another spec, it may be one from before the rotation.
+                let pair = match &keys.previous {
+                    Some(previous) if observed.spec_digest != SpecMark::of(&self.operator.spec).digest => {
+                        previous
+                    }
+                    _ => &keys.current,
+                };
+                match PluginClient::new(self.id.clone(), &pair.token, address) {
+                    Ok(client) => self.client = Some(client),
+                    Err(error) => {
+                        tracing::error!(plugin = %self.id, error = %error.report(), "no HTTP client")
+                    }
+                }
+            }
+            (None, _) => self.client = None,
+        }
+    }
+}

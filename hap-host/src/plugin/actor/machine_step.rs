@@ -1,0 +1,185 @@
+//! Hands inputs to the reconcile machine, and sets in motion what it asks for.
+
+use std::{sync::Arc, time::SystemTime};
+
+use futures_util::future::FutureExt;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use super::{
+    clock::now,
+    diagnose::{self, Listening, Traces},
+    state::Actor,
+};
+use crate::{
+    engine::observed::ContainerId,
+    metrics::counters::add,
+    model::{
+        activity::{Operation, OperationKind},
+        event::{Event, EventKind},
+        failure::{Failure, FailureCause},
+    },
+    plugin::settings::delivery::keep_delivered,
+    reconcile::machine::{
+        observation::Seen,
+        step::{Input, Outcome, Step},
+    },
+};
+
+impl Actor {
+    /// Hands one input to the machine and sets in motion what it asks for.
+    pub(super) fn feed(&mut self, input: Input) {
+        let was = self.machine.phase();
+        let Step {
+            op,
+            cancel,
+            probe,
+            verdict,
+            events,
+            wake_at,
+        } = self.machine.step(input, now());
+        self.wake_at = wake_at;
+        if let Some(verdict) = verdict {
+            self.updating.judged(verdict);
+        }
+        if cancel {
+            self.operation = Some(async { Outcome::Retry("given up".to_owned()) }.boxed()).into();
+        }
+        self.follow_the_container();
+        let mut listening = None;
+        if let Some(op) = op {
+            self.under_way = Some(Operation::begins(op));
+            let container = self.container();
+            let span = tracing::info_span!(
+                parent: &self.cause, "engine operation", plugin = %self.id, operation = op.as_str()
+            );
+            let perform = self.operator.clone().perform(op, container.clone());
+            let perform = perform.instrument(span);
+            let is_silent = events.iter().any(is_silent);
+            self.operation = match container.filter(|_| op == OperationKind::Stop && is_silent) {
+                // Where it listens can be asked only as long as it runs.
+                Some(container) => {
+                    let (tell, told) = oneshot::channel();
+                    listening = Some(told);
+                    let look = diagnose::listening(Arc::clone(&self.shared.engine), container);
+                    let work = async move {
+                        // Whoever wanted to know may have gone.
+                        let _ = tell.send(look.await);
+                        perform.await
+                    };
+                    Some(work.boxed()).into()
+                }
+                None => Some(perform.boxed()).into(),
+            };
+        }
+        if let Some(generation) = probe {
+            self.launch_probe(generation);
+        }
+        for event in events {
+            self.tell(event, &mut listening);
+        }
+        let phase = self.machine.phase();
+        if phase.is_reachable() && !was.is_reachable() {
+            self.healthy_runs = self.healthy_runs.saturating_add(1);
+            self.deliver_config();
+        } else if was.is_reachable() && !phase.is_reachable() {
+            self.delivery = None;
+            self.config.run_ended();
+        }
+        self.publish();
+    }
+
+    fn container(&self) -> Option<ContainerId> {
+        match self.machine.seen() {
+            Seen::Present(observed) => Some(observed.id.clone()),
+            _ => None,
+        }
+    }
+
+    fn tell(&mut self, kind: EventKind, listening: &mut Option<oneshot::Receiver<Listening>>) {
+        match &kind {
+            EventKind::Failed(failure) => {
+                self.failures = self.failures.saturating_add(1);
+                self.counters.failures.add(failure.cause.as_str());
+                tracing::warn!(plugin = %self.id, cause = ?failure.cause, message = %failure.message, "plugin failed");
+                // In a quick loop the lines of one run are read to their end, or nobody would ever see any.
+                if let Some(container) = self.container().filter(|_| !self.reading_lines) {
+                    self.diagnose(failure.clone(), container, listening.take());
+                }
+            }
+            EventKind::Phase { from, to } => {
+                tracing::info!(plugin = %self.id, %from, %to, "plugin phase");
+            }
+            other => {
+                if *other == EventKind::CrashLoopEntered {
+                    add(&self.counters.crash_loops, 1);
+                }
+                tracing::warn!(plugin = %self.id, event = ?other, "plugin event");
+            }
+        }
+        // Nobody listening is fine.
+        let _ = self.shared.events.send(Event::now(self.id.clone(), kind));
+    }
+
+    fn diagnose(
+        &mut self,
+        failure: Failure,
+        container: ContainerId,
+        listening: Option<oneshot::Receiver<Listening>>,
+    ) {
+        let (engine, api_port) = (Arc::clone(&self.shared.engine), self.api_port);
+        let (since, redactor) = (self.run_started(), self.config.redactor());
+        self.reading_lines = true;
+        let explain = async move {
+            let lines = diagnose::last_lines(&*engine, &container, since, &redactor).await;
+            let listening = match listening {
+                Some(told) => told.await.unwrap_or_default(),
+                None => None,
+            };
+            let traces = Traces {
+                api_port,
+                listening,
+                program: diagnose::program_fault(&*engine, &container, &failure, &lines).await,
+            };
+            redactor.failure(diagnose::explain(failure, lines, &traces))
+        };
+        self.diagnosing = Some(explain.boxed()).into();
+    }
+
+    fn run_started(&self) -> Option<SystemTime> {
+        match self.machine.seen() {
+            Seen::Present(observed) => observed.started_at.map(SystemTime::from),
+            _ => None,
+        }
+    }
+
+    /// Gives the plugin the settings that are kept for it, for as long as this run lasts: a fresh container without a
+    /// data volume starts with its defaults.
+    fn deliver_config(&mut self) {
+        let Some(client) = self.client.clone() else { return };
+        self.config.run_began();
+        let (over, desk) = (CancellationToken::new(), Arc::clone(&self.config));
+        self.delivery = Some(over.clone().drop_guard());
+        let cancel = self.shared.cancel.clone();
+        self.shared.tasks.spawn(async move {
+            // Whatever it was about to send is sent to the next run.
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = over.cancelled() => {}
+                () = keep_delivered(desk, client) => {}
+            }
+        });
+    }
+}
+
+/// Whether a plugin failed that runs and cannot be heard.
+fn is_silent(event: &EventKind) -> bool {
+    let EventKind::Failed(failure) = event else {
+        return false;
+    };
+    matches!(
+        failure.cause,
+        FailureCause::NotHealthyInTime | FailureCause::Unresponsive
+    )
+}

@@ -1,0 +1,33 @@
+//! Tells readers and other plugins what the plugin is like now.
+
+use super::{clock::now, state::Actor};
+use crate::plugin::{dependents, snapshot::Snapshot};
+
+impl Actor {
+    pub(super) fn publish(&self) {
+        let mut state = self.machine.state(now());
+        state.config = self.config.state();
+        state.update = self.update_state();
+        state.last_update.clone_from(&self.record.updates.last);
+        if let Some(trouble) = self.update_trouble() {
+            state.failure = Some(trouble.clone());
+        }
+        state.boot = self.record.choices.boot;
+        state.operation = self.under_way;
+        let next = Snapshot {
+            client: self.client.clone(),
+            diagnosing: self.reading_lines,
+            failures: self.failures,
+            healthy_runs: self.healthy_runs,
+            halted: self.machine.is_halted(),
+            rotating: self.record.keys.previous.is_some(),
+            told: self.told.clone(),
+            updates: self.updating.ended,
+            update_failure: self.updating.failure.clone(),
+            limits_in_force: (self.operator.spec.limits, self.machine.has_its_limits()),
+            state,
+        };
+        dependents::post(&self.shared.board, &self.record, &next.state);
+        self.snapshot.send_replace(next);
+    }
+}

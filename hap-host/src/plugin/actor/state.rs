@@ -1,0 +1,190 @@
+//! What an actor consists of.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::{BoxFuture, OptionFuture};
+use hap_manifest::PluginId;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::DropGuard;
+use tracing::Span;
+
+use super::{
+    clock::now,
+    operation::Operator,
+    spec::{spec_of, version_terms},
+    update::tasks::Updating,
+};
+use crate::{
+    engine::{Platform, listing::Listing},
+    metrics::counters::PluginCounters,
+    model::{
+        activity::Operation, config_state::ConfigState, failure::Failure, probe::ProbeResult,
+        record::PluginRecord,
+    },
+    plugin::{
+        context::Shared,
+        dependents,
+        request::Posted,
+        settings::ConfigDesk,
+        snapshot::{Snapshot, Told},
+    },
+    protocol::client::PluginClient,
+    reconcile::{
+        dependencies::Board,
+        machine::{Machine, step::Outcome},
+    },
+};
+
+/// Grace of a stop where the manifest says none.
+pub(super) const USUAL_GRACE: Duration = Duration::from_secs(10);
+/// Requests that wait for one plugin's actor.
+pub(crate) const MAILBOX: usize = 32;
+
+/// Runs one plugin.
+pub(crate) struct Actor {
+    pub(super) shared: Arc<Shared>,
+    pub(super) id: PluginId,
+    /// What is stored of the plugin; its settings are at the desk.
+    pub(super) record: PluginRecord,
+    /// What readers see of it.
+    pub(super) told: Told,
+    pub(super) health_path: String,
+    pub(super) probe_timeout: Duration,
+    pub(super) api_port: u16,
+    pub(super) operator: Operator,
+    pub(super) machine: Machine,
+    pub(super) counters: Arc<PluginCounters>,
+    pub(super) config: Arc<ConfigDesk>,
+    pub(super) config_state: watch::Receiver<ConfigState>,
+    /// Ends the delivery of settings to the run that is over.
+    pub(super) delivery: Option<DropGuard>,
+    pub(super) mailbox: mpsc::Receiver<Posted>,
+    pub(super) hints: Arc<Notify>,
+    pub(super) listed: watch::Receiver<Option<Arc<Listing>>>,
+    /// Where plugins find the host.
+    pub(super) platform: watch::Receiver<Platform>,
+    /// Watched by those that depend on others.
+    pub(super) board: Option<watch::Receiver<Board>>,
+    pub(super) snapshot: watch::Sender<Snapshot>,
+    pub(super) operation: OptionFuture<BoxFuture<'static, Outcome>>,
+    /// The same for readers.
+    pub(super) under_way: Option<Operation>,
+    /// The span of the call that is being carried out. Let go when the plugin has come to rest, so that the span ends.
+    pub(super) cause: Span,
+    pub(super) probing: OptionFuture<BoxFuture<'static, (u64, ProbeResult)>>,
+    pub(super) diagnosing: OptionFuture<BoxFuture<'static, Failure>>,
+    pub(super) reading_lines: bool,
+    pub(super) updating: Updating,
+    pub(super) client: Option<PluginClient>,
+    pub(super) failures: u64,
+    pub(super) healthy_runs: u64,
+    pub(super) wake_at: Option<Instant>,
+    /// Secrets that a container may still have and the next one will not.
+    pub(super) outgoing: Vec<String>,
+}
+
+/// What an actor is made of.
+pub(crate) struct Parts {
+    pub record: PluginRecord,
+    pub config: Arc<ConfigDesk>,
+    pub mailbox: mpsc::Receiver<Posted>,
+    pub hints: Arc<Notify>,
+    pub seed: u64,
+}
+
+impl Actor {
+    /// Makes the actor and the watch of its snapshots. Nothing happens until it runs.
+    pub(crate) fn new(shared: Arc<Shared>, parts: Parts) -> (Self, watch::Receiver<Snapshot>) {
+        let manifest = &parts.record.manifest;
+        let id = manifest.id().clone();
+        // Looked at before the spec is made: what changes in between is noticed.
+        let mut platform = shared.platform.subscribe();
+        let made_for = platform.borrow_and_update().clone();
+        let spec = Arc::new(spec_of(&shared, &parts.record));
+        let terms = version_terms(&shared, manifest, &spec);
+        let probe_timeout = terms.health.timeout;
+        let machine =
+            Machine::new(parts.record.desired, terms, parts.seed).waiting_at_most(shared.dependency_wait);
+        let snapshot = Snapshot {
+            state: machine.state(now()),
+            client: None,
+            diagnosing: false,
+            failures: 0,
+            healthy_runs: 0,
+            halted: false,
+            rotating: false,
+            told: Told::of(&parts.record),
+            updates: 0,
+            update_failure: None,
+            limits_in_force: (spec.limits, false),
+        };
+        dependents::post(&shared.board, &parts.record, &snapshot.state);
+        let depends = !manifest.depends_on().is_empty();
+        let board = depends.then(|| shared.board.subscribe());
+        let (snapshot, reader) = watch::channel(snapshot);
+        let actor = Self {
+            health_path: manifest.health_check_path().as_str().to_owned(),
+            probe_timeout,
+            api_port: manifest.api_port().get(),
+            operator: Operator {
+                engine: Arc::clone(&shared.engine),
+                spec,
+                starts: Arc::clone(&shared.starts),
+                metrics: Arc::clone(&shared.metrics),
+                platform: made_for,
+                platform_now: shared.platform.clone(),
+                stop_grace: manifest.stop_timeout().unwrap_or(USUAL_GRACE),
+            },
+            machine,
+            counters: shared.metrics.install(&id),
+            told: Told::of(&parts.record),
+            config_state: parts.config.watch(),
+            config: parts.config,
+            delivery: None,
+            record: PluginRecord {
+                config: None,
+                ..parts.record
+            },
+            mailbox: parts.mailbox,
+            hints: parts.hints,
+            listed: shared.listed.clone(),
+            platform,
+            board,
+            snapshot,
+            operation: None.into(),
+            under_way: None,
+            cause: Span::none(),
+            probing: None.into(),
+            diagnosing: None.into(),
+            reading_lines: false,
+            updating: Updating::new(),
+            client: None,
+            failures: 0,
+            healthy_runs: 0,
+            wake_at: None,
+            outgoing: Vec::new(),
+            id,
+            shared,
+        };
+        actor.note_keys();
+        // So that nobody takes an update that the last host left under way for one that is over.
+        actor.publish();
+        (actor, reader)
+    }
+
+    /// Whether the plugin is gone, rather than the supervisor.
+    pub(crate) fn is_removed(&self) -> bool {
+        self.machine.is_removed()
+    }
+}
+
+impl std::fmt::Debug for Actor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Actor")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
