@@ -30,7 +30,7 @@ pub(crate) struct Snapshot {
     /// Old keys are still good, because a container may have them.
     pub rotating: bool,
     /// What is stored of the plugin.
-    pub told: Told,
+    pub told: PublicRecord,
     /// Counts updates that ended.
     pub updates: u64,
     /// How the new version failed, where the last of them came back for that.
@@ -41,7 +41,7 @@ pub(crate) struct Snapshot {
 
 /// The parts of a record that readers see, made again only when the record changes.
 #[derive(Debug, Clone)]
-pub(crate) struct Told {
+pub(crate) struct PublicRecord {
     pub manifest: Arc<Manifest>,
     /// What the plugin is now.
     pub version: Arc<PluginVersion>,
@@ -53,7 +53,7 @@ pub(crate) struct Told {
     pub env: Arc<EnvOverrides>,
 }
 
-impl Told {
+impl PublicRecord {
     pub(super) fn of(record: &PluginRecord) -> Self {
         Self {
             manifest: Arc::new(record.manifest.clone()),

@@ -6,7 +6,7 @@ use super::state::Actor;
 
 impl Actor {
     /// The container is gone; now the record may go too, so that a kill in between only repeats the removal.
-    pub(super) async fn forget(&mut self) {
+    pub(super) async fn cleanup(&mut self) {
         if !self.remove_copies().await {
             return;
         }

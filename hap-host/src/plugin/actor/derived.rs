@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::{
     spec::{health_policy, spec_of},
-    state::{Actor, USUAL_GRACE},
+    state::{Actor, DEFAULT_STOP_TIMEOUT},
 };
 use crate::{
-    plugin::{dependents, snapshot::Told},
+    plugin::{dependents, snapshot::PublicRecord},
     protocol::client::PluginClient,
     reconcile::{
         dependencies::unmet,
@@ -18,7 +18,7 @@ use crate::{
 
 impl Actor {
     /// Takes in what has become of other plugins, and what that means for this one.
-    pub(super) fn follow_the_board(&mut self) {
+    pub(super) fn update_dependencies(&mut self) {
         let depends_on = self.record.manifest.depends_on();
         let unmet = match &mut self.board {
             Some(board) => unmet(depends_on, &board.borrow_and_update()),
@@ -34,20 +34,20 @@ impl Actor {
     }
 
     /// Where plugins find the host is part of what their containers are made from.
-    pub(super) fn follow_the_platform(&mut self) {
+    pub(super) fn update_endpoints(&mut self) {
         if self.platform.has_changed().unwrap_or(false) {
-            self.remake();
+            self.rebuild_spec();
         }
     }
 
     /// What the container is made from has changed.
-    pub(super) fn remake(&mut self) {
-        self.follow_record();
+    pub(super) fn rebuild_spec(&mut self) {
+        self.apply_record();
         self.feed(Input::Spec(SpecMark::of(&self.operator.spec)));
     }
 
     /// Takes over what the record says into everything that is made from it, but the machine.
-    pub(super) fn follow_record(&mut self) {
+    pub(super) fn apply_record(&mut self) {
         let manifest = &self.record.manifest;
         let health = health_policy(&self.shared.health, manifest);
         manifest
@@ -56,14 +56,14 @@ impl Actor {
             .clone_into(&mut self.health_path);
         self.probe_timeout = health.timeout;
         self.api_port = manifest.api_port().get();
-        self.operator.stop_grace = manifest.stop_timeout().unwrap_or(USUAL_GRACE);
+        self.operator.stop_grace = manifest.stop_timeout().unwrap_or(DEFAULT_STOP_TIMEOUT);
         self.operator.platform = self.platform.borrow_and_update().clone();
         self.operator.spec = Arc::new(spec_of(&self.shared, &self.record));
-        self.told = Told::of(&self.record);
+        self.public_record = PublicRecord::of(&self.record);
     }
 
     /// Keeps the client in step with where the container is: a new one for each run.
-    pub(super) fn follow_the_container(&mut self) {
+    pub(super) fn update_client(&mut self) {
         let observed = match self.machine.seen() {
             Seen::Present(observed) => observed.address.map(|address| (observed, address)),
             _ => None,

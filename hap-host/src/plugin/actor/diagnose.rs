@@ -33,7 +33,7 @@ const READ_PAUSES: [Duration; 3] = [
     Duration::from_millis(400),
 ];
 /// Addresses that a hint names; a plugin may listen on thousands.
-const MOST_NAMED: usize = 3;
+const MAX_NAMED: usize = 3;
 /// How a message of Docker's init begins that ends it.
 const INIT_FAILED: &str = "[FATAL tini";
 /// Longest line that goes with a failure, in characters.
@@ -104,7 +104,7 @@ pub(crate) fn refused_start(error: &EngineError) -> Failure {
 
 /// What is known of a plugin besides its output, when one of its runs failed.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Traces {
+pub(crate) struct FailureEvidence {
     /// The port of its manifest.
     pub api_port: u16,
     /// Where its programs listened just before it was stopped, where the engine could tell.
@@ -115,15 +115,15 @@ pub(crate) struct Traces {
 
 /// Adds the output, and a hint where the output or the failure itself gives one. A program that could not be run at
 /// all is a fault of the image.
-pub(crate) fn explain(mut failure: Failure, lines: Vec<String>, traces: &Traces) -> Failure {
+pub(crate) fn explain(mut failure: Failure, lines: Vec<String>, evidence: &FailureEvidence) -> Failure {
     if failure.cause == FailureCause::Exited && lines.last().is_some_and(|line| never_ran(line)) {
         failure.cause = FailureCause::Image;
     }
     if failure.hint.is_none() {
         let hint = lines.iter().rev().find_map(|line| hint_from_text(line));
-        failure.hint = (traces.program.as_ref().map(ToString::to_string))
+        failure.hint = (evidence.program.as_ref().map(ToString::to_string))
             .or_else(|| hint.map(ToOwned::to_owned))
-            .or_else(|| hint_from_failure(&failure, traces));
+            .or_else(|| hint_from_failure(&failure, evidence));
     }
     failure.last_lines = lines;
     failure
@@ -192,7 +192,7 @@ fn hint_from_text(text: &str) -> Option<&'static str> {
         .map(|(_, hint)| *hint)
 }
 
-fn hint_from_failure(failure: &Failure, traces: &Traces) -> Option<String> {
+fn hint_from_failure(failure: &Failure, evidence: &FailureEvidence) -> Option<String> {
     let silent = matches!(
         failure.cause,
         FailureCause::NotHealthyInTime | FailureCause::Unresponsive
@@ -202,8 +202,8 @@ fn hint_from_failure(failure: &Failure, traces: &Traces) -> Option<String> {
     if !silent || !(refused || failure.message.contains("no answer from")) {
         return None;
     }
-    let port = traces.api_port;
-    match &traces.listening {
+    let port = evidence.api_port;
+    match &evidence.listening {
         Some(listening) => Some(hint_from_listening(listening, port)),
         None if refused => Some(format!(
             "it runs, and nothing listens on port {port} of its own address: let it listen on 0.0.0.0 (not on \
@@ -229,7 +229,7 @@ fn hint_from_listening(listening: &[SocketAddr], port: u16) -> String {
     }
     let elsewhere: Vec<_> = listening
         .iter()
-        .take(MOST_NAMED)
+        .take(MAX_NAMED)
         .map(ToString::to_string)
         .collect();
     if elsewhere.is_empty() {
@@ -248,9 +248,9 @@ fn hint_from_listening(listening: &[SocketAddr], port: u16) -> String {
 mod tests {
     use super::*;
 
-    fn traces(listening: Option<&[&str]>) -> Traces {
+    fn evidence(listening: Option<&[&str]>) -> FailureEvidence {
         let listening = listening.map(|all| all.iter().map(|address| address.parse().unwrap()).collect());
-        Traces {
+        FailureEvidence {
             api_port: 8000,
             listening,
             program: None,
@@ -280,28 +280,31 @@ mod tests {
                 "listens on port 8000 and does not answer",
             ),
         ] {
-            let hint = explain(unreachable(), Vec::new(), &traces(listening))
+            let hint = explain(unreachable(), Vec::new(), &evidence(listening))
                 .hint
                 .unwrap();
             assert!(hint.contains(words), "{listening:?}: {hint}");
         }
         let ended = Failure::new(FailureCause::Exited, "ended with exit code 1");
-        assert_eq!(explain(ended, Vec::new(), &traces(Some(&[]))).hint, None);
+        assert_eq!(explain(ended, Vec::new(), &evidence(Some(&[]))).hint, None);
     }
 
     #[test]
     fn only_the_last_word_of_the_init_makes_it_the_images_fault() {
         let ended = || Failure::new(FailureCause::Exited, "ended with exit code 1");
         let fatal = "[FATAL tini (7)] exec /plugin failed: Exec format error".to_owned();
-        let told = explain(ended(), vec![fatal.clone()], &traces(None));
+        let told = explain(ended(), vec![fatal.clone()], &evidence(None));
         assert_eq!(told.cause, FailureCause::Image);
         let earlier = vec![fatal, "hello".to_owned()];
         assert_eq!(
-            explain(ended(), earlier, &traces(None)).cause,
+            explain(ended(), earlier, &evidence(None)).cause,
             FailureCause::Exited
         );
         let other = vec!["[FATAL tini (7)] no more processes".to_owned()];
-        assert_eq!(explain(ended(), other, &traces(None)).cause, FailureCause::Exited);
+        assert_eq!(
+            explain(ended(), other, &evidence(None)).cause,
+            FailureCause::Exited
+        );
     }
 
     #[test]
@@ -313,7 +316,7 @@ mod tests {
         let failure = explain(
             Failure::new(FailureCause::Exited, "ended with exit code 1"),
             lines,
-            &traces(None),
+            &evidence(None),
         );
         assert!(failure.hint.unwrap().contains("read-only"));
         assert_eq!(failure.last_lines.len(), 2);
@@ -325,14 +328,14 @@ mod tests {
         let failure = explain(
             Failure::new(FailureCause::Exited, "ended with exit code 127"),
             lines,
-            &traces(None),
+            &evidence(None),
         );
         assert!(failure.hint.unwrap().contains("ENTRYPOINT"));
         let lines = vec!["[FATAL tini (7)] exec /plugin failed: Exec format error".to_owned()];
         let failure = explain(
             Failure::new(FailureCause::Exited, "ended with exit code 127"),
             lines,
-            &traces(None),
+            &evidence(None),
         );
         assert!(failure.hint.unwrap().contains("architecture"));
     }

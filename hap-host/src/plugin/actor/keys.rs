@@ -17,7 +17,7 @@ impl Actor {
         self.shared.store.set_keys(&self.id, &keys).await?;
         self.record.keys = keys;
         self.note_keys();
-        self.remake();
+        self.rebuild_spec();
         Ok(())
     }
 

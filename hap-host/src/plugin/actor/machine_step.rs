@@ -9,7 +9,7 @@ use tracing::Instrument as _;
 
 use super::{
     clock::now,
-    diagnose::{self, Listening, Traces},
+    diagnose::{self, FailureEvidence, Listening},
     state::Actor,
 };
 use crate::{
@@ -46,7 +46,7 @@ impl Actor {
         if cancel {
             self.operation = Some(async { Outcome::Retry("given up".to_owned()) }.boxed()).into();
         }
-        self.follow_the_container();
+        self.update_client();
         let mut listening = None;
         if let Some(op) = op {
             self.under_way = Some(Operation::begins(op));
@@ -77,7 +77,7 @@ impl Actor {
             self.launch_probe(generation);
         }
         for event in events {
-            self.tell(event, &mut listening);
+            self.emit(event, &mut listening);
         }
         let phase = self.machine.phase();
         if phase.is_reachable() && !was.is_reachable() {
@@ -97,7 +97,7 @@ impl Actor {
         }
     }
 
-    fn tell(&mut self, kind: EventKind, listening: &mut Option<oneshot::Receiver<Listening>>) {
+    fn emit(&mut self, kind: EventKind, listening: &mut Option<oneshot::Receiver<Listening>>) {
         match &kind {
             EventKind::Failed(failure) => {
                 self.failures = self.failures.saturating_add(1);
@@ -137,12 +137,12 @@ impl Actor {
                 Some(told) => told.await.unwrap_or_default(),
                 None => None,
             };
-            let traces = Traces {
+            let evidence = FailureEvidence {
                 api_port,
                 listening,
                 program: diagnose::program_fault(&*engine, &container, &failure, &lines).await,
             };
-            redactor.failure(diagnose::explain(failure, lines, &traces))
+            redactor.failure(diagnose::explain(failure, lines, &evidence))
         };
         self.diagnosing = Some(explain.boxed()).into();
     }

@@ -35,7 +35,7 @@ impl Actor {
         let cancel = self.shared.cancel.clone();
         // The first list, where there is one already, saves every plugin a look of its own.
         let first = self.listed_input().unwrap_or(Input::Tick);
-        self.follow_the_board();
+        self.update_dependencies();
         self.resume_update();
         self.feed(first);
         while !self.machine.is_removed() {
@@ -61,7 +61,7 @@ impl Actor {
                     self.operation = None.into();
                     self.under_way = None;
                     // It may have found that the host is elsewhere; what it asks for next is for there.
-                    self.follow_the_platform();
+                    self.update_endpoints();
                     self.feed(Input::OpDone(outcome));
                 }
                 () = self.hints.notified() => self.feed(Input::Hint),
@@ -87,13 +87,13 @@ impl Actor {
                     self.feed(Input::Explained(explained));
                 }
                 progress = self.updating.progress() => self.update_progressed(progress).await,
-                () = changed(self.board.as_mut()) => self.follow_the_board(),
-                Ok(()) = self.platform.changed() => self.remake(),
+                () = changed(self.board.as_mut()) => self.update_dependencies(),
+                Ok(()) = self.platform.changed() => self.rebuild_spec(),
                 Ok(()) = self.config_state.changed() => self.publish(),
                 () = sleep_until(wake) => self.feed(Input::Tick),
             }
         }
-        self.forget().await;
+        self.cleanup().await;
     }
 
     fn listed_input(&mut self) -> Option<Input> {

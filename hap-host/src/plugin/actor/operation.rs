@@ -22,7 +22,7 @@ use crate::{
 
 /// Longest time for a container that somebody else makes to show, once its name is taken.
 const BEING_MADE: Duration = Duration::from_secs(5);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What an operation needs; owned, because the actor holds the operation as a future beside itself.
 #[derive(Debug, Clone)]
@@ -62,13 +62,13 @@ impl Operator {
                 .control(self.engine.remove(&id))
                 .await
                 .map(|()| Seen::Absent)
-                .map_err(Trouble::from),
+                .map_err(OperationError::from),
             (OperationKind::RemoveData, _) => {
                 let removal = self.engine.remove_volumes(&self.spec.instance, &self.spec.plugin);
                 self.control(removal)
                     .await
                     .map(|()| Seen::Absent)
-                    .map_err(Trouble::from)
+                    .map_err(OperationError::from)
             }
             // What shall be started, stopped or removed is gone already.
             (
@@ -78,16 +78,18 @@ impl Operator {
         };
         match done {
             Ok(seen) => Outcome::Done(seen),
-            Err(Trouble::Engine(error)) if error.is_retryable() => Outcome::Retry(error.to_string()),
-            Err(Trouble::Engine(error)) => {
+            Err(OperationError::Engine(error)) if error.is_retryable() => Outcome::Retry(error.to_string()),
+            Err(OperationError::Engine(error)) => {
                 Outcome::Permanent(Failure::new(FailureCause::Refused, error.to_string()))
             }
-            Err(Trouble::Plugin(failure)) if failure.cause.is_permanent() => Outcome::Permanent(failure),
-            Err(Trouble::Plugin(failure)) => Outcome::Failed(failure),
+            Err(OperationError::Plugin(failure)) if failure.cause.is_permanent() => {
+                Outcome::Permanent(failure)
+            }
+            Err(OperationError::Plugin(failure)) => Outcome::Failed(failure),
         }
     }
 
-    async fn look(&self, id: &ContainerId) -> Result<Seen, Trouble> {
+    async fn look(&self, id: &ContainerId) -> Result<Seen, OperationError> {
         match self.control(self.engine.inspect(id)).await {
             Ok(observed) => Ok(Seen::Present(observed)),
             // Another container may have taken its place.
@@ -96,7 +98,7 @@ impl Operator {
         }
     }
 
-    async fn find(&self) -> Result<Seen, Trouble> {
+    async fn find(&self) -> Result<Seen, OperationError> {
         let found = self.engine.find(&self.spec.instance, &self.spec.plugin);
         let first = self.control(found).await?.into_iter().next();
         Ok(first.map_or(Seen::Absent, Seen::Present))
@@ -104,18 +106,18 @@ impl Operator {
 
     /// Looks for the container until it shows. A host that was killed may have left the engine making it, and then its name is
     /// taken before it can be seen.
-    async fn find_soon(&self) -> Result<Seen, Trouble> {
+    async fn find_soon(&self) -> Result<Seen, OperationError> {
         let until = tokio::time::Instant::now() + BEING_MADE;
         loop {
             let seen = self.find().await?;
             if seen != Seen::Absent || tokio::time::Instant::now() >= until {
                 return Ok(seen);
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    async fn create(&self) -> Result<Seen, Trouble> {
+    async fn create(&self) -> Result<Seen, OperationError> {
         let _permit = self.starts.acquire().await;
         // The networks may have been removed by hand since the supervisor started.
         let platform = self.control(self.engine.prepare(&self.spec.instance)).await?;
@@ -126,23 +128,23 @@ impl Operator {
             Ok(id) => self.look(&id).await,
             Err(error) if error.kind() == EngineErrorKind::Conflict => match self.find_soon().await? {
                 Seen::Present(observed) => Ok(Seen::Present(observed)),
-                _ => Err(Trouble::Plugin(
+                _ => Err(OperationError::Plugin(
                     Failure::new(FailureCause::Refused, error.to_string()).with_hint(
                         "something of that name exists that is not this supervisor's: rename or remove it",
                     ),
                 )),
             },
-            Err(error) if error.operation() == FIND_DEVICE => Err(device_trouble(error)),
+            Err(error) if error.operation() == FIND_DEVICE => Err(device_error(error)),
             // Of what creating needs only the image can be missing for good; a network is prepared again.
             Err(error) if error.kind() == EngineErrorKind::NotFound && error.operation() == "create" => {
-                Err(Trouble::Plugin(
+                Err(OperationError::Plugin(
                     Failure::new(FailureCause::Image, error.to_string())
                         .with_hint(
                             "bring the very same image back and start the plugin, or install the plugin again with another one",
                         ),
                 ))
             }
-            Err(error) if error.kind() == EngineErrorKind::NotFound => Err(Trouble::Plugin(Failure::new(
+            Err(error) if error.kind() == EngineErrorKind::NotFound => Err(OperationError::Plugin(Failure::new(
                 FailureCause::Engine,
                 error.to_string(),
             ))),
@@ -161,7 +163,7 @@ impl Operator {
         platform.gateway(self.spec.network) != self.platform.gateway(self.spec.network)
     }
 
-    async fn start(&self, id: &ContainerId) -> Result<Seen, Trouble> {
+    async fn start(&self, id: &ContainerId) -> Result<Seen, OperationError> {
         let permit = self.starts.acquire().await;
         let started = self.control(self.engine.start(id)).await;
         drop(permit);
@@ -176,19 +178,19 @@ impl Operator {
             // The next container is made with the devices that there are then.
             Err(error) if error.operation() == FIND_DEVICE => {
                 self.control(self.engine.remove(id)).await?;
-                Err(device_trouble(error))
+                Err(device_error(error))
             }
             Err(error) => match error.kind() {
                 EngineErrorKind::Unavailable | EngineErrorKind::Timeout => Err(error.into()),
                 // The container is gone, or what it was made with is (its network, for one): make it anew.
                 EngineErrorKind::NotFound => self.make_anew(id, &error).await,
-                _ => Err(Trouble::Plugin(super::diagnose::refused_start(&error))),
+                _ => Err(OperationError::Plugin(super::diagnose::refused_start(&error))),
             },
         }
     }
 
     /// Where the engine cannot, the look shows it, and the container is made anew.
-    async fn set_limits(&self, id: &ContainerId) -> Result<Seen, Trouble> {
+    async fn set_limits(&self, id: &ContainerId) -> Result<Seen, OperationError> {
         match self.control(self.engine.set_limits(id, &self.spec.limits)).await {
             Err(error)
                 if matches!(
@@ -211,13 +213,13 @@ impl Operator {
         &self,
         id: &ContainerId,
         reason: &(dyn std::fmt::Display + Sync),
-    ) -> Result<Seen, Trouble> {
+    ) -> Result<Seen, OperationError> {
         tracing::info!(plugin = %self.spec.plugin, %reason, "its container is made anew, because it cannot run");
         self.control(self.engine.remove(id)).await?;
         Ok(Seen::Absent)
     }
 
-    async fn stop(&self, id: &ContainerId) -> Result<Seen, Trouble> {
+    async fn stop(&self, id: &ContainerId) -> Result<Seen, OperationError> {
         let limit = deadline::CONTROL + self.stop_grace;
         within(limit, "stop", id, self.engine.stop(id, self.stop_grace)).await?;
         self.look(id).await
@@ -236,20 +238,20 @@ fn is_cut_off(observed: &Observed) -> bool {
 }
 
 /// A device that is not there may be plugged in at any time; one that is refused stays refused.
-fn device_trouble(error: EngineError) -> Trouble {
+fn device_error(error: EngineError) -> OperationError {
     if error.kind() == EngineErrorKind::NotFound {
-        Trouble::Plugin(Failure::new(FailureCause::Device, error.to_string()))
+        OperationError::Plugin(Failure::new(FailureCause::Device, error.to_string()))
     } else {
-        Trouble::Engine(error)
+        OperationError::Engine(error)
     }
 }
 
-enum Trouble {
+enum OperationError {
     Engine(EngineError),
     Plugin(Failure),
 }
 
-impl From<EngineError> for Trouble {
+impl From<EngineError> for OperationError {
     fn from(error: EngineError) -> Self {
         Self::Engine(error)
     }

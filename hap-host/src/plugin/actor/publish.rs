@@ -21,7 +21,7 @@ impl Actor {
             healthy_runs: self.healthy_runs,
             halted: self.machine.is_halted(),
             rotating: self.record.keys.previous.is_some(),
-            told: self.told.clone(),
+            told: self.public_record.clone(),
             updates: self.updating.ended,
             update_failure: self.updating.failure.clone(),
             limits_in_force: (self.operator.spec.limits, self.machine.has_its_limits()),

@@ -8,7 +8,7 @@ use crate::{
     model::{
         desired::Desired, env::EnvOverrides, grants::Admission, limits::LimitOverrides, overrides::Choices,
     },
-    plugin::{dependents, request::Request, snapshot::Told},
+    plugin::{dependents, request::Request, snapshot::PublicRecord},
     reconcile::machine::step::Input,
 };
 
@@ -47,7 +47,7 @@ impl Actor {
                     boot,
                     ..self.record.choices.clone()
                 };
-                let _ = reply.send(self.choose(choices).await);
+                let _ = reply.send(self.set_overrides(choices).await);
             }
             Request::SetEnv(env, reply) => {
                 let changed = self.change_env(env).await;
@@ -85,16 +85,16 @@ impl Actor {
         self.revoke_of_previous(&revoked).await?;
         self.shared.store.set_admission(&self.id, &admission).await?;
         self.record.admission = admission;
-        self.told = Told::of(&self.record);
+        self.public_record = PublicRecord::of(&self.record);
         self.feed(Input::Bar(dependents::bar(&self.shared, &self.record)));
         Ok(())
     }
 
     /// What the operator chose, durable before anything else happens.
-    async fn choose(&mut self, choices: Choices) -> Result<(), Error> {
+    async fn set_overrides(&mut self, choices: Choices) -> Result<(), Error> {
         self.shared.store.set_choices(&self.id, &choices).await?;
         self.record.choices = choices;
-        self.told = Told::of(&self.record);
+        self.public_record = PublicRecord::of(&self.record);
         self.publish();
         Ok(())
     }
@@ -111,10 +111,10 @@ impl Actor {
             return Ok(false);
         };
         let before = self.record.choices.secrets();
-        self.choose(choices).await?;
+        self.set_overrides(choices).await?;
         self.outgoing.extend(before);
         self.note_keys();
-        self.remake();
+        self.rebuild_spec();
         Ok(true)
     }
 
@@ -122,7 +122,7 @@ impl Actor {
     async fn limit(&mut self, limits: LimitOverrides) -> Result<(), Error> {
         self.shared.store.set_limits(&self.id, &limits).await?;
         self.record.limits = limits;
-        self.remake();
+        self.rebuild_spec();
         Ok(())
     }
 }

@@ -29,7 +29,7 @@ use crate::{
         dependents,
         request::Posted,
         settings::ConfigDesk,
-        snapshot::{Snapshot, Told},
+        snapshot::{PublicRecord, Snapshot},
     },
     protocol::client::PluginClient,
     reconcile::{
@@ -39,7 +39,7 @@ use crate::{
 };
 
 /// Grace of a stop where the manifest says none.
-pub(super) const USUAL_GRACE: Duration = Duration::from_secs(10);
+pub(super) const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests that wait for one plugin's actor.
 pub(crate) const MAILBOX: usize = 32;
 
@@ -50,7 +50,7 @@ pub(crate) struct Actor {
     /// What is stored of the plugin; its settings are at the desk.
     pub(super) record: PluginRecord,
     /// What readers see of it.
-    pub(super) told: Told,
+    pub(super) public_record: PublicRecord,
     pub(super) health_path: String,
     pub(super) probe_timeout: Duration,
     pub(super) api_port: u16,
@@ -116,7 +116,7 @@ impl Actor {
             healthy_runs: 0,
             halted: false,
             rotating: false,
-            told: Told::of(&parts.record),
+            told: PublicRecord::of(&parts.record),
             updates: 0,
             update_failure: None,
             limits_in_force: (spec.limits, false),
@@ -136,11 +136,11 @@ impl Actor {
                 metrics: Arc::clone(&shared.metrics),
                 platform: made_for,
                 platform_now: shared.platform.clone(),
-                stop_grace: manifest.stop_timeout().unwrap_or(USUAL_GRACE),
+                stop_grace: manifest.stop_timeout().unwrap_or(DEFAULT_STOP_TIMEOUT),
             },
             machine,
             counters: shared.metrics.install(&id),
-            told: Told::of(&parts.record),
+            public_record: PublicRecord::of(&parts.record),
             config_state: parts.config.watch(),
             config: parts.config,
             delivery: None,

@@ -18,7 +18,7 @@ use crate::{
         update::{UpdateOutcome, UpdateResult, UpdateStage, UpdateState},
         version::{UpdateRecord, UpdateStep},
     },
-    plugin::{snapshot::Told, update_plan::UpdateOrder},
+    plugin::{snapshot::PublicRecord, update_plan::UpdateOrder},
     reconcile::machine::step::{Hold, Input},
 };
 
@@ -188,7 +188,7 @@ impl Actor {
     async fn store_updates(&mut self, updates: UpdateRecord) -> Result<(), Error> {
         self.shared.store.set_updates(&self.id, &updates).await?;
         self.record.updates = updates;
-        self.told = Told::of(&self.record);
+        self.public_record = PublicRecord::of(&self.record);
         Ok(())
     }
 }

@@ -123,7 +123,7 @@ impl Actor {
         self.shared
             .tasks
             .spawn(async move { desk.replace(&store, settings).await });
-        self.follow_record();
+        self.apply_record();
         let depends = !self.record.manifest.depends_on().is_empty();
         self.board = depends.then(|| self.shared.board.subscribe());
         let step = self.record.updates.step;
@@ -135,7 +135,7 @@ impl Actor {
         let probation = (step == UpdateStep::Probation).then(|| self.probation());
         let terms = version_terms(&self.shared, &self.record.manifest, &self.operator.spec);
         self.feed(Input::Version(Box::new(terms), probation));
-        self.follow_the_board();
+        self.update_dependencies();
         if !restoring {
             self.feed(Input::Hold(Hold::None));
         }
