@@ -50,11 +50,7 @@ impl Actor {
     pub(super) fn apply_record(&mut self) {
         let manifest = &self.record.manifest;
         let health = health_policy(&self.shared.health, manifest);
-        manifest
-            .health_check_path()
-            .as_str()
-            .clone_into(&mut self.health_path);
-        self.probe_timeout = health.timeout;
+        self.health.configure(manifest, &health);
         self.api_port = manifest.api_port().get();
         self.operator.stop_grace = manifest.stop_timeout().unwrap_or(DEFAULT_STOP_TIMEOUT);
         self.operator.platform = self.platform.borrow_and_update().clone();

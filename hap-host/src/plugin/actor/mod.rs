@@ -6,6 +6,7 @@ mod cleanup;
 mod clock;
 mod derived;
 mod diagnose;
+mod health;
 mod keys;
 mod machine_step;
 mod operation;
@@ -65,8 +66,8 @@ impl Actor {
                     self.feed(Input::OpDone(outcome));
                 }
                 () = self.hints.notified() => self.feed(Input::Hint),
-                Some((generation, result)) = &mut self.probing => {
-                    self.probing = None.into();
+                Some((generation, result)) = &mut self.health.probing => {
+                    self.health.probing = None.into();
                     self.feed(Input::Probe { generation, result });
                 }
                 request = self.mailbox.recv() => match request {

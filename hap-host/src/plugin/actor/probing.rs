@@ -1,51 +1,37 @@
-//! Probes the plugin's health.
-
-use std::sync::Arc;
-
-use futures_util::future::FutureExt;
+//! Begins the probes that the reconcile machine asks for.
 
 use super::state::Actor;
 use crate::{
     engine::{SimulatedHealth, observed::ContainerStatus},
     model::probe::ProbeResult,
-    protocol::client::probe::probe,
     reconcile::machine::observation::Seen,
 };
 
 impl Actor {
+    /// Begins the probe of one generation, or answers it where there is nothing to ask.
     pub(super) fn launch_probe(&mut self, generation: u64) {
         let redactor = self.config.redactor();
         if let Some(health) = self.shared.engine.simulated_health(&self.id) {
+            let answered = |degraded| ProbeResult::Answered {
+                degraded,
+                message: None,
+            };
             let result = match health {
-                SimulatedHealth::Healthy => ProbeResult::Answered {
-                    degraded: false,
-                    message: None,
-                },
-                SimulatedHealth::Degraded => ProbeResult::Answered {
-                    degraded: true,
-                    message: None,
-                },
+                SimulatedHealth::Healthy => answered(false),
+                SimulatedHealth::Degraded => answered(true),
                 SimulatedHealth::Failing(reason) => ProbeResult::Missed(redactor.owned(reason)),
             };
-            self.probing = Some(std::future::ready((generation, result)).boxed()).into();
-            return;
+            return self.health.answer(generation, result);
         }
-        let Some(client) = &self.client else {
-            let result = ProbeResult::Missed(self.why_no_address().to_owned());
-            self.probing = Some(std::future::ready((generation, result)).boxed()).into();
-            return;
-        };
-        let (http, address) = (self.shared.probes.clone(), client.address());
-        let (path, timeout) = (self.health_path.clone(), self.probe_timeout);
-        let metrics = Arc::clone(&self.shared.metrics);
-        let asked = async move {
-            let started = tokio::time::Instant::now();
-            let result = probe(&http, address, &path, timeout, &redactor).await;
-            let answered = matches!(result, ProbeResult::Answered { .. });
-            metrics.probed(answered, started.elapsed());
-            (generation, result)
-        };
-        self.probing = Some(asked.boxed()).into();
+        match &self.client {
+            Some(client) => self
+                .health
+                .probe(generation, client.address(), &self.shared, redactor),
+            None => {
+                let result = ProbeResult::Missed(self.why_no_address().to_owned());
+                self.health.answer(generation, result);
+            }
+        }
     }
 
     fn why_no_address(&self) -> &'static str {

@@ -13,6 +13,7 @@ use tracing::Span;
 
 use super::{
     clock::now,
+    health::Health,
     operation::Operator,
     spec::{spec_of, version_terms},
     update::tasks::Updating,
@@ -20,10 +21,7 @@ use super::{
 use crate::{
     engine::{Platform, listing::Listing},
     metrics::counters::PluginCounters,
-    model::{
-        activity::Operation, config_state::ConfigState, failure::Failure, probe::ProbeResult,
-        record::PluginRecord,
-    },
+    model::{activity::Operation, config_state::ConfigState, failure::Failure, record::PluginRecord},
     plugin::{
         context::Shared,
         dependents,
@@ -51,8 +49,7 @@ pub(crate) struct Actor {
     pub(super) record: PluginRecord,
     /// What readers see of it.
     pub(super) public_record: PublicRecord,
-    pub(super) health_path: String,
-    pub(super) probe_timeout: Duration,
+    pub(super) health: Health,
     pub(super) api_port: u16,
     pub(super) operator: Operator,
     pub(super) machine: Machine,
@@ -74,7 +71,6 @@ pub(crate) struct Actor {
     pub(super) under_way: Option<Operation>,
     /// The span of the call that is being carried out. Let go when the plugin has come to rest, so that the span ends.
     pub(super) cause: Span,
-    pub(super) probing: OptionFuture<BoxFuture<'static, (u64, ProbeResult)>>,
     pub(super) diagnosing: OptionFuture<BoxFuture<'static, Failure>>,
     pub(super) reading_lines: bool,
     pub(super) updating: Updating,
@@ -105,7 +101,7 @@ impl Actor {
         let made_for = platform.borrow_and_update().clone();
         let spec = Arc::new(spec_of(&shared, &parts.record));
         let terms = version_terms(&shared, manifest, &spec);
-        let probe_timeout = terms.health.timeout;
+        let health = Health::new(manifest, &terms.health);
         let machine =
             Machine::new(parts.record.desired, terms, parts.seed).waiting_at_most(shared.dependency_wait);
         let snapshot = Snapshot {
@@ -126,8 +122,7 @@ impl Actor {
         let board = depends.then(|| shared.board.subscribe());
         let (snapshot, reader) = watch::channel(snapshot);
         let actor = Self {
-            health_path: manifest.health_check_path().as_str().to_owned(),
-            probe_timeout,
+            health,
             api_port: manifest.api_port().get(),
             operator: Operator {
                 engine: Arc::clone(&shared.engine),
@@ -157,7 +152,6 @@ impl Actor {
             operation: None.into(),
             under_way: None,
             cause: Span::none(),
-            probing: None.into(),
             diagnosing: None.into(),
             reading_lines: false,
             updating: Updating::new(),
