@@ -51,7 +51,7 @@ impl Actor {
         let manifest = &self.record.manifest;
         let health = health_policy(&self.shared.health, manifest);
         self.health.configure(manifest, &health);
-        self.api_port = manifest.api_port().get();
+        self.diagnosis.set_api_port(manifest.api_port().get());
         self.operator.stop_grace = manifest.stop_timeout().unwrap_or(DEFAULT_STOP_TIMEOUT);
         self.operator.platform = self.platform.borrow_and_update().clone();
         self.operator.spec = Arc::new(spec_of(&self.shared, &self.record));

@@ -9,7 +9,8 @@ use tracing::Instrument as _;
 
 use super::{
     clock::now,
-    diagnose::{self, FailureEvidence, Listening},
+    diagnose::{self, Listening},
+    diagnosis::FailedRun,
     state::Actor,
 };
 use crate::{
@@ -104,7 +105,7 @@ impl Actor {
                 self.counters.failures.add(failure.cause.as_str());
                 tracing::warn!(plugin = %self.id, cause = ?failure.cause, message = %failure.message, "plugin failed");
                 // In a quick loop the lines of one run are read to their end, or nobody would ever see any.
-                if let Some(container) = self.container().filter(|_| !self.reading_lines) {
+                if let Some(container) = self.container().filter(|_| !self.diagnosis.is_under_way()) {
                     self.diagnose(failure.clone(), container, listening.take());
                 }
             }
@@ -128,23 +129,14 @@ impl Actor {
         container: ContainerId,
         listening: Option<oneshot::Receiver<Listening>>,
     ) {
-        let (engine, api_port) = (Arc::clone(&self.shared.engine), self.api_port);
-        let (since, redactor) = (self.run_started(), self.config.redactor());
-        self.reading_lines = true;
-        let explain = async move {
-            let lines = diagnose::last_lines(&*engine, &container, since, &redactor).await;
-            let listening = match listening {
-                Some(told) => told.await.unwrap_or_default(),
-                None => None,
-            };
-            let evidence = FailureEvidence {
-                api_port,
-                listening,
-                program: diagnose::program_fault(&*engine, &container, &failure, &lines).await,
-            };
-            redactor.failure(diagnose::explain(failure, lines, &evidence))
+        let run = FailedRun {
+            failure,
+            container,
+            started_at: self.run_started(),
+            listening,
         };
-        self.diagnosing = Some(explain.boxed()).into();
+        let engine = Arc::clone(&self.shared.engine);
+        self.diagnosis.begin(run, engine, self.config.redactor());
     }
 
     fn run_started(&self) -> Option<SystemTime> {

@@ -6,6 +6,7 @@ mod cleanup;
 mod clock;
 mod derived;
 mod diagnose;
+mod diagnosis;
 mod health;
 mod keys;
 mod machine_step;
@@ -82,9 +83,8 @@ impl Actor {
                         self.feed(input);
                     }
                 }
-                Some(explained) = &mut self.diagnosing => {
-                    self.diagnosing = None.into();
-                    self.reading_lines = false;
+                Some(explained) = &mut self.diagnosis.explaining => {
+                    self.diagnosis.end();
                     self.feed(Input::Explained(explained));
                 }
                 progress = self.updating.progress() => self.update_progressed(progress).await,

@@ -16,7 +16,7 @@ impl Actor {
         state.operation = self.under_way;
         let next = Snapshot {
             client: self.client.clone(),
-            diagnosing: self.reading_lines,
+            diagnosing: self.diagnosis.is_under_way(),
             failures: self.failures,
             healthy_runs: self.healthy_runs,
             halted: self.machine.is_halted(),

@@ -13,6 +13,7 @@ use tracing::Span;
 
 use super::{
     clock::now,
+    diagnosis::Diagnosis,
     health::Health,
     operation::Operator,
     spec::{spec_of, version_terms},
@@ -21,7 +22,7 @@ use super::{
 use crate::{
     engine::{Platform, listing::Listing},
     metrics::counters::PluginCounters,
-    model::{activity::Operation, config_state::ConfigState, failure::Failure, record::PluginRecord},
+    model::{activity::Operation, config_state::ConfigState, record::PluginRecord},
     plugin::{
         context::Shared,
         dependents,
@@ -50,7 +51,6 @@ pub(crate) struct Actor {
     /// What readers see of it.
     pub(super) public_record: PublicRecord,
     pub(super) health: Health,
-    pub(super) api_port: u16,
     pub(super) operator: Operator,
     pub(super) machine: Machine,
     pub(super) counters: Arc<PluginCounters>,
@@ -71,8 +71,7 @@ pub(crate) struct Actor {
     pub(super) under_way: Option<Operation>,
     /// The span of the call that is being carried out. Let go when the plugin has come to rest, so that the span ends.
     pub(super) cause: Span,
-    pub(super) diagnosing: OptionFuture<BoxFuture<'static, Failure>>,
-    pub(super) reading_lines: bool,
+    pub(super) diagnosis: Diagnosis,
     pub(super) updating: Updating,
     pub(super) client: Option<PluginClient>,
     pub(super) failures: u64,
@@ -123,7 +122,7 @@ impl Actor {
         let (snapshot, reader) = watch::channel(snapshot);
         let actor = Self {
             health,
-            api_port: manifest.api_port().get(),
+            diagnosis: Diagnosis::new(manifest.api_port().get()),
             operator: Operator {
                 engine: Arc::clone(&shared.engine),
                 spec,
@@ -152,8 +151,6 @@ impl Actor {
             operation: None.into(),
             under_way: None,
             cause: Span::none(),
-            diagnosing: None.into(),
-            reading_lines: false,
             updating: Updating::new(),
             client: None,
             failures: 0,

@@ -109,7 +109,7 @@ impl Actor {
             } else if self.may_copy() {
                 self.begin_restore(snapshot);
             }
-        } else if !self.reading_lines && self.updating.verdict.is_some() {
+        } else if !self.diagnosis.is_under_way() && self.updating.verdict.is_some() {
             // The lines of the run that failed are read first: its container goes with the way back.
             self.conclude().await;
         }

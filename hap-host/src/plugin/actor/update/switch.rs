@@ -105,8 +105,7 @@ impl Actor {
         settings: Option<serde_json::Value>,
     ) {
         // What is still being read of a run of the version before says nothing of this one.
-        self.diagnosing = None.into();
-        self.reading_lines = false;
+        self.diagnosis.end();
         self.updating.other_image = self.record.image_id.take();
         self.updating.ready = None;
         self.updating.restored = false;
