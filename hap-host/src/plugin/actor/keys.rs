@@ -44,6 +44,6 @@ impl Actor {
         let mut secrets = self.record.choices.secrets();
         secrets.extend(self.outgoing.iter().cloned());
         secrets.extend(keys.pairs().flat_map(KeyPair::texts));
-        self.config.note_keys(secrets);
+        self.settings.desk.note_keys(secrets);
     }
 }

@@ -4,7 +4,6 @@ use std::{sync::Arc, time::SystemTime};
 
 use futures_util::future::FutureExt;
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::{
@@ -21,7 +20,6 @@ use crate::{
         event::{Event, EventKind},
         failure::{Failure, FailureCause},
     },
-    plugin::settings::delivery::keep_delivered,
     reconcile::machine::{
         observation::Seen,
         step::{Input, Outcome, Step},
@@ -83,10 +81,11 @@ impl Actor {
         let phase = self.machine.phase();
         if phase.is_reachable() && !was.is_reachable() {
             self.healthy_runs = self.healthy_runs.saturating_add(1);
-            self.deliver_config();
+            if let Some(client) = self.client.clone() {
+                self.settings.run_began(client, &self.shared);
+            }
         } else if was.is_reachable() && !phase.is_reachable() {
-            self.delivery = None;
-            self.config.run_ended();
+            self.settings.run_ended();
         }
         self.publish();
     }
@@ -136,7 +135,7 @@ impl Actor {
             listening,
         };
         let engine = Arc::clone(&self.shared.engine);
-        self.diagnosis.begin(run, engine, self.config.redactor());
+        self.diagnosis.begin(run, engine, self.settings.redactor());
     }
 
     fn run_started(&self) -> Option<SystemTime> {
@@ -144,24 +143,6 @@ impl Actor {
             Seen::Present(observed) => observed.started_at.map(SystemTime::from),
             _ => None,
         }
-    }
-
-    /// Gives the plugin the settings that are kept for it, for as long as this run lasts: a fresh container without a
-    /// data volume starts with its defaults.
-    fn deliver_config(&mut self) {
-        let Some(client) = self.client.clone() else { return };
-        self.config.run_began();
-        let (over, desk) = (CancellationToken::new(), Arc::clone(&self.config));
-        self.delivery = Some(over.clone().drop_guard());
-        let cancel = self.shared.cancel.clone();
-        self.shared.tasks.spawn(async move {
-            // Whatever it was about to send is sent to the next run.
-            tokio::select! {
-                () = cancel.cancelled() => {}
-                () = over.cancelled() => {}
-                () = keep_delivered(desk, client) => {}
-            }
-        });
     }
 }
 

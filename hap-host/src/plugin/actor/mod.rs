@@ -14,6 +14,7 @@ mod operation;
 mod probing;
 mod publish;
 mod requests;
+mod settings;
 mod spec;
 mod state;
 mod update;
@@ -59,7 +60,7 @@ impl Actor {
                 biased;
                 () = cancel.cancelled() => return,
                 Some(outcome) = &mut self.operation => {
-                    let outcome = outcome.redacted(&self.config.redactor());
+                    let outcome = outcome.redacted(&self.settings.redactor());
                     self.operation = None.into();
                     self.under_way = None;
                     // It may have found that the host is elsewhere; what it asks for next is for there.
@@ -90,7 +91,7 @@ impl Actor {
                 progress = self.updating.progress() => self.update_progressed(progress).await,
                 () = changed(self.board.as_mut()) => self.update_dependencies(),
                 Ok(()) = self.platform.changed() => self.rebuild_spec(),
-                Ok(()) = self.config_state.changed() => self.publish(),
+                Ok(()) = self.settings.state.changed() => self.publish(),
                 () = sleep_until(wake) => self.feed(Input::Tick),
             }
         }
@@ -100,7 +101,7 @@ impl Actor {
     fn listed_input(&mut self) -> Option<Input> {
         let listing = self.listed.borrow_and_update().clone()?;
         let seen = listing.get(&self.id).cloned().map_or(Seen::Absent, Seen::Present);
-        Some(Input::Listed(seen.redacted(&self.config.redactor())))
+        Some(Input::Listed(seen.redacted(&self.settings.redactor())))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
 impl Actor {
     /// Begins the probe of one generation, or answers it where there is nothing to ask.
     pub(super) fn launch_probe(&mut self, generation: u64) {
-        let redactor = self.config.redactor();
+        let redactor = self.settings.redactor();
         if let Some(health) = self.shared.engine.simulated_health(&self.id) {
             let answered = |degraded| ProbeResult::Answered {
                 degraded,

@@ -6,7 +6,7 @@ use crate::plugin::{dependents, snapshot::Snapshot};
 impl Actor {
     pub(super) fn publish(&self) {
         let mut state = self.machine.state(now());
-        state.config = self.config.state();
+        state.config = self.settings.desk.state();
         state.update = self.update_state();
         state.last_update.clone_from(&self.record.updates.last);
         if let Some(trouble) = self.update_trouble() {

@@ -8,7 +8,6 @@ use std::{
 use futures_util::future::{BoxFuture, OptionFuture};
 use hap_manifest::PluginId;
 use tokio::sync::{Notify, mpsc, watch};
-use tokio_util::sync::DropGuard;
 use tracing::Span;
 
 use super::{
@@ -16,13 +15,14 @@ use super::{
     diagnosis::Diagnosis,
     health::Health,
     operation::Operator,
+    settings::Settings,
     spec::{spec_of, version_terms},
     update::tasks::Updating,
 };
 use crate::{
     engine::{Platform, listing::Listing},
     metrics::counters::PluginCounters,
-    model::{activity::Operation, config_state::ConfigState, record::PluginRecord},
+    model::{activity::Operation, record::PluginRecord},
     plugin::{
         context::Shared,
         dependents,
@@ -54,10 +54,7 @@ pub(crate) struct Actor {
     pub(super) operator: Operator,
     pub(super) machine: Machine,
     pub(super) counters: Arc<PluginCounters>,
-    pub(super) config: Arc<ConfigDesk>,
-    pub(super) config_state: watch::Receiver<ConfigState>,
-    /// Ends the delivery of settings to the run that is over.
-    pub(super) delivery: Option<DropGuard>,
+    pub(super) settings: Settings,
     pub(super) mailbox: mpsc::Receiver<Posted>,
     pub(super) hints: Arc<Notify>,
     pub(super) listed: watch::Receiver<Option<Arc<Listing>>>,
@@ -135,9 +132,7 @@ impl Actor {
             machine,
             counters: shared.metrics.install(&id),
             public_record: PublicRecord::of(&parts.record),
-            config_state: parts.config.watch(),
-            config: parts.config,
-            delivery: None,
+            settings: Settings::new(parts.config),
             record: PluginRecord {
                 config: None,
                 ..parts.record

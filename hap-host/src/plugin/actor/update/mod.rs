@@ -181,7 +181,8 @@ impl Actor {
     fn close_desk(&self) {
         let restoring = matches!(self.record.updates.step, UpdateStep::Restoring { .. });
         let closed = self.updating.order.is_some() || restoring;
-        self.config
+        self.settings
+            .desk
             .close(closed.then_some("it is being updated: configure it when that is over"));
     }
 

@@ -115,9 +115,9 @@ impl Actor {
         self.record.program = version.program;
         self.record.updates = updates;
         self.updating.since = OffsetDateTime::now_utc();
-        self.config.follow(&self.record.manifest);
+        self.settings.desk.follow(&self.record.manifest);
         self.close_desk();
-        let (desk, store) = (Arc::clone(&self.config), self.shared.store.clone());
+        let (desk, store) = (Arc::clone(&self.settings.desk), self.shared.store.clone());
         // Beside the actor, because a call that configures the plugin may hold the desk for a while.
         self.shared
             .tasks
