@@ -43,7 +43,7 @@ impl Actor {
     /// What the container is made from has changed.
     pub(super) fn rebuild_spec(&mut self) {
         self.apply_record();
-        self.feed(Input::Spec(SpecMark::of(&self.operator.spec)));
+        self.feed(Input::Spec(SpecMark::of(&self.work.operator.spec)));
     }
 
     /// Takes over what the record says into everything that is made from it, but the machine.
@@ -52,9 +52,9 @@ impl Actor {
         let health = health_policy(&self.shared.health, manifest);
         self.health.configure(manifest, &health);
         self.diagnosis.set_api_port(manifest.api_port().get());
-        self.operator.stop_grace = manifest.stop_timeout().unwrap_or(DEFAULT_STOP_TIMEOUT);
-        self.operator.platform = self.platform.borrow_and_update().clone();
-        self.operator.spec = Arc::new(spec_of(&self.shared, &self.record));
+        self.work.operator.stop_grace = manifest.stop_timeout().unwrap_or(DEFAULT_STOP_TIMEOUT);
+        self.work.operator.platform = self.platform.borrow_and_update().clone();
+        self.work.operator.spec = Arc::new(spec_of(&self.shared, &self.record));
         self.public_record = PublicRecord::of(&self.record);
     }
 
@@ -70,7 +70,9 @@ impl Actor {
                 let keys = &self.record.keys;
                 // Made from another spec, it may be one from before the rotation.
                 let pair = match &keys.previous {
-                    Some(previous) if observed.spec_digest != SpecMark::of(&self.operator.spec).digest => {
+                    Some(previous)
+                        if observed.spec_digest != SpecMark::of(&self.work.operator.spec).digest =>
+                    {
                         previous
                     }
                     _ => &keys.current,

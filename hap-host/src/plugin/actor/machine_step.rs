@@ -4,7 +4,6 @@ use std::{sync::Arc, time::SystemTime};
 
 use futures_util::future::FutureExt;
 use tokio::sync::oneshot;
-use tracing::Instrument as _;
 
 use super::{
     clock::now,
@@ -16,13 +15,13 @@ use crate::{
     engine::observed::ContainerId,
     metrics::counters::add,
     model::{
-        activity::{Operation, OperationKind},
+        activity::OperationKind,
         event::{Event, EventKind},
         failure::{Failure, FailureCause},
     },
     reconcile::machine::{
         observation::Seen,
-        step::{Input, Outcome, Step},
+        step::{Input, Step},
     },
 };
 
@@ -43,35 +42,10 @@ impl Actor {
             self.updating.judged(verdict);
         }
         if cancel {
-            self.operation = Some(async { Outcome::Retry("given up".to_owned()) }.boxed()).into();
+            self.work.give_up();
         }
         self.update_client();
-        let mut listening = None;
-        if let Some(op) = op {
-            self.under_way = Some(Operation::begins(op));
-            let container = self.container();
-            let span = tracing::info_span!(
-                parent: &self.cause, "engine operation", plugin = %self.id, operation = op.as_str()
-            );
-            let perform = self.operator.clone().perform(op, container.clone());
-            let perform = perform.instrument(span);
-            let is_silent = events.iter().any(is_silent);
-            self.operation = match container.filter(|_| op == OperationKind::Stop && is_silent) {
-                // Where it listens can be asked only as long as it runs.
-                Some(container) => {
-                    let (tell, told) = oneshot::channel();
-                    listening = Some(told);
-                    let look = diagnose::listening(Arc::clone(&self.shared.engine), container);
-                    let work = async move {
-                        // Whoever wanted to know may have gone.
-                        let _ = tell.send(look.await);
-                        perform.await
-                    };
-                    Some(work.boxed()).into()
-                }
-                None => Some(perform.boxed()).into(),
-            };
-        }
+        let mut listening = op.and_then(|op| self.begin_operation(op, &events));
         if let Some(generation) = probe {
             self.launch_probe(generation);
         }
@@ -88,6 +62,29 @@ impl Actor {
             self.settings.run_ended();
         }
         self.publish();
+    }
+
+    /// Begins an operation. Where it stops a plugin that cannot be heard, the engine is asked first
+    /// where the plugin listens, and the answer comes by the channel.
+    fn begin_operation(
+        &mut self,
+        op: OperationKind,
+        events: &[EventKind],
+    ) -> Option<oneshot::Receiver<Listening>> {
+        let container = self.container();
+        let silent = container
+            .clone()
+            .filter(|_| op == OperationKind::Stop && events.iter().any(is_silent));
+        let Some(silent) = silent else {
+            self.work.begin(op, container, None);
+            return None;
+        };
+        let (sender, listening) = oneshot::channel();
+        let look = diagnose::listening(Arc::clone(&self.shared.engine), silent);
+        // It can be asked only as long as the plugin runs. The receiver may have gone.
+        let before = look.map(|found| drop(sender.send(found)));
+        self.work.begin(op, container, Some(before.boxed()));
+        Some(listening)
     }
 
     fn container(&self) -> Option<ContainerId> {

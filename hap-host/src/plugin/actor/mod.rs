@@ -7,6 +7,7 @@ mod clock;
 mod derived;
 mod diagnose;
 mod diagnosis;
+mod engine_work;
 mod health;
 mod keys;
 mod machine_step;
@@ -20,7 +21,6 @@ mod state;
 mod update;
 
 use tokio::sync::watch;
-use tracing::Span;
 
 use self::clock::sleep_until;
 pub(crate) use self::state::{Actor, MAILBOX, Parts};
@@ -51,18 +51,17 @@ impl Actor {
                 self.note_keys();
             }
             let wake = self.wake_at.map(tokio::time::Instant::from_std);
-            if self.under_way.is_none() && !self.machine.phase().is_passing() {
-                self.cause = Span::none();
+            if self.work.operation.is_none() && !self.machine.phase().is_passing() {
+                self.work.release_caller();
             }
             // Every arm is cancel safe: the futures live in `self` and are polled again in the next round.
             tokio::select! {
                 // The end first; then what the engine did, so that requests and timers act on the newest truth.
                 biased;
                 () = cancel.cancelled() => return,
-                Some(outcome) = &mut self.operation => {
+                Some(outcome) = &mut self.work.running => {
                     let outcome = outcome.redacted(&self.settings.redactor());
-                    self.operation = None.into();
-                    self.under_way = None;
+                    self.work.end();
                     // It may have found that the host is elsewhere; what it asks for next is for there.
                     self.update_endpoints();
                     self.feed(Input::OpDone(outcome));
@@ -74,7 +73,7 @@ impl Actor {
                 }
                 request = self.mailbox.recv() => match request {
                     Some(Posted { request, caller }) => {
-                        self.cause = caller;
+                        self.work.called_by(caller);
                         self.handle(request).await;
                     }
                     None => return,

@@ -13,7 +13,7 @@ impl Actor {
             state.failure = Some(trouble.clone());
         }
         state.boot = self.record.choices.boot;
-        state.operation = self.under_way;
+        state.operation = self.work.operation;
         let next = Snapshot {
             client: self.client.clone(),
             diagnosing: self.diagnosis.is_under_way(),
@@ -24,7 +24,7 @@ impl Actor {
             told: self.public_record.clone(),
             updates: self.updating.ended,
             update_failure: self.updating.failure.clone(),
-            limits_in_force: (self.operator.spec.limits, self.machine.has_its_limits()),
+            limits_in_force: (self.work.operator.spec.limits, self.machine.has_its_limits()),
             state,
         };
         dependents::post(&self.shared.board, &self.record, &next.state);

@@ -5,14 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::future::{BoxFuture, OptionFuture};
 use hap_manifest::PluginId;
 use tokio::sync::{Notify, mpsc, watch};
-use tracing::Span;
 
 use super::{
     clock::now,
     diagnosis::Diagnosis,
+    engine_work::EngineWork,
     health::Health,
     operation::Operator,
     settings::Settings,
@@ -22,7 +21,7 @@ use super::{
 use crate::{
     engine::{Platform, listing::Listing},
     metrics::counters::PluginCounters,
-    model::{activity::Operation, record::PluginRecord},
+    model::record::PluginRecord,
     plugin::{
         context::Shared,
         dependents,
@@ -31,10 +30,7 @@ use crate::{
         snapshot::{PublicRecord, Snapshot},
     },
     protocol::client::PluginClient,
-    reconcile::{
-        dependencies::Board,
-        machine::{Machine, step::Outcome},
-    },
+    reconcile::{dependencies::Board, machine::Machine},
 };
 
 /// Grace of a stop where the manifest says none.
@@ -51,7 +47,7 @@ pub(crate) struct Actor {
     /// What readers see of it.
     pub(super) public_record: PublicRecord,
     pub(super) health: Health,
-    pub(super) operator: Operator,
+    pub(super) work: EngineWork,
     pub(super) machine: Machine,
     pub(super) counters: Arc<PluginCounters>,
     pub(super) settings: Settings,
@@ -63,11 +59,6 @@ pub(crate) struct Actor {
     /// Watched by those that depend on others.
     pub(super) board: Option<watch::Receiver<Board>>,
     pub(super) snapshot: watch::Sender<Snapshot>,
-    pub(super) operation: OptionFuture<BoxFuture<'static, Outcome>>,
-    /// The same for readers.
-    pub(super) under_way: Option<Operation>,
-    /// The span of the call that is being carried out. Let go when the plugin has come to rest, so that the span ends.
-    pub(super) cause: Span,
     pub(super) diagnosis: Diagnosis,
     pub(super) updating: Updating,
     pub(super) client: Option<PluginClient>,
@@ -120,7 +111,7 @@ impl Actor {
         let actor = Self {
             health,
             diagnosis: Diagnosis::new(manifest.api_port().get()),
-            operator: Operator {
+            work: EngineWork::new(Operator {
                 engine: Arc::clone(&shared.engine),
                 spec,
                 starts: Arc::clone(&shared.starts),
@@ -128,7 +119,7 @@ impl Actor {
                 platform: made_for,
                 platform_now: shared.platform.clone(),
                 stop_grace: manifest.stop_timeout().unwrap_or(DEFAULT_STOP_TIMEOUT),
-            },
+            }),
             machine,
             counters: shared.metrics.install(&id),
             public_record: PublicRecord::of(&parts.record),
@@ -143,9 +134,6 @@ impl Actor {
             platform,
             board,
             snapshot,
-            operation: None.into(),
-            under_way: None,
-            cause: Span::none(),
             updating: Updating::new(),
             client: None,
             failures: 0,

@@ -70,7 +70,7 @@ impl Actor {
     }
 
     fn volume_copy(&self, volumes: Vec<(String, String)>) -> VolumeCopy {
-        let image = self.operator.spec.image.clone();
+        let image = self.work.operator.spec.image.clone();
         VolumeCopy::new(self.shared.instance.clone(), self.id.clone(), image, volumes)
     }
 

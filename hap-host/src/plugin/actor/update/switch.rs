@@ -132,7 +132,7 @@ impl Actor {
             self.feed(Input::Hold(Hold::Gone));
         }
         let probation = (step == UpdateStep::Probation).then(|| self.probation());
-        let terms = version_terms(&self.shared, &self.record.manifest, &self.operator.spec);
+        let terms = version_terms(&self.shared, &self.record.manifest, &self.work.operator.spec);
         self.feed(Input::Version(Box::new(terms), probation));
         self.update_dependencies();
         if !restoring {
