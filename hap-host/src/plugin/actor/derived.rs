@@ -10,7 +10,6 @@ use crate::{
     plugin::{dependents, snapshot::PublicRecord},
     protocol::client::PluginClient,
     reconcile::{
-        dependencies::unmet,
         drift::SpecMark,
         machine::{observation::Seen, step::Input},
     },
@@ -20,10 +19,7 @@ impl Actor {
     /// Takes in what has become of other plugins, and what that means for this one.
     pub(super) fn update_dependencies(&mut self) {
         let depends_on = self.record.manifest.depends_on();
-        let unmet = match &mut self.board {
-            Some(board) => unmet(depends_on, &board.borrow_and_update()),
-            None => Vec::new(),
-        };
+        let unmet = self.inputs.dependencies.unmet(depends_on);
         let bar = dependents::bar(&self.shared, &self.record);
         if self.machine.bar() != bar.as_ref() {
             self.feed(Input::Bar(bar));
@@ -35,7 +31,7 @@ impl Actor {
 
     /// Where plugins find the host is part of what their containers are made from.
     pub(super) fn update_endpoints(&mut self) {
-        if self.platform.has_changed().unwrap_or(false) {
+        if self.inputs.has_platform_changed() {
             self.rebuild_spec();
         }
     }
@@ -53,7 +49,7 @@ impl Actor {
         self.health.configure(manifest, &health);
         self.diagnosis.set_api_port(manifest.api_port().get());
         self.work.operator.stop_grace = manifest.stop_timeout().unwrap_or(DEFAULT_STOP_TIMEOUT);
-        self.work.operator.platform = self.platform.borrow_and_update().clone();
+        self.work.operator.platform = self.inputs.latest_platform();
         self.work.operator.spec = Arc::new(spec_of(&self.shared, &self.record));
         self.public_record = PublicRecord::of(&self.record);
     }

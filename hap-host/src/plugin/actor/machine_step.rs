@@ -37,7 +37,7 @@ impl Actor {
             events,
             wake_at,
         } = self.machine.step(input, now());
-        self.wake_at = wake_at;
+        self.inputs.wake_at = wake_at;
         if let Some(verdict) = verdict {
             self.updating.judged(verdict);
         }

@@ -9,6 +9,7 @@ mod diagnose;
 mod diagnosis;
 mod engine_work;
 mod health;
+mod inputs;
 mod keys;
 mod machine_step;
 mod operation;
@@ -20,17 +21,9 @@ mod spec;
 mod state;
 mod update;
 
-use tokio::sync::watch;
-
 use self::clock::sleep_until;
 pub(crate) use self::state::{Actor, MAILBOX, Parts};
-use crate::{
-    plugin::request::Posted,
-    reconcile::{
-        dependencies::Board,
-        machine::{observation::Seen, step::Input},
-    },
-};
+use crate::{plugin::request::Posted, reconcile::machine::step::Input};
 
 impl Actor {
     /// Runs until the plugin is gone or the supervisor ends.
@@ -50,7 +43,7 @@ impl Actor {
                 self.outgoing.clear();
                 self.note_keys();
             }
-            let wake = self.wake_at.map(tokio::time::Instant::from_std);
+            let wake = self.inputs.wake_at.map(tokio::time::Instant::from_std);
             if self.work.operation.is_none() && !self.machine.phase().is_passing() {
                 self.work.release_caller();
             }
@@ -66,19 +59,19 @@ impl Actor {
                     self.update_endpoints();
                     self.feed(Input::OpDone(outcome));
                 }
-                () = self.hints.notified() => self.feed(Input::Hint),
+                () = self.inputs.hints.notified() => self.feed(Input::Hint),
                 Some((generation, result)) = &mut self.health.probing => {
                     self.health.probing = None.into();
                     self.feed(Input::Probe { generation, result });
                 }
-                request = self.mailbox.recv() => match request {
+                request = self.inputs.mailbox.recv() => match request {
                     Some(Posted { request, caller }) => {
                         self.work.called_by(caller);
                         self.handle(request).await;
                     }
                     None => return,
                 },
-                Ok(()) = self.listed.changed() => {
+                Ok(()) = self.inputs.listed.changed() => {
                     if let Some(input) = self.listed_input() {
                         self.feed(input);
                     }
@@ -88,8 +81,8 @@ impl Actor {
                     self.feed(Input::Explained(explained));
                 }
                 progress = self.updating.progress() => self.update_progressed(progress).await,
-                () = changed(self.board.as_mut()) => self.update_dependencies(),
-                Ok(()) = self.platform.changed() => self.rebuild_spec(),
+                () = self.inputs.dependencies.changed() => self.update_dependencies(),
+                Ok(()) = self.inputs.platform.changed() => self.rebuild_spec(),
                 Ok(()) = self.settings.state.changed() => self.publish(),
                 () = sleep_until(wake) => self.feed(Input::Tick),
             }
@@ -98,19 +91,7 @@ impl Actor {
     }
 
     fn listed_input(&mut self) -> Option<Input> {
-        let listing = self.listed.borrow_and_update().clone()?;
-        let seen = listing.get(&self.id).cloned().map_or(Seen::Absent, Seen::Present);
+        let seen = self.inputs.seen_in_list(&self.id)?;
         Some(Input::Listed(seen.redacted(&self.settings.redactor())))
-    }
-}
-
-/// Waits for a change of the board; for ever, for those that depend on nobody.
-async fn changed(board: Option<&mut watch::Receiver<Board>>) {
-    let changed = match board {
-        Some(board) => board.changed().await.is_ok(),
-        None => false,
-    };
-    if !changed {
-        std::future::pending().await
     }
 }

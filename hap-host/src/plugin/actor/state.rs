@@ -1,9 +1,6 @@
 //! What an actor consists of.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use hap_manifest::PluginId;
 use tokio::sync::{Notify, mpsc, watch};
@@ -13,13 +10,13 @@ use super::{
     diagnosis::Diagnosis,
     engine_work::EngineWork,
     health::Health,
+    inputs::{DependencyWatch, Inputs},
     operation::Operator,
     settings::Settings,
     spec::{spec_of, version_terms},
     update::tasks::Updating,
 };
 use crate::{
-    engine::{Platform, listing::Listing},
     metrics::counters::PluginCounters,
     model::record::PluginRecord,
     plugin::{
@@ -30,7 +27,7 @@ use crate::{
         snapshot::{PublicRecord, Snapshot},
     },
     protocol::client::PluginClient,
-    reconcile::{dependencies::Board, machine::Machine},
+    reconcile::machine::Machine,
 };
 
 /// Grace of a stop where the manifest says none.
@@ -51,20 +48,13 @@ pub(crate) struct Actor {
     pub(super) machine: Machine,
     pub(super) counters: Arc<PluginCounters>,
     pub(super) settings: Settings,
-    pub(super) mailbox: mpsc::Receiver<Posted>,
-    pub(super) hints: Arc<Notify>,
-    pub(super) listed: watch::Receiver<Option<Arc<Listing>>>,
-    /// Where plugins find the host.
-    pub(super) platform: watch::Receiver<Platform>,
-    /// Watched by those that depend on others.
-    pub(super) board: Option<watch::Receiver<Board>>,
+    pub(super) inputs: Inputs,
     pub(super) snapshot: watch::Sender<Snapshot>,
     pub(super) diagnosis: Diagnosis,
     pub(super) updating: Updating,
     pub(super) client: Option<PluginClient>,
     pub(super) failures: u64,
     pub(super) healthy_runs: u64,
-    pub(super) wake_at: Option<Instant>,
     /// Secrets that a container may still have and the next one will not.
     pub(super) outgoing: Vec<String>,
 }
@@ -105,8 +95,7 @@ impl Actor {
             limits_in_force: (spec.limits, false),
         };
         dependents::post(&shared.board, &parts.record, &snapshot.state);
-        let depends = !manifest.depends_on().is_empty();
-        let board = depends.then(|| shared.board.subscribe());
+        let dependencies = DependencyWatch::new(&shared.board, manifest);
         let (snapshot, reader) = watch::channel(snapshot);
         let actor = Self {
             health,
@@ -128,17 +117,19 @@ impl Actor {
                 config: None,
                 ..parts.record
             },
-            mailbox: parts.mailbox,
-            hints: parts.hints,
-            listed: shared.listed.clone(),
-            platform,
-            board,
+            inputs: Inputs {
+                mailbox: parts.mailbox,
+                hints: parts.hints,
+                listed: shared.listed.clone(),
+                platform,
+                dependencies,
+                wake_at: None,
+            },
             snapshot,
             updating: Updating::new(),
             client: None,
             failures: 0,
             healthy_runs: 0,
-            wake_at: None,
             outgoing: Vec::new(),
             id,
             shared,

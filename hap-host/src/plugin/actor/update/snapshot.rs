@@ -215,7 +215,7 @@ impl Actor {
             tokio::select! {
                 () = cancel.cancelled() => return false,
                 // Nothing can be asked of it any more; the caller learns that by the answer that never comes.
-                Some(_) = self.mailbox.recv() => {}
+                Some(_) = self.inputs.mailbox.recv() => {}
                 () = sleep_until(self.updating.not_before) => {}
             }
         }

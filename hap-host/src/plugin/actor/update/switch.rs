@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hap_manifest::permission::Permission;
 use time::OffsetDateTime;
 
-use super::super::{Actor, spec::version_terms};
+use super::super::{Actor, inputs::DependencyWatch, spec::version_terms};
 use crate::{
     error::{Error, ErrorKind},
     model::{
@@ -123,8 +123,7 @@ impl Actor {
             .tasks
             .spawn(async move { desk.replace(&store, settings).await });
         self.apply_record();
-        let depends = !self.record.manifest.depends_on().is_empty();
-        self.board = depends.then(|| self.shared.board.subscribe());
+        self.inputs.dependencies = DependencyWatch::new(&self.shared.board, &self.record.manifest);
         let step = self.record.updates.step;
         let restoring = matches!(step, UpdateStep::Restoring { .. });
         if restoring {
