@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    spec::{health_policy, spec_of},
-    state::{Actor, DEFAULT_STOP_TIMEOUT},
+    spec::{health_policy, spec_of, stop_timeout},
+    state::Actor,
 };
 use crate::{
-    plugin::{dependents, snapshot::PublicRecord},
+    plugin::dependents,
     protocol::client::PluginClient,
     reconcile::{
         drift::SpecMark,
@@ -48,10 +48,10 @@ impl Actor {
         let health = health_policy(&self.shared.health, manifest);
         self.health.configure(manifest, &health);
         self.diagnosis.set_api_port(manifest.api_port().get());
-        self.work.operator.stop_grace = manifest.stop_timeout().unwrap_or(DEFAULT_STOP_TIMEOUT);
+        self.work.operator.stop_grace = stop_timeout(manifest);
         self.work.operator.platform = self.inputs.latest_platform();
         self.work.operator.spec = Arc::new(spec_of(&self.shared, &self.record));
-        self.public_record = PublicRecord::of(&self.record);
+        self.readers.set_record(&self.record);
     }
 
     /// Keeps the client in step with where the container is: a new one for each run.

@@ -42,7 +42,7 @@ impl Actor {
         let keys = &self.record.keys;
         self.shared.credentials.set(&self.id, keys);
         let mut secrets = self.record.choices.secrets();
-        secrets.extend(self.outgoing.iter().cloned());
+        secrets.extend(self.outgoing_secrets.iter().cloned());
         secrets.extend(keys.pairs().flat_map(KeyPair::texts));
         self.settings.desk.note_keys(secrets);
     }

@@ -13,7 +13,6 @@ use super::{
 };
 use crate::{
     engine::observed::ContainerId,
-    metrics::counters::add,
     model::{
         activity::OperationKind,
         event::{Event, EventKind},
@@ -54,7 +53,7 @@ impl Actor {
         }
         let phase = self.machine.phase();
         if phase.is_reachable() && !was.is_reachable() {
-            self.healthy_runs = self.healthy_runs.saturating_add(1);
+            self.readers.count_healthy_run();
             if let Some(client) = self.client.clone() {
                 self.settings.run_began(client, &self.shared);
             }
@@ -97,8 +96,7 @@ impl Actor {
     fn emit(&mut self, kind: EventKind, listening: &mut Option<oneshot::Receiver<Listening>>) {
         match &kind {
             EventKind::Failed(failure) => {
-                self.failures = self.failures.saturating_add(1);
-                self.counters.failures.add(failure.cause.as_str());
+                self.readers.count_failure(failure.cause);
                 tracing::warn!(plugin = %self.id, cause = ?failure.cause, message = %failure.message, "plugin failed");
                 // In a quick loop the lines of one run are read to their end, or nobody would ever see any.
                 if let Some(container) = self.container().filter(|_| !self.diagnosis.is_under_way()) {
@@ -110,7 +108,7 @@ impl Actor {
             }
             other => {
                 if *other == EventKind::CrashLoopEntered {
-                    add(&self.counters.crash_loops, 1);
+                    self.readers.count_crash_loop();
                 }
                 tracing::warn!(plugin = %self.id, event = ?other, "plugin event");
             }

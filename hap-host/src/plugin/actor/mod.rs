@@ -15,6 +15,7 @@ mod machine_step;
 mod operation;
 mod probing;
 mod publish;
+mod readers;
 mod requests;
 mod settings;
 mod spec;
@@ -39,8 +40,8 @@ impl Actor {
             if self.record.keys.previous.is_some() && !self.machine.may_be_outdated() {
                 self.retire_keys().await;
             }
-            if !self.outgoing.is_empty() && !self.machine.may_be_outdated() {
-                self.outgoing.clear();
+            if !self.outgoing_secrets.is_empty() && !self.machine.may_be_outdated() {
+                self.outgoing_secrets.clear();
                 self.note_keys();
             }
             let wake = self.inputs.wake_at.map(tokio::time::Instant::from_std);

@@ -4,6 +4,7 @@ use super::{clock::now, state::Actor};
 use crate::plugin::{dependents, snapshot::Snapshot};
 
 impl Actor {
+    /// Publishes the next snapshot, and what other plugins need to know.
     pub(super) fn publish(&self) {
         let mut state = self.machine.state(now());
         state.config = self.settings.desk.state();
@@ -17,17 +18,17 @@ impl Actor {
         let next = Snapshot {
             client: self.client.clone(),
             diagnosing: self.diagnosis.is_under_way(),
-            failures: self.failures,
-            healthy_runs: self.healthy_runs,
+            failures: self.readers.failures(),
+            healthy_runs: self.readers.healthy_runs(),
             halted: self.machine.is_halted(),
             rotating: self.record.keys.previous.is_some(),
-            told: self.public_record.clone(),
+            told: self.readers.record().clone(),
             updates: self.updating.ended,
             update_failure: self.updating.failure.clone(),
             limits_in_force: (self.work.operator.spec.limits, self.machine.has_its_limits()),
             state,
         };
         dependents::post(&self.shared.board, &self.record, &next.state);
-        self.snapshot.send_replace(next);
+        self.readers.publish(next);
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     model::{
         desired::Desired, env::EnvOverrides, grants::Admission, limits::LimitOverrides, overrides::Choices,
     },
-    plugin::{dependents, request::Request, snapshot::PublicRecord},
+    plugin::{dependents, request::Request},
     reconcile::machine::step::Input,
 };
 
@@ -85,7 +85,7 @@ impl Actor {
         self.revoke_of_previous(&revoked).await?;
         self.shared.store.set_admission(&self.id, &admission).await?;
         self.record.admission = admission;
-        self.public_record = PublicRecord::of(&self.record);
+        self.readers.set_record(&self.record);
         self.feed(Input::Bar(dependents::bar(&self.shared, &self.record)));
         Ok(())
     }
@@ -94,7 +94,7 @@ impl Actor {
     async fn set_overrides(&mut self, choices: Choices) -> Result<(), Error> {
         self.shared.store.set_choices(&self.id, &choices).await?;
         self.record.choices = choices;
-        self.public_record = PublicRecord::of(&self.record);
+        self.readers.set_record(&self.record);
         self.publish();
         Ok(())
     }
@@ -112,7 +112,7 @@ impl Actor {
         };
         let before = self.record.choices.secrets();
         self.set_overrides(choices).await?;
-        self.outgoing.extend(before);
+        self.outgoing_secrets.extend(before);
         self.note_keys();
         self.rebuild_spec();
         Ok(true)

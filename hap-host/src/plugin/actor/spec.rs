@@ -1,5 +1,7 @@
 //! From a record and the policies of the host to what one version of a plugin runs with.
 
+use std::time::Duration;
+
 use hap_manifest::Manifest;
 
 use crate::{
@@ -12,6 +14,9 @@ use crate::{
         spec::{SpecInputs, container_spec, network_of},
     },
 };
+
+/// How long a stop takes at most where the manifest says nothing.
+const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The container's spec for a record under this supervisor.
 pub(super) fn spec_of(shared: &Shared, record: &PluginRecord) -> ContainerSpec {
@@ -55,4 +60,9 @@ pub(super) fn health_policy(base: &HealthPolicy, manifest: &Manifest) -> HealthP
         policy.startup_deadline = check.start_period();
     }
     policy
+}
+
+/// How long the plugin may take to stop before it is killed.
+pub(super) fn stop_timeout(manifest: &Manifest) -> Duration {
+    manifest.stop_timeout().unwrap_or(DEFAULT_STOP_TIMEOUT)
 }

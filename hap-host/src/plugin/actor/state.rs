@@ -1,37 +1,28 @@
 //! What an actor consists of.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use hap_manifest::PluginId;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::{
-    clock::now,
     diagnosis::Diagnosis,
     engine_work::EngineWork,
     health::Health,
     inputs::{DependencyWatch, Inputs},
     operation::Operator,
+    readers::{Readers, first_snapshot},
     settings::Settings,
-    spec::{spec_of, version_terms},
+    spec::{spec_of, stop_timeout, version_terms},
     update::tasks::Updating,
 };
 use crate::{
-    metrics::counters::PluginCounters,
     model::record::PluginRecord,
-    plugin::{
-        context::Shared,
-        dependents,
-        request::Posted,
-        settings::ConfigDesk,
-        snapshot::{PublicRecord, Snapshot},
-    },
+    plugin::{context::Shared, dependents, request::Posted, settings::ConfigDesk, snapshot::Snapshot},
     protocol::client::PluginClient,
     reconcile::machine::Machine,
 };
 
-/// Grace of a stop where the manifest says none.
-pub(super) const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests that wait for one plugin's actor.
 pub(crate) const MAILBOX: usize = 32;
 
@@ -41,22 +32,19 @@ pub(crate) struct Actor {
     pub(super) id: PluginId,
     /// What is stored of the plugin; its settings are at the desk.
     pub(super) record: PluginRecord,
-    /// What readers see of it.
-    pub(super) public_record: PublicRecord,
-    pub(super) health: Health,
-    pub(super) work: EngineWork,
+    /// Decides what is to be done.
     pub(super) machine: Machine,
-    pub(super) counters: Arc<PluginCounters>,
-    pub(super) settings: Settings,
     pub(super) inputs: Inputs,
-    pub(super) snapshot: watch::Sender<Snapshot>,
+    pub(super) work: EngineWork,
+    pub(super) health: Health,
     pub(super) diagnosis: Diagnosis,
     pub(super) updating: Updating,
+    pub(super) settings: Settings,
+    pub(super) readers: Readers,
+    /// The way to the plugin while its container has an address.
     pub(super) client: Option<PluginClient>,
-    pub(super) failures: u64,
-    pub(super) healthy_runs: u64,
     /// Secrets that a container may still have and the next one will not.
-    pub(super) outgoing: Vec<String>,
+    pub(super) outgoing_secrets: Vec<String>,
 }
 
 /// What an actor is made of.
@@ -81,22 +69,10 @@ impl Actor {
         let health = Health::new(manifest, &terms.health);
         let machine =
             Machine::new(parts.record.desired, terms, parts.seed).waiting_at_most(shared.dependency_wait);
-        let snapshot = Snapshot {
-            state: machine.state(now()),
-            client: None,
-            diagnosing: false,
-            failures: 0,
-            healthy_runs: 0,
-            halted: false,
-            rotating: false,
-            told: PublicRecord::of(&parts.record),
-            updates: 0,
-            update_failure: None,
-            limits_in_force: (spec.limits, false),
-        };
-        dependents::post(&shared.board, &parts.record, &snapshot.state);
+        let first = first_snapshot(&machine, &parts.record, spec.limits);
+        dependents::post(&shared.board, &parts.record, &first.state);
         let dependencies = DependencyWatch::new(&shared.board, manifest);
-        let (snapshot, reader) = watch::channel(snapshot);
+        let (readers, reader) = Readers::new(first, shared.metrics.install(&id));
         let actor = Self {
             health,
             diagnosis: Diagnosis::new(manifest.api_port().get()),
@@ -107,11 +83,9 @@ impl Actor {
                 metrics: Arc::clone(&shared.metrics),
                 platform: made_for,
                 platform_now: shared.platform.clone(),
-                stop_grace: manifest.stop_timeout().unwrap_or(DEFAULT_STOP_TIMEOUT),
+                stop_grace: stop_timeout(manifest),
             }),
             machine,
-            counters: shared.metrics.install(&id),
-            public_record: PublicRecord::of(&parts.record),
             settings: Settings::new(parts.config),
             record: PluginRecord {
                 config: None,
@@ -125,12 +99,10 @@ impl Actor {
                 dependencies,
                 wake_at: None,
             },
-            snapshot,
+            readers,
             updating: Updating::new(),
             client: None,
-            failures: 0,
-            healthy_runs: 0,
-            outgoing: Vec::new(),
+            outgoing_secrets: Vec::new(),
             id,
             shared,
         };

@@ -18,7 +18,7 @@ use crate::{
         update::{UpdateOutcome, UpdateResult, UpdateStage, UpdateState},
         version::{UpdateRecord, UpdateStep},
     },
-    plugin::{snapshot::PublicRecord, update_plan::UpdateOrder},
+    plugin::update_plan::UpdateOrder,
     reconcile::machine::step::{Hold, Input},
 };
 
@@ -189,7 +189,7 @@ impl Actor {
     async fn store_updates(&mut self, updates: UpdateRecord) -> Result<(), Error> {
         self.shared.store.set_updates(&self.id, &updates).await?;
         self.record.updates = updates;
-        self.public_record = PublicRecord::of(&self.record);
+        self.readers.set_record(&self.record);
         Ok(())
     }
 }
