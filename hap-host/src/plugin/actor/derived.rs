@@ -1,9 +1,7 @@
 //! Keeps what is made from the record, the other plugins and the container in step with them.
 
-use std::sync::Arc;
-
 use super::{
-    spec::{health_policy, spec_of, stop_timeout},
+    spec::{health_policy, spec_of},
     state::Actor,
 };
 use crate::{
@@ -48,9 +46,10 @@ impl Actor {
         let health = health_policy(&self.shared.health, manifest);
         self.health.configure(manifest, &health);
         self.diagnosis.set_api_port(manifest.api_port().get());
-        self.work.operator.stop_grace = stop_timeout(manifest);
-        self.work.operator.platform = self.inputs.latest_platform();
-        self.work.operator.spec = Arc::new(spec_of(&self.shared, &self.record));
+        // Looked at before the spec is made: what changes in between is noticed.
+        let platform = self.inputs.latest_platform();
+        let spec = spec_of(&self.shared, &self.record);
+        self.work.operator.configure(manifest, spec, platform);
         self.readers.set_record(&self.record);
     }
 

@@ -7,8 +7,8 @@ use crate::{
 };
 
 impl Actor {
-    /// New keys, durable before anything else happens. A container that may run keeps the old ones, which stay good
-    /// until it is gone; the new digest makes the machine replace it.
+    /// Records new keys before anything else happens. A container that may run keeps the old ones,
+    /// which stay good until it is gone; the new digest makes the machine replace it.
     pub(super) async fn rotate_keys(&mut self) -> Result<(), Error> {
         let keys = self.record.keys.rotated(
             KeyPair::generate().map_err(|message| Error::new(ErrorKind::Store, message))?,
@@ -21,8 +21,21 @@ impl Actor {
         Ok(())
     }
 
-    /// No container has the old keys any more.
-    pub(super) async fn retire_keys(&mut self) {
+    /// Lets go of keys and secrets once no container can have them any more.
+    pub(super) async fn retire_secrets(&mut self) {
+        if self.machine.may_be_outdated() {
+            return;
+        }
+        if self.record.keys.previous.is_some() {
+            self.retire_keys().await;
+        }
+        if !self.outgoing_secrets.is_empty() {
+            self.outgoing_secrets.clear();
+            self.note_keys();
+        }
+    }
+
+    async fn retire_keys(&mut self) {
         let keys = self.record.keys.retired();
         match self.shared.store.set_keys(&self.id, &keys).await {
             Ok(()) => {

@@ -1,6 +1,11 @@
-//! The task that runs one plugin's [`Machine`]: it carries out the operation that the machine names, probes when
-//! it says so, and tells it what came of both. It never waits for one of these inside the loop, so a request is
-//! taken at once even while a container is being made.
+//! The task that runs one plugin's [`Machine`](crate::reconcile::machine::Machine): it carries out the
+//! operation that the machine names, probes when it says so, and tells it what came of both. It never
+//! waits for one of these inside the loop, so a request is taken at once even while a container is
+//! being made.
+//!
+//! `state` defines the actor. `inputs`, `engine_work`, `health`, `diagnosis`, `settings` and `readers`
+//! are the groups of its fields. The other files are what it does: `machine_step` steps the machine,
+//! `requests` serves handles, `update` brings the plugin to another version.
 
 mod cleanup;
 mod clock;
@@ -22,6 +27,10 @@ mod spec;
 mod state;
 mod update;
 
+use std::ops::ControlFlow;
+
+use tokio_util::sync::CancellationToken;
+
 use self::clock::sleep_until;
 pub(crate) use self::state::{Actor, MAILBOX, Parts};
 use crate::{plugin::request::Posted, reconcile::machine::step::Input};
@@ -36,59 +45,67 @@ impl Actor {
         self.resume_update();
         self.feed(first);
         while !self.machine.is_removed() {
-            self.drive_update().await;
-            if self.record.keys.previous.is_some() && !self.machine.may_be_outdated() {
-                self.retire_keys().await;
-            }
-            if !self.outgoing_secrets.is_empty() && !self.machine.may_be_outdated() {
-                self.outgoing_secrets.clear();
-                self.note_keys();
-            }
-            let wake = self.inputs.wake_at.map(tokio::time::Instant::from_std);
-            if self.work.operation.is_none() && !self.machine.phase().is_passing() {
-                self.work.release_caller();
-            }
-            // Every arm is cancel safe: the futures live in `self` and are polled again in the next round.
-            tokio::select! {
-                // The end first; then what the engine did, so that requests and timers act on the newest truth.
-                biased;
-                () = cancel.cancelled() => return,
-                Some(outcome) = &mut self.work.running => {
-                    let outcome = outcome.redacted(&self.settings.redactor());
-                    self.work.end();
-                    // It may have found that the host is elsewhere; what it asks for next is for there.
-                    self.update_endpoints();
-                    self.feed(Input::OpDone(outcome));
-                }
-                () = self.inputs.hints.notified() => self.feed(Input::Hint),
-                Some((generation, result)) = &mut self.health.probing => {
-                    self.health.probing = None.into();
-                    self.feed(Input::Probe { generation, result });
-                }
-                request = self.inputs.mailbox.recv() => match request {
-                    Some(Posted { request, caller }) => {
-                        self.work.called_by(caller);
-                        self.handle(request).await;
-                    }
-                    None => return,
-                },
-                Ok(()) = self.inputs.listed.changed() => {
-                    if let Some(input) = self.listed_input() {
-                        self.feed(input);
-                    }
-                }
-                Some(explained) = &mut self.diagnosis.explaining => {
-                    self.diagnosis.end();
-                    self.feed(Input::Explained(explained));
-                }
-                progress = self.updating.progress() => self.update_progressed(progress).await,
-                () = self.inputs.dependencies.changed() => self.update_dependencies(),
-                Ok(()) = self.inputs.platform.changed() => self.rebuild_spec(),
-                Ok(()) = self.settings.state.changed() => self.publish(),
-                () = sleep_until(wake) => self.feed(Input::Tick),
+            self.prepare_round().await;
+            if self.take_input(&cancel).await.is_break() {
+                return;
             }
         }
         self.cleanup().await;
+    }
+
+    /// Does what is due before the actor waits again.
+    async fn prepare_round(&mut self) {
+        self.drive_update().await;
+        self.retire_secrets().await;
+        if self.work.operation.is_none() && !self.machine.phase().is_passing() {
+            self.work.release_caller();
+        }
+    }
+
+    /// Waits for the next input and takes it in. Breaks when the supervisor ends.
+    async fn take_input(&mut self, cancel: &CancellationToken) -> ControlFlow<()> {
+        let wake = self.inputs.wake_at.map(tokio::time::Instant::from_std);
+        // Every arm is cancel safe: the futures live in `self` and are polled again the next time.
+        tokio::select! {
+            // The end first; then what the engine did, so that requests and timers act on the
+            // newest state.
+            biased;
+            () = cancel.cancelled() => return ControlFlow::Break(()),
+            Some(outcome) = &mut self.work.running => {
+                let outcome = outcome.redacted(&self.settings.redactor());
+                self.work.end();
+                // It may have found that the host is elsewhere; what it asks for next is for there.
+                self.update_endpoints();
+                self.feed(Input::OpDone(outcome));
+            }
+            () = self.inputs.hints.notified() => self.feed(Input::Hint),
+            Some((generation, result)) = &mut self.health.probing => {
+                self.health.probing = None.into();
+                self.feed(Input::Probe { generation, result });
+            }
+            request = self.inputs.mailbox.recv() => match request {
+                Some(Posted { request, caller }) => {
+                    self.work.called_by(caller);
+                    self.handle(request).await;
+                }
+                None => return ControlFlow::Break(()),
+            },
+            Ok(()) = self.inputs.listed.changed() => {
+                if let Some(input) = self.listed_input() {
+                    self.feed(input);
+                }
+            }
+            Some(explained) = &mut self.diagnosis.explaining => {
+                self.diagnosis.end();
+                self.feed(Input::Explained(explained));
+            }
+            progress = self.updating.progress() => self.update_progressed(progress).await,
+            () = self.inputs.dependencies.changed() => self.update_dependencies(),
+            Ok(()) = self.inputs.platform.changed() => self.rebuild_spec(),
+            Ok(()) = self.settings.state.changed() => self.publish(),
+            () = sleep_until(wake) => self.feed(Input::Tick),
+        }
+        ControlFlow::Continue(())
     }
 
     fn listed_input(&mut self) -> Option<Input> {

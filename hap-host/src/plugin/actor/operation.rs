@@ -2,8 +2,10 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use hap_manifest::Manifest;
 use tokio::sync::{Semaphore, watch};
 
+use super::spec::stop_timeout;
 use crate::{
     engine::{
         Engine, FIND_DEVICE, Platform,
@@ -17,6 +19,7 @@ use crate::{
         activity::OperationKind,
         failure::{Failure, FailureCause},
     },
+    plugin::context::Shared,
     reconcile::machine::{observation::Seen, step::Outcome},
 };
 
@@ -40,6 +43,31 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
+    /// Makes the operator of one plugin, whose spec was made for `platform`.
+    pub(crate) fn new(
+        shared: &Shared,
+        manifest: &Manifest,
+        spec: Arc<ContainerSpec>,
+        platform: Platform,
+    ) -> Self {
+        Self {
+            engine: Arc::clone(&shared.engine),
+            spec,
+            starts: Arc::clone(&shared.starts),
+            stop_grace: stop_timeout(manifest),
+            platform,
+            platform_now: shared.platform.clone(),
+            metrics: Arc::clone(&shared.metrics),
+        }
+    }
+
+    /// Takes over another spec.
+    pub(crate) fn configure(&mut self, manifest: &Manifest, spec: ContainerSpec, platform: Platform) {
+        self.stop_grace = stop_timeout(manifest);
+        self.platform = platform;
+        self.spec = Arc::new(spec);
+    }
+
     /// Carries out `op` on `container`. Safe to drop at any await: the machine looks again afterwards.
     pub(crate) async fn perform(self, op: OperationKind, container: Option<ContainerId>) -> Outcome {
         let (name, started) = (op.as_str(), tokio::time::Instant::now());

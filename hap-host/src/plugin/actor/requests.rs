@@ -1,6 +1,7 @@
 //! Carries out what handles ask of the actor.
 
 use hap_manifest::permission::Permission;
+use tokio::sync::oneshot;
 
 use super::state::Actor;
 use crate::{
@@ -13,70 +14,56 @@ use crate::{
 };
 
 impl Actor {
+    /// Carries out one request, and answers it when it is recorded.
     pub(super) async fn handle(&mut self, request: Request) {
         match request {
-            Request::Desire(desired, reply) => {
-                let Some(desired) = self.machine.desired().followed_by(desired) else {
-                    let error = Error::new(ErrorKind::Gone, "it is being uninstalled");
-                    let _ = reply.send(Err(error.with_plugin(&self.id)));
-                    return;
-                };
-                let stored = self.shared.store.set_desired(&self.id, desired).await;
-                if stored.is_ok() {
-                    self.feed(Input::Desire(desired));
-                }
-                // The caller may have gone; what is wanted is recorded all the same.
-                let _ = reply.send(stored);
-            }
-            Request::Restart(reply) => {
-                let wanted = self.machine.desired() == Desired::Running;
-                let _ = reply.send(if wanted {
-                    self.feed(Input::Restart);
-                    Ok(())
-                } else {
-                    let message = "it is not wanted running, so there is nothing to restart: start it";
-                    Err(Error::new(ErrorKind::NotRunning, message).with_plugin(&self.id))
-                });
-            }
-            Request::RotateKeys(reply) => {
-                let rotated = self.rotate_keys().await;
-                let _ = reply.send(rotated);
-            }
+            Request::Desire(desired, reply) => answer(reply, self.set_desired(desired).await),
+            Request::Restart(reply) => answer(reply, self.restart()),
+            Request::RotateKeys(reply) => answer(reply, self.rotate_keys().await),
             Request::SetBoot(boot, reply) => {
                 let choices = Choices {
                     boot,
                     ..self.record.choices.clone()
                 };
-                let _ = reply.send(self.set_overrides(choices).await);
+                answer(reply, self.set_overrides(choices).await);
             }
-            Request::SetEnv(env, reply) => {
-                let changed = self.change_env(env).await;
-                let _ = reply.send(changed);
-            }
-            Request::Grant(grants, reply) => {
-                let granted = self.grant(grants).await;
-                let _ = reply.send(granted);
-            }
+            Request::SetEnv(env, reply) => answer(reply, self.change_env(env).await),
+            Request::Grant(grants, reply) => answer(reply, self.grant(grants).await),
             Request::Update(order, reply) => {
                 let begun = self.begin_update(order);
                 self.publish();
-                let _ = reply.send(begun);
+                answer(reply, begun);
             }
-            Request::EndProbation(reply) => {
-                let _ = reply.send(self.end_probation());
-            }
-            Request::ForgetPrevious(reply) => {
-                let forgotten = self.forget_previous().await;
-                let _ = reply.send(forgotten);
-            }
-            Request::Limit(limits, reply) => {
-                let recorded = self.limit(limits).await;
-                let _ = reply.send(recorded);
-            }
+            Request::EndProbation(reply) => answer(reply, self.end_probation()),
+            Request::ForgetPrevious(reply) => answer(reply, self.forget_previous().await),
+            Request::Limit(limits, reply) => answer(reply, self.limit(limits).await),
             Request::Halt => self.feed(Input::Halt),
         }
     }
 
+    /// Records the desired state, then hands it to the machine.
+    async fn set_desired(&mut self, desired: Desired) -> Result<(), Error> {
+        let Some(desired) = self.machine.desired().followed_by(desired) else {
+            let error = Error::new(ErrorKind::Gone, "it is being uninstalled");
+            return Err(error.with_plugin(&self.id));
+        };
+        self.shared.store.set_desired(&self.id, desired).await?;
+        self.feed(Input::Desire(desired));
+        Ok(())
+    }
+
+    /// Restarts a plugin whose desired state is running.
+    fn restart(&mut self) -> Result<(), Error> {
+        if self.machine.desired() != Desired::Running {
+            let message = "it is not wanted running, so there is nothing to restart: start it";
+            return Err(Error::new(ErrorKind::NotRunning, message).with_plugin(&self.id));
+        }
+        self.feed(Input::Restart);
+        Ok(())
+    }
+
+    /// Records what the plugin is granted. What is revoked is also taken from the version that an
+    /// update would go back to.
     async fn grant(&mut self, grants: Vec<Permission>) -> Result<(), Error> {
         let origin = self.record.admission.origin();
         let admission = Admission::new(origin, grants, &self.record.manifest);
@@ -90,7 +77,7 @@ impl Actor {
         Ok(())
     }
 
-    /// What the operator chose, durable before anything else happens.
+    /// Records what the operator chose.
     async fn set_overrides(&mut self, choices: Choices) -> Result<(), Error> {
         self.shared.store.set_choices(&self.id, &choices).await?;
         self.record.choices = choices;
@@ -99,11 +86,14 @@ impl Actor {
         Ok(())
     }
 
+    /// Records the operator's variables and recreates the container with them. Returns whether they
+    /// differ from the earlier ones.
     async fn change_env(&mut self, env: EnvOverrides) -> Result<bool, Error> {
         let next = self.record.choices.with_env(env);
         let next = next.map_err(|name| {
             let message = format!(
-                "the secret environment variable {name} is as it is shown, which keeps its earlier value, and there is none"
+                "the secret environment variable {name} is as it is shown, which keeps its earlier \
+                 value, and there is none"
             );
             Error::new(ErrorKind::InvalidInput, message).with_plugin(&self.id)
         })?;
@@ -118,11 +108,16 @@ impl Actor {
         Ok(true)
     }
 
-    /// Limits of the operator's, durable before the engine hears of them.
+    /// Records the operator's limits before the engine learns of them.
     async fn limit(&mut self, limits: LimitOverrides) -> Result<(), Error> {
         self.shared.store.set_limits(&self.id, &limits).await?;
         self.record.limits = limits;
         self.rebuild_spec();
         Ok(())
     }
+}
+
+/// Answers a request. The caller may have gone; what it asked for is recorded all the same.
+fn answer<T>(reply: oneshot::Sender<T>, result: T) {
+    let _ = reply.send(result);
 }

@@ -13,7 +13,7 @@ use super::{
     operation::Operator,
     readers::{Readers, first_snapshot},
     settings::Settings,
-    spec::{spec_of, stop_timeout, version_terms},
+    spec::{spec_of, version_terms},
     update::tasks::Updating,
 };
 use crate::{
@@ -76,15 +76,7 @@ impl Actor {
         let actor = Self {
             health,
             diagnosis: Diagnosis::new(manifest.api_port().get()),
-            work: EngineWork::new(Operator {
-                engine: Arc::clone(&shared.engine),
-                spec,
-                starts: Arc::clone(&shared.starts),
-                metrics: Arc::clone(&shared.metrics),
-                platform: made_for,
-                platform_now: shared.platform.clone(),
-                stop_grace: stop_timeout(manifest),
-            }),
+            work: EngineWork::new(Operator::new(&shared, manifest, spec, made_for)),
             machine,
             settings: Settings::new(parts.config),
             record: PluginRecord {
