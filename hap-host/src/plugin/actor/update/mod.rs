@@ -1,5 +1,6 @@
 //! Carries out an update: the copy of the data, the switch, and what the watch over the new version leads to.
 
+mod backoff;
 mod probation;
 mod snapshot;
 mod switch;
@@ -48,7 +49,7 @@ impl Actor {
         self.updating.recalled = false;
         self.updating.failure = None;
         self.updating.since = OffsetDateTime::now_utc();
-        self.updating.succeeded();
+        self.updating.backoff.succeeded();
         if self.wants_snapshot() {
             self.feed(Input::Hold(Hold::Down));
         }
@@ -94,7 +95,7 @@ impl Actor {
                 return self.stop_copying();
             }
         }
-        if self.updating.is_copying || !self.updating.may_try() {
+        if self.updating.is_copying || !self.updating.backoff.may_try() {
             return;
         }
         if self.updating.order.is_some() {
@@ -145,7 +146,7 @@ impl Actor {
                 let message = format!("its data could not be put back yet: {error}");
                 tracing::error!(plugin = %self.id, error = %crate::engine::report::report(&error), "its data could not be put back yet");
                 self.updating.trouble = Some(Failure::new(FailureCause::Engine, message));
-                self.updating.failed();
+                self.updating.backoff.failed();
                 self.publish();
             }
             Progress::Tidied(names, removed) => self.tidied(&names, removed).await,
@@ -171,7 +172,7 @@ impl Actor {
             self.record.updates.last = updates.last;
         }
         self.updating.ended += 1;
-        self.updating.succeeded();
+        self.updating.backoff.succeeded();
         self.close_desk();
         self.feed(Input::Hold(Hold::None));
         self.publish();

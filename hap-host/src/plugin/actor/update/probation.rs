@@ -61,12 +61,12 @@ impl Actor {
             Ok(()) => {
                 self.updating.verdict = None;
                 self.updating.ended += 1;
-                self.updating.succeeded();
+                self.updating.backoff.succeeded();
                 self.publish();
             }
             Err(error) => {
                 tracing::error!(plugin = %self.id, error = %error.report(), "what became of the update could not be recorded yet");
-                self.updating.failed();
+                self.updating.backoff.failed();
             }
         }
     }

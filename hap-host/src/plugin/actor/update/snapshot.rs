@@ -4,10 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::FutureExt;
 
-use super::{
-    super::{Actor, clock::sleep_until},
-    tasks::Copied,
-};
+use super::{super::Actor, tasks::Copied};
 use crate::{
     engine::{
         deadline::{self, within},
@@ -118,14 +115,14 @@ impl Actor {
         }
         if let Err(error) = self.store_updates(updates).await {
             tracing::error!(plugin = %self.id, error = %error.report(), "that its data is back could not be recorded yet");
-            return self.updating.failed();
+            return self.updating.backoff.failed();
         }
         self.updating.restored = false;
         self.updating.trouble = None;
         self.updating.ends_when_restored = false;
         self.updating.ended += u64::from(is_over);
         self.close_desk();
-        self.updating.succeeded();
+        self.updating.backoff.succeeded();
         if let Some(lost) = refused {
             // Held until the version before is back, so that nothing runs in between.
             self.updating.judged(ProbationVerdict::Failed(Failure::new(
@@ -145,7 +142,8 @@ impl Actor {
     pub(super) fn tidy(&mut self) {
         let idle = !self.updating.is_tidying && !self.updating.is_copying && self.updating.order.is_none();
         let restoring = matches!(self.record.updates.step, UpdateStep::Restoring { .. });
-        if self.record.updates.discarded.is_empty() || !idle || restoring || !self.updating.may_try() {
+        if self.record.updates.discarded.is_empty() || !idle || restoring || !self.updating.backoff.may_try()
+        {
             return;
         }
         let (engine, instance) = (Arc::clone(&self.shared.engine), self.shared.instance.clone());
@@ -171,10 +169,10 @@ impl Actor {
             Err(error) => Err(crate::engine::report::report(&error)),
         };
         match done {
-            Ok(()) => self.updating.succeeded(),
+            Ok(()) => self.updating.backoff.succeeded(),
             Err(error) => {
                 tracing::warn!(plugin = %self.id, error, "copies of its data could not be removed yet");
-                self.updating.failed();
+                self.updating.backoff.failed();
             }
         }
     }
@@ -209,14 +207,14 @@ impl Actor {
                 Err(error) if error.kind() == EngineErrorKind::Unsupported => return true,
                 Err(error) => {
                     tracing::warn!(plugin = %self.id, error = %crate::engine::report::report(&error), "copies of its data could not be removed yet");
-                    self.updating.failed();
+                    self.updating.backoff.failed();
                 }
             }
             tokio::select! {
                 () = cancel.cancelled() => return false,
                 // Nothing can be asked of it any more; the caller learns that by the answer that never comes.
                 Some(_) = self.inputs.mailbox.recv() => {}
-                () = sleep_until(self.updating.not_before) => {}
+                () = self.updating.backoff.wait() => {}
             }
         }
     }

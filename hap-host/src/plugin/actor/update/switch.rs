@@ -87,7 +87,7 @@ impl Actor {
                 tracing::error!(plugin = %self.id, error = %error.report(), "the new version could not be recorded yet");
                 self.updating.ready = Some(copied);
                 self.updating.order = Some(order);
-                self.updating.failed();
+                self.updating.backoff.failed();
             }
             Err(error) => {
                 self.updating.order = Some(order);

@@ -1,19 +1,15 @@
 //! How far an update is, and what of it runs beside the actor.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, OptionFuture};
 use time::OffsetDateTime;
-use tokio::time::Instant;
 
+use super::backoff::Backoff;
 use crate::{
     engine::error::EngineError, model::failure::Failure, plugin::update_plan::UpdateOrder,
     reconcile::probation::ProbationVerdict,
 };
-
-/// Pauses after something failed that has to succeed: they double from the first to the longest.
-const PAUSE_FIRST: Duration = Duration::from_millis(200);
-const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// An actor's part in an update.
 pub(in crate::plugin::actor) struct Updating {
@@ -36,9 +32,8 @@ pub(in crate::plugin::actor) struct Updating {
     pub(in crate::plugin::actor) is_tidying: bool,
     /// What the watch came to, until it is recorded.
     pub(in crate::plugin::actor) verdict: Option<ProbationVerdict>,
-    /// Nothing that failed is tried again before this.
-    pub(in crate::plugin::actor) not_before: Option<Instant>,
-    pub(in crate::plugin::actor) pause: Duration,
+    /// When what failed is tried again.
+    pub(in crate::plugin::actor) backoff: Backoff,
     pub(in crate::plugin::actor) since: OffsetDateTime,
     /// Somebody asked to go back from the version that is watched.
     pub(in crate::plugin::actor) recalled: bool,
@@ -62,8 +57,7 @@ impl Updating {
             tidying: None.into(),
             is_tidying: false,
             verdict: None,
-            not_before: None,
-            pause: PAUSE_FIRST,
+            backoff: Backoff::new(),
             since: OffsetDateTime::now_utc(),
             recalled: false,
             ended: 0,
@@ -85,8 +79,8 @@ impl Updating {
                 self.is_tidying = false;
                 Progress::Tidied(names, removed)
             }
-            () = super::super::clock::sleep_until(self.not_before) => {
-                self.not_before = None;
+            () = self.backoff.wait() => {
+                self.backoff.end_pause();
                 Progress::Again
             }
         }
@@ -94,20 +88,6 @@ impl Updating {
 
     pub(in crate::plugin::actor) fn judged(&mut self, verdict: ProbationVerdict) {
         self.verdict = Some(verdict);
-    }
-
-    pub(in crate::plugin::actor) fn may_try(&self) -> bool {
-        self.not_before.is_none_or(|at| at <= Instant::now())
-    }
-
-    pub(in crate::plugin::actor) fn failed(&mut self) {
-        self.not_before = Some(Instant::now() + self.pause);
-        self.pause = (self.pause * 2).min(PAUSE_MAX);
-    }
-
-    pub(in crate::plugin::actor) fn succeeded(&mut self) {
-        self.not_before = None;
-        self.pause = PAUSE_FIRST;
     }
 }
 
