@@ -2,10 +2,12 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use futures_util::future::{BoxFuture, FutureExt, OptionFuture};
 use tokio::sync::oneshot;
 
-use super::diagnose::{self, FailureEvidence, Listening};
+use super::{
+    background::Background,
+    diagnose::{self, FailureEvidence, Listening},
+};
 use crate::{
     engine::{Engine, observed::ContainerId},
     model::{failure::Failure, redact::Redactor},
@@ -25,25 +27,19 @@ pub(super) struct Diagnosis {
     /// The port of the manifest.
     api_port: u16,
     /// The explanation that is under way.
-    pub(super) explaining: OptionFuture<BoxFuture<'static, Failure>>,
-    is_under_way: bool,
+    pub(super) explaining: Background<Failure>,
 }
 
 impl Diagnosis {
     pub(super) fn new(api_port: u16) -> Self {
         Self {
             api_port,
-            explaining: None.into(),
-            is_under_way: false,
+            explaining: Background::idle(),
         }
     }
 
     pub(super) const fn set_api_port(&mut self, api_port: u16) {
         self.api_port = api_port;
-    }
-
-    pub(super) const fn is_under_way(&self) -> bool {
-        self.is_under_way
     }
 
     /// Begins to explain why a run failed.
@@ -68,13 +64,6 @@ impl Diagnosis {
             };
             redactor.failure(diagnose::explain(failure, lines, &evidence))
         };
-        self.explaining = Some(explain.boxed()).into();
-        self.is_under_way = true;
-    }
-
-    /// Lets go of the explanation, whether it is complete or not.
-    pub(super) fn end(&mut self) {
-        self.explaining = None.into();
-        self.is_under_way = false;
+        self.explaining.begin(explain);
     }
 }

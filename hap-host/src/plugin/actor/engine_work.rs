@@ -1,9 +1,9 @@
 //! The operation that is being carried out on the engine.
 
-use futures_util::future::{BoxFuture, FutureExt, OptionFuture};
+use futures_util::future::{BoxFuture, FutureExt};
 use tracing::{Instrument as _, Span};
 
-use super::operation::Operator;
+use super::{background::Background, operation::Operator};
 use crate::{
     engine::observed::ContainerId,
     model::activity::{Operation, OperationKind},
@@ -14,7 +14,7 @@ use crate::{
 pub(super) struct EngineWork {
     pub(super) operator: Operator,
     /// The operation that is being carried out.
-    pub(super) running: OptionFuture<BoxFuture<'static, Outcome>>,
+    pub(super) running: Background<Outcome>,
     /// The same for readers.
     pub(super) operation: Option<Operation>,
     /// The span of the call that is being carried out.
@@ -25,7 +25,7 @@ impl EngineWork {
     pub(super) fn new(operator: Operator) -> Self {
         Self {
             operator,
-            running: None.into(),
+            running: Background::idle(),
             operation: None,
             caller: Span::none(),
         }
@@ -44,20 +44,20 @@ impl EngineWork {
             plugin = %self.operator.spec.plugin, operation = op.as_str()
         );
         let perform = self.operator.clone().perform(op, container).instrument(span);
-        self.running = match before {
-            Some(before) => Some(before.then(|()| perform).boxed()).into(),
-            None => Some(perform.boxed()).into(),
-        };
+        match before {
+            Some(before) => self.running.begin(before.then(|()| perform)),
+            None => self.running.begin(perform),
+        }
     }
 
     /// Drops the operation that is being carried out, and lets it end as one to be tried again.
     pub(super) fn give_up(&mut self) {
-        self.running = Some(async { Outcome::Retry("given up".to_owned()) }.boxed()).into();
+        self.running
+            .begin(async { Outcome::Retry("given up".to_owned()) });
     }
 
     /// Notes that the operation has ended.
     pub(super) fn end(&mut self) {
-        self.running = None.into();
         self.operation = None;
     }
 

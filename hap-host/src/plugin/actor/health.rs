@@ -2,9 +2,9 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use futures_util::future::{BoxFuture, FutureExt, OptionFuture};
 use hap_manifest::Manifest;
 
+use super::background::Background;
 use crate::{
     model::{probe::ProbeResult, redact::Redactor, run_policy::HealthPolicy},
     plugin::context::Shared,
@@ -16,7 +16,7 @@ pub(super) struct Health {
     path: String,
     timeout: Duration,
     /// The probe that is under way, with the generation that the machine gave it.
-    pub(super) probing: OptionFuture<BoxFuture<'static, (u64, ProbeResult)>>,
+    pub(super) probing: Background<(u64, ProbeResult)>,
 }
 
 impl Health {
@@ -24,7 +24,7 @@ impl Health {
         Self {
             path: manifest.health_check_path().as_str().to_owned(),
             timeout: policy.timeout,
-            probing: None.into(),
+            probing: Background::idle(),
         }
     }
 
@@ -51,11 +51,11 @@ impl Health {
             metrics.probed(answered, started.elapsed());
             (generation, result)
         };
-        self.probing = Some(asked.boxed()).into();
+        self.probing.begin(asked);
     }
 
     /// Answers a probe whose result is known without asking the plugin.
     pub(super) fn answer(&mut self, generation: u64, result: ProbeResult) {
-        self.probing = Some(std::future::ready((generation, result)).boxed()).into();
+        self.probing.begin(std::future::ready((generation, result)));
     }
 }

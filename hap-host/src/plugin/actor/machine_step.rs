@@ -99,7 +99,10 @@ impl Actor {
                 self.readers.count_failure(failure.cause);
                 tracing::warn!(plugin = %self.id, cause = ?failure.cause, message = %failure.message, "plugin failed");
                 // In a quick loop the lines of one run are read to their end, or nobody would ever see any.
-                if let Some(container) = self.container().filter(|_| !self.diagnosis.is_under_way()) {
+                if let Some(container) = self
+                    .container()
+                    .filter(|_| !self.diagnosis.explaining.is_under_way())
+                {
                     self.diagnose(failure.clone(), container, listening.take());
                 }
             }

@@ -7,6 +7,7 @@
 //! are the groups of its fields. The other files are what it does: `machine_step` steps the machine,
 //! `requests` serves handles, `update` brings the plugin to another version.
 
+mod background;
 mod cleanup;
 mod clock;
 mod derived;
@@ -71,7 +72,7 @@ impl Actor {
             // newest state.
             biased;
             () = cancel.cancelled() => return ControlFlow::Break(()),
-            Some(outcome) = &mut self.work.running => {
+            outcome = self.work.running.done() => {
                 let outcome = outcome.redacted(&self.settings.redactor());
                 self.work.end();
                 // It may have found that the host is elsewhere; what it asks for next is for there.
@@ -79,8 +80,7 @@ impl Actor {
                 self.feed(Input::OpDone(outcome));
             }
             () = self.inputs.hints.notified() => self.feed(Input::Hint),
-            Some((generation, result)) = &mut self.health.probing => {
-                self.health.probing = None.into();
+            (generation, result) = self.health.probing.done() => {
                 self.feed(Input::Probe { generation, result });
             }
             request = self.inputs.mailbox.recv() => match request {
@@ -95,10 +95,7 @@ impl Actor {
                     self.feed(input);
                 }
             }
-            Some(explained) = &mut self.diagnosis.explaining => {
-                self.diagnosis.end();
-                self.feed(Input::Explained(explained));
-            }
+            explained = self.diagnosis.explaining.done() => self.feed(Input::Explained(explained)),
             progress = self.updating.progress() => self.update_progressed(progress).await,
             () = self.inputs.dependencies.changed() => self.update_dependencies(),
             Ok(()) = self.inputs.platform.changed() => self.rebuild_spec(),

@@ -17,7 +17,7 @@ impl Actor {
         state.operation = self.work.operation;
         let next = Snapshot {
             client: self.client.clone(),
-            diagnosing: self.diagnosis.is_under_way(),
+            diagnosing: self.diagnosis.explaining.is_under_way(),
             failures: self.readers.failures(),
             healthy_runs: self.readers.healthy_runs(),
             halted: self.machine.is_halted(),

@@ -87,15 +87,15 @@ impl Actor {
     pub(super) async fn drive_update(&mut self) {
         if let Desired::Removed { with_data } = self.machine.desired() {
             if self.updating.order.is_some() {
-                self.stop_copying();
+                self.updating.copying.stop();
                 self.give_up("it is being uninstalled".to_owned()).await;
             }
             if with_data {
                 // Nothing is put back any more that is about to be removed.
-                return self.stop_copying();
+                return self.updating.copying.stop();
             }
         }
-        if self.updating.is_copying || !self.updating.backoff.may_try() {
+        if self.updating.copying.is_under_way() || !self.updating.backoff.may_try() {
             return;
         }
         if self.updating.order.is_some() {
@@ -110,7 +110,7 @@ impl Actor {
             } else if self.may_copy() {
                 self.begin_restore(snapshot);
             }
-        } else if !self.diagnosis.is_under_way() && self.updating.verdict.is_some() {
+        } else if !self.diagnosis.explaining.is_under_way() && self.updating.verdict.is_some() {
             // The lines of the run that failed are read first: its container goes with the way back.
             self.conclude().await;
         }

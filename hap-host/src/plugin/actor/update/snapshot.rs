@@ -2,8 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::future::FutureExt;
-
 use super::{super::Actor, tasks::Copied};
 use crate::{
     engine::{
@@ -33,12 +31,7 @@ impl Actor {
 
     /// What removes copies would take away what a copy is made by.
     pub(super) fn may_copy(&self) -> bool {
-        self.machine.is_held_down() && !self.updating.is_tidying
-    }
-
-    pub(super) fn stop_copying(&mut self) {
-        self.updating.copying = None.into();
-        self.updating.is_copying = false;
+        self.machine.is_held_down() && !self.updating.tidying.is_under_way()
     }
 
     pub(super) async fn begin_snapshot(&mut self) {
@@ -86,8 +79,7 @@ impl Actor {
                 done => done.map(|()| Copied::Done),
             }
         };
-        self.updating.copying = Some(copying.boxed()).into();
-        self.updating.is_copying = true;
+        self.updating.copying.begin(copying);
     }
 
     /// The data of a snapshot is back, or, for the reason that is told, will not come back.
@@ -140,7 +132,9 @@ impl Actor {
 
     /// Removes volumes that nobody needs any more, beside everything else.
     pub(super) fn tidy(&mut self) {
-        let idle = !self.updating.is_tidying && !self.updating.is_copying && self.updating.order.is_none();
+        let idle = !self.updating.tidying.is_under_way()
+            && !self.updating.copying.is_under_way()
+            && self.updating.order.is_none();
         let restoring = matches!(self.record.updates.step, UpdateStep::Restoring { .. });
         if self.record.updates.discarded.is_empty() || !idle || restoring || !self.updating.backoff.may_try()
         {
@@ -153,8 +147,7 @@ impl Actor {
             let removed = within(deadline::CONTROL, "remove volumes", plugin.as_str(), removal).await;
             (names, removed)
         };
-        self.updating.tidying = Some(tidying.boxed()).into();
-        self.updating.is_tidying = true;
+        self.updating.tidying.begin(tidying);
     }
 
     pub(super) async fn tidied(&mut self, names: &[String], removed: Result<(), EngineError>) {

@@ -105,7 +105,7 @@ impl Actor {
         settings: Option<serde_json::Value>,
     ) {
         // What is still being read of a run of the version before says nothing of this one.
-        self.diagnosis.end();
+        self.diagnosis.explaining.stop();
         self.updating.other_image = self.record.image_id.take();
         self.updating.ready = None;
         self.updating.restored = false;

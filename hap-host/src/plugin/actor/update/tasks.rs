@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use futures_util::future::{BoxFuture, OptionFuture};
 use time::OffsetDateTime;
 
-use super::backoff::Backoff;
+use super::{super::background::Background, backoff::Backoff};
 use crate::{
     engine::error::EngineError, model::failure::Failure, plugin::update_plan::UpdateOrder,
     reconcile::probation::ProbationVerdict,
@@ -14,29 +13,27 @@ use crate::{
 /// An actor's part in an update.
 pub(in crate::plugin::actor) struct Updating {
     /// Taken on, and the plugin is being stopped for it or its data is being copied.
-    pub(in crate::plugin::actor) order: Option<Box<UpdateOrder>>,
-    pub(in crate::plugin::actor) copying: OptionFuture<BoxFuture<'static, Result<Copied, EngineError>>>,
-    pub(in crate::plugin::actor) is_copying: bool,
+    pub(super) order: Option<Box<UpdateOrder>>,
+    pub(super) copying: Background<Result<Copied, EngineError>>,
     /// What the order needs is done, so that it only has to be recorded. Whether the data was copied for it.
-    pub(in crate::plugin::actor) ready: Option<bool>,
+    pub(super) ready: Option<bool>,
     /// The data of the snapshot is back, and that only has to be recorded.
-    pub(in crate::plugin::actor) restored: bool,
+    pub(super) restored: bool,
     /// Why the data is not back yet.
-    pub(in crate::plugin::actor) trouble: Option<Failure>,
+    pub(super) trouble: Option<Failure>,
     /// The image of the version that was left last, which will do for a copy.
-    pub(in crate::plugin::actor) other_image: Option<String>,
+    pub(super) other_image: Option<String>,
     /// Whoever asked for this update is told when the data is back.
-    pub(in crate::plugin::actor) ends_when_restored: bool,
+    pub(super) ends_when_restored: bool,
     /// Removing what is no longer needed.
-    pub(in crate::plugin::actor) tidying: OptionFuture<BoxFuture<'static, Tidied>>,
-    pub(in crate::plugin::actor) is_tidying: bool,
+    pub(super) tidying: Background<Tidied>,
     /// What the watch came to, until it is recorded.
-    pub(in crate::plugin::actor) verdict: Option<ProbationVerdict>,
+    pub(super) verdict: Option<ProbationVerdict>,
     /// When what failed is tried again.
-    pub(in crate::plugin::actor) backoff: Backoff,
-    pub(in crate::plugin::actor) since: OffsetDateTime,
+    pub(super) backoff: Backoff,
+    pub(super) since: OffsetDateTime,
     /// Somebody asked to go back from the version that is watched.
-    pub(in crate::plugin::actor) recalled: bool,
+    pub(super) recalled: bool,
     /// Counts updates that ended.
     pub(in crate::plugin::actor) ended: u64,
     /// How the new version failed, where the last of them came back for that.
@@ -47,15 +44,13 @@ impl Updating {
     pub(in crate::plugin::actor) fn new() -> Self {
         Self {
             order: None,
-            copying: None.into(),
-            is_copying: false,
+            copying: Background::idle(),
             ready: None,
             restored: false,
             trouble: None,
             other_image: None,
             ends_when_restored: false,
-            tidying: None.into(),
-            is_tidying: false,
+            tidying: Background::idle(),
             verdict: None,
             backoff: Backoff::new(),
             since: OffsetDateTime::now_utc(),
@@ -65,20 +60,12 @@ impl Updating {
         }
     }
 
-    /// Waits for the work that is under way; for ever when there is none.
+    /// Waits for the work that is under way; indefinitely when there is none.
     pub(in crate::plugin::actor) async fn progress(&mut self) -> Progress {
         tokio::select! {
             biased;
-            Some(copied) = &mut self.copying => {
-                self.copying = None.into();
-                self.is_copying = false;
-                Progress::Copied(copied)
-            }
-            Some((names, removed)) = &mut self.tidying => {
-                self.tidying = None.into();
-                self.is_tidying = false;
-                Progress::Tidied(names, removed)
-            }
+            copied = self.copying.done() => Progress::Copied(copied),
+            (names, removed) = self.tidying.done() => Progress::Tidied(names, removed),
             () = self.backoff.wait() => {
                 self.backoff.end_pause();
                 Progress::Again
