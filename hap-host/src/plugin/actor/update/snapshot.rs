@@ -82,14 +82,17 @@ impl Actor {
         self.updating.copying.begin(copying);
     }
 
-    /// The data of a snapshot is back, or, for the reason that is told, will not come back.
+    /// Records that the data of a snapshot is back or, for the reason in `lost`, will not come back.
     pub(super) async fn restored(&mut self, lost: Option<String>) {
         let UpdateStep::Restoring { snapshot, probation } = self.record.updates.step else {
             return;
         };
         let mut updates = self.record.updates.clone();
         // On the way forward, to earlier data that is gone, the version is not what was asked for.
-        let refused = lost.clone().filter(|_| updates.previous.is_some());
+        let (refused, remark) = match updates.previous {
+            Some(_) => (lost, None),
+            None => (None, lost),
+        };
         updates.step = if probation || refused.is_some() {
             UpdateStep::Probation
         } else {
@@ -100,28 +103,30 @@ impl Actor {
         if is_over {
             updates.last = self.outcome(UpdateResult::Committed);
         }
-        if let (Some(lost), None, Some(last)) = (lost, &refused, &mut updates.last)
+        if let (Some(remark), Some(last)) = (remark, &mut updates.last)
             && let UpdateResult::RolledBack { reason } = &mut last.result
         {
-            *reason = format!("{reason}; {lost}");
+            *reason = format!("{reason}; {remark}");
         }
         if let Err(error) = self.store_updates(updates).await {
             tracing::error!(plugin = %self.id, error = %error.report(), "that its data is back could not be recorded yet");
             return self.updating.backoff.failed();
         }
+        self.updating.ended += u64::from(is_over);
+        self.go_on_after_restore(probation, refused);
+    }
+
+    /// Lets the plugin run on the data that is back, or go back from a version without it.
+    fn go_on_after_restore(&mut self, probation: bool, refused: Option<String>) {
         self.updating.restored = false;
         self.updating.trouble = None;
         self.updating.ends_when_restored = false;
-        self.updating.ended += u64::from(is_over);
         self.close_desk();
         self.updating.backoff.succeeded();
         if let Some(lost) = refused {
             // Held until the version before is back, so that nothing runs in between.
-            self.updating.judged(ProbationVerdict::Failed(Failure::new(
-                FailureCause::Refused,
-                lost,
-            )));
-            return;
+            let failure = Failure::new(FailureCause::Refused, lost);
+            return self.updating.judged(ProbationVerdict::Failed(failure));
         }
         if probation {
             self.watch_version();

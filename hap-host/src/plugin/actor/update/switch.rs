@@ -13,6 +13,7 @@ use crate::{
         update::{UpdateOutcome, UpdateResult},
         version::{PluginVersion, UpdateRecord, UpdateStep},
     },
+    plugin::update_plan::UpdateOrder,
     policy::refusal::words,
     reconcile::machine::step::{Hold, Input},
 };
@@ -32,41 +33,18 @@ impl Actor {
             return self.give_up(reason).await;
         }
         order.version.admission = admission;
-        let instance = self.shared.instance.clone();
         let copied = self.updating.ready.unwrap_or(false);
-        let mut updates = self.record.updates.clone();
-        updates.switches += 1;
-        let snapshot = copied.then_some(updates.snapshots);
-        let old = PluginVersion {
-            snapshot,
-            ..self.record.version()
-        };
-        updates.keep(&old.snapshot_volumes(&instance));
-        if let Some(before) = updates.previous.replace(old)
-            && order.restore.is_none()
-        {
-            updates.discard(before.snapshot_volumes(&instance));
-        }
         let wanted = self.machine.desired() == Desired::Running;
-        updates.step = match order.restore {
-            Some(snapshot) => UpdateStep::Restoring {
-                snapshot,
-                probation: wanted,
-            },
-            None if wanted => UpdateStep::Probation,
-            None => UpdateStep::Idle,
-        };
-        let from = self.record.manifest.version().clone();
-        let outcome = UpdateOutcome {
-            to: order.version.manifest.version().clone(),
-            from,
-            at: OffsetDateTime::now_utc(),
-            result: UpdateResult::Committed,
-        };
-        // Nobody watches it; but who wants the data of then waits for that.
+        // Nobody watches it; but a caller that asked for earlier data waits until that is back.
         let is_over = !wanted && order.restore.is_none();
+        let mut updates = self.updates_with(&order, copied);
         if is_over {
-            updates.last = Some(outcome);
+            updates.last = Some(UpdateOutcome {
+                from: self.record.manifest.version().clone(),
+                to: order.version.manifest.version().clone(),
+                at: OffsetDateTime::now_utc(),
+                result: UpdateResult::Committed,
+            });
         }
         let stored = self
             .shared
@@ -77,23 +55,50 @@ impl Actor {
             Ok(settings) => {
                 self.updating.ends_when_restored = !wanted && !is_over;
                 self.adopt_version(order.version, updates, settings);
-                if is_over {
-                    self.updating.ended += 1;
-                }
+                self.updating.ended += u64::from(is_over);
                 self.publish();
             }
-            // It may be on the disk: asked again, the store says so, or does it.
-            Err(error) if error.kind() == ErrorKind::Timeout => {
-                tracing::error!(plugin = %self.id, error = %error.report(), "the new version could not be recorded yet");
-                self.updating.ready = Some(copied);
-                self.updating.order = Some(order);
-                self.updating.backoff.failed();
-            }
-            Err(error) => {
-                self.updating.order = Some(order);
-                self.give_up(format!("the new version could not be recorded: {error}"))
-                    .await;
-            }
+            Err(error) => self.switch_failed(order, copied, error).await,
+        }
+    }
+
+    /// What is to be recorded of updates once the order has been carried out.
+    fn updates_with(&self, order: &UpdateOrder, copied: bool) -> UpdateRecord {
+        let instance = &self.shared.instance;
+        let mut updates = self.record.updates.clone();
+        updates.switches += 1;
+        let old = PluginVersion {
+            snapshot: copied.then_some(updates.snapshots),
+            ..self.record.version()
+        };
+        updates.keep(&old.snapshot_volumes(instance));
+        if let Some(before) = updates.previous.replace(old)
+            && order.restore.is_none()
+        {
+            updates.discard(before.snapshot_volumes(instance));
+        }
+        let wanted = self.machine.desired() == Desired::Running;
+        updates.step = match order.restore {
+            Some(snapshot) => UpdateStep::Restoring {
+                snapshot,
+                probation: wanted,
+            },
+            None if wanted => UpdateStep::Probation,
+            None => UpdateStep::Idle,
+        };
+        updates
+    }
+
+    async fn switch_failed(&mut self, order: Box<UpdateOrder>, copied: bool, error: Error) {
+        self.updating.order = Some(order);
+        // It may be on the disk: asked again, the store says so, or does it.
+        if error.kind() == ErrorKind::Timeout {
+            tracing::error!(plugin = %self.id, error = %error.report(), "the new version could not be recorded yet");
+            self.updating.ready = Some(copied);
+            self.updating.backoff.failed();
+        } else {
+            self.give_up(format!("the new version could not be recorded: {error}"))
+                .await;
         }
     }
 
@@ -124,10 +129,15 @@ impl Actor {
             .spawn(async move { desk.replace(&store, settings).await });
         self.apply_record();
         self.inputs.dependencies = DependencyWatch::new(&self.shared.board, &self.record.manifest);
+        self.feed_version();
+    }
+
+    /// Tells the machine which version it runs now.
+    fn feed_version(&mut self) {
         let step = self.record.updates.step;
         let restoring = matches!(step, UpdateStep::Restoring { .. });
         if restoring {
-            // Before the machine hears of the version, or it would start it on data that is about to change.
+            // First, or the machine would start the version on data that is about to change.
             self.feed(Input::Hold(Hold::Gone));
         }
         let probation = (step == UpdateStep::Probation).then(|| self.probation());
@@ -139,6 +149,7 @@ impl Actor {
         }
     }
 
+    /// Forgets the version before, which can then not be gone back to.
     pub(in crate::plugin::actor) async fn forget_previous(&mut self) -> Result<(), Error> {
         if self.update_state().is_some() {
             let message = "an update of it is under way";
