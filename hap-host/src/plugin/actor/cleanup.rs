@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::state::Actor;
 
 impl Actor {
-    /// The container is gone; now the record may go too, so that a kill in between only repeats the removal.
+    /// Removes the copies of data and the record. The container is gone before, so that a kill in
+    /// between only repeats the removal.
     pub(super) async fn cleanup(&mut self) {
         if !self.remove_copies().await {
             return;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Actor {
-    /// Takes in what has become of other plugins, and what that means for this one.
+    /// Tells the machine which dependencies are not met, and whether the plugin may run at all.
     pub(super) fn update_dependencies(&mut self) {
         let depends_on = self.record.manifest.depends_on();
         let unmet = self.inputs.dependencies.unmet(depends_on);
@@ -27,20 +27,20 @@ impl Actor {
         }
     }
 
-    /// Where plugins find the host is part of what their containers are made from.
+    /// Rebuilds the spec when plugins find the host elsewhere, which their containers are told.
     pub(super) fn update_endpoints(&mut self) {
         if self.inputs.has_platform_changed() {
             self.rebuild_spec();
         }
     }
 
-    /// What the container is made from has changed.
+    /// Rebuilds the spec and tells the machine: what the container is made from has changed.
     pub(super) fn rebuild_spec(&mut self) {
         self.apply_record();
         self.feed(Input::Spec(SpecMark::of(&self.work.operator.spec)));
     }
 
-    /// Takes over what the record says into everything that is made from it, but the machine.
+    /// Applies the record to everything that is made from it, except the machine.
     pub(super) fn apply_record(&mut self) {
         let manifest = &self.record.manifest;
         let health = health_policy(&self.shared.health, manifest);
@@ -53,7 +53,7 @@ impl Actor {
         self.readers.set_record(&self.record);
     }
 
-    /// Keeps the client in step with where the container is: a new one for each run.
+    /// Keeps the client in step with the container's address: each run gets another client.
     pub(super) fn update_client(&mut self) {
         let observed = match self.machine.seen() {
             Seen::Present(observed) => observed.address.map(|address| (observed, address)),

@@ -1,4 +1,4 @@
-//! From the traces of a failure to a hint that a person can act on.
+//! Turns the evidence of a failure into a hint that a person can act on.
 
 use std::{
     net::SocketAddr,
@@ -39,8 +39,8 @@ const INIT_FAILED: &str = "[FATAL tini";
 /// Longest line that goes with a failure, in characters.
 const LINE_CHARS: usize = 400;
 
-/// Reads the last lines of a container's output since `since`. A plugin may print what it was given in confidence, and
-/// that goes no further; what cannot be read in time is left out.
+/// Reads the last lines of a container's output since `since`. A plugin may print what it was given
+/// in confidence, and that goes no further; what cannot be read in time is left out.
 pub(crate) async fn last_lines(
     engine: &dyn Engine,
     container: &ContainerId,
@@ -48,7 +48,8 @@ pub(crate) async fn last_lines(
     redactor: &Redactor,
 ) -> Vec<String> {
     let mut options = LogOptions::default().tail(LINES);
-    // An engine notes the moment of the start after the process runs, so its first lines may be older than that.
+    // An engine notes the moment of the start after the process runs, so its first lines may be
+    // older than that.
     if let Some(since) = since.and_then(|since| since.checked_sub(START_SLACK)) {
         options = options.since(since);
     }
@@ -77,7 +78,8 @@ pub(crate) async fn last_lines(
 /// Where the programs in a container listen, where the engine can tell.
 pub(crate) type Listening = Option<Vec<SocketAddr>>;
 
-/// Asks the engine where the programs in a container listen; what it cannot tell in time is left out.
+/// Asks the engine where the programs in a container listen; what it cannot tell in time is left
+/// out.
 pub(crate) async fn listening(engine: Arc<dyn Engine>, container: ContainerId) -> Listening {
     let asked = tokio::time::timeout(deadline::DIAGNOSIS, engine.listening(&container));
     asked.await.ok()?.ok()?
@@ -113,8 +115,8 @@ pub(crate) struct FailureEvidence {
     pub program: Option<ProgramFault>,
 }
 
-/// Adds the output, and a hint where the output or the failure itself gives one. A program that could not be run at
-/// all is a fault of the image.
+/// Adds the output, and a hint where the output or the failure itself gives one. A program that
+/// could not be run at all is a fault of the image.
 pub(crate) fn explain(mut failure: Failure, lines: Vec<String>, evidence: &FailureEvidence) -> Failure {
     if failure.cause == FailureCause::Exited && lines.last().is_some_and(|line| never_ran(line)) {
         failure.cause = FailureCause::Image;
@@ -143,7 +145,8 @@ pub(crate) async fn program_fault(
     asked.await.ok()?.ok()?
 }
 
-/// What Docker's init says last when it cannot become the image's program. No start of the same image ends otherwise.
+/// What Docker's init says last when it cannot become the image's program. No start of the same
+/// image ends otherwise.
 fn never_ran(line: &str) -> bool {
     line.starts_with(INIT_FAILED) && line.contains(" exec ") && line.contains(" failed: ")
 }
@@ -197,7 +200,8 @@ fn hint_from_failure(failure: &Failure, evidence: &FailureEvidence) -> Option<St
         failure.cause,
         FailureCause::NotHealthyInTime | FailureCause::Unresponsive
     );
-    // Whatever else was amiss, the message says it: an answer that is not good, a container that is paused.
+    // Whatever else was amiss, the message says it: an answer that is not good, a container that is
+    // paused.
     let refused = failure.message.contains("efused");
     if !silent || !(refused || failure.message.contains("no answer from")) {
         return None;

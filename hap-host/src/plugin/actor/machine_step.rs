@@ -63,8 +63,8 @@ impl Actor {
         self.publish();
     }
 
-    /// Begins an operation. Where it stops a plugin that cannot be heard, the engine is asked first
-    /// where the plugin listens, and the answer comes by the channel.
+    /// Begins an operation. Before it stops a plugin that does not answer, it asks the engine where
+    /// the plugin listens, and the channel carries the answer.
     fn begin_operation(
         &mut self,
         op: OperationKind,
@@ -93,12 +93,14 @@ impl Actor {
         }
     }
 
+    /// Sends an event to whoever listens, and begins the diagnosis of a failure.
     fn emit(&mut self, kind: EventKind, listening: &mut Option<oneshot::Receiver<Listening>>) {
         match &kind {
             EventKind::Failed(failure) => {
                 self.readers.count_failure(failure.cause);
                 tracing::warn!(plugin = %self.id, cause = ?failure.cause, message = %failure.message, "plugin failed");
-                // In a quick loop the lines of one run are read to their end, or nobody would ever see any.
+                // When runs fail in quick succession, the lines of one are read to their end;
+                // otherwise no lines would ever be seen.
                 if let Some(container) = self
                     .container()
                     .filter(|_| !self.diagnosis.explaining.is_under_way())
@@ -144,7 +146,7 @@ impl Actor {
     }
 }
 
-/// Whether a plugin failed that runs and cannot be heard.
+/// Returns whether the event is the failure of a plugin that runs and does not answer.
 fn is_silent(event: &EventKind) -> bool {
     let EventKind::Failed(failure) = event else {
         return false;

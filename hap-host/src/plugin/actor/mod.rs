@@ -1,11 +1,11 @@
-//! The task that runs one plugin's [`Machine`](crate::reconcile::machine::Machine): it carries out the
-//! operation that the machine names, probes when it says so, and tells it what came of both. It never
-//! waits for one of these inside the loop, so a request is taken at once even while a container is
-//! being made.
+//! The task that runs one plugin's [`Machine`](crate::reconcile::machine::Machine): it carries out
+//! the operation that the machine names, probes when it says so, and tells it what came of both. It
+//! never waits for one of these inside the loop, so a request is taken at once even while a
+//! container is being made.
 //!
-//! `state` defines the actor. `inputs`, `engine_work`, `health`, `diagnosis`, `settings` and `readers`
-//! are the groups of its fields. The other files are what it does: `machine_step` steps the machine,
-//! `requests` serves handles, `update` brings the plugin to another version.
+//! `state` defines the actor. `inputs`, `engine_work`, `health`, `diagnosis`, `settings` and
+//! `readers` are the groups of its fields. The other files are what it does: `machine_step` steps
+//! the machine, `requests` serves handles, `update` brings the plugin to another version.
 
 mod background;
 mod cleanup;

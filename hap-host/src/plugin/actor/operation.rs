@@ -1,4 +1,4 @@
-//! Carries out one operation of the reconcile machine on the engine, and says how it ended in the machine's words.
+//! Carries out one operation of the reconcile machine on the engine.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -23,8 +23,8 @@ use crate::{
     reconcile::machine::{observation::Seen, step::Outcome},
 };
 
-/// Longest time for a container that somebody else makes to show, once its name is taken.
-const BEING_MADE: Duration = Duration::from_secs(5);
+/// Longest wait for a container that is being created elsewhere, once its name is taken.
+const CREATION_WAIT: Duration = Duration::from_secs(5);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What an operation needs; owned, because the actor holds the operation as a future beside itself.
@@ -32,7 +32,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 pub(crate) struct Operator {
     pub engine: Arc<dyn Engine>,
     pub spec: Arc<ContainerSpec>,
-    /// Caps how many plugins are created or started at a time: the engine saturates at about twice the cores.
+    /// Caps how many plugins are created or started at a time: the engine saturates at about twice
+    /// the cores.
     pub starts: Arc<Semaphore>,
     pub stop_grace: Duration,
     /// Where the host was found from inside when the spec was made.
@@ -68,7 +69,8 @@ impl Operator {
         self.spec = Arc::new(spec);
     }
 
-    /// Carries out `op` on `container`. Safe to drop at any await: the machine looks again afterwards.
+    /// Carries out `op` on `container`. Safe to drop at any await: the machine looks again
+    /// afterwards.
     pub(crate) async fn perform(self, op: OperationKind, container: Option<ContainerId>) -> Outcome {
         let (name, started) = (op.as_str(), tokio::time::Instant::now());
         tracing::debug!("begins");
@@ -98,7 +100,7 @@ impl Operator {
                     .map(|()| Seen::Absent)
                     .map_err(OperationError::from)
             }
-            // What shall be started, stopped or removed is gone already.
+            // What is to be started, stopped or removed is gone already.
             (
                 OperationKind::SetLimits | OperationKind::Start | OperationKind::Stop | OperationKind::Remove,
                 None,
@@ -132,10 +134,10 @@ impl Operator {
         Ok(first.map_or(Seen::Absent, Seen::Present))
     }
 
-    /// Looks for the container until it shows. A host that was killed may have left the engine making it, and then its name is
-    /// taken before it can be seen.
+    /// Looks for the container until it shows. A host that was killed may have left the engine
+    /// creating it, and then its name is taken before it can be seen.
     async fn find_soon(&self) -> Result<Seen, OperationError> {
-        let until = tokio::time::Instant::now() + BEING_MADE;
+        let until = tokio::time::Instant::now() + CREATION_WAIT;
         loop {
             let seen = self.find().await?;
             if seen != Seen::Absent || tokio::time::Instant::now() >= until {
@@ -163,7 +165,8 @@ impl Operator {
                 )),
             },
             Err(error) if error.operation() == FIND_DEVICE => Err(device_error(error)),
-            // Of what creating needs only the image can be missing for good; a network is prepared again.
+            // Of what creating needs only the image can be missing for good; a network is prepared
+            // again.
             Err(error) if error.kind() == EngineErrorKind::NotFound && error.operation() == "create" => {
                 Err(OperationError::Plugin(
                     Failure::new(FailureCause::Image, error.to_string())
@@ -180,8 +183,8 @@ impl Operator {
         }
     }
 
-    /// Tells everybody where the host is found, and whether that is elsewhere than what this spec says: then the actor has
-    /// another spec before it is asked to create again.
+    /// Publishes where the host is found. Returns whether this spec says otherwise: then the actor
+    /// has another spec before it is asked to create again.
     fn is_elsewhere(&self, platform: &Platform) -> bool {
         self.platform_now.send_if_modified(|now| {
             let moved = now != platform;
@@ -197,9 +200,9 @@ impl Operator {
         drop(permit);
         match started {
             Ok(()) => match self.look(id).await? {
-                // Somebody took it off its network, to which no start brings it back.
+                // It was taken off its network, to which no start brings it back.
                 Seen::Present(observed) if is_cut_off(&observed) => {
-                    self.make_anew(id, &"it is on no network").await
+                    self.discard_broken(id, &"it is on no network").await
                 }
                 seen => Ok(seen),
             },
@@ -210,14 +213,16 @@ impl Operator {
             }
             Err(error) => match error.kind() {
                 EngineErrorKind::Unavailable | EngineErrorKind::Timeout => Err(error.into()),
-                // The container is gone, or what it was made with is (its network, for one): make it anew.
-                EngineErrorKind::NotFound => self.make_anew(id, &error).await,
+                // The container is gone, or something that it was created with, such as its
+                // network.
+                EngineErrorKind::NotFound => self.discard_broken(id, &error).await,
                 _ => Err(OperationError::Plugin(super::diagnose::refused_start(&error))),
             },
         }
     }
 
-    /// Where the engine cannot, the look shows it, and the container is made anew.
+    /// Sets the limits in place. Where the engine cannot, the look shows it, and the container is
+    /// recreated.
     async fn set_limits(&self, id: &ContainerId) -> Result<Seen, OperationError> {
         match self.control(self.engine.set_limits(id, &self.spec.limits)).await {
             Err(error)
@@ -237,7 +242,7 @@ impl Operator {
     }
 
     /// Removes a container that cannot run, so that the next operation creates another.
-    async fn make_anew(
+    async fn discard_broken(
         &self,
         id: &ContainerId,
         reason: &(dyn std::fmt::Display + Sync),

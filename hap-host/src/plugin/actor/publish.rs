@@ -1,4 +1,4 @@
-//! Tells readers and other plugins what the plugin is like now.
+//! Publishes the state of the plugin to readers and to other plugins.
 
 use super::{clock::now, state::Actor};
 use crate::plugin::{dependents, snapshot::Snapshot};

@@ -1,4 +1,4 @@
-//! From a record and the policies of the host to what one version of a plugin runs with.
+//! Makes what one version of a plugin runs with, from its record and the policies of the host.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::{
     },
 };
 
-/// How long a stop takes at most where the manifest says nothing.
+/// Time for a stop where the manifest sets none.
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The container's spec for a record under this supervisor.
+/// Makes the container's spec for a record under this supervisor.
 pub(super) fn spec_of(shared: &Shared, record: &PluginRecord) -> ContainerSpec {
     let manifest = &record.manifest;
     let network = network_of(manifest);
@@ -40,7 +40,7 @@ pub(super) fn spec_of(shared: &Shared, record: &PluginRecord) -> ContainerSpec {
     })
 }
 
-/// What a version of a plugin means for its machine.
+/// Makes the terms under which the machine runs a version.
 pub(super) fn version_terms(shared: &Shared, manifest: &Manifest, spec: &ContainerSpec) -> VersionTerms {
     VersionTerms {
         mark: SpecMark::of(spec),
@@ -49,7 +49,7 @@ pub(super) fn version_terms(shared: &Shared, manifest: &Manifest, spec: &Contain
     }
 }
 
-/// The supervisor's figures with the manifest's own on top.
+/// Returns the supervisor's health policy with the manifest's own values in it.
 pub(super) fn health_policy(base: &HealthPolicy, manifest: &Manifest) -> HealthPolicy {
     let check = manifest.health_check();
     let mut policy = base.clone();
@@ -62,7 +62,7 @@ pub(super) fn health_policy(base: &HealthPolicy, manifest: &Manifest) -> HealthP
     policy
 }
 
-/// How long the plugin may take to stop before it is killed.
+/// Returns the time that the plugin has to stop before it is killed.
 pub(super) fn stop_timeout(manifest: &Manifest) -> Duration {
     manifest.stop_timeout().unwrap_or(DEFAULT_STOP_TIMEOUT)
 }

@@ -1,4 +1,4 @@
-//! Pauses after something failed that has to succeed.
+//! Pauses between the attempts of a step that has to succeed.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::super::clock::sleep_until;
 const PAUSE_FIRST: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
-/// When something that failed may be tried again.
+/// When a step that failed may be tried again.
 pub(in crate::plugin::actor) struct Backoff {
     not_before: Option<Instant>,
     pause: Duration,

@@ -1,4 +1,4 @@
-//! Carries out an update: the copy of the data, the switch, and what the watch over the new version leads to.
+//! Carries out an update: the copy of the data, the switch, and the probation of the new version.
 
 mod backoff;
 mod probation;
@@ -24,7 +24,7 @@ use crate::{
 };
 
 impl Actor {
-    /// Goes on with an update that the last host left under way.
+    /// Resumes an update that the last host left under way.
     pub(super) fn resume_update(&mut self) {
         self.close_desk();
         match self.record.updates.step {
@@ -34,7 +34,7 @@ impl Actor {
         }
     }
 
-    /// Takes an update on.
+    /// Accepts an update. `drive_update` carries it out.
     pub(super) fn begin_update(&mut self, order: Box<UpdateOrder>) -> Result<(), Error> {
         if self.update_state().is_some() {
             let message = "another update of it is under way";
@@ -56,7 +56,7 @@ impl Actor {
         Ok(())
     }
 
-    /// The update that is under way, for readers.
+    /// Returns the update that is under way, for readers.
     pub(super) fn update_state(&self) -> Option<UpdateState> {
         let updates = &self.record.updates;
         let current = self.record.manifest.version();
@@ -78,12 +78,12 @@ impl Actor {
         })
     }
 
-    /// Why the plugin is held for longer than a copy takes.
+    /// Returns why the plugin is held for longer than a copy takes.
     pub(super) const fn update_trouble(&self) -> Option<&Failure> {
         self.updating.trouble.as_ref()
     }
 
-    /// Does what is due for an update. Called after everything that may have changed what that is.
+    /// Does what is due for an update. Called before the actor waits, whatever it did.
     pub(super) async fn drive_update(&mut self) {
         if let Desired::Removed { with_data } = self.machine.desired() {
             if self.updating.order.is_some() {
@@ -91,7 +91,7 @@ impl Actor {
                 self.give_up("it is being uninstalled".to_owned()).await;
             }
             if with_data {
-                // Nothing is put back any more that is about to be removed.
+                // The data is about to be removed, so nothing is put back any more.
                 return self.updating.copying.stop();
             }
         }
@@ -111,12 +111,14 @@ impl Actor {
                 self.begin_restore(snapshot);
             }
         } else if !self.diagnosis.explaining.is_under_way() && self.updating.verdict.is_some() {
-            // The lines of the run that failed are read first: its container goes with the way back.
+            // The lines of the run that failed are read first: its container goes with the way
+            // back.
             self.conclude().await;
         }
         self.tidy();
     }
 
+    /// Takes in what the background work of an update has come to.
     pub(super) async fn update_progressed(&mut self, progress: Progress) {
         match progress {
             Progress::Copied(copied) if self.updating.order.is_some() => match copied {
@@ -154,7 +156,7 @@ impl Actor {
         }
     }
 
-    /// The update ends before anything of the plugin was changed.
+    /// Ends the update before anything of the plugin has changed.
     async fn give_up(&mut self, reason: String) {
         let Some(order) = self.updating.order.take() else {
             return;
@@ -167,7 +169,7 @@ impl Actor {
             result: UpdateResult::RolledBack { reason },
         });
         if let Err(error) = self.store_updates(updates.clone()).await {
-            // Told all the same; nothing but the telling after a restart of the host depends on it.
+            // Readers see it all the same, until the host restarts; nothing else depends on it.
             tracing::warn!(plugin = %self.id, error = %error.report(), "how the update ended could not be recorded");
             self.record.updates.last = updates.last;
         }
@@ -178,7 +180,7 @@ impl Actor {
         self.publish();
     }
 
-    /// No settings are taken while it is not decided which version they are for.
+    /// Closes the desk while it is open which version settings would be for, and opens it again.
     fn close_desk(&self) {
         let restoring = matches!(self.record.updates.step, UpdateStep::Restoring { .. });
         let closed = self.updating.order.is_some() || restoring;

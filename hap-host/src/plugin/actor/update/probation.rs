@@ -1,4 +1,4 @@
-//! The watch over a new version, and what it comes to.
+//! The probation of a new version, and how it ends.
 
 use std::sync::Arc;
 
@@ -17,17 +17,19 @@ use crate::{
 };
 
 impl Actor {
+    /// Begins the probation of the current version.
     pub(super) fn watch_version(&mut self) {
         let policy = self.probation();
         self.feed(Input::Probation(Some(policy)));
     }
 
+    /// Returns the probation policy for the current version.
     pub(super) fn probation(&self) -> ProbationPolicy {
         let start_period = health_policy(&self.shared.health, &self.record.manifest).startup_deadline;
         self.shared.probation.for_start_period(start_period)
     }
 
-    /// Somebody does not want to wait for what the watch comes to.
+    /// Ends the probation as failed, because the caller does not want to wait for its end.
     pub(in crate::plugin::actor) fn end_probation(&mut self) -> Result<(), Error> {
         if self.record.updates.step != UpdateStep::Probation {
             let message = "no version of it is on probation any more";
@@ -40,7 +42,7 @@ impl Actor {
         Ok(())
     }
 
-    /// The watch is over.
+    /// Commits the new version or goes back from it, by the verdict of the probation.
     pub(super) async fn conclude(&mut self) {
         let Some(verdict) = self.updating.verdict.clone() else {
             return;
@@ -48,7 +50,7 @@ impl Actor {
         let done = match verdict {
             ProbationVerdict::Passed => self.commit().await,
             ProbationVerdict::Failed(failure) => {
-                // By now its traces have been read, if there were any.
+                // By now the lines of the failed run have been read, if there were any.
                 let explained = self.machine.state(now()).last_failure;
                 let explained = explained.filter(|explained| explained.message == failure.message);
                 let failure = explained.unwrap_or(failure);

@@ -1,4 +1,5 @@
-//! The copies of a plugin's data: made before an update, put back on the way back, removed when nobody needs them.
+//! The copies of a plugin's data: made before an update, restored by a rollback, removed when they
+//! are no longer needed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,18 +23,19 @@ use crate::{
 };
 
 impl Actor {
-    /// Whether the order that was taken on begins with a copy of the data.
+    /// Returns whether the update begins with a copy of the data.
     pub(super) fn wants_snapshot(&self) -> bool {
         let asked = self.updating.order.as_ref().is_some_and(|order| order.snapshot);
-        // Without isolation there is no engine that can, and the plugin would be stopped for nothing.
+        // No engine without isolation can copy, and the plugin would be stopped for nothing.
         asked && !self.record.manifest.volumes().is_empty() && self.shared.engine.capabilities().isolation
     }
 
-    /// What removes copies would take away what a copy is made by.
+    /// Returns whether a copy may begin. It would collide with the removal of old copies.
     pub(super) fn may_copy(&self) -> bool {
         self.machine.is_held_down() && !self.updating.tidying.is_under_way()
     }
 
+    /// Records the copy that is about to be made, and begins it.
     pub(super) async fn begin_snapshot(&mut self) {
         let mut updates = self.record.updates.clone();
         updates.snapshots = updates.snapshots.saturating_add(1);
@@ -49,6 +51,7 @@ impl Actor {
         self.publish();
     }
 
+    /// Begins to put the data of a snapshot back.
     pub(super) fn begin_restore(&mut self, snapshot: u32) {
         // The snapshot was made of the volumes that this version has.
         let volumes = self.names_of(snapshot).into_iter().zip(self.live_volumes());
@@ -82,7 +85,8 @@ impl Actor {
         self.updating.copying.begin(copying);
     }
 
-    /// Records that the data of a snapshot is back or, for the reason in `lost`, will not come back.
+    /// Records that the data of a snapshot is back or, for the reason in `lost`, will not come
+    /// back.
     pub(super) async fn restored(&mut self, lost: Option<String>) {
         let UpdateStep::Restoring { snapshot, probation } = self.record.updates.step else {
             return;
@@ -135,7 +139,7 @@ impl Actor {
         self.publish();
     }
 
-    /// Removes volumes that nobody needs any more, beside everything else.
+    /// Begins to remove the copies that are no longer needed.
     pub(super) fn tidy(&mut self) {
         let idle = !self.updating.tidying.is_under_way()
             && !self.updating.copying.is_under_way()
@@ -155,6 +159,7 @@ impl Actor {
         self.updating.tidying.begin(tidying);
     }
 
+    /// Records which copies have been removed.
     pub(super) async fn tidied(&mut self, names: &[String], removed: Result<(), EngineError>) {
         let mut updates = self.record.updates.clone();
         updates.keep(names);
@@ -175,9 +180,9 @@ impl Actor {
         }
     }
 
-    /// Removes every copy of data, with the plugin that it was for. A copy is no data: what the plugin has now stays, if
-    /// the caller did not say otherwise. Whether they are gone; if not, the supervisor ends, and the record has to stay so
-    /// that the next one finds them.
+    /// Removes every copy of the data of a plugin that is uninstalled. The data itself is not
+    /// touched. Returns whether the copies are gone; if not, the supervisor ends, and the record
+    /// has to stay so that the next supervisor finds them.
     pub(in crate::plugin::actor) async fn remove_copies(&mut self) -> bool {
         let instance = self.shared.instance.clone();
         let updates = &self.record.updates;
@@ -210,17 +215,19 @@ impl Actor {
             }
             tokio::select! {
                 () = cancel.cancelled() => return false,
-                // Nothing can be asked of it any more; the caller learns that by the answer that never comes.
+                // No request is served any more; the caller learns that from the dropped reply.
                 Some(_) = self.inputs.mailbox.recv() => {}
                 () = self.updating.backoff.wait() => {}
             }
         }
     }
 
+    /// Returns the names of the volumes that the plugin runs on.
     fn live_volumes(&self) -> Vec<String> {
         volume_names(&self.shared.instance, &self.record.manifest)
     }
 
+    /// Returns the names of the volumes of a snapshot.
     fn names_of(&self, snapshot: u32) -> Vec<String> {
         snapshot_names(&self.shared.instance, &self.record.manifest, snapshot)
     }

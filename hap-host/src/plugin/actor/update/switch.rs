@@ -1,4 +1,4 @@
-//! The switch from one version of a plugin to another, and what is kept of the one before.
+//! The switch from one version of a plugin to another, and the version that is kept for a rollback.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl Actor {
-    /// Puts the new version in the place of the old one: all at once, on disk first.
+    /// Replaces the old version by the new one: all at once, on disk first.
     pub(super) async fn switch(&mut self) {
         let Some(mut order) = self.updating.order.take() else {
             return;
@@ -62,7 +62,7 @@ impl Actor {
         }
     }
 
-    /// What is to be recorded of updates once the order has been carried out.
+    /// Returns what is to be recorded of updates once the order is carried out.
     fn updates_with(&self, order: &UpdateOrder, copied: bool) -> UpdateRecord {
         let instance = &self.shared.instance;
         let mut updates = self.record.updates.clone();
@@ -102,14 +102,14 @@ impl Actor {
         }
     }
 
-    /// Goes over to a version that is on the disk already. `settings`: those that came with it.
+    /// Adopts a version that is on the disk already, with the settings that came with it.
     pub(super) fn adopt_version(
         &mut self,
         version: PluginVersion,
         updates: UpdateRecord,
         settings: Option<serde_json::Value>,
     ) {
-        // What is still being read of a run of the version before says nothing of this one.
+        // What is still being read of a run of the old version says nothing about the new one.
         self.diagnosis.explaining.stop();
         self.updating.other_image = self.record.image_id.take();
         self.updating.ready = None;
@@ -123,7 +123,7 @@ impl Actor {
         self.settings.desk.follow(&self.record.manifest);
         self.close_desk();
         let (desk, store) = (Arc::clone(&self.settings.desk), self.shared.store.clone());
-        // Beside the actor, because a call that configures the plugin may hold the desk for a while.
+        // Spawned, because a call that configures the plugin may hold the desk for a while.
         self.shared
             .tasks
             .spawn(async move { desk.replace(&store, settings).await });
@@ -149,7 +149,7 @@ impl Actor {
         }
     }
 
-    /// Forgets the version before, which can then not be gone back to.
+    /// Forgets the previous version; no rollback to it is possible afterwards.
     pub(in crate::plugin::actor) async fn forget_previous(&mut self) -> Result<(), Error> {
         if self.update_state().is_some() {
             let message = "an update of it is under way";
@@ -164,7 +164,7 @@ impl Actor {
         Ok(())
     }
 
-    /// What is taken from a plugin is not given back to it with the version before.
+    /// Revokes permissions of the previous version, so that a rollback does not bring them back.
     pub(in crate::plugin::actor) async fn revoke_of_previous(
         &mut self,
         revoked: &[Permission],

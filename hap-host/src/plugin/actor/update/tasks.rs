@@ -1,4 +1,4 @@
-//! How far an update is, and what of it runs beside the actor.
+//! The progress of an update, and its work in the background.
 
 use std::sync::Arc;
 
@@ -10,33 +10,34 @@ use crate::{
     reconcile::probation::ProbationVerdict,
 };
 
-/// An actor's part in an update.
+/// The state of the update that is under way, if any.
 pub(in crate::plugin::actor) struct Updating {
-    /// Taken on, and the plugin is being stopped for it or its data is being copied.
+    /// The update that was accepted, until the switch: the plugin is being stopped for it, or its
+    /// data is being copied.
     pub(super) order: Option<Box<UpdateOrder>>,
     pub(super) copying: Background<Result<Copied, EngineError>>,
-    /// What the order needs is done, so that it only has to be recorded. Whether the data was copied for it.
+    /// Set when the order only has to be recorded: whether the data was copied for it.
     pub(super) ready: Option<bool>,
-    /// The data of the snapshot is back, and that only has to be recorded.
+    /// The data of the snapshot is restored, and that only has to be recorded.
     pub(super) restored: bool,
-    /// Why the data is not back yet.
+    /// Why the data is not restored yet.
     pub(super) trouble: Option<Failure>,
-    /// The image of the version that was left last, which will do for a copy.
+    /// The image of the version before the last switch, which a copy can run as well.
     pub(super) other_image: Option<String>,
-    /// Whoever asked for this update is told when the data is back.
+    /// The update ends when the data is restored, without a probation.
     pub(super) ends_when_restored: bool,
-    /// Removing what is no longer needed.
+    /// Removes copies that are no longer needed.
     pub(super) tidying: Background<Tidied>,
-    /// What the watch came to, until it is recorded.
+    /// The verdict of the probation, until it is recorded.
     pub(super) verdict: Option<ProbationVerdict>,
     /// When what failed is tried again.
     pub(super) backoff: Backoff,
     pub(super) since: OffsetDateTime,
-    /// Somebody asked to go back from the version that is watched.
+    /// A caller asked to go back from the version that is on probation.
     pub(super) recalled: bool,
     /// Counts updates that ended.
     pub(in crate::plugin::actor) ended: u64,
-    /// How the new version failed, where the last of them came back for that.
+    /// How the new version failed, where the last update was rolled back for that.
     pub(in crate::plugin::actor) failure: Option<Arc<Failure>>,
 }
 
@@ -78,17 +79,17 @@ impl Updating {
     }
 }
 
-/// Volumes that were to be removed, and how that ended.
+/// Volumes that were to be removed, and the result.
 pub(in crate::plugin::actor) type Tidied = (Vec<String>, Result<(), EngineError>);
 
-/// How a copy ended that did not fail.
+/// The result of a copy that did not fail.
 pub(in crate::plugin::actor) enum Copied {
     Done,
     /// The engine copies no volumes.
     Unable,
 }
 
-/// What became of work for an update.
+/// What the background work of an update has come to.
 pub(in crate::plugin::actor) enum Progress {
     Copied(Result<Copied, EngineError>),
     Tidied(Vec<String>, Result<(), EngineError>),
