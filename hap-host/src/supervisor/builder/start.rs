@@ -1,6 +1,6 @@
-//! What the start of a supervisor does.
+//! What the start of a supervisor does, step by step.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -20,11 +20,13 @@ use crate::{
     engine::{
         Platform,
         deadline::{self, within},
+        info::EngineInfo,
         listing::Listing,
         observed::Observed,
     },
     error::{Error, ErrorKind},
     metrics::Metrics,
+    model::record::PluginRecord,
     plugin::{
         context::Shared,
         source::{pulls::Pulls, staging::Staging},
@@ -44,6 +46,29 @@ use crate::{
 const META_INSTANCE: &str = "instance";
 const META_PORT: &str = "events_port";
 
+/// The state folder, opened.
+struct OpenState {
+    store: Store,
+    staging: Staging,
+    plugins: Vec<PluginRecord>,
+}
+
+/// What the engine said when the supervisor started.
+struct FoundEngine {
+    info: EngineInfo,
+    platform: Platform,
+    /// The containers that there are.
+    listing: Listing,
+}
+
+/// Where plugins reach the host, and how they are known there.
+struct Endpoint {
+    credentials: Credentials,
+    metrics: Arc<Metrics>,
+    platform: watch::Sender<Platform>,
+    port: u16,
+}
+
 impl SupervisorBuilder {
     /// Opens the state, adopts what runs, and starts what is wanted.
     ///
@@ -57,6 +82,34 @@ impl SupervisorBuilder {
     pub async fn start(self) -> Result<Supervisor, Error> {
         let checked = self.restart.check().and_then(|()| self.probation.check());
         checked.map_err(|message| Error::new(ErrorKind::InvalidInput, message))?;
+        let mut state = self.open_state().await?;
+        let found = self.prepare_engine().await?;
+        apply_boot(&state.store, &mut state.plugins, &found.listing).await?;
+        let (inbox, listener, endpoint) = self.listen(&state, found.platform).await?;
+        let OpenState {
+            store,
+            staging,
+            plugins,
+        } = state;
+        let usage_interval = self.usage_interval;
+        let (listed, listed_reader) = watch::channel(Some(Arc::new(found.listing)));
+        let inner = Inner {
+            shared: Arc::new(self.into_shared(store, staging, found.info, endpoint, listed_reader)),
+            registry: Registry::default(),
+            inbox,
+            listener,
+            hints: Hints::default(),
+        };
+        spawn_dispatch(&inner, listed);
+        for record in plugins {
+            inner.adopt(record);
+        }
+        spawn_upkeep(&inner, usage_interval);
+        Ok(Supervisor::from_inner(inner))
+    }
+
+    /// Opens the store, refuses that of another instance, and puts the rest of the folder in order.
+    async fn open_state(&self) -> Result<OpenState, Error> {
         let (store, loaded) =
             Store::open_with(self.state_folder.clone(), self.event_retention.clone()).await?;
         for entry in &loaded.corrupt {
@@ -69,6 +122,31 @@ impl SupervisorBuilder {
             .map_err(|error| {
                 Error::new(ErrorKind::Store, "the state folder was not put in order").with_source(error)
             })??;
+        Ok(OpenState {
+            store,
+            staging,
+            plugins: loaded.plugins,
+        })
+    }
+
+    /// Refuses the state of another instance: its containers would be taken for lost.
+    async fn claim(&self, store: &Store) -> Result<(), Error> {
+        match store.meta(META_INSTANCE).await? {
+            Some(owner) if owner != self.instance.as_str() => Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!(
+                    "{} holds the state of instance {owner:?}, not of {:?}: use a folder for each instance",
+                    self.state_folder.display(),
+                    self.instance.as_str()
+                ),
+            )),
+            Some(_) => Ok(()),
+            None => store.set_meta(META_INSTANCE, self.instance.as_str()).await,
+        }
+    }
+
+    /// Asks the engine what it is, makes the networks, and lists the containers that there are.
+    async fn prepare_engine(&self) -> Result<FoundEngine, Error> {
         let info = ask(&self.engine).await.map_err(Error::engine)?;
         tracing::info!(engine = %info, instance = %self.instance, "the supervisor starts");
         let prepare = self.engine.prepare(&self.instance);
@@ -79,29 +157,27 @@ impl SupervisorBuilder {
         let running = within(deadline::CONTROL, "list", &self.instance, list)
             .await
             .map_err(Error::engine)?;
-        let listing: Listing = running
+        let listing = running
             .into_iter()
             .map(|observed| (observed.plugin.clone(), observed))
             .collect();
+        Ok(FoundEngine {
+            info,
+            platform,
+            listing,
+        })
+    }
 
-        let mut plugins = loaded.plugins;
-        for record in &mut plugins {
-            let id = record.manifest.id();
-            let runs = listing.get(id).is_some_and(Observed::is_running);
-            let desired = record.choices.boot.desired(record.desired, runs);
-            if desired != record.desired {
-                store.set_desired(id, desired).await?;
-                record.desired = desired;
-            }
-        }
-
-        let cancel = CancellationToken::new();
-        // Whatever fails below, no task outlives the call.
-        let guard = cancel.clone().drop_guard();
-        let tasks = TaskTracker::new();
+    /// Listens for what plugins post, on the port of the last start where none is set.
+    async fn listen(
+        &self,
+        state: &OpenState,
+        platform: Platform,
+    ) -> Result<(Inbox, Listener, Endpoint), Error> {
+        let store = &state.store;
         let credentials = Credentials::default();
         // Plugins that already run may post as soon as the listener is there.
-        for record in &plugins {
+        for record in &state.plugins {
             credentials.set(record.manifest.id(), &record.keys);
         }
         let metrics = Arc::new(Metrics::new());
@@ -128,18 +204,36 @@ impl SupervisorBuilder {
         store.set_meta(META_PORT, &port.to_string()).await?;
         let platform = watch::Sender::new(platform);
         listener.follow(platform.subscribe(), listener_addresses);
-
-        let (listed, listed_reader) = watch::channel(Some(Arc::new(listing)));
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let starts = self.parallel_starts.unwrap_or(2 * cores).max(1);
-        let shared = Arc::new(Shared {
-            engine: Arc::clone(&self.engine),
-            engine_info: watch::Sender::new(info),
-            instance: self.instance.clone(),
-            store,
+        let endpoint = Endpoint {
             credentials,
+            metrics,
             platform,
             port,
+        };
+        Ok((inbox, listener, endpoint))
+    }
+
+    /// Puts together what all tasks of the supervisor share.
+    fn into_shared(
+        self,
+        store: Store,
+        staging: Staging,
+        engine_info: EngineInfo,
+        endpoint: Endpoint,
+        listed: watch::Receiver<Option<Arc<Listing>>>,
+    ) -> Shared {
+        let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let starts = self.parallel_starts.unwrap_or(2 * cores).max(1);
+        Shared {
+            pulls: Pulls::new(Arc::clone(&self.engine), tasks.clone(), cancel.clone()),
+            engine: self.engine,
+            engine_info: watch::Sender::new(engine_info),
+            instance: self.instance,
+            store,
+            credentials: endpoint.credentials,
+            platform: endpoint.platform,
+            port: endpoint.port,
             restart: self.restart,
             outlive: self.outlive,
             health: self.health,
@@ -147,69 +241,62 @@ impl SupervisorBuilder {
             events: event_channel(),
             starts: Arc::new(Semaphore::new(starts)),
             parallel_calls: self.parallel_calls,
-            pulls: Pulls::new(Arc::clone(&self.engine), tasks.clone(), cancel.clone()),
             staging,
             limits: self.limits,
             policy: self.policy,
             board: watch::Sender::default(),
             dependency_wait: self.dependency_wait,
-            metrics,
+            metrics: endpoint.metrics,
             forwarding: self.forwarding,
             probes: probe_client(),
             orphan_age: self.orphan_age,
-            listed: listed_reader,
+            listed,
             tasks,
-            cancel: guard.disarm(),
-        });
-        let hints = Hints::default();
-        let watching = dispatch(Arc::clone(&shared), hints.clone(), listed);
-        shared.tasks.spawn(watching);
-        let maintained = inbox.clone();
-        let maintenance_ends = shared.cancel.clone();
-        shared
-            .tasks
-            .spawn(async move { maintained.maintain(maintenance_ends).await });
-        let inner = Inner {
-            shared,
-            registry: Registry::default(),
-            inbox,
-            listener,
-            hints,
-        };
-        for record in plugins {
-            inner.adopt(record);
-        }
-        if let Some(age) = inner.shared.orphan_age {
-            let sweeping = sweep_in_time(Arc::clone(&inner.shared), inner.registry.clone(), age);
-            let cancel = inner.shared.cancel.clone();
-            let task = async move { cancel.run_until_cancelled(sweeping).await };
-            inner.shared.tasks.spawn(task);
-        }
-        if let Some(every) = self.usage_interval {
-            let sampling = sample(inner.registry.clone(), every, inner.shared.cancel.clone());
-            inner.shared.tasks.spawn(sampling);
-        }
-        Ok(Supervisor::from_inner(inner))
-    }
-
-    /// Refuses the state of another instance: its containers would be taken for lost.
-    async fn claim(&self, store: &Store) -> Result<(), Error> {
-        match store.meta(META_INSTANCE).await? {
-            Some(owner) if owner != self.instance.as_str() => Err(Error::new(
-                ErrorKind::InvalidInput,
-                format!(
-                    "{} holds the state of instance {owner:?}, not of {:?}: use a folder for each instance",
-                    self.state_folder.display(),
-                    self.instance.as_str()
-                ),
-            )),
-            Some(_) => Ok(()),
-            None => store.set_meta(META_INSTANCE, self.instance.as_str()).await,
+            cancel,
         }
     }
 }
 
-/// Loopback first, then each gateway once. Never all interfaces.
+/// Records for each plugin whether it is to run now, by what the operator chose for a start of the
+/// host.
+async fn apply_boot(store: &Store, plugins: &mut [PluginRecord], listing: &Listing) -> Result<(), Error> {
+    for record in plugins {
+        let id = record.manifest.id();
+        let runs = listing.get(id).is_some_and(Observed::is_running);
+        let desired = record.choices.boot.desired(record.desired, runs);
+        if desired != record.desired {
+            store.set_desired(id, desired).await?;
+            record.desired = desired;
+        }
+    }
+    Ok(())
+}
+
+/// Spawns what every plugin's task hears from, and the upkeep of received events.
+fn spawn_dispatch(inner: &Inner, listed: watch::Sender<Option<Arc<Listing>>>) {
+    let shared = &inner.shared;
+    let watching = dispatch(Arc::clone(shared), inner.hints.clone(), listed);
+    shared.tasks.spawn(watching);
+    let (inbox, cancel) = (inner.inbox.clone(), shared.cancel.clone());
+    shared.tasks.spawn(async move { inbox.maintain(cancel).await });
+}
+
+/// Spawns what looks at all plugins from time to time: the sweep of orphans and the samples of usage.
+fn spawn_upkeep(inner: &Inner, usage_interval: Option<Duration>) {
+    let shared = &inner.shared;
+    if let Some(age) = shared.orphan_age {
+        let sweeping = sweep_in_time(Arc::clone(shared), inner.registry.clone(), age);
+        let cancel = shared.cancel.clone();
+        let task = async move { cancel.run_until_cancelled(sweeping).await };
+        shared.tasks.spawn(task);
+    }
+    if let Some(every) = usage_interval {
+        let sampling = sample(inner.registry.clone(), every, shared.cancel.clone());
+        shared.tasks.spawn(sampling);
+    }
+}
+
+/// Returns loopback first, then each gateway once. Never all interfaces.
 fn listener_addresses(platform: &Platform) -> Vec<std::net::IpAddr> {
     let mut addresses = vec![std::net::IpAddr::from([127, 0, 0, 1])];
     for gateway in [platform.isolated_gateway, platform.outbound_gateway] {
