@@ -19,13 +19,13 @@ use crate::{
 };
 
 impl Supervisor {
-    /// Starts to describe a supervisor over an engine, with its state in a folder of its own.
+    /// Describes a supervisor over an engine, with its state in a folder of its own.
     #[must_use = "nothing happens until `start`"]
     pub fn builder(engine: impl Engine, state_folder: impl Into<PathBuf>) -> SupervisorBuilder {
         SupervisorBuilder::new(Arc::new(engine), state_folder.into())
     }
 
-    /// As [`builder`](Self::builder), with an engine that was chosen at run time.
+    /// Does what [`builder`](Self::builder) does, with an engine that was chosen at run time.
     #[must_use = "nothing happens until `start`"]
     pub fn builder_over(engine: Arc<dyn Engine>, state_folder: impl Into<PathBuf>) -> SupervisorBuilder {
         SupervisorBuilder::new(engine, state_folder.into())
@@ -80,95 +80,103 @@ impl SupervisorBuilder {
         }
     }
 
-    /// Keeps this supervisor's plugins apart from those of others on the same engine. Default `default`.
+    /// Keeps this supervisor's plugins apart from those of others on the same engine. Default
+    /// `default`.
     pub fn instance(mut self, instance: InstanceName) -> Self {
         self.instance = instance;
         self
     }
 
-    /// Limits for plugins whose manifest names none. Default: 256 MiB, 1 core, 256 processes.
+    /// Sets the limits of plugins whose manifest names none. Default: 256 MiB, 1 core, 256
+    /// processes.
     pub fn default_limits(mut self, limits: DefaultLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// When a plugin that ended is started again.
+    /// Sets when a plugin that ended is started again.
     pub fn restart_policy(mut self, policy: RestartPolicy) -> Self {
         self.restart = policy;
         self
     }
 
-    /// Whether plugins also outlive their own failures and a restart of the machine or the engine while no host runs: Docker's restart
-    /// policy `unless-stopped`. Default: no, and what ends meanwhile is started by the next host.
+    /// Sets whether plugins also outlive their own failures and a restart of the machine or the
+    /// engine while no host runs: Docker's restart policy `unless-stopped`. Default: no, and what
+    /// ends meanwhile is started by the next host.
     ///
-    /// While the host lives, restarts are its own either way: a restart of the engine's is taken over at once, with the pauses and
-    /// the holds of [`restart_policy`](Self::restart_policy). Another choice than that of the last start makes all containers
-    /// anew. `ProcessEngine` starts nothing by itself.
+    /// While the host lives, restarts are its own either way: a restart of the engine's is taken
+    /// over at once, with the pauses and the holds of [`restart_policy`](Self::restart_policy).
+    /// Another choice than that of the last start recreates all containers. `ProcessEngine` starts
+    /// nothing by itself.
     pub const fn plugins_outlive_host(mut self, outlive: bool) -> Self {
         self.outlive = outlive;
         self
     }
 
-    /// How health is probed, where the manifest does not say.
+    /// Sets how health is probed, where the manifest does not say.
     pub fn health_policy(mut self, policy: HealthPolicy) -> Self {
         self.health = policy;
         self
     }
 
-    /// When a new version of a plugin has proven itself. Default: healthy for 10 s without a break, within 5 min.
+    /// Sets when a new version of a plugin has proven itself. Default: healthy for 10 s without a
+    /// break, within 5 min.
     pub fn probation_policy(mut self, policy: ProbationPolicy) -> Self {
         self.probation = policy;
         self
     }
 
-    /// The port on which plugins reach the platform. Default: the one of the last start, else a free one. It is part
-    /// of each container, so another port makes all containers anew.
+    /// Sets the port on which plugins reach the platform. Default: the one of the last start, else
+    /// a free one. It is part of each container, so another port recreates all containers.
     pub const fn events_port(mut self, port: u16) -> Self {
         self.port = Some(port);
         self
     }
 
-    /// How many events each plugin may send. Default: 100 in a second for long, 1,000 at once.
+    /// Sets how many events each plugin may send. Default: 100 per second, in bursts of up to
+    /// 1,000.
     pub const fn event_rate(mut self, rate: EventRate) -> Self {
         self.event_rate = rate;
         self
     }
 
-    /// How many received events are kept for readers that come later, and for how long.
+    /// Sets how many received events are kept for later readers, and for how long.
     pub fn event_retention(mut self, retention: EventRetention) -> Self {
         self.event_retention = retention;
         self
     }
 
-    /// How many plugins are created or started at a time. Default: twice the processors, where the engine saturates.
+    /// Sets how many plugins are created or started at a time. Default: twice the processors, where
+    /// the engine saturates.
     pub const fn parallel_starts(mut self, starts: usize) -> Self {
         self.parallel_starts = Some(starts);
         self
     }
 
-    /// How many commands, config and status calls to one plugin are under way at a time; more are refused at once with
-    /// [`ErrorKind::Busy`](crate::error::ErrorKind::Busy). Default 64.
+    /// Sets how many commands, config and status calls to one plugin are under way at a time; more
+    /// are refused at once with [`ErrorKind::Busy`](crate::error::ErrorKind::Busy). Default 64.
     pub const fn parallel_calls(mut self, calls: NonZeroUsize) -> Self {
         self.parallel_calls = calls;
         self
     }
 
-    /// What plugins may have. Default: [`Policy::default`], which gives nothing unusual without a grant. One that is
-    /// stricter than that of the last start holds for plugins that are installed too: those that it no longer allows do
-    /// not start, and are stopped where they run.
+    /// Sets what plugins may have. Default: [`Policy::default`], which gives nothing unusual
+    /// without a grant. One that is stricter than that of the last start holds for plugins that are
+    /// installed too: those that it no longer allows do not start, and are stopped where they run.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// How long a start waits for what the plugin depends on before that is told as a failure; it goes on waiting all the
-    /// same. Default 5 min.
+    /// Sets how long a start waits for what the plugin depends on before that is reported as a
+    /// failure; it goes on waiting all the same. Default 5 min.
     pub const fn dependency_wait(mut self, wait: Duration) -> Self {
         self.dependency_wait = wait;
         self
     }
 
-    /// Hands what plugins print on as `tracing` events. Default: nothing is; [`PluginHandle::logs`] reads it on demand.
+    /// Forwards what plugins print as `tracing` events. Default: nothing is; [`PluginHandle::logs`]
+    /// reads it on demand.
     ///
     /// [`PluginHandle::logs`]: crate::plugin::handle::PluginHandle::logs
     pub const fn forward_logs(mut self, forwarding: LogForwarding) -> Self {
@@ -176,18 +184,20 @@ impl SupervisorBuilder {
         self
     }
 
-    /// Samples the resource use of every running plugin this often, for the [metrics](Supervisor::metrics). At least
-    /// 1 s. Default: never, because each sample costs the engine some milliseconds.
+    /// Samples the resource use of every running plugin this often, for the
+    /// [metrics](Supervisor::metrics). At least 1 s. Default: never, because each sample costs the
+    /// engine some milliseconds.
     pub const fn sample_usage(mut self, every: Duration) -> Self {
         self.usage_interval = Some(every);
         self
     }
 
-    /// How long a container or a network with this supervisor's labels may belong to no plugin before it is removed;
-    /// `None` for ever. Default 5 min.
+    /// Sets how long a container or a network with this supervisor's labels may belong to no plugin
+    /// before it is removed; `None` means that it is never removed. Default 5 min.
     ///
-    /// It counts from when this supervisor first saw it so, and it must have been made at least as long ago. Volumes and
-    /// images are never removed by themselves; [`Supervisor::orphans`] tells of all.
+    /// The time counts from when this supervisor first saw it without a plugin, and it must have
+    /// been created at least as long ago. Volumes and images are never removed by themselves;
+    /// [`Supervisor::orphans`] lists all.
     pub const fn sweep_orphans_after(mut self, minimum_age: Option<Duration>) -> Self {
         self.orphan_age = minimum_age;
         self

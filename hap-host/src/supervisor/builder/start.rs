@@ -70,12 +70,14 @@ struct Endpoint {
 }
 
 impl SupervisorBuilder {
-    /// Opens the state, adopts what runs, and starts what is wanted.
+    /// Opens the state, adopts the plugins that run, and starts those whose desired state is
+    /// running.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for a policy that breaks its rule or a state folder of another instance,
-    /// [`ErrorKind::Store`] when the state cannot be opened (another supervisor may have it open), [`ErrorKind::Engine`]
-    /// and [`ErrorKind::Timeout`] when the engine does not answer or no address can be listened on.
+    /// [`ErrorKind::InvalidInput`] for a policy that breaks its rule or a state folder of another
+    /// instance, [`ErrorKind::Store`] when the state cannot be opened (another supervisor may have
+    /// it open), [`ErrorKind::Engine`] and [`ErrorKind::Timeout`] when the engine does not answer
+    /// or no address can be listened on.
     ///
     /// # Cancel safety
     /// Dropping the future leaves nothing running.
@@ -281,7 +283,8 @@ fn spawn_dispatch(inner: &Inner, listed: watch::Sender<Option<Arc<Listing>>>) {
     shared.tasks.spawn(async move { inbox.maintain(cancel).await });
 }
 
-/// Spawns what looks at all plugins from time to time: the sweep of orphans and the samples of usage.
+/// Spawns what looks at all plugins from time to time: the sweep of orphans and the samples of
+/// usage.
 fn spawn_upkeep(inner: &Inner, usage_interval: Option<Duration>) {
     let shared = &inner.shared;
     if let Some(age) = shared.orphan_age {
