@@ -19,7 +19,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hap_examples::{Failure, instance, light};
-use hap_host::{Shutdown, Supervisor, UninstallOptions, engine::DockerEngine};
+use hap_host::{ShutdownMode, Supervisor, UninstallOptions, engine::DockerEngine};
 use hap_manifest::{
     ApiToken,
     package::{PackOptions, pack},
@@ -69,7 +69,7 @@ async fn main() -> Result<(), Failure> {
                 println!("{}", error.report());
             }
         }
-        if let Err(error) = ending.shutdown(Shutdown::StopPlugins).await {
+        if let Err(error) = ending.shutdown(ShutdownMode::StopPlugins).await {
             println!("{}", error.report());
         }
     };

@@ -8,7 +8,7 @@ use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use hap_examples::{Failure, Story, build_progress, instance, light, mebibytes, show_what_is_left};
 use hap_host::{
-    Delivery, InstallOptions, PluginHandle, Shutdown, SubscribeOptions, Supervisor, UninstallOptions,
+    Delivery, InstallOptions, PluginHandle, ShutdownMode, SubscribeOptions, Supervisor, UninstallOptions,
     engine::{DockerEngine, Engine, EngineErrorKind, LogOptions, ProcessEngine},
 };
 use serde_json::json;
@@ -81,7 +81,7 @@ async fn tell(story: &Story) -> Result<(), Failure> {
                 .await?;
         }
     }
-    supervisor.shutdown(Shutdown::StopPlugins).await?;
+    supervisor.shutdown(ShutdownMode::StopPlugins).await?;
     told?;
     story.say("the supervisor has shut down");
     show_what_is_left(story, &*outside, &instance).await?;

@@ -5,7 +5,7 @@ pub mod light;
 pub mod program;
 mod story;
 
-use hap_host::engine::{Engine, HoldingKind, InstanceName, Progress, ProgressSink};
+use hap_host::engine::{Engine, InstanceName, Progress, ProgressSink, ResourceKind};
 
 pub use self::story::Story;
 
@@ -50,12 +50,12 @@ pub async fn show_what_is_left(
 ) -> Result<(), Failure> {
     let mut left = Vec::new();
     for kind in [
-        HoldingKind::Container,
-        HoldingKind::Network,
-        HoldingKind::Volume,
-        HoldingKind::Image,
+        ResourceKind::Container,
+        ResourceKind::Network,
+        ResourceKind::Volume,
+        ResourceKind::Image,
     ] {
-        left.extend(outside.holdings(instance, kind).await?);
+        left.extend(outside.list_resources(instance, kind).await?);
     }
     story.say(&format!(
         "containers, networks, volumes and images of ours that are still there: {}",

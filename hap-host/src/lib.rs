@@ -16,10 +16,10 @@ mod supervisor;
 pub use self::{
     error::{Error, ErrorKind, Result},
     model::{
-        activity::{Activity, Call, Installing, Operation, OperationKind},
+        activity::{Activity, EngineOperation, InstallProgress, OperationKind, PendingCall},
         boot::Boot,
         config_state::ConfigState,
-        dependency::{Unmet, UnmetReason},
+        dependency::{UnmetDependency, UnmetDependencyReason},
         desired::Desired,
         env::EnvOverrides,
         event::{Event, EventKind},
@@ -49,15 +49,15 @@ pub use self::{
         client::options::CallOptions,
         events::{
             cursor::Cursor,
-            rate::EventRate,
+            rate::EventRateLimit,
             subscribe::{Delivery, PluginEvent, PluginEvents, SubscribeOptions},
         },
     },
     supervisor::{
         Supervisor,
         builder::SupervisorBuilder,
-        event_stream::{EventStream, Notice},
-        options::{InstallOptions, Shutdown},
-        orphans::orphan::{Orphan, OrphanFate, OrphanReason, Sweep},
+        event_stream::{EventStream, StreamItem},
+        options::{InstallOptions, ShutdownMode},
+        orphans::orphan::{Orphan, OrphanDisposition, OrphanReason, SweepReport},
     },
 };

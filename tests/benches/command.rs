@@ -20,7 +20,7 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use hap_examples::{Failure, Story, instance, light};
 use hap_host::{
-    PluginHandle, Shutdown, Supervisor, UninstallOptions,
+    PluginHandle, ShutdownMode, Supervisor, UninstallOptions,
     engine::{DockerEngine, Engine as _},
 };
 use hap_manifest::{TraceParent, env};
@@ -65,7 +65,7 @@ async fn measure(story: &Story) -> Result<(), Failure> {
     light
         .uninstall(UninstallOptions::default().remove_data(true))
         .await?;
-    supervisor.shutdown(Shutdown::StopPlugins).await?;
+    supervisor.shutdown(ShutdownMode::StopPlugins).await?;
     run
 }
 

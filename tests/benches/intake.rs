@@ -23,7 +23,7 @@ use std::{
 
 use futures_util::future::try_join_all;
 use hap_examples::{Failure, Story};
-use hap_host::{EventRate, Shutdown, Supervisor, engine::FakeEngine};
+use hap_host::{EventRateLimit, ShutdownMode, Supervisor, engine::FakeEngine};
 use hap_manifest::{Manifest, WebhookSecret, env, webhook};
 use hap_tests::measure::argument;
 use serde_json::json;
@@ -56,7 +56,7 @@ async fn measure(story: &Story, folder: PathBuf) -> Result<(), Failure> {
     let state = tempfile::tempdir_in(folder)?;
     let engine = FakeEngine::new();
     let unbounded = NonZeroU32::MAX;
-    let rate = EventRate::new(unbounded, unbounded).bytes(unbounded, unbounded);
+    let rate = EventRateLimit::new(unbounded, unbounded).bytes(unbounded, unbounded);
     let supervisor = Supervisor::builder(engine.clone(), state.path().join("state"))
         .event_rate(rate)
         .start()
@@ -89,7 +89,7 @@ async fn measure(story: &Story, folder: PathBuf) -> Result<(), Failure> {
         Ok::<_, Failure>(())
     };
     story.during("sending events", rounds).await?;
-    supervisor.shutdown(Shutdown::StopPlugins).await?;
+    supervisor.shutdown(ShutdownMode::StopPlugins).await?;
 
     let [growing, disk, single, many, batch, batches] = figures.map(median);
     println!("\nper second, median of {ROUNDS} rounds of {ROUND:?} each, in turns:");

@@ -13,7 +13,7 @@ use std::{
 };
 
 use hap_examples::{Failure, Story};
-use hap_host::{Desired, Phase, Shutdown, Supervisor, engine::FakeEngine};
+use hap_host::{Desired, Phase, ShutdownMode, Supervisor, engine::FakeEngine};
 use hap_manifest::Manifest;
 use hap_tests::measure::{argument, usage};
 
@@ -62,7 +62,7 @@ async fn measure(story: &Story, plugins: u32) -> Result<(), Failure> {
         began.elapsed().as_secs_f64()
     ));
     let cost = story.during("measuring the host", usage::over(WATCHED)).await?;
-    supervisor.shutdown(Shutdown::LeaveRunning).await?;
+    supervisor.shutdown(ShutdownMode::LeaveRunning).await?;
     let each = f64::from(plugins);
     let memory = hap_examples::mebibytes(cost.resident_bytes.saturating_sub(empty)) * 1024.0;
     println!("\n{plugins} plugins on an engine that pretends, each probed every 10 s, over {WATCHED:?}:");

@@ -19,7 +19,7 @@ use hap_examples::{
     Failure, Story, instance, light, mebibytes,
     program::{Linkage, Program, Target},
 };
-use hap_host::{Shutdown, Supervisor, UninstallOptions, engine::DockerEngine};
+use hap_host::{ShutdownMode, Supervisor, UninstallOptions, engine::DockerEngine};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -161,7 +161,7 @@ async fn weight(story: &Story) -> Result<(), Failure> {
     light
         .uninstall(UninstallOptions::default().remove_data(true))
         .await?;
-    supervisor.shutdown(Shutdown::StopPlugins).await?;
+    supervisor.shutdown(ShutdownMode::StopPlugins).await?;
     println!("\nthe light in its container:");
     println!("  image                {:6.1} MiB", mebibytes(size));
     println!("  resident when idle   {:6.1} MiB", mebibytes(resident));

@@ -20,7 +20,7 @@ use bollard::{
     query_parameters::InspectContainerOptions,
 };
 use hap_examples::{Failure, Story, instance, light};
-use hap_host::{PluginHandle, Shutdown, Supervisor, UninstallOptions, engine::DockerEngine};
+use hap_host::{PluginHandle, ShutdownMode, Supervisor, UninstallOptions, engine::DockerEngine};
 use hap_tests::measure::twin::{Twin, remove};
 
 /// Kills of each of the two.
@@ -60,7 +60,7 @@ async fn measure(story: &Story) -> Result<(), Failure> {
     light
         .uninstall(UninstallOptions::default().remove_data(true))
         .await?;
-    supervisor.shutdown(Shutdown::StopPlugins).await?;
+    supervisor.shutdown(ShutdownMode::StopPlugins).await?;
     let (mut ours, mut dockers) = run?;
     let (ours, dockers) = (median(&mut ours), median(&mut dockers));
     println!("\nfrom SIGKILL to the first healthy answer, median of {ROUNDS}:");

@@ -20,7 +20,7 @@ use std::{
 use bollard::Docker;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hap_examples::{Failure, Story, instance, light};
-use hap_host::{Desired, ErrorKind, Phase, Shutdown, Supervisor, UninstallOptions, engine::DockerEngine};
+use hap_host::{Desired, ErrorKind, Phase, ShutdownMode, Supervisor, UninstallOptions, engine::DockerEngine};
 use hap_manifest::Manifest;
 use hap_tests::measure::{
     argument,
@@ -124,7 +124,7 @@ async fn measure(story: &Story, plugins: usize) -> Result<(), Failure> {
     all_healthy(&supervisor).await?;
     let cost = story.during("measuring the host", usage::over(WATCHED)).await?;
     let before = containers(&supervisor);
-    supervisor.shutdown(Shutdown::LeaveRunning).await?;
+    supervisor.shutdown(ShutdownMode::LeaveRunning).await?;
     drop(supervisor);
     let began = Instant::now();
     let supervisor = open().await?;
@@ -146,7 +146,7 @@ async fn measure(story: &Story, plugins: usize) -> Result<(), Failure> {
             return Err(error.into());
         }
     }
-    supervisor.shutdown(Shutdown::StopPlugins).await?;
+    supervisor.shutdown(ShutdownMode::StopPlugins).await?;
 
     println!("\n{plugins} plugins, from nothing to all healthy, the best of {ROUNDS}:");
     println!("  supervisor                    {ours:6.1} s");

@@ -18,7 +18,7 @@ use std::{
 
 use bollard::{Docker, query_parameters::RemoveVolumeOptions};
 use hap_examples::{Failure, Story, instance, light};
-use hap_host::{Phase, PluginHandle, Shutdown, Supervisor, UninstallOptions, engine::DockerEngine};
+use hap_host::{Phase, PluginHandle, ShutdownMode, Supervisor, UninstallOptions, engine::DockerEngine};
 use hap_tests::measure::twin::{Twin, remove};
 use tokio::process::Command;
 
@@ -58,7 +58,7 @@ async fn measure(story: &Story) -> Result<(), Failure> {
     light
         .uninstall(UninstallOptions::default().remove_data(true))
         .await?;
-    supervisor.shutdown(Shutdown::StopPlugins).await?;
+    supervisor.shutdown(ShutdownMode::StopPlugins).await?;
     let [ours, typed, raw] = run?.map(|mut figures| median(&mut figures));
     println!("\nfrom nothing to the first healthy answer, median of {ROUNDS}:");
     println!("  supervisor                     {ours:7.0} ms");

@@ -5,8 +5,8 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use hap_host::engine::{
     BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineError, EngineEvent,
-    EngineInfo, EngineStream, Holding, HoldingKind, ImageId, InstanceName, LogLine, LogOptions, Observed,
-    Platform, ProgramFault, ProgressSink, StatsSample,
+    EngineInfo, EngineStream, HostEndpoints, ImageId, InstanceName, LogLine, LogOptions, Observed,
+    ProgramFault, ProgressSink, Resource, ResourceKind, StatsSample,
 };
 use hap_manifest::{ImageRef, PluginId};
 
@@ -65,7 +65,7 @@ impl<B: Between> Engine for Watched<B> {
         self.pass("info", self.engine.info()).await
     }
 
-    async fn prepare(&self, instance: &InstanceName) -> Result<Platform, EngineError> {
+    async fn prepare(&self, instance: &InstanceName) -> Result<HostEndpoints, EngineError> {
         self.pass("prepare", self.engine.prepare(instance)).await
     }
 
@@ -128,16 +128,22 @@ impl<B: Between> Engine for Watched<B> {
         self.pass("program fault", self.engine.program_fault(id)).await
     }
 
-    async fn holdings(
+    async fn list_resources(
         &self,
         instance: &InstanceName,
-        kind: HoldingKind,
-    ) -> Result<Vec<Holding>, EngineError> {
-        self.pass("holdings", self.engine.holdings(instance, kind)).await
+        kind: ResourceKind,
+    ) -> Result<Vec<Resource>, EngineError> {
+        self.pass("resources", self.engine.list_resources(instance, kind))
+            .await
     }
 
-    async fn discard(&self, instance: &InstanceName, holding: &Holding) -> Result<u64, EngineError> {
-        self.pass("discard", self.engine.discard(instance, holding)).await
+    async fn remove_resource(
+        &self,
+        instance: &InstanceName,
+        resource: &Resource,
+    ) -> Result<u64, EngineError> {
+        self.pass("discard", self.engine.remove_resource(instance, resource))
+            .await
     }
 
     async fn list(&self, instance: &InstanceName) -> Result<Vec<Observed>, EngineError> {

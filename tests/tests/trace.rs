@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hap_host::{
-    CallOptions, Delivery, InstallOptions, LogForwarding, Shutdown, SubscribeOptions, Supervisor,
+    CallOptions, Delivery, InstallOptions, LogForwarding, ShutdownMode, SubscribeOptions, Supervisor,
     engine::ProcessEngine,
 };
 use hap_manifest::{Manifest, TraceParent};
@@ -87,5 +87,5 @@ async fn one_trace_leads_from_a_call_through_the_plugins_log_to_the_event_that_i
     let intake = spans.named("event intake");
     assert!(!intake.is_empty());
     assert!(intake.iter().all(|intake| intake.fields["plugin"] == "teller"));
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }

@@ -9,7 +9,7 @@ use super::{
     error::{EngineError, EngineErrorKind},
     labels,
     observed::{ContainerId, ContainerStatus, Observed},
-    resource::{Holding, HoldingKind},
+    resource::{Resource, ResourceKind},
     spec::ContainerSpec,
     stream::{EngineEvent, EngineEventKind, EngineStream, LogOptions},
 };
@@ -119,7 +119,7 @@ impl<'a> EngineContract<'a> {
         self.hears(&mut events, &id, EngineEventKind::Removed).await?;
         self.end_by_itself().await?;
         self.copy_volumes().await?;
-        self.discard().await?;
+        self.remove_resource().await?;
         for _ in 0..2 {
             let removal = self
                 .engine
@@ -171,19 +171,23 @@ impl<'a> EngineContract<'a> {
     /// What the engine says that it keeps, and that it gives none of it away.
     async fn account(&self, id: &ContainerId, elsewhere: &super::instance::InstanceName) -> Checked {
         let (engine, spec) = (self.engine, &self.stays);
-        let kind = HoldingKind::Container;
-        let kept = ok("all that is kept is told", engine.holdings(&spec.instance, kind)).await?;
+        let kind = ResourceKind::Container;
+        let kept = ok(
+            "all that is kept is told",
+            engine.list_resources(&spec.instance, kind),
+        )
+        .await?;
         let mine: Vec<_> = kept.iter().filter(|kept| kept.id == id.as_str()).collect();
         let told = matches!(&mine[..], [one] if one.plugin.as_ref() == Some(&spec.plugin));
         rule("what is kept names its plugin", told, &kept)?;
-        let others = ok("all that is kept is told", engine.holdings(elsewhere, kind)).await?;
+        let others = ok("all that is kept is told", engine.list_resources(elsewhere, kind)).await?;
         rule(
             "nothing is kept for an instance that is another's",
             others.iter().all(|kept| kept.id != id.as_str()),
             &others,
         )?;
         let Some(mine) = mine.first() else { return Ok(()) };
-        let discard = engine.discard(elsewhere, mine);
+        let discard = engine.remove_resource(elsewhere, mine);
         fails(
             "nothing goes for an instance that it is not of",
             EngineErrorKind::Rejected,
@@ -194,22 +198,22 @@ impl<'a> EngineContract<'a> {
     }
 
     /// A container goes in whatever state it is, once for all.
-    async fn discard(&self) -> Checked {
+    async fn remove_resource(&self) -> Checked {
         let (engine, spec) = (self.engine, &self.ends);
         let id = ok("a container is made from its spec", engine.create(spec)).await?;
-        let holding = Holding::new(HoldingKind::Container, id.as_str(), spec.name.as_str());
+        let resource = Resource::new(ResourceKind::Container, id.as_str(), spec.name.as_str());
         for _ in 0..2 {
             ok(
                 "discarding may be repeated",
-                engine.discard(&spec.instance, &holding),
+                engine.remove_resource(&spec.instance, &resource),
             )
             .await?;
         }
         let kind = EngineErrorKind::NotFound;
         fails("what was discarded is gone", kind, engine.inspect(&id)).await?;
-        let volume = Holding::new(HoldingKind::Volume, "data", "data");
+        let volume = Resource::new(ResourceKind::Volume, "data", "data");
         let kind = EngineErrorKind::Unsupported;
-        let discard = engine.discard(&spec.instance, &volume);
+        let discard = engine.remove_resource(&spec.instance, &volume);
         fails("data is not discarded", kind, discard).await
     }
 

@@ -57,7 +57,7 @@ pub use self::{
     process::ProcessEngine,
     program_fault::ProgramFault,
     progress::{Progress, ProgressSink, ProgressStream, Stage},
-    resource::{Holding, HoldingKind},
+    resource::{Resource, ResourceKind},
     spec::{
         ContainerSpec, DeviceAccess, EnvVar, LogRotation, NetworkMode, ResourceLimits, TmpfsMount,
         VolumeMount,
@@ -92,7 +92,7 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
 
     /// Makes the networks of an instance if they do not exist, and says where the host is
     /// found from inside.
-    async fn prepare(&self, instance: &InstanceName) -> Result<Platform, EngineError>;
+    async fn prepare(&self, instance: &InstanceName) -> Result<HostEndpoints, EngineError>;
 
     /// Removes the instance's networks. Fine when they are gone already; a network still in
     /// use is left alone.
@@ -213,35 +213,39 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// [`prepare`](Self::prepare) hands out. What does not carry every label of its kind is
     /// left out. The default knows the containers of [`list`](Self::list), of unknown age,
     /// and nothing else.
-    async fn holdings(
+    async fn list_resources(
         &self,
         instance: &InstanceName,
-        kind: HoldingKind,
-    ) -> Result<Vec<Holding>, EngineError> {
-        if kind != HoldingKind::Container {
+        kind: ResourceKind,
+    ) -> Result<Vec<Resource>, EngineError> {
+        if kind != ResourceKind::Container {
             return Ok(Vec::new());
         }
         let listed = self.list(instance).await?.into_iter();
-        let holding = |observed: Observed| Holding {
+        let resource = |observed: Observed| Resource {
             plugin: Some(observed.plugin),
-            ..Holding::new(kind, observed.id.as_str(), observed.id.to_string())
+            ..Resource::new(kind, observed.id.as_str(), observed.id.to_string())
         };
-        Ok(listed.map(holding).collect())
+        Ok(listed.map(resource).collect())
     }
 
-    /// Removes one of the [`holdings`](Self::holdings), running or not, after a look at whose it
-    /// is, and answers how many bytes of the disk that freed, as far as the engine tells. Fine when
-    /// it is gone already.
+    /// Removes one of the [`list_resources`](Self::list_resources), running or not, after a look at
+    /// whose it is, and answers how many bytes of the disk that freed, as far as the engine tells.
+    /// Fine when it is gone already.
     ///
     /// [`EngineErrorKind::Rejected`] for what is not the instance's, [`EngineErrorKind::Conflict`]
     /// while something uses it, [`EngineErrorKind::Unsupported`] for a volume on every engine,
     /// because data goes by [`remove_volumes`](Self::remove_volumes) alone. The default removes
     /// containers only.
-    async fn discard(&self, instance: &InstanceName, holding: &Holding) -> Result<u64, EngineError> {
-        if holding.kind != HoldingKind::Container {
-            return Err(cannot_discard(holding));
+    async fn remove_resource(
+        &self,
+        instance: &InstanceName,
+        resource: &Resource,
+    ) -> Result<u64, EngineError> {
+        if resource.kind != ResourceKind::Container {
+            return Err(cannot_remove(resource));
         }
-        let id = ContainerId::new(holding.id.as_str());
+        let id = ContainerId::new(resource.id.as_str());
         let is_listed = self
             .list(instance)
             .await?
@@ -251,7 +255,7 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
             return match self.inspect(&id).await {
                 Err(error) if error.kind() == EngineErrorKind::NotFound => Ok(0),
                 Err(error) => Err(error),
-                Ok(_) => Err(not_of_instance(instance, holding)),
+                Ok(_) => Err(not_of_instance(instance, resource)),
             };
         }
         self.remove(&id).await.map(|()| 0)
@@ -280,19 +284,19 @@ fn unsupported(operation: &'static str, subject: &str) -> EngineError {
     EngineError::new(EngineErrorKind::Unsupported, operation, subject, message)
 }
 
-/// The refusal of [`Engine::discard`] for a kind that an engine does not remove by it.
-pub(crate) fn cannot_discard(holding: &Holding) -> EngineError {
-    let message = format!("this engine does not remove a {} in this way", holding.kind);
-    EngineError::new(EngineErrorKind::Unsupported, "discard", &holding.name, message)
+/// The refusal of [`Engine::remove_resource`] for a kind that an engine does not remove by it.
+pub(crate) fn cannot_remove(resource: &Resource) -> EngineError {
+    let message = format!("this engine does not remove a {} in this way", resource.kind);
+    EngineError::new(EngineErrorKind::Unsupported, "discard", &resource.name, message)
 }
 
-/// The refusal of [`Engine::discard`] for what belongs to somebody else.
-pub(crate) fn not_of_instance(instance: &InstanceName, holding: &Holding) -> EngineError {
+/// The refusal of [`Engine::remove_resource`] for what belongs to somebody else.
+pub(crate) fn not_of_instance(instance: &InstanceName, resource: &Resource) -> EngineError {
     let message = format!(
         "the {} does not carry the labels of instance {instance}, so it is somebody else's and left alone",
-        holding.kind
+        resource.kind
     );
-    EngineError::new(EngineErrorKind::Rejected, "discard", &holding.name, message)
+    EngineError::new(EngineErrorKind::Rejected, "discard", &resource.name, message)
 }
 
 /// An answer to a health check without a plugin behind it.
@@ -334,14 +338,14 @@ impl EngineCapabilities {
 /// Where the platform is found from inside a plugin, by the plugin's network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Platform {
+pub struct HostEndpoints {
     /// The host's address on the network of plugins without network access.
     pub isolated_gateway: IpAddr,
     /// The host's address on the network of plugins with network access.
     pub outbound_gateway: IpAddr,
 }
 
-impl Platform {
+impl HostEndpoints {
     /// Names both gateways.
     #[must_use]
     pub const fn new(isolated_gateway: IpAddr, outbound_gateway: IpAddr) -> Self {

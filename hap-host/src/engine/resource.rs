@@ -7,7 +7,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum HoldingKind {
+pub enum ResourceKind {
     /// A container, running or not.
     Container,
     /// A network.
@@ -18,7 +18,7 @@ pub enum HoldingKind {
     Image,
 }
 
-impl HoldingKind {
+impl ResourceKind {
     /// The name for people and programs, such as `container`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -31,7 +31,7 @@ impl HoldingKind {
     }
 }
 
-impl fmt::Display for HoldingKind {
+impl fmt::Display for ResourceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -40,9 +40,9 @@ impl fmt::Display for HoldingKind {
 /// Something that an engine keeps for an instance, known by its labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Holding {
+pub struct Resource {
     /// What it is.
-    pub kind: HoldingKind,
+    pub kind: ResourceKind,
     /// The engine's id of it.
     pub id: String,
     /// Its name for people; the id where it has none.
@@ -57,9 +57,9 @@ pub struct Holding {
     pub in_use: bool,
 }
 
-impl Holding {
+impl Resource {
     /// Describes a thing of which no more is known than that it is there.
-    pub fn new(kind: HoldingKind, id: impl Into<String>, name: impl Into<String>) -> Self {
+    pub fn new(kind: ResourceKind, id: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
             kind,
             id: id.into(),

@@ -11,7 +11,7 @@ use super::{
     state::Api,
     view::orphan::{DataRemoved, NotSwept, OrphanList, OrphanView, Swept},
 };
-use crate::{error::Result, supervisor::orphans::orphan::Sweep};
+use crate::{error::Result, supervisor::orphans::orphan::SweepReport};
 
 /// Seconds that something has to be old before a sweep takes it: up to a year.
 pub(super) const MINIMUM_AGE_S: (u32, u32) = (0, 365 * 24 * 60 * 60);
@@ -43,7 +43,7 @@ pub(super) async fn remove_data(
     Ok(Json(DataRemoved { plugin }))
 }
 
-fn swept(sweep: Sweep) -> Swept {
+fn swept(sweep: SweepReport) -> Swept {
     let failed = sweep.failed.into_iter();
     Swept {
         removed: sweep.removed.into_iter().map(OrphanView::from).collect(),

@@ -45,7 +45,7 @@ pub(super) async fn review(
 ) -> Result<Json<Review>, Refusal> {
     let granted: Vec<Permission> = params.all("grant")?;
     let (manifest, warnings) = read_manifest(request).await?;
-    let refusals = api.supervisor.policy().review(&manifest, &granted);
+    let refusals = api.supervisor.policy().evaluate(&manifest, &granted);
     Ok(Json(Review {
         requested: PermissionView::all(&requested(&manifest)),
         refusals: refusals.iter().map(RefusalReason::of).collect(),

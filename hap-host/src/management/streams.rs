@@ -22,7 +22,7 @@ use crate::{
         cursor::Cursor,
         subscribe::{Delivery, SubscribeOptions},
     },
-    supervisor::event_stream::Notice,
+    supervisor::event_stream::StreamItem,
 };
 
 /// Where a reader that comes again goes on.
@@ -83,11 +83,11 @@ pub(super) async fn events(State(api): State<Api>, params: Params) -> Result<Res
     let only: Option<PluginId> = params.one("plugin")?;
     let notices = api.supervisor.events().filter_map(move |notice| {
         let message = match notice {
-            Notice::Missed(count) => Some(Message::new("missed", &Counted { count })),
-            Notice::Event(event) if only.as_ref().is_none_or(|only| *only == event.plugin) => {
+            StreamItem::Lagged(count) => Some(Message::new("missed", &Counted { count })),
+            StreamItem::Event(event) if only.as_ref().is_none_or(|only| *only == event.plugin) => {
                 Some(Message::new("event", &SupervisorEvent::from(event)))
             }
-            Notice::Event(_) => None,
+            StreamItem::Event(_) => None,
         };
         future::ready(message)
     });

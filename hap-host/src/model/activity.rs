@@ -14,16 +14,16 @@ use crate::engine::progress::Stage;
 pub struct Activity {
     /// The operation on the engine that is under way. There is at most one; what is wanted
     /// meanwhile is done after it.
-    pub operation: Option<Operation>,
+    pub operation: Option<EngineOperation>,
     /// The calls of this process that wait for the plugin to come to what they want,
     /// the oldest first.
-    pub calls: Vec<Call>,
+    pub calls: Vec<PendingCall>,
 }
 
 /// An operation on the engine that is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Operation {
+pub struct EngineOperation {
     /// What it does.
     pub kind: OperationKind,
     /// Since when, by the host's clock. An engine that hangs shows here: it is given up after its
@@ -32,7 +32,7 @@ pub struct Operation {
     pub since: OffsetDateTime,
 }
 
-/// What an [`Operation`] does.
+/// What an [`EngineOperation`] does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -75,7 +75,7 @@ impl fmt::Display for OperationKind {
     }
 }
 
-impl Operation {
+impl EngineOperation {
     /// One that begins now.
     pub(crate) fn begins(kind: OperationKind) -> Self {
         Self {
@@ -88,7 +88,7 @@ impl Operation {
 /// A call that waits for a plugin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Call {
+pub struct PendingCall {
     /// The method's name, such as `start`.
     pub name: &'static str,
     /// Since when, by the host's clock.
@@ -99,7 +99,7 @@ pub struct Call {
 /// An installation that is under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Installing {
+pub struct InstallProgress {
     /// The plugin.
     pub plugin: PluginId,
     /// Since when, by the host's clock.

@@ -11,18 +11,18 @@ use super::phase::Phase;
 /// A plugin that another one needs and does not have now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Unmet {
+pub struct UnmetDependency {
     /// The plugin that is needed.
     pub plugin: PluginId,
     /// Why it is not there.
-    pub reason: UnmetReason,
+    pub reason: UnmetDependencyReason,
 }
 
 /// Why a dependency is not met.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum UnmetReason {
+pub enum UnmetDependencyReason {
     /// It is not installed.
     NotInstalled,
     /// Another version of it is installed.
@@ -41,16 +41,16 @@ pub enum UnmetReason {
     },
 }
 
-impl fmt::Display for Unmet {
+impl fmt::Display for UnmetDependency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plugin = &self.plugin;
         match &self.reason {
-            UnmetReason::NotInstalled => write!(f, "{plugin}, which is not installed"),
-            UnmetReason::WrongVersion { needed, installed } => {
+            UnmetDependencyReason::NotInstalled => write!(f, "{plugin}, which is not installed"),
+            UnmetDependencyReason::WrongVersion { needed, installed } => {
                 write!(f, "{plugin} {needed}, of which {installed} is installed")
             }
-            UnmetReason::NotWanted => write!(f, "{plugin}, which is stopped"),
-            UnmetReason::NotHealthy { phase } => write!(f, "{plugin}, whose phase is {phase}"),
+            UnmetDependencyReason::NotWanted => write!(f, "{plugin}, which is stopped"),
+            UnmetDependencyReason::NotHealthy { phase } => write!(f, "{plugin}, whose phase is {phase}"),
         }
     }
 }

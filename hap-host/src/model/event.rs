@@ -3,7 +3,7 @@
 use hap_manifest::PluginId;
 use time::OffsetDateTime;
 
-use super::{dependency::Unmet, failure::Failure, phase::Phase};
+use super::{dependency::UnmetDependency, failure::Failure, phase::Phase};
 
 /// Something that happened to one plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub enum EventKind {
     /// It failed so often that it counts as a crash loop; starts go on, with the longest pauses.
     CrashLoopEntered,
     /// It runs, and this that it depends on is no longer healthy. It is left running.
-    DependenciesLost(Vec<Unmet>),
+    DependenciesLost(Vec<UnmetDependency>),
     /// All that it depends on is healthy again.
     DependenciesBack,
     /// It has been healthy long enough, or someone acted: the crash loop is over.

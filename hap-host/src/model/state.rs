@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::{
-    activity::Operation,
+    activity::EngineOperation,
     boot::Boot,
     config_state::ConfigState,
-    dependency::Unmet,
+    dependency::UnmetDependency,
     desired::Desired,
     failure::Failure,
     phase::Phase,
@@ -47,7 +47,7 @@ pub struct PluginState {
     pub health_message: Option<String>,
     /// What it depends on and does not have now. While it is wanted running and does not run, its
     /// start waits for that; while it runs, it is [`Phase::Degraded`] by it.
-    pub waiting_for: Vec<Unmet>,
+    pub waiting_for: Vec<UnmetDependency>,
     /// From its last end, or from the request to start it, until its first healthy answer.
     #[serde(rename = "time_to_healthy_ms", serialize_with = "as_millis")]
     pub time_to_healthy: Option<Duration>,
@@ -60,7 +60,7 @@ pub struct PluginState {
     /// What becomes of it when the host starts.
     pub boot: Boot,
     /// What is being done to it on the engine, and since when.
-    pub operation: Option<Operation>,
+    pub operation: Option<EngineOperation>,
 }
 
 #[expect(clippy::ref_option, reason = "the form that serde calls")]
@@ -114,7 +114,7 @@ mod tests {
                 result: UpdateResult::Committed,
             }),
             boot: Boot::AsWanted,
-            operation: Some(Operation {
+            operation: Some(EngineOperation {
                 kind: OperationKind::SetLimits,
                 since: at,
             }),

@@ -6,7 +6,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::source::{pulls::Pulls, staging::Staging};
 use crate::{
-    engine::{Engine, Platform, info::EngineInfo, instance::InstanceName, listing::Listing},
+    engine::{Engine, HostEndpoints, info::EngineInfo, instance::InstanceName, listing::Listing},
     metrics::Metrics,
     model::{
         event::Event,
@@ -34,12 +34,12 @@ pub(crate) struct Shared {
     pub credentials: Credentials,
     /// Where plugins find the host, as the engine said last: networks that were removed by hand may
     /// come back elsewhere.
-    pub platform: watch::Sender<Platform>,
+    pub platform: watch::Sender<HostEndpoints>,
     /// Port of the event listener, the same on all addresses.
     pub port: u16,
     pub limits: DefaultLimits,
     pub policy: Policy,
-    /// What plugins know of each other. Posted to by their actors alone.
+    /// What plugins know of each other. Envelope to by their actors alone.
     pub board: watch::Sender<Board>,
     /// How long a start waits for dependencies before that counts as a failure.
     pub dependency_wait: Duration,

@@ -40,12 +40,12 @@ pub(crate) enum Request {
 
 /// A request, and the span of whoever made it.
 #[derive(Debug)]
-pub(crate) struct Posted {
+pub(crate) struct Envelope {
     pub request: Request,
     pub caller: Span,
 }
 
-impl From<Request> for Posted {
+impl From<Request> for Envelope {
     fn from(request: Request) -> Self {
         let caller = Span::current();
         Self { request, caller }

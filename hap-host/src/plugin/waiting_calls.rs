@@ -7,7 +7,7 @@ use std::{
 
 use time::OffsetDateTime;
 
-use crate::model::activity::Call;
+use crate::model::activity::PendingCall;
 
 /// The calls that wait for one plugin. Never locked across an await.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub(crate) struct CallBook(Mutex<Calls>);
 #[derive(Debug, Default)]
 struct Calls {
     /// In the order in which they began.
-    waiting: BTreeMap<u64, Call>,
+    waiting: BTreeMap<u64, PendingCall>,
     last: u64,
 }
 
@@ -27,11 +27,11 @@ impl CallBook {
         let mut calls = self.lock();
         calls.last += 1;
         let number = calls.last;
-        calls.waiting.insert(number, Call { name, since });
+        calls.waiting.insert(number, PendingCall { name, since });
         Entry { book: self, number }
     }
 
-    pub(crate) fn waiting(&self) -> Vec<Call> {
+    pub(crate) fn waiting(&self) -> Vec<PendingCall> {
         self.lock().waiting.values().cloned().collect()
     }
 

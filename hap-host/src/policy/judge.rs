@@ -18,7 +18,7 @@ impl Policy {
     /// Where its image is from is judged as for one that is pulled; whether it may be built here is
     /// judged when it is.
     #[must_use]
-    pub fn review(&self, manifest: &Manifest, granted: &[Permission]) -> Vec<Refusal> {
+    pub fn evaluate(&self, manifest: &Manifest, granted: &[Permission]) -> Vec<Refusal> {
         let admission = Admission::new(InstallOrigin::Image, granted.iter().cloned(), manifest);
         self.judge(manifest, &admission)
     }

@@ -46,7 +46,7 @@ use self::{
 ///     .network(Access::ByGrant)
 ///     .allow_device("/dev/ttyUSB*".parse()?);
 /// let manifest = Manifest::builder("meter", "Meter", "1.0.0", "meter:1").memory_limit("1g").build()?;
-/// let words: Vec<_> = policy.review(&manifest, &[]).iter().map(ToString::to_string).collect();
+/// let words: Vec<_> = policy.evaluate(&manifest, &[]).iter().map(ToString::to_string).collect();
 /// assert_eq!(words, [
 ///     "wants to reach the internet and the home network, which was not granted",
 ///     "wants a memory limit of 1g, and this host gives at most 512m",

@@ -24,7 +24,7 @@ const GREEDY: &str = r#","device_access":true,"devices":["/dev/ttyUSB0"],"capabi
     "writable_rootfs":true,"memory_limit":"4g","cpu_limit":8,"pids_limit":5000"#;
 
 fn words(policy: &Policy, manifest: &Manifest, granted: &[Permission]) -> Vec<String> {
-    let refusals = policy.review(manifest, granted);
+    let refusals = policy.evaluate(manifest, granted);
     refusals.iter().map(ToString::to_string).collect()
 }
 
@@ -54,7 +54,7 @@ fn a_plugin_that_asks_for_nothing_special_may_run_under_the_default() {
 #[test]
 fn everything_that_was_not_granted_is_told_at_once_and_is_all_that_a_grant_takes() {
     let manifest = manifest(GREEDY);
-    let refusals = Policy::default().review(&manifest, &[]);
+    let refusals = Policy::default().evaluate(&manifest, &[]);
     let asked: Vec<_> = refusals.iter().filter_map(Refusal::grantable).cloned().collect();
     let beyond_network: Vec<_> = requested(&manifest)
         .into_iter()
@@ -105,7 +105,7 @@ fn what_amounts_to_owning_the_machine_cannot_be_granted() {
            "capabilities":["SYS_ADMIN","CAP_BPF","NET_RAW"]"#,
     );
     for policy in [Policy::default(), Policy::permissive()] {
-        let refused = policy.review(&manifest, &requested(&manifest));
+        let refused = policy.evaluate(&manifest, &requested(&manifest));
         let denied: Vec<_> = refused.iter().map(ToString::to_string).collect();
         assert_eq!(denied.len(), 4, "{denied:?}");
         for (one, name) in denied
@@ -202,7 +202,7 @@ fn a_grant_for_what_nobody_asks_for_is_not_kept_for_a_later_version() {
 
 #[test]
 fn a_refusal_can_be_shown_by_a_program() {
-    let refusals = Policy::default().review(&manifest(r#","writable_rootfs":true"#), &[]);
+    let refusals = Policy::default().evaluate(&manifest(r#","writable_rootfs":true"#), &[]);
     let json = serde_json::to_value(&refusals).unwrap();
     assert_eq!(
         json,
@@ -227,7 +227,7 @@ proptest! {
         let policy = Policy::default()
             .resources(rules[0]).network(rules[1]).writable_rootfs(rules[2])
             .root(rules[3]).devices(rules[4]).capabilities(rules[5]);
-        let count = |policy: &Policy, grants: &[Permission]| policy.review(&manifest, grants).len();
+        let count = |policy: &Policy, grants: &[Permission]| policy.evaluate(&manifest, grants).len();
         prop_assert!(count(&policy, &asked) <= count(&policy, &some));
         prop_assert!(count(&policy, &some) <= count(&policy, &[]));
         prop_assert!(count(&Policy::permissive(), &some) <= count(&policy, &some));

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use crate::model::{
-    dependency::Unmet,
+    dependency::UnmetDependency,
     event::EventKind,
     failure::{Failure, FailureCause},
 };
@@ -9,7 +9,7 @@ use crate::model::{
 /// What a plugin waits for before it starts, and how long it has waited.
 #[derive(Debug)]
 pub(super) struct Needs {
-    unmet: Vec<Unmet>,
+    unmet: Vec<UnmetDependency>,
     /// All were met since the plugin's run began.
     were_met: bool,
     /// How long a start waits before it counts as a failure.
@@ -28,7 +28,7 @@ impl Needs {
     }
 
     /// Takes what is missing now; says what that is to a plugin that runs.
-    pub(super) fn take(&mut self, unmet: Vec<Unmet>, running: bool) -> Option<EventKind> {
+    pub(super) fn take(&mut self, unmet: Vec<UnmetDependency>, running: bool) -> Option<EventKind> {
         let changed = self.unmet != unmet;
         let had_all = self.unmet.is_empty();
         self.unmet = unmet;
@@ -46,7 +46,7 @@ impl Needs {
         self.were_met = self.unmet.is_empty();
     }
 
-    pub(super) fn unmet(&self) -> &[Unmet] {
+    pub(super) fn unmet(&self) -> &[UnmetDependency] {
         &self.unmet
     }
 
@@ -76,7 +76,7 @@ impl Needs {
     }
 }
 
-fn listed(unmet: &[Unmet]) -> String {
+fn listed(unmet: &[UnmetDependency]) -> String {
     let all: Vec<_> = unmet.iter().map(ToString::to_string).collect();
     all.join("; ")
 }

@@ -20,17 +20,17 @@ pub(crate) fn event_channel() -> broadcast::Sender<Event> {
 /// One item of an [`EventStream`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Notice {
+pub enum StreamItem {
     /// Something happened.
     Event(Event),
     /// The reader was too slow: this many events were dropped. The state of every plugin
     /// is still exact.
-    Missed(u64),
+    Lagged(u64),
 }
 
 /// What happens to plugins from the subscription on. It never slows the supervisor down: a reader
 /// that falls more than [`EventStream::CAPACITY`] events behind is told how many it missed.
-pub struct EventStream(Pin<Box<dyn Stream<Item = Notice> + Send>>);
+pub struct EventStream(Pin<Box<dyn Stream<Item = StreamItem> + Send>>);
 
 impl EventStream {
     /// Events that wait for a slow reader.
@@ -50,8 +50,8 @@ impl EventStream {
                     () = cancel.cancelled() => return None,
                 };
                 let notice = match received {
-                    Ok(event) => Notice::Event(event),
-                    Err(broadcast::error::RecvError::Lagged(missed)) => Notice::Missed(missed),
+                    Ok(event) => StreamItem::Event(event),
+                    Err(broadcast::error::RecvError::Lagged(missed)) => StreamItem::Lagged(missed),
                     Err(broadcast::error::RecvError::Closed) => return None,
                 };
                 Some((notice, (receiver, cancel)))
@@ -63,15 +63,15 @@ impl EventStream {
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
-    pub async fn next(&mut self) -> Option<Notice> {
+    pub async fn next(&mut self) -> Option<StreamItem> {
         self.0.next().await
     }
 }
 
 impl Stream for EventStream {
-    type Item = Notice;
+    type Item = StreamItem;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Notice>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
         self.0.as_mut().poll_next(cx)
     }
 }
@@ -96,7 +96,7 @@ mod tests {
         let event = Event::now(PluginId::new("light").unwrap(), EventKind::Installed);
         sender.send(event.clone()).unwrap();
         cancel.cancel();
-        assert_eq!(stream.next().await, Some(Notice::Event(event)));
+        assert_eq!(stream.next().await, Some(StreamItem::Event(event)));
         assert_eq!(stream.next().await, None);
         drop(sender);
     }

@@ -20,7 +20,7 @@ use self::{
     dispatch::{Hints, ask},
     event_stream::EventStream,
     log_forwarding::forward,
-    options::Shutdown,
+    options::ShutdownMode,
     registry::Registry,
     shutdown::stop_all,
 };
@@ -32,7 +32,7 @@ use crate::{
     },
     error::{Error, ErrorKind},
     metrics::scrape::PluginScrape,
-    model::{activity::Installing, keys::random, record::PluginRecord},
+    model::{activity::InstallProgress, keys::random, record::PluginRecord},
     plugin::{
         actor::{Actor, MAILBOX, Parts},
         context::Shared,
@@ -64,12 +64,12 @@ use crate::{
 /// ```
 /// # #[cfg(feature = "testing")]
 /// # async fn run(state: &std::path::Path) -> Result<(), hap_host::Error> {
-/// use hap_host::{InstallOptions, Shutdown, Supervisor, engine::FakeEngine};
+/// use hap_host::{InstallOptions, ShutdownMode, Supervisor, engine::FakeEngine};
 ///
 /// let engine = FakeEngine::new();
 /// let supervisor = Supervisor::builder(engine, state).start().await?;
 /// assert!(supervisor.plugins().is_empty());
-/// supervisor.shutdown(Shutdown::StopPlugins).await?;
+/// supervisor.shutdown(ShutdownMode::StopPlugins).await?;
 /// # Ok(())
 /// # }
 /// # #[cfg(feature = "testing")]
@@ -142,7 +142,7 @@ impl Supervisor {
         Ok(shared.learn(info))
     }
 
-    /// What plugins may have here. [`Policy::review`] tells before an installation
+    /// What plugins may have here. [`Policy::evaluate`] tells before an installation
     /// what it would take.
     #[must_use = "it is asked what it says"]
     pub fn policy(&self) -> &Policy {
@@ -163,7 +163,7 @@ impl Supervisor {
 
     /// The installations that are under way, by id: what they are doing, and since when.
     #[must_use]
-    pub fn installing(&self) -> Vec<Installing> {
+    pub fn installing(&self) -> Vec<InstallProgress> {
         self.0.registry.installing()
     }
 
@@ -213,9 +213,9 @@ impl Supervisor {
 
     /// Ends the supervisor. Fine when it has ended already.
     ///
-    /// With [`Shutdown::StopPlugins`] all plugins are stopped first, in parallel, but each after
-    /// those that depend on it; what is wanted of them stays as it is. Networks of the instance are
-    /// removed when no plugin is installed.
+    /// With [`ShutdownMode::StopPlugins`] all plugins are stopped first, in parallel, but each
+    /// after those that depend on it; what is wanted of them stays as it is. Networks of the
+    /// instance are removed when no plugin is installed.
     ///
     /// # Errors
     /// [`ErrorKind::Timeout`] when a plugin was not down by the deadline (twice the longest grace
@@ -223,10 +223,10 @@ impl Supervisor {
     ///
     /// # Cancel safety
     /// Dropping the future leaves the supervisor half shut down; call it again.
-    pub async fn shutdown(&self, how: Shutdown) -> Result<(), Error> {
+    pub async fn shutdown(&self, how: ShutdownMode) -> Result<(), Error> {
         let shared = &self.0.shared;
         let mut late = Vec::new();
-        if how == Shutdown::StopPlugins && !shared.cancel.is_cancelled() {
+        if how == ShutdownMode::StopPlugins && !shared.cancel.is_cancelled() {
             let board = shared.board.borrow().clone();
             late = stop_all(self.plugins(), &board).await;
         }

@@ -131,7 +131,7 @@ impl InstallOptions {
 /// the embedder's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Shutdown {
+pub enum ShutdownMode {
     /// Stops them all in parallel, but none before those that depend on it. What is wanted of them
     /// does not change: the next supervisor starts them again.
     StopPlugins,

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use crate::{
     engine::progress::{Progress, ProgressSink},
     error::{Error, ErrorKind},
-    model::activity::Installing,
+    model::activity::InstallProgress,
     plugin::handle::PluginHandle,
 };
 
@@ -20,7 +20,7 @@ pub(crate) struct Registry(Arc<Mutex<Entries>>);
 #[derive(Debug, Default)]
 struct Entries {
     plugins: BTreeMap<PluginId, PluginHandle>,
-    reserved: BTreeMap<PluginId, Installing>,
+    reserved: BTreeMap<PluginId, InstallProgress>,
 }
 
 impl Registry {
@@ -69,7 +69,7 @@ impl Registry {
             let message = format!("another call has been installing it for {since} s{stage}");
             return Err(Error::new(ErrorKind::Busy, message).with_plugin(id));
         }
-        let installing = Installing {
+        let installing = InstallProgress {
             plugin: id.clone(),
             since: OffsetDateTime::now_utc(),
             stage: None,
@@ -82,7 +82,7 @@ impl Registry {
     }
 
     /// The ids that are being installed.
-    pub(crate) fn installing(&self) -> Vec<Installing> {
+    pub(crate) fn installing(&self) -> Vec<InstallProgress> {
         self.lock().reserved.values().cloned().collect()
     }
 

@@ -17,7 +17,7 @@ use std::{
 
 use async_trait::async_trait;
 use hap_host::{
-    PluginHandle, ProbationPolicy, Shutdown, Supervisor, UninstallOptions, UpdateOptions,
+    PluginHandle, ProbationPolicy, ShutdownMode, Supervisor, UninstallOptions, UpdateOptions,
     engine::{DockerEngine, EngineError, InstanceName},
 };
 use hap_manifest::Manifest;
@@ -124,7 +124,7 @@ async fn main() {
         act(&deed, &plugin.expect("it is installed"), manifest).await;
     }
     supervisor
-        .shutdown(Shutdown::LeaveRunning)
+        .shutdown(ShutdownMode::LeaveRunning)
         .await
         .expect("the supervisor ends");
 }

@@ -1,4 +1,4 @@
-use hap_host::{Phase, Shutdown, engine::Engine as _};
+use hap_host::{Phase, ShutdownMode, engine::Engine as _};
 use hap_tests::docker::{Instance, probe_image};
 
 use crate::{probe, supervisor, until};
@@ -17,7 +17,7 @@ async fn a_plugin_that_outlives_its_host_is_adopted_and_not_restarted() {
     let container = plugin.state().container.unwrap();
     let port = first.events_port();
     let before = instance.engine().inspect(&container).await.unwrap();
-    first.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    first.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
     drop((first, plugin));
 
     let second = supervisor(&instance, state.path()).await;
@@ -28,7 +28,7 @@ async fn a_plugin_that_outlives_its_host_is_adopted_and_not_restarted() {
     let after = instance.engine().inspect(&container).await.unwrap();
     assert_eq!(before.started_at, after.started_at);
     assert_eq!(adopted.restarts, 0);
-    second.shutdown(Shutdown::StopPlugins).await.unwrap();
+    second.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn a_plugin_that_was_stopped_with_its_host_runs_again_with_the_next() {
     let running = first.install(probe("running", &image, "")).await.unwrap();
     running.start().await.unwrap();
     let stopped = first.install(probe("stopped", &image, "")).await.unwrap();
-    first.shutdown(Shutdown::StopPlugins).await.unwrap();
+    first.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     let container = running.state().container.unwrap();
     assert!(
         instance
@@ -65,7 +65,7 @@ async fn a_plugin_that_was_stopped_with_its_host_runs_again_with_the_next() {
         state.phase == Phase::Stopped
     })
     .await;
-    second.shutdown(Shutdown::StopPlugins).await.unwrap();
+    second.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }
 
 #[tokio::test]
@@ -86,5 +86,5 @@ async fn a_container_that_was_removed_by_hand_is_made_again() {
         state.phase == Phase::Healthy && another(&state.container)
     })
     .await;
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }

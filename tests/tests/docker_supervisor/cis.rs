@@ -7,7 +7,7 @@ use bollard::{
     models::{ContainerInspectResponse, HostConfig, SystemInfo},
     query_parameters::{InspectContainerOptions, TopOptions},
 };
-use hap_host::{Phase, PluginHandle, Shutdown, engine::Engine as _};
+use hap_host::{Phase, PluginHandle, ShutdownMode, engine::Engine as _};
 use hap_manifest::Manifest;
 use hap_tests::{
     docker::{Instance, ask, probe_image},
@@ -451,7 +451,7 @@ async fn a_plugin_that_asks_for_nothing_stands_as_the_table_of_the_cis_benchmark
         .map(|item| item.number)
         .collect();
     assert!(failed.is_empty(), "{failed:?}: {:#?}", seen.inspected);
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 
     let path = document::path("cis.md");
     let text = fs::read_to_string(&path).unwrap();

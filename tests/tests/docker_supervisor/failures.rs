@@ -1,4 +1,4 @@
-use hap_host::{ErrorKind, FailureCause, Phase, Shutdown};
+use hap_host::{ErrorKind, FailureCause, Phase, ShutdownMode};
 use hap_tests::docker::{Instance, ask, probe_image};
 
 use crate::{address, probe, supervisor, until};
@@ -22,7 +22,7 @@ async fn a_wrong_configuration_is_told_with_its_last_lines_and_not_tried_again()
         "{told}"
     );
     assert_eq!(plugin.state().phase, Phase::Failed);
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn a_crash_loop_is_a_visible_state() {
     assert!(looping.retry_in.is_some());
     plugin.stop().await.unwrap();
     assert_eq!(plugin.state().phase, Phase::Stopped);
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn running_out_of_memory_is_called_by_its_name() {
         assert!(failure.hint.unwrap().contains("memory_limit"));
     }
     until(&plugin, |state| state.phase == Phase::Healthy).await;
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }
 
 #[tokio::test]
@@ -86,5 +86,5 @@ async fn an_image_that_is_nowhere_is_refused_at_install_and_nothing_stays() {
         "{error}"
     );
     assert!(supervisor.plugins().is_empty());
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }

@@ -1,7 +1,7 @@
 use std::io::Cursor;
 
 use hap_host::{
-    InstallOptions, Phase, PluginSource, Shutdown, UninstallOptions,
+    InstallOptions, Phase, PluginSource, ShutdownMode, UninstallOptions,
     engine::{Progress, ProgressSink, Stage, labels},
 };
 use hap_manifest::package::{PackOptions, pack};
@@ -67,5 +67,5 @@ async fn a_packaged_light_is_installed_and_runs() {
         .uninstall(UninstallOptions::default().remove_data(true))
         .await
         .unwrap();
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }

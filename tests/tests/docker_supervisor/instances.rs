@@ -1,4 +1,4 @@
-use hap_host::{ErrorKind, Phase, Shutdown, Supervisor};
+use hap_host::{ErrorKind, Phase, ShutdownMode, Supervisor};
 use hap_tests::docker::{Instance, probe_image};
 
 use crate::{probe, supervisor};
@@ -29,10 +29,10 @@ async fn two_supervisors_on_one_engine_do_not_see_each_others_plugins() {
     ours.uninstall(hap_host::UninstallOptions::default().remove_data(true))
         .await
         .unwrap();
-    first.shutdown(Shutdown::StopPlugins).await.unwrap();
+    first.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     assert_eq!(theirs.state().phase, Phase::Healthy);
     theirs.restart().await.unwrap();
-    second.shutdown(Shutdown::StopPlugins).await.unwrap();
+    second.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn one_state_folder_serves_one_supervisor_of_one_instance() {
     let first = supervisor(&one, state.path()).await;
     let again = Supervisor::builder(one.engine().clone(), state.path()).instance(one.name().clone());
     assert_eq!(again.start().await.unwrap_err().kind(), ErrorKind::Store);
-    first.shutdown(Shutdown::StopPlugins).await.unwrap();
+    first.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     drop(first);
     let other = Supervisor::builder(two.engine().clone(), state.path()).instance(two.name().clone());
     let error = other.start().await.unwrap_err();

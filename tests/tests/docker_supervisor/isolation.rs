@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 
-use hap_host::Shutdown;
+use hap_host::ShutdownMode;
 use hap_tests::{
     docker::{Instance, ask, probe_image},
     outside::Outside,
@@ -64,7 +64,7 @@ async fn network_access_decides_what_a_plugin_reaches() {
         tries += 1;
         assert!(tries < 5, "{outbound_at} reaches {isolated_at} again and again");
     }
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }
 
 #[tokio::test]
@@ -100,5 +100,5 @@ async fn a_plugin_cannot_post_as_another() {
     assert_eq!(post("one", &tokens[0]).await.unwrap().status(), 202);
     assert_eq!(post("two", &tokens[0]).await.unwrap().status(), 401);
     assert_eq!(post("nobody", &tokens[0]).await.unwrap().status(), 401);
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }

@@ -5,7 +5,7 @@ use bollard::{
     query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder},
 };
 use hap_host::{
-    Delivery, Desired, ErrorKind, Phase, Shutdown, SubscribeOptions, UninstallOptions,
+    Delivery, Desired, ErrorKind, Phase, ShutdownMode, SubscribeOptions, UninstallOptions,
     engine::{Engine as _, LogOptions, labels},
 };
 use hap_tests::docker::Instance;
@@ -148,6 +148,6 @@ async fn a_light_lives_its_whole_life_and_leaves_nothing() {
         .uninstall(UninstallOptions::default().remove_data(true))
         .await
         .unwrap();
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     assert_eq!(left(&instance).await, (0, 0, 0));
 }

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use hap_host::{Shutdown, Supervisor};
+use hap_host::{ShutdownMode, Supervisor};
 use hap_manifest::package::{PackOptions, pack};
 use hap_tests::docker::Instance;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, header};
@@ -151,6 +151,6 @@ async fn a_light_lives_its_whole_life_over_http() {
     assert_eq!(removed, json!({"id": "light", "data_removed": true}));
     let gone = send(caller.http.get(caller.url("/plugins/light"))).await;
     assert_eq!(gone.status(), StatusCode::NOT_FOUND);
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     read_until(&mut happened, "shutting_down").await;
 }

@@ -10,8 +10,8 @@ use bollard::{
     },
 };
 use hap_host::{
-    Orphan, OrphanFate, OrphanReason, Shutdown, Supervisor, UninstallOptions,
-    engine::{BuildContext, Engine as _, HoldingKind, ProgressSink, VolumeMount, labels},
+    Orphan, OrphanDisposition, OrphanReason, ShutdownMode, Supervisor, UninstallOptions,
+    engine::{BuildContext, Engine as _, ProgressSink, ResourceKind, VolumeMount, labels},
 };
 use hap_manifest::ImageRef;
 use hap_tests::docker::{Instance, OWNER, probe_image};
@@ -50,10 +50,17 @@ async fn network_by_hand(docker: &Docker, name: &str, labels: Labels) {
     docker.create_network(request).await.unwrap();
 }
 
-fn told(orphans: &[Orphan]) -> Vec<(HoldingKind, &str, OrphanReason, OrphanFate)> {
+fn told(orphans: &[Orphan]) -> Vec<(ResourceKind, &str, OrphanReason, OrphanDisposition)> {
     let mut told: Vec<_> = orphans
         .iter()
-        .map(|orphan| (orphan.kind, orphan.name.as_str(), orphan.reason, orphan.fate))
+        .map(|orphan| {
+            (
+                orphan.kind,
+                orphan.name.as_str(),
+                orphan.reason,
+                orphan.disposition,
+            )
+        })
         .collect();
     told.sort_by_key(|told| (told.0, told.1));
     told
@@ -127,18 +134,23 @@ async fn what_we_left_is_swept_and_what_only_looks_like_it_is_not() {
         told(&orphans),
         [
             (
-                HoldingKind::Container,
+                ResourceKind::Container,
                 spec.name.as_str(),
                 gone,
-                OrphanFate::Young
+                OrphanDisposition::Young
             ),
             (
-                HoldingKind::Network,
+                ResourceKind::Network,
                 left.as_str(),
                 OrphanReason::NotNeeded,
-                OrphanFate::Young
+                OrphanDisposition::Young
             ),
-            (HoldingKind::Volume, volume.as_str(), gone, OrphanFate::Data),
+            (
+                ResourceKind::Volume,
+                volume.as_str(),
+                gone,
+                OrphanDisposition::Data
+            ),
         ]
     );
     assert!(
@@ -155,7 +167,12 @@ async fn what_we_left_is_swept_and_what_only_looks_like_it_is_not() {
     let left_over = supervisor.orphans().await.unwrap();
     assert_eq!(
         told(&left_over),
-        [(HoldingKind::Volume, volume.as_str(), gone, OrphanFate::Data)]
+        [(
+            ResourceKind::Volume,
+            volume.as_str(),
+            gone,
+            OrphanDisposition::Data
+        )]
     );
     for id in foreign.iter().map(String::as_str) {
         docker
@@ -177,7 +194,7 @@ async fn what_we_left_is_swept_and_what_only_looks_like_it_is_not() {
         .unwrap();
     docker.inspect_volume(&volume).await.unwrap_err();
     assert_eq!(supervisor.orphans().await.unwrap(), []);
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }
 
 #[tokio::test]
@@ -208,7 +225,7 @@ async fn a_leftover_goes_by_itself_when_it_is_old_enough() {
     tokio::time::timeout(DEADLINE, swept).await.unwrap();
     assert_eq!(engine.list(instance.name()).await.unwrap().len(), 1);
     assert_eq!(plugin.state().restarts, 0);
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }
 
 /// Writes a plugin that is never started, whose image is one file of so many bytes.
@@ -253,8 +270,12 @@ async fn images_that_were_built_go_when_nobody_needs_them_and_those_of_others_st
         panic!("one image: {orphans:?}");
     };
     assert_eq!(
-        (earlier.kind, earlier.reason, earlier.fate),
-        (HoldingKind::Image, OrphanReason::OtherImage, OrphanFate::Image)
+        (earlier.kind, earlier.reason, earlier.disposition),
+        (
+            ResourceKind::Image,
+            OrphanReason::OtherImage,
+            OrphanDisposition::Image
+        )
     );
     // An engine that keeps images in containerd counts their descriptions too.
     let size = EARLIER as u64..EARLIER as u64 + (64 << 10);
@@ -284,5 +305,5 @@ async fn images_that_were_built_go_when_nobody_needs_them_and_those_of_others_st
     let pruned = supervisor.prune_images().await.unwrap();
     assert_eq!((pruned.removed.len(), pruned.freed_bytes), (1, LATER as u64));
     assert_eq!(supervisor.orphans().await.unwrap(), []);
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }

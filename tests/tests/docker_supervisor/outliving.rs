@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use hap_host::{
-    Phase, PluginHandle, Shutdown, Supervisor,
+    Phase, PluginHandle, ShutdownMode, Supervisor,
     engine::{ContainerId, ContainerStatus, Engine as _, Observed},
 };
 use hap_tests::docker::{self, Fixture, Instance, ask};
@@ -48,7 +48,7 @@ async fn what_ends_while_no_host_lives_is_started_by_the_engine_and_adopted_by_t
     let (plugin, container) = running(&instance, &first).await;
     let address = address(&instance, &plugin).await;
     let before = instance.engine().inspect(&container).await.unwrap();
-    first.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    first.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
     drop((first, plugin));
     // Its connection breaks with it.
     let _ = ask(address, "/do?exit:1").await;
@@ -68,7 +68,7 @@ async fn what_ends_while_no_host_lives_is_started_by_the_engine_and_adopted_by_t
     let now = instance.engine().inspect(&container).await.unwrap();
     assert_eq!(now.started_at, after.started_at);
     // Stopped on purpose, it stays down.
-    second.shutdown(Shutdown::StopPlugins).await.unwrap();
+    second.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     let down = instance.engine().inspect(&container).await.unwrap();
     assert_eq!(down.status, ContainerStatus::Exited);
 }
@@ -98,5 +98,5 @@ async fn while_the_host_lives_restarts_are_its_own() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let still = instance.engine().inspect(&container).await.unwrap();
     assert_eq!((still.status, still.started_at), (down.status, down.started_at));
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use hap_host::{ErrorKind, FailureCause, InstallOptions, PluginHandle, Policy, Shutdown, Supervisor};
+use hap_host::{ErrorKind, FailureCause, InstallOptions, PluginHandle, Policy, ShutdownMode, Supervisor};
 use hap_manifest::{ImageRef, Manifest};
 use hap_tests::docker::{Instance, ask, probe_image};
 
@@ -111,7 +111,7 @@ async fn a_granted_device_opens_for_its_plugin_alone_and_no_other_device_does() 
             .any(|group| group == GROUP)
     );
     ask(address(&instance, &plain).await, &open).await.unwrap_err();
-    host.shutdown(Shutdown::StopPlugins).await.unwrap();
+    host.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn devices_of_the_host_are_for_whoever_names_none_and_may_be_read_only_or_
         .await
         .unwrap_err();
     assert!(error.contains("not permitted"), "{error}");
-    host.shutdown(Shutdown::StopPlugins).await.unwrap();
+    host.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn a_device_that_is_not_there_is_named_and_the_plugin_runs_when_it_is_plug
     assert_eq!(plugin.state().failure.unwrap().cause, FailureCause::Device);
     device.plug_in();
     until(&plugin, |state| state.phase.is_reachable()).await;
-    host.shutdown(Shutdown::StopPlugins).await.unwrap();
+    host.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }
 
 #[tokio::test]
@@ -201,5 +201,5 @@ async fn only_granted_capabilities_are_in_force_and_the_root_is_writable_only_wh
     ask(address(&instance, &plain).await, "/write?/x")
         .await
         .unwrap_err();
-    host.shutdown(Shutdown::StopPlugins).await.unwrap();
+    host.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }

@@ -7,8 +7,8 @@ use bollard::{
     query_parameters::{ListContainersOptionsBuilder, ListVolumesOptionsBuilder},
 };
 use hap_host::{
-    ErrorKind, LimitOverrides, Phase, PluginHandle, ProbationPolicy, RollBackOptions, Shutdown, Supervisor,
-    UninstallOptions, engine::labels,
+    ErrorKind, LimitOverrides, Phase, PluginHandle, ProbationPolicy, RollBackOptions, ShutdownMode,
+    Supervisor, UninstallOptions, engine::labels,
 };
 use hap_manifest::{ImageRef, Manifest};
 use hap_tests::docker::{self, Fixture, Instance, Tree, ask};
@@ -133,7 +133,7 @@ async fn a_version_that_ruins_its_data_and_ends_is_undone_with_the_data() {
         .uninstall(UninstallOptions::default().remove_data(true))
         .await
         .unwrap();
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }
 
 /// Where the engine keeps the one volume of the instance that is no copy.
@@ -196,7 +196,7 @@ async fn comes_back_as_it_was(user: &str) {
 
     let removed = UninstallOptions::default().remove_data(true);
     keeper.uninstall(removed).await.unwrap();
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     docker::remove_image(&instance, &image).await;
 }
 
@@ -258,7 +258,7 @@ async fn a_version_that_is_healthy_for_less_than_its_probation_is_never_committe
         }
     });
     futures_util::future::join_all(updates).await;
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }
 
 #[tokio::test]
@@ -301,5 +301,5 @@ async fn limits_change_in_place_on_a_running_container() {
         .uninstall(UninstallOptions::default().remove_data(true))
         .await
         .unwrap();
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }

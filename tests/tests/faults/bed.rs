@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Instant};
 
-use hap_host::{Cursor, Delivery, PluginHandle, Shutdown, SubscribeOptions, Supervisor, engine::Engine};
+use hap_host::{Cursor, Delivery, PluginHandle, ShutdownMode, SubscribeOptions, Supervisor, engine::Engine};
 use hap_manifest::{ImageRef, Manifest};
 use hap_tests::docker::{self, Fixture, Instance};
 use tempfile::TempDir;
@@ -110,7 +110,7 @@ impl Bed {
                 other => panic!("an event that was taken is gone: {other:?}"),
             }
         }
-        self.supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+        self.supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     }
 }
 

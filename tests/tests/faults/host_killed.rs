@@ -8,7 +8,7 @@ use std::{
 
 use bollard::{Docker, query_parameters::ListVolumesOptionsBuilder};
 use hap_host::{
-    Desired, Phase, PluginHandle, ProbationPolicy, Shutdown, Supervisor, UninstallOptions, UpdateResult,
+    Desired, Phase, PluginHandle, ProbationPolicy, ShutdownMode, Supervisor, UninstallOptions, UpdateResult,
     engine::{ContainerStatus, Engine, Observed, labels},
 };
 use hap_manifest::{Manifest, PluginId};
@@ -257,7 +257,7 @@ async fn every_death(deed: Deed) {
         {
             relay.offer_another_version(&plugin);
         }
-        supervisor.shutdown(Shutdown::LeaveRunning).await.unwrap();
+        supervisor.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
         drop(supervisor);
         let died = relay.kill_a_host(deed.name, death).await;
         let (next, time) = relay.inherit(&deed, death).await;
@@ -271,7 +271,7 @@ async fn every_death(deed: Deed) {
     relay.bring(&supervisor, From::Nothing).await;
     assert_eq!(relay.containers().await, []);
     assert_eq!(relay.volumes().await, (0, 0), "no volume is left over");
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     std::fs::remove_file(&relay.manifest_file).unwrap();
     took.sort();
     assert!(took.len() > 10, "only {} hosts were killed", took.len());

@@ -3,7 +3,7 @@ use std::{
     time::Instant,
 };
 
-use hap_host::{Event, EventKind, Notice, Phase, Supervisor};
+use hap_host::{Event, EventKind, Phase, StreamItem, Supervisor};
 use hap_manifest::PluginId;
 use tokio::sync::watch;
 
@@ -24,7 +24,7 @@ impl Timeline {
         let written = Arc::clone(&events);
         tokio::spawn(async move {
             while let Some(notice) = stream.next().await {
-                let Notice::Event(event) = notice else {
+                let StreamItem::Event(event) = notice else {
                     panic!("the timeline has a hole: {notice:?}");
                 };
                 let mut events = written.lock().unwrap_or_else(PoisonError::into_inner);

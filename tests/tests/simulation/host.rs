@@ -4,8 +4,8 @@ use std::{
 };
 
 use hap_host::{
-    Desired, Error, ErrorKind, LimitOverrides, Phase, PluginHandle, PluginState, RollBackOptions, Shutdown,
-    Supervisor, UpdateStage,
+    Desired, Error, ErrorKind, LimitOverrides, Phase, PluginHandle, PluginState, RollBackOptions,
+    ShutdownMode, Supervisor, UpdateStage,
     engine::{ContainerStatus, FakeEngine},
 };
 use hap_manifest::{Manifest, MemoryLimit, PluginId};
@@ -272,8 +272,8 @@ impl Host {
         match fault {
             HostFault::Killed => drop(supervisor),
             // A plugin that is not down in time is told of, and the host has ended all the same.
-            HostFault::Leaves => drop(supervisor.shutdown(Shutdown::LeaveRunning).await),
-            HostFault::StopsAll => drop(supervisor.shutdown(Shutdown::StopPlugins).await),
+            HostFault::Leaves => drop(supervisor.shutdown(ShutdownMode::LeaveRunning).await),
+            HostFault::StopsAll => drop(supervisor.shutdown(ShutdownMode::StopPlugins).await),
         }
         self.open().await;
         for id in (0..PLUGINS).map(id) {
@@ -340,7 +340,7 @@ impl Host {
         assert!(self.engine.overlaps().is_empty(), "two operations at once");
         assert_eq!(self.engine.foreign(), [FOREIGN], "somebody else's was touched");
         let supervisor = self.supervisor.take().unwrap();
-        supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+        supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
         let running = self.engine.containers().iter().any(is_up);
         assert!(!running, "a plugin runs after the shutdown");
     }

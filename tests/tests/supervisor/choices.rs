@@ -1,7 +1,7 @@
 //! What the operator chooses for a plugin: its environment, and what becomes of it when the host starts.
 
 use hap_host::{
-    Boot, Desired, EnvOverrides, ErrorKind, InstallOptions, LogForwarding, Phase, PluginHandle, Shutdown,
+    Boot, Desired, EnvOverrides, ErrorKind, InstallOptions, LogForwarding, Phase, PluginHandle, ShutdownMode,
     engine::{FakeEngine, FakeOperation, LogOptions, LogSource},
 };
 
@@ -92,7 +92,7 @@ async fn variables_are_on_the_disk_before_anything_happens_and_outlive_the_host(
     });
     until(&light, |state| state.phase == Phase::Stopping).await;
     changing.abort();
-    first.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    first.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
     drop((first, light));
 
     let second = supervisor(&engine, state.path()).await;
@@ -103,7 +103,7 @@ async fn variables_are_on_the_disk_before_anything_happens_and_outlive_the_host(
     .await;
     assert_eq!(variable(&engine, &light, "KEY"), "hunter2");
     let container = light.state().container;
-    second.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    second.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
     drop((second, light));
 
     let third = supervisor(&engine, state.path()).await;
@@ -162,7 +162,7 @@ async fn what_becomes_of_a_plugin_when_the_host_starts_is_chosen_apart_from_what
         (never.state().boot, never.state().phase),
         (Boot::Never, Phase::Healthy)
     );
-    first.shutdown(Shutdown::StopPlugins).await.unwrap();
+    first.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     drop((first, never, always, usual));
 
     let second = supervisor(&engine, state.path()).await;
@@ -174,7 +174,7 @@ async fn what_becomes_of_a_plugin_when_the_host_starts_is_chosen_apart_from_what
     // It is only not started by itself.
     of("never").start().await.unwrap();
     let container = of("never").state().container;
-    second.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    second.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
     drop(second);
 
     // The host alone was started again: what runs is adopted.

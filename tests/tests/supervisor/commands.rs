@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use hap_host::{
-    Desired, ErrorKind, InstallOptions, OperationKind, Phase, Shutdown, UninstallOptions,
+    Desired, ErrorKind, InstallOptions, OperationKind, Phase, ShutdownMode, UninstallOptions,
     engine::{Exit, FakeEngine, FakeImage, FakeOperation, Stage},
 };
 use time::OffsetDateTime;
@@ -142,7 +142,7 @@ async fn who_holds_a_plugin_and_since_when_is_seen() {
     // Nothing else waits for it.
     let lock = supervisor.install(manifest("lock")).await.unwrap();
     lock.start().await.unwrap();
-    supervisor.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    supervisor.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
 }
 
 #[tokio::test]

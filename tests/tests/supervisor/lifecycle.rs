@@ -1,5 +1,5 @@
 use hap_host::{
-    Desired, ErrorKind, EventKind, Notice, Phase, Shutdown, UninstallOptions,
+    Desired, ErrorKind, EventKind, Phase, ShutdownMode, StreamItem, UninstallOptions,
     engine::{FakeEngine, FakeImage, FakeOperation},
 };
 
@@ -28,7 +28,7 @@ async fn install_start_stop_and_uninstall_leave_nothing_but_what_was_there() {
             .unwrap()
             .unwrap()
         {
-            Notice::Event(event) => {
+            StreamItem::Event(event) => {
                 if let EventKind::Phase { to, .. } = event.kind {
                     phases.push(to);
                 }
@@ -96,7 +96,7 @@ async fn what_was_wanted_is_wanted_after_a_host_that_ended_without_a_word() {
         .await
         .unwrap();
     let before = running.state().container;
-    first.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    first.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
     drop((first, running, leaving));
 
     let second = supervisor(&engine, state.path()).await;
@@ -137,8 +137,8 @@ async fn after_a_shutdown_every_call_says_so() {
     let supervisor = supervisor(&engine, state.path()).await;
     let plugin = supervisor.install(manifest("light")).await.unwrap();
     plugin.start().await.unwrap();
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     assert!(
         engine
             .containers()

@@ -30,7 +30,7 @@ async fn limits_change_without_a_restart_and_outlive_the_host() {
     );
     assert_eq!(count(&engine, FakeOperation::Stop), 0);
 
-    host.shutdown(hap_host::Shutdown::LeaveRunning).await.unwrap();
+    host.shutdown(hap_host::ShutdownMode::LeaveRunning).await.unwrap();
     let host = supervisor(&engine, state.path()).await;
     let light = host.plugin(light.id()).unwrap();
     until(&light, |state| state.phase == Phase::Healthy).await;

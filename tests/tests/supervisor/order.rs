@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use hap_host::{
-    Desired, ErrorKind, EventKind, FailureCause, Notice, Phase, Shutdown, UninstallOptions, UnmetReason,
+    Desired, ErrorKind, EventKind, FailureCause, Phase, ShutdownMode, StreamItem, UninstallOptions,
+    UnmetDependencyReason,
     engine::{Exit, FakeEnd, FakeEngine, FakeOperation, SimulatedHealth},
 };
 
@@ -21,7 +22,7 @@ async fn a_plugin_starts_as_soon_as_what_it_depends_on_is_healthy_and_not_before
         .unwrap();
     light.set_desired(Desired::Running).await.unwrap();
     let waiting = until(&light, |state| state.phase == Phase::Waiting).await;
-    assert_eq!(waiting.waiting_for[0].reason, UnmetReason::NotInstalled);
+    assert_eq!(waiting.waiting_for[0].reason, UnmetDependencyReason::NotInstalled);
     assert!(
         light
             .command("on", ())
@@ -33,14 +34,17 @@ async fn a_plugin_starts_as_soon_as_what_it_depends_on_is_healthy_and_not_before
 
     let broker = supervisor.install(manifest("broker")).await.unwrap();
     until(&light, |state| {
-        state.waiting_for[0].reason == UnmetReason::NotWanted
+        state.waiting_for[0].reason == UnmetDependencyReason::NotWanted
     })
     .await;
     engine.set_health(broker.id(), SimulatedHealth::Failing("not yet".to_owned()));
     broker.set_desired(Desired::Running).await.unwrap();
     until(&broker, |state| state.container.is_some()).await;
     until(&light, |state| {
-        matches!(state.waiting_for[0].reason, UnmetReason::NotHealthy { .. })
+        matches!(
+            state.waiting_for[0].reason,
+            UnmetDependencyReason::NotHealthy { .. }
+        )
     })
     .await;
     assert!(engine.containers().iter().all(|one| one.plugin == *broker.id()));
@@ -118,7 +122,7 @@ async fn losing_a_dependency_degrades_and_its_return_mends_without_a_restart() {
             .await
             .unwrap()
             .unwrap();
-        let Notice::Event(event) = notice else {
+        let StreamItem::Event(event) = notice else {
             panic!("{notice:?}")
         };
         match event.kind {
@@ -187,7 +191,10 @@ async fn one_that_others_need_is_uninstalled_only_when_told_so() {
     let even = UninstallOptions::default().even_if_needed(true);
     broker.uninstall(even).await.unwrap();
     let degraded = until(&light, |state| state.phase == Phase::Degraded).await;
-    assert_eq!(degraded.waiting_for[0].reason, UnmetReason::NotInstalled);
+    assert_eq!(
+        degraded.waiting_for[0].reason,
+        UnmetDependencyReason::NotInstalled
+    );
 }
 
 /// `p0` to `p5`, each of which needs the one before, and two that need nobody.
@@ -224,7 +231,7 @@ async fn a_chain_starts_in_order_and_a_shutdown_stops_it_the_other_way_round() {
     let first = supervisor(&engine, state.path()).await;
     chain(&first).await;
     all_healthy(&first).await;
-    first.shutdown(Shutdown::StopPlugins).await.unwrap();
+    first.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     drop(first);
     let runs = engine.runs();
     let of = |id: &str| runs.iter().find(|run| run.plugin.as_str() == id).unwrap();
@@ -274,7 +281,7 @@ async fn one_that_cannot_be_stopped_delays_the_others_only_for_a_while() {
     all_healthy(&supervisor).await;
     engine.hang_next(FakeOperation::Stop);
     let begun = tokio::time::Instant::now();
-    let _ = supervisor.shutdown(Shutdown::StopPlugins).await;
+    let _ = supervisor.shutdown(ShutdownMode::StopPlugins).await;
     let up: Vec<_> = engine
         .containers()
         .into_iter()

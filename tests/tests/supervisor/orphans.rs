@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use hap_host::{
-    Error, ErrorKind, Orphan, OrphanFate, OrphanReason, Shutdown, Supervisor, UninstallOptions,
+    Error, ErrorKind, Orphan, OrphanDisposition, OrphanReason, ShutdownMode, Supervisor, UninstallOptions,
     engine::{
-        ContainerSpec, Engine as _, EngineErrorKind, FakeEngine, FakeOperation, HoldingKind, InstanceName,
+        ContainerSpec, Engine as _, EngineErrorKind, FakeEngine, FakeOperation, InstanceName, ResourceKind,
         ResourceLimits,
     },
 };
@@ -37,8 +37,8 @@ async fn folder_with_a_plugin(id: &str) -> TempDir {
     folder
 }
 
-async fn orphans(supervisor: &Supervisor) -> Result<Vec<(HoldingKind, String, OrphanFate)>, Error> {
-    let told = |orphan: Orphan| (orphan.kind, orphan.name, orphan.fate);
+async fn orphans(supervisor: &Supervisor) -> Result<Vec<(ResourceKind, String, OrphanDisposition)>, Error> {
+    let told = |orphan: Orphan| (orphan.kind, orphan.name, orphan.disposition);
     let orphans = supervisor.orphans().await?;
     Ok(orphans.into_iter().map(told).collect())
 }
@@ -70,8 +70,8 @@ async fn a_container_of_nobody_is_told_of_at_once_and_swept_after_its_time() {
         "container hap.default.lost: plugin lost is not installed"
     );
     assert_eq!(
-        (orphan.reason, orphan.fate),
-        (OrphanReason::NotInstalled, OrphanFate::Due)
+        (orphan.reason, orphan.disposition),
+        (OrphanReason::NotInstalled, OrphanDisposition::Due)
     );
     assert!(orphan.age.unwrap() >= 60 * MINUTE);
     tokio::time::sleep(4 * MINUTE).await;
@@ -80,7 +80,7 @@ async fn a_container_of_nobody_is_told_of_at_once_and_swept_after_its_time() {
     assert_eq!(names(&engine), ["light", "theirs"]);
     assert_eq!(engine.foreign(), ["hap.default.look-alike"]);
     assert_eq!(supervisor.orphans().await.unwrap(), []);
-    assert_eq!(count(&engine, FakeOperation::Discard), 1);
+    assert_eq!(count(&engine, FakeOperation::RemoveResource), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,7 +108,7 @@ async fn what_is_installed_in_time_is_not_swept() {
     tokio::time::sleep(30 * MINUTE).await;
     late.start().await.unwrap();
     assert_eq!(names(&engine), ["late"]);
-    assert_eq!(count(&engine, FakeOperation::Discard), 0);
+    assert_eq!(count(&engine, FakeOperation::RemoveResource), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,16 +119,16 @@ async fn a_network_in_use_stays_until_it_is_free_and_a_failing_engine_is_asked_a
     engine.add_leftover_network(&ours, "hap-default-busy", true);
     engine.add_leftover_network(&InstanceName::new("others").unwrap(), "hap-others-twin", false);
     let supervisor = supervisor(&engine, state.path()).await;
-    engine.fail_next(FakeOperation::Discard, EngineErrorKind::Failed);
+    engine.fail_next(FakeOperation::RemoveResource, EngineErrorKind::Failed);
     let sweep = supervisor.sweep_orphans(Duration::ZERO).await.unwrap();
     assert_eq!((sweep.removed.len(), sweep.failed.len()), (0, 1));
     assert_eq!(sweep.failed[0].1.kind(), ErrorKind::Engine);
     tokio::time::sleep(10 * MINUTE).await;
     assert_eq!(engine.kept(), ["hap-default-busy", "hap-others-twin"]);
     let busy = (
-        HoldingKind::Network,
+        ResourceKind::Network,
         "hap-default-busy".to_owned(),
-        OrphanFate::InUse,
+        OrphanDisposition::InUse,
     );
     assert_eq!(orphans(&supervisor).await.unwrap(), [busy]);
 }
@@ -151,8 +151,8 @@ async fn images_and_data_are_told_of_and_go_by_their_own_calls_only() {
     let volume = engine.volumes()[0].clone();
     assert!(volume.contains("goes"), "{volume}");
     let left = [
-        (HoldingKind::Volume, volume, OrphanFate::Data),
-        (HoldingKind::Image, "goes:1".to_owned(), OrphanFate::Image),
+        (ResourceKind::Volume, volume, OrphanDisposition::Data),
+        (ResourceKind::Image, "goes:1".to_owned(), OrphanDisposition::Image),
     ];
     assert_eq!(orphans(&supervisor).await.unwrap(), left);
     tokio::time::sleep(60 * MINUTE).await;
@@ -177,5 +177,5 @@ async fn images_and_data_are_told_of_and_go_by_their_own_calls_only() {
     supervisor.remove_orphaned_data(goes.id()).await.unwrap();
     assert_eq!(orphans(&supervisor).await.unwrap(), []);
     assert_eq!(engine.volumes().len(), 1);
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }

@@ -1,7 +1,7 @@
 //! Containers that the engine starts again by itself, because plugins shall outlive their host.
 
 use hap_host::{
-    Phase, Shutdown,
+    Phase, ShutdownMode,
     engine::{Exit, FakeEngine, FakeOperation},
 };
 
@@ -19,7 +19,7 @@ async fn a_host_adopts_what_the_engine_restarted_and_takes_restarts_over_while_i
     light.start().await.unwrap();
     let id = light.id().clone();
     let container = light.state().container;
-    first.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    first.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
     drop((first, light));
     engine.crash(&id, Exit::code(1));
     engine.restart_by_engine(&id);
@@ -40,7 +40,7 @@ async fn a_host_adopts_what_the_engine_restarted_and_takes_restarts_over_while_i
     let starts = engine.runs().len();
     engine.restart_by_engine(&id);
     assert_eq!(engine.runs().len(), starts);
-    second.shutdown(Shutdown::StopPlugins).await.unwrap();
+    second.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     drop((second, light));
 
     // Another choice is another container.

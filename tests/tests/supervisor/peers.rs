@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use axum::{Router, routing::get};
 use hap_host::{
-    ErrorKind, EventStream, HealthPolicy, Notice, OperationKind, Phase, Shutdown, Supervisor,
+    ErrorKind, EventStream, HealthPolicy, OperationKind, Phase, ShutdownMode, StreamItem, Supervisor,
     UninstallOptions,
     engine::{EngineError, FakeEngine, FakeOperation},
 };
@@ -102,7 +102,7 @@ async fn plugins_that_hang_delay_no_health_check_of_the_others() {
         well.iter()
             .all(|(plugin, _)| plugin.state().phase == Phase::Healthy)
     );
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn a_host_starts_at_once_though_a_plugin_of_it_hangs() {
     for id in ["one", "other"] {
         first.install(manifest(id)).await.unwrap().start().await.unwrap();
     }
-    first.shutdown(Shutdown::StopPlugins).await.unwrap();
+    first.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     drop(first);
     // The engine never answers whoever asks first.
     engine.hang_next(FakeOperation::Start);
@@ -128,7 +128,7 @@ async fn a_host_starts_at_once_though_a_plugin_of_it_hangs() {
     }
     let held = [one, other].map(|plugin| plugin.state().operation.map(|now| now.kind));
     assert!(held.contains(&Some(OperationKind::Start)), "{held:?}");
-    second.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    second.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
 }
 
 #[tokio::test]
@@ -153,12 +153,12 @@ async fn a_slow_reader_of_events_is_told_what_it_missed_and_delays_nobody() {
         light.stop().await.unwrap();
     }
     let first = tokio::time::timeout(DEADLINE, slow.next()).await.unwrap();
-    let Some(Notice::Missed(missed)) = first else {
+    let Some(StreamItem::Lagged(missed)) = first else {
         panic!("{first:?}")
     };
     assert!(missed > 0);
     assert!(
-        matches!(slow.next().await, Some(Notice::Event(_))),
+        matches!(slow.next().await, Some(StreamItem::Event(_))),
         "and it goes on"
     );
 }

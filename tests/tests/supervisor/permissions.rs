@@ -1,7 +1,7 @@
 //! What plugins ask for beyond the default, and what becomes of it.
 
 use hap_host::{
-    Access, ErrorKind, FailureCause, InstallOptions, Phase, Policy, Refusal, Shutdown,
+    Access, ErrorKind, FailureCause, InstallOptions, Phase, Policy, Refusal, ShutdownMode,
     engine::{FakeEngine, FakeImage, FakeOperation},
 };
 use hap_manifest::permission::{Permission, requested};
@@ -100,7 +100,7 @@ async fn grants_outlive_the_host_and_a_stricter_policy_stops_only_whom_it_concer
     let light = first.install(manifest("light")).await.unwrap();
     meter.start().await.unwrap();
     light.start().await.unwrap();
-    first.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    first.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
     drop(first);
 
     // The same policy: both are adopted.
@@ -109,7 +109,7 @@ async fn grants_outlive_the_host_and_a_stricter_policy_stops_only_whom_it_concer
         until(&second.plugin(id).unwrap(), |state| state.phase == Phase::Healthy).await;
     }
     assert_eq!(count(&engine, FakeOperation::Start), 2);
-    second.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    second.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
     drop(second);
 
     let strict = Policy::default().devices(Access::Denied);
@@ -135,7 +135,7 @@ async fn grants_outlive_the_host_and_a_stricter_policy_stops_only_whom_it_concer
     assert_eq!(running, 1, "the one that is no longer permitted was stopped");
     let error = meter.start().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotPermitted);
-    third.shutdown(Shutdown::StopPlugins).await.unwrap();
+    third.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     drop((third, meter));
 
     // What was granted is still so when the policy gives it again.
@@ -156,7 +156,7 @@ async fn a_grant_that_is_taken_back_stops_the_plugin_and_a_new_one_lets_it_run_a
     until(&meter, |state| state.phase == Phase::Failed).await;
     assert_eq!(meter.permissions().granted, [Permission::WritableRoot]);
     assert_eq!(meter.permissions().refusals.len(), 3);
-    first.shutdown(Shutdown::StopPlugins).await.unwrap();
+    first.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     drop(first);
 
     let second = supervisor(&engine, state.path()).await;

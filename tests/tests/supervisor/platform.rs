@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use hap_host::{
-    Phase, PluginHandle, Shutdown,
-    engine::{FakeEngine, Platform},
+    Phase, PluginHandle, ShutdownMode,
+    engine::{FakeEngine, HostEndpoints},
 };
 use hap_manifest::env;
 
@@ -60,7 +60,7 @@ async fn plugins_follow_the_host_to_another_address_and_their_events_arrive_ther
     let before = online.state().container;
 
     // The isolated network came back elsewhere, which is found out when the next container is made.
-    engine.move_platform(Platform::new(THERE, HERE));
+    engine.move_platform(HostEndpoints::new(THERE, HERE));
     engine.remove_by_hand(light.id());
     for plugin in [&light, &lock] {
         healthy_at(&engine, plugin, "127.0.0.2").await;
@@ -79,7 +79,7 @@ async fn plugins_follow_the_host_to_another_address_and_their_events_arrive_ther
     assert!(engine.overlaps().is_empty());
 
     let containers = engine.containers();
-    first.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    first.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
     drop(first);
     let second = supervisor(&engine, state.path()).await;
     for plugin in second.plugins() {

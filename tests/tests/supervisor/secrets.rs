@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use axum::{Router, http::HeaderMap, routing::get};
 use hap_host::{
-    ErrorKind, EventKind, HealthPolicy, Notice, Phase, PluginHandle, Shutdown,
+    ErrorKind, EventKind, HealthPolicy, Phase, PluginHandle, ShutdownMode, StreamItem,
     engine::{Exit, FakeEngine, FakeOperation, SimulatedHealth},
 };
 use hap_manifest::env;
@@ -99,14 +99,14 @@ async fn both_pairs_are_good_while_the_container_is_replaced() {
     rotation.abort();
 
     // The host is killed in the middle, and the next one has both pairs too.
-    supervisor.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    supervisor.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
     drop((supervisor, light));
     engine.hang_next(FakeOperation::Stop);
     let supervisor = crate::supervisor(&engine, state.path()).await;
     let light = supervisor.plugin(manifest("light").id()).unwrap();
     assert_eq!(posted(supervisor.events_port(), &old).await, 202);
     until(&light, |state| state.phase == Phase::Stopping).await;
-    supervisor.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    supervisor.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
     drop((supervisor, light));
 
     // It goes on to the end.
@@ -149,7 +149,7 @@ async fn a_rotation_that_the_disk_refuses_changes_nothing() {
     let light = supervisor.install(manifest("light")).await.unwrap();
     light.start().await.unwrap();
     let (old, container) = (token(&engine, &light), light.state().container);
-    supervisor.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    supervisor.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
     let error = light.rotate_secrets().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ShuttingDown);
     assert_eq!(token(&engine, &light), old);
@@ -184,7 +184,7 @@ async fn secret_settings_show_in_no_answer_and_no_debug_and_outlive_the_host() {
     let settings = json!({"password": "hunter2", "level": 3});
     let error = light.configure(&settings).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotRunning);
-    first.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    first.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
     drop((first, light));
 
     let second = supervisor(&engine, state.path()).await;
@@ -212,7 +212,7 @@ async fn a_secret_that_a_plugin_repeats_is_in_nothing_that_is_told_of_it() {
     let error = light.start().await.unwrap_err();
     let told = loop {
         let notice = tokio::time::timeout(DEADLINE, events.next()).await.unwrap();
-        if let Some(Notice::Event(event)) = notice
+        if let Some(StreamItem::Event(event)) = notice
             && let EventKind::Failed(failure) = event.kind
         {
             break failure.message;

@@ -3,7 +3,7 @@
 use std::{fs, io::Cursor, path::PathBuf};
 
 use hap_host::{
-    ErrorKind, FailureCause, Phase, PluginSource, Policy, Refusal, Shutdown, Supervisor,
+    ErrorKind, FailureCause, Phase, PluginSource, Policy, Refusal, ShutdownMode, Supervisor,
     engine::{FakeEngine, FakeOperation},
 };
 use hap_manifest::package::PackageKey;
@@ -213,13 +213,13 @@ async fn who_signed_a_plugin_is_kept_with_it_and_judged_anew_at_each_start() {
     let source = PluginSource::package_reader(Cursor::new(bytes)).signed(signature);
     let light = first.install(source).await.unwrap();
     light.start().await.unwrap();
-    first.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    first.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
     drop((first, light));
 
     let second = host(strict().trust_key(public(&ours))).await.unwrap();
     let light = second.plugin(&"light".parse().unwrap()).unwrap();
     until(&light, |state| state.phase == Phase::Healthy).await;
-    second.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    second.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
     drop((second, light));
 
     // The key is no longer trusted.
@@ -229,5 +229,5 @@ async fn who_signed_a_plugin_is_kept_with_it_and_judged_anew_at_each_start() {
     assert_eq!(state.failure.unwrap().cause, FailureCause::NotPermitted);
     let key = public(&ours).id();
     assert_eq!(light.permissions().refusals, [Refusal::UnknownKey { key }]);
-    third.shutdown(Shutdown::StopPlugins).await.unwrap();
+    third.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }

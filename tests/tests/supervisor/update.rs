@@ -3,8 +3,8 @@
 use std::{path::Path, time::Duration};
 
 use hap_host::{
-    ErrorKind, Phase, PluginHandle, ProbationPolicy, RollBackOptions, Shutdown, Supervisor, UpdateOptions,
-    UpdateResult, UpdateStage,
+    ErrorKind, Phase, PluginHandle, ProbationPolicy, RollBackOptions, ShutdownMode, Supervisor,
+    UpdateOptions, UpdateResult, UpdateStage,
     engine::{EngineErrorKind, Exit, FakeEngine, FakeOperation},
 };
 use hap_manifest::Manifest;
@@ -113,7 +113,7 @@ async fn a_version_that_proves_itself_stays_and_the_one_before_can_come_back() {
     let error = light.roll_back(RollBackOptions::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
     assert_eq!(engine.overlaps(), []);
-    supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }
 
 #[tokio::test]
@@ -158,7 +158,7 @@ async fn a_version_that_fails_is_replaced_by_the_old_one_with_its_data_and_setti
         assert_eq!(light.previous_version(), None);
         until_no_snapshot(&engine).await;
         assert_eq!(engine.overlaps(), []);
-        supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+        supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     }
 }
 
@@ -341,7 +341,7 @@ async fn a_probation_goes_on_under_the_next_host_and_still_leads_back() {
             .is_some_and(|u| u.stage == UpdateStage::Probation)
     })
     .await;
-    supervisor.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    supervisor.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
     assert_eq!(
         updating.await.unwrap().unwrap_err().kind(),
         ErrorKind::ShuttingDown

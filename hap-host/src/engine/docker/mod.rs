@@ -32,7 +32,7 @@ use tokio::sync::Mutex;
 
 use self::{client::Client, subnet::SubnetPool};
 use super::{
-    Engine, EngineCapabilities, ImageId, Platform,
+    Engine, EngineCapabilities, HostEndpoints, ImageId,
     build::BuildContext,
     error::{EngineError, EngineErrorKind},
     info::EngineInfo,
@@ -40,7 +40,7 @@ use super::{
     observed::{ContainerId, Observed},
     program_fault::ProgramFault,
     progress::ProgressSink,
-    resource::{Holding, HoldingKind},
+    resource::{Resource, ResourceKind},
     spec::{ContainerSpec, ResourceLimits},
     stream::{EngineEvent, EngineStream, LogLine, LogOptions, StatsSample},
     volume_copy::VolumeCopy,
@@ -163,7 +163,7 @@ impl Engine for DockerEngine {
         identity::info(&self.client).await
     }
 
-    async fn prepare(&self, instance: &InstanceName) -> Result<Platform, EngineError> {
+    async fn prepare(&self, instance: &InstanceName) -> Result<HostEndpoints, EngineError> {
         let _one_at_a_time = self.preparing.lock().await;
         network::prepare::prepare(&self.client, self.pool, instance).await
     }
@@ -251,18 +251,22 @@ impl Engine for DockerEngine {
         container::list(&self.client, instance, Some(plugin)).await
     }
 
-    async fn holdings(
+    async fn list_resources(
         &self,
         instance: &InstanceName,
-        kind: HoldingKind,
-    ) -> Result<Vec<Holding>, EngineError> {
+        kind: ResourceKind,
+    ) -> Result<Vec<Resource>, EngineError> {
         resource::list(&self.client, instance, kind).await
     }
 
-    async fn discard(&self, instance: &InstanceName, holding: &Holding) -> Result<u64, EngineError> {
+    async fn remove_resource(
+        &self,
+        instance: &InstanceName,
+        resource: &Resource,
+    ) -> Result<u64, EngineError> {
         // Between making a network and finding it again, it is one that nobody needs.
         let _no_preparing = self.preparing.lock().await;
-        resource::discard(&self.client, instance, holding).await
+        resource::remove_resource(&self.client, instance, resource).await
     }
 
     fn events(&self, instance: &InstanceName) -> EngineStream<EngineEvent> {

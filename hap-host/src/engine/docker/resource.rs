@@ -18,47 +18,47 @@ use time::OffsetDateTime;
 
 use super::{client::Client, container, convert::owner::carries, layers, network};
 use crate::engine::{
-    cannot_discard,
+    cannot_remove,
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
     labels, not_of_instance,
     observed::ContainerId,
-    resource::{Holding, HoldingKind},
+    resource::{Resource, ResourceKind},
 };
 
 pub(super) async fn list(
     client: &Client,
     instance: &InstanceName,
-    kind: HoldingKind,
-) -> Result<Vec<Holding>, EngineError> {
+    kind: ResourceKind,
+) -> Result<Vec<Resource>, EngineError> {
     match kind {
-        HoldingKind::Container => containers(client, instance).await,
-        HoldingKind::Network => networks(client, instance).await,
-        HoldingKind::Volume => volumes(client, instance).await,
-        HoldingKind::Image => images(client, instance).await,
+        ResourceKind::Container => containers(client, instance).await,
+        ResourceKind::Network => networks(client, instance).await,
+        ResourceKind::Volume => volumes(client, instance).await,
+        ResourceKind::Image => images(client, instance).await,
     }
 }
 
 /// Looks whose it is once more, then removes it.
-pub(super) async fn discard(
+pub(super) async fn remove_resource(
     client: &Client,
     instance: &InstanceName,
-    holding: &Holding,
+    resource: &Resource,
 ) -> Result<u64, EngineError> {
-    match holding.kind {
-        HoldingKind::Container => {
-            let id = ContainerId::new(holding.id.as_str());
+    match resource.kind {
+        ResourceKind::Container => {
+            let id = ContainerId::new(resource.id.as_str());
             match container::labels_of(client, "discard", &id).await? {
                 None => Ok(0),
                 Some(labels) if is_whole(&labels, instance) => {
                     container::remove(client, &id).await.map(|()| 0)
                 }
-                Some(_) => Err(not_of_instance(instance, holding)),
+                Some(_) => Err(not_of_instance(instance, resource)),
             }
         }
-        HoldingKind::Network => discard_network(client, instance, holding).await.map(|()| 0),
-        HoldingKind::Image => discard_image(client, instance, holding).await,
-        HoldingKind::Volume => Err(cannot_discard(holding)),
+        ResourceKind::Network => discard_network(client, instance, resource).await.map(|()| 0),
+        ResourceKind::Image => discard_image(client, instance, resource).await,
+        ResourceKind::Volume => Err(cannot_remove(resource)),
     }
 }
 
@@ -102,37 +102,37 @@ async fn all_containers(
     Ok(client.call("list", subject.as_str(), listed).await?)
 }
 
-async fn containers(client: &Client, instance: &InstanceName) -> Result<Vec<Holding>, EngineError> {
+async fn containers(client: &Client, instance: &InstanceName) -> Result<Vec<Resource>, EngineError> {
     let listed = all_containers(client, instance, &label_filter(labels::INSTANCE, instance)).await?;
     let ours = listed.into_iter().filter_map(|found| {
         let labels = found.labels.filter(|labels| is_whole(labels, instance))?;
         let id = found.id?;
         let name = found.names.into_iter().flatten().next();
         let name = name.map_or_else(|| id.clone(), |name| name.trim_start_matches('/').to_owned());
-        Some(Holding {
+        Some(Resource {
             plugin: Some(plugin(&labels, labels::PLUGIN_ID)?),
             age: age(found.created.and_then(of_seconds)),
-            ..Holding::new(HoldingKind::Container, id, name)
+            ..Resource::new(ResourceKind::Container, id, name)
         })
     });
     Ok(ours.collect())
 }
 
-async fn networks(client: &Client, instance: &InstanceName) -> Result<Vec<Holding>, EngineError> {
-    let mut holdings = Vec::new();
+async fn networks(client: &Client, instance: &InstanceName) -> Result<Vec<Resource>, EngineError> {
+    let mut resources = Vec::new();
     for found in network::find::unneeded(client, instance).await? {
         let Some(id) = found.id else { continue };
         // Only the details tell who is on it.
         let Some(details) = inspect_network(client, &id).await? else {
             continue;
         };
-        holdings.push(Holding {
+        resources.push(Resource {
             age: age(found.created),
             in_use: details.containers.is_some_and(|attached| !attached.is_empty()),
-            ..Holding::new(HoldingKind::Network, id.clone(), found.name.unwrap_or(id))
+            ..Resource::new(ResourceKind::Network, id.clone(), found.name.unwrap_or(id))
         });
     }
-    Ok(holdings)
+    Ok(resources)
 }
 
 async fn inspect_network(client: &Client, id: &str) -> Result<Option<NetworkInspect>, EngineError> {
@@ -147,9 +147,9 @@ async fn inspect_network(client: &Client, id: &str) -> Result<Option<NetworkInsp
 async fn discard_network(
     client: &Client,
     instance: &InstanceName,
-    holding: &Holding,
+    resource: &Resource,
 ) -> Result<(), EngineError> {
-    let Some(details) = inspect_network(client, &holding.id).await? else {
+    let Some(details) = inspect_network(client, &resource.id).await? else {
         return Ok(());
     };
     let is_ours = details
@@ -160,18 +160,18 @@ async fn discard_network(
     if !is_ours
         || !unneeded
             .iter()
-            .any(|network| network.id.as_deref() == Some(&holding.id))
+            .any(|network| network.id.as_deref() == Some(&resource.id))
     {
-        return Err(not_of_instance(instance, holding));
+        return Err(not_of_instance(instance, resource));
     }
-    if network::remove::remove_unused(client, &holding.id, &holding.name).await? {
+    if network::remove::remove_unused(client, &resource.id, &resource.name).await? {
         Ok(())
     } else {
-        Err(in_use("containers are attached to it", holding))
+        Err(in_use("containers are attached to it", resource))
     }
 }
 
-async fn volumes(client: &Client, instance: &InstanceName) -> Result<Vec<Holding>, EngineError> {
+async fn volumes(client: &Client, instance: &InstanceName) -> Result<Vec<Resource>, EngineError> {
     let mut filters = label_filter(labels::INSTANCE, instance);
     let all = list_volumes(client, instance, &filters).await?;
     filters.insert("dangling", vec!["true".to_owned()]);
@@ -181,11 +181,11 @@ async fn volumes(client: &Client, instance: &InstanceName) -> Result<Vec<Holding
         if !is_whole(&found.labels, instance) {
             return None;
         }
-        Some(Holding {
+        Some(Resource {
             plugin: Some(plugin(&found.labels, labels::PLUGIN_ID)?),
             age: age(found.created_at),
             in_use: !free.contains(&found.name),
-            ..Holding::new(HoldingKind::Volume, found.name.as_str(), found.name.as_str())
+            ..Resource::new(ResourceKind::Volume, found.name.as_str(), found.name.as_str())
         })
     });
     Ok(ours.collect())
@@ -216,7 +216,7 @@ fn is_our_image(found: &HashMap<String, String>, tags: &[String], instance: &Ins
             .all(|other| other == tag)
 }
 
-async fn images(client: &Client, instance: &InstanceName) -> Result<Vec<Holding>, EngineError> {
+async fn images(client: &Client, instance: &InstanceName) -> Result<Vec<Resource>, EngineError> {
     let options = ListImagesOptionsBuilder::default()
         .filters(&label_filter(labels::IMAGE_INSTANCE, instance))
         .build();
@@ -232,13 +232,13 @@ async fn images(client: &Client, instance: &InstanceName) -> Result<Vec<Holding>
             return None;
         }
         let tag = found.repo_tags.iter().find(|tag| !tag.starts_with("<none>"));
-        Some(Holding {
+        Some(Resource {
             plugin: Some(plugin(&found.labels, labels::IMAGE_PLUGIN)?),
             age: age(of_seconds(found.created)),
             bytes: u64::try_from(found.size).ok(),
             in_use: used.contains(&found.id),
-            ..Holding::new(
-                HoldingKind::Image,
+            ..Resource::new(
+                ResourceKind::Image,
                 found.id.as_str(),
                 tag.unwrap_or(&found.id).as_str(),
             )
@@ -250,9 +250,9 @@ async fn images(client: &Client, instance: &InstanceName) -> Result<Vec<Holding>
 async fn discard_image(
     client: &Client,
     instance: &InstanceName,
-    holding: &Holding,
+    resource: &Resource,
 ) -> Result<u64, EngineError> {
-    let (id, subject) = (holding.id.as_str(), holding.name.as_str());
+    let (id, subject) = (resource.id.as_str(), resource.name.as_str());
     let found = match client
         .call("inspect image", subject, client.docker().inspect_image(id))
         .await
@@ -268,7 +268,7 @@ async fn discard_image(
         .unwrap_or_default();
     let tags = found.repo_tags.clone().unwrap_or_default();
     if !is_our_image(&labels, &tags, instance) {
-        return Err(not_of_instance(instance, holding));
+        return Err(not_of_instance(instance, resource));
     }
     let history = client
         .call("inspect image", subject, client.docker().image_history(id))
@@ -283,14 +283,14 @@ async fn discard_image(
             Ok(layers::freed(&found, &history, &gone))
         }
         Err(failure) if failure.is(404) => Ok(0),
-        Err(failure) if failure.is(409) => Err(in_use(failure.message(), holding)),
+        Err(failure) if failure.is(409) => Err(in_use(failure.message(), resource)),
         Err(failure) => Err(failure.into()),
     }
 }
 
-fn in_use(why: &str, holding: &Holding) -> EngineError {
+fn in_use(why: &str, resource: &Resource) -> EngineError {
     let message = format!("it is in use and stays: {why}");
-    EngineError::new(EngineErrorKind::Conflict, "discard", &holding.name, message)
+    EngineError::new(EngineErrorKind::Conflict, "discard", &resource.name, message)
 }
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use super::{
     faults::{FakeOperation, Fault},
     run::FakeRun,
 };
-use crate::engine::{Platform, error::EngineErrorKind, observed::ContainerStatus, stream::EngineEventKind};
+use crate::engine::{
+    HostEndpoints, error::EngineErrorKind, observed::ContainerStatus, stream::EngineEventKind,
+};
 
 impl FakeEngine {
     /// Lets the next call of an operation be carried out and answered with an error all the same,
@@ -30,7 +32,7 @@ impl FakeEngine {
     /// Moves the host: where [`prepare`](crate::engine::Engine::prepare) says from now on
     /// that plugins find it, as when networks were removed and come back on other subnets.
     /// Default: 127.0.0.1.
-    pub fn move_platform(&self, platform: Platform) {
+    pub fn move_platform(&self, platform: HostEndpoints) {
         self.world().platform = Some(platform);
     }
 

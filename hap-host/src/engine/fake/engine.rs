@@ -12,14 +12,14 @@ use tokio::sync::broadcast;
 
 use super::{FakeEngine, Told, faults::FakeOperation, image_id, missing, run::FakeEnd, state::FakeImage};
 use crate::engine::{
-    Engine, EngineCapabilities, ImageId, Platform, SimulatedHealth,
+    Engine, EngineCapabilities, HostEndpoints, ImageId, SimulatedHealth,
     build::BuildContext,
     error::{EngineError, EngineErrorKind},
     info::EngineInfo,
     instance::InstanceName,
     observed::{ContainerId, Exit, Observed},
     progress::{Progress, ProgressSink, Stage},
-    resource::{Holding, HoldingKind},
+    resource::{Resource, ResourceKind},
     spec::{ContainerSpec, ResourceLimits},
     stream::{EngineEvent, EngineEventKind, EngineStream, LogLine, LogOptions, StatsSample},
     volume_copy::VolumeCopy,
@@ -36,12 +36,12 @@ impl Engine for FakeEngine {
         Ok(EngineInfo::new("fake", "fake"))
     }
 
-    async fn prepare(&self, instance: &InstanceName) -> Result<Platform, EngineError> {
+    async fn prepare(&self, instance: &InstanceName) -> Result<HostEndpoints, EngineError> {
         self.enter(FakeOperation::Prepare, instance.as_str(), None)
             .await?;
         let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
         let moved = self.world().platform.clone();
-        Ok(moved.unwrap_or_else(|| Platform::new(loopback, loopback)))
+        Ok(moved.unwrap_or_else(|| HostEndpoints::new(loopback, loopback)))
     }
 
     async fn teardown(&self, instance: &InstanceName) -> Result<(), EngineError> {
@@ -225,23 +225,30 @@ impl Engine for FakeEngine {
         Ok(ours.map(|container| container.observed.clone()).collect())
     }
 
-    async fn holdings(
+    async fn list_resources(
         &self,
         instance: &InstanceName,
-        kind: HoldingKind,
-    ) -> Result<Vec<Holding>, EngineError> {
-        self.enter(FakeOperation::Holdings, kind.as_str(), None).await?;
-        Ok(self.world().holdings(instance, kind))
+        kind: ResourceKind,
+    ) -> Result<Vec<Resource>, EngineError> {
+        self.enter(FakeOperation::ListResources, kind.as_str(), None)
+            .await?;
+        Ok(self.world().list_resources(instance, kind))
     }
 
-    async fn discard(&self, instance: &InstanceName, holding: &Holding) -> Result<u64, EngineError> {
-        let plugin = holding
+    async fn remove_resource(
+        &self,
+        instance: &InstanceName,
+        resource: &Resource,
+    ) -> Result<u64, EngineError> {
+        let plugin = resource
             .plugin
             .as_ref()
-            .filter(|_| holding.kind == HoldingKind::Container);
-        let guard = self.enter(FakeOperation::Discard, &holding.name, plugin).await?;
-        let freed = self.throw_away(instance, holding)?;
-        guard.answer(FakeOperation::Discard, &holding.name, freed)
+            .filter(|_| resource.kind == ResourceKind::Container);
+        let guard = self
+            .enter(FakeOperation::RemoveResource, &resource.name, plugin)
+            .await?;
+        let freed = self.throw_away(instance, resource)?;
+        guard.answer(FakeOperation::RemoveResource, &resource.name, freed)
     }
 
     fn events(&self, instance: &InstanceName) -> EngineStream<EngineEvent> {

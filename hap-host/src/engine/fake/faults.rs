@@ -36,8 +36,8 @@ pub enum FakeOperation {
     Inspect,
     List,
     Stats,
-    Holdings,
-    Discard,
+    ListResources,
+    RemoveResource,
 }
 
 impl FakeOperation {
@@ -60,8 +60,8 @@ impl FakeOperation {
             Self::Inspect => "inspect",
             Self::List => "list",
             Self::Stats => "stats",
-            Self::Holdings => "holdings",
-            Self::Discard => "discard",
+            Self::ListResources => "list resources",
+            Self::RemoveResource => "remove resource",
         }
     }
 }

@@ -10,12 +10,12 @@ use super::{
     state::{Kept, World},
 };
 use crate::engine::{
-    cannot_discard,
+    cannot_remove,
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
     labels, not_of_instance,
     observed::ContainerId,
-    resource::{Holding, HoldingKind},
+    resource::{Resource, ResourceKind},
 };
 
 /// Bytes of an image that was built here.
@@ -31,48 +31,48 @@ impl World {
         ) else {
             return;
         };
-        let holding = Holding {
+        let resource = Resource {
             plugin: Some(plugin),
             bytes: Some(IMAGE_BYTES),
-            ..Holding::new(HoldingKind::Image, id, tag.as_str())
+            ..Resource::new(ResourceKind::Image, id, tag.as_str())
         };
         self.kept.entry(id.to_owned()).or_insert(Kept {
             instance,
-            holding,
+            resource,
             made: Instant::now(),
         });
     }
 
-    pub(super) fn holdings(&self, instance: &InstanceName, kind: HoldingKind) -> Vec<Holding> {
+    pub(super) fn list_resources(&self, instance: &InstanceName, kind: ResourceKind) -> Vec<Resource> {
         match kind {
-            HoldingKind::Container => {
+            ResourceKind::Container => {
                 let all = self.containers.values();
                 let ours = all.filter(|container| container.spec.instance == *instance);
-                ours.map(|container| Holding {
+                ours.map(|container| Resource {
                     plugin: Some(container.observed.plugin.clone()),
                     age: Some(container.made.elapsed()),
-                    ..Holding::new(kind, container.observed.id.as_str(), container.spec.name.as_str())
+                    ..Resource::new(kind, container.observed.id.as_str(), container.spec.name.as_str())
                 })
                 .collect()
             }
-            HoldingKind::Volume => {
+            ResourceKind::Volume => {
                 let ours = self
                     .volumes
                     .iter()
                     .filter(|(_, volume)| volume.instance == *instance);
-                ours.map(|(name, volume)| Holding {
+                ours.map(|(name, volume)| Resource {
                     plugin: Some(volume.plugin.clone()),
-                    ..Holding::new(kind, name.as_str(), name.as_str())
+                    ..Resource::new(kind, name.as_str(), name.as_str())
                 })
                 .collect()
             }
-            HoldingKind::Network | HoldingKind::Image => {
+            ResourceKind::Network | ResourceKind::Image => {
                 let all = self.kept.values();
-                let ours = all.filter(|kept| kept.instance == *instance && kept.holding.kind == kind);
-                ours.map(|kept| Holding {
+                let ours = all.filter(|kept| kept.instance == *instance && kept.resource.kind == kind);
+                ours.map(|kept| Resource {
                     age: Some(kept.made.elapsed()),
-                    in_use: kept.holding.in_use || self.is_run(&kept.holding),
-                    ..kept.holding.clone()
+                    in_use: kept.resource.in_use || self.is_run(&kept.resource),
+                    ..kept.resource.clone()
                 })
                 .collect()
             }
@@ -80,9 +80,9 @@ impl World {
     }
 
     /// Whether a container is made from an image.
-    fn is_run(&self, image: &Holding) -> bool {
+    fn is_run(&self, image: &Resource) -> bool {
         let mut all = self.containers.values();
-        image.kind == HoldingKind::Image && all.any(|container| container.spec.image == image.id)
+        image.kind == ResourceKind::Image && all.any(|container| container.spec.image == image.id)
     }
 }
 
@@ -90,13 +90,13 @@ impl FakeEngine {
     /// Leaves a network of an instance behind that its supervisor does not need, as a host that was
     /// killed at the wrong moment does.
     pub fn add_leftover_network(&self, instance: &InstanceName, name: &str, in_use: bool) {
-        let holding = Holding {
+        let resource = Resource {
             in_use,
-            ..Holding::new(HoldingKind::Network, name, name)
+            ..Resource::new(ResourceKind::Network, name, name)
         };
         let kept = Kept {
             instance: instance.clone(),
-            holding,
+            resource,
             made: Instant::now(),
         };
         self.world().kept.insert(name.to_owned(), kept);
@@ -109,11 +109,15 @@ impl FakeEngine {
         self.world().kept.keys().cloned().collect()
     }
 
-    pub(super) fn throw_away(&self, instance: &InstanceName, holding: &Holding) -> Result<u64, EngineError> {
-        match holding.kind {
-            HoldingKind::Volume => Err(cannot_discard(holding)),
-            HoldingKind::Container => {
-                let id = ContainerId::new(holding.id.as_str());
+    pub(super) fn throw_away(
+        &self,
+        instance: &InstanceName,
+        resource: &Resource,
+    ) -> Result<u64, EngineError> {
+        match resource.kind {
+            ResourceKind::Volume => Err(cannot_remove(resource)),
+            ResourceKind::Container => {
+                let id = ContainerId::new(resource.id.as_str());
                 let owner = self
                     .world()
                     .containers
@@ -125,23 +129,23 @@ impl FakeEngine {
                         self.forget(&id);
                         Ok(0)
                     }
-                    Some(_) => Err(not_of_instance(instance, holding)),
+                    Some(_) => Err(not_of_instance(instance, resource)),
                 }
             }
-            HoldingKind::Network | HoldingKind::Image => {
+            ResourceKind::Network | ResourceKind::Image => {
                 let mut world = self.world();
-                let Some(kept) = world.kept.get(&holding.id) else {
+                let Some(kept) = world.kept.get(&resource.id) else {
                     return Ok(0);
                 };
                 if kept.instance != *instance {
-                    return Err(not_of_instance(instance, holding));
+                    return Err(not_of_instance(instance, resource));
                 }
-                if kept.holding.in_use || world.is_run(&kept.holding) {
+                if kept.resource.in_use || world.is_run(&kept.resource) {
                     let (kind, message) = (EngineErrorKind::Conflict, "something uses it");
-                    return Err(EngineError::new(kind, "discard", &holding.name, message));
+                    return Err(EngineError::new(kind, "discard", &resource.name, message));
                 }
-                let freed = kept.holding.bytes.unwrap_or_default();
-                world.kept.remove(&holding.id);
+                let freed = kept.resource.bytes.unwrap_or_default();
+                world.kept.remove(&resource.id);
                 Ok(freed)
             }
         }

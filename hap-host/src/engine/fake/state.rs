@@ -12,12 +12,12 @@ use super::{
     run::{FakeEnd, FakeRun},
 };
 use crate::engine::{
-    Platform, SimulatedHealth,
+    HostEndpoints, SimulatedHealth,
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
     labels,
     observed::{ContainerId, ContainerStatus, Exit, Observed, ObservedLimits},
-    resource::Holding,
+    resource::Resource,
     spec::{ContainerSpec, ResourceLimits},
     stream::LogLine,
     volume_copy::VolumeCopy,
@@ -51,7 +51,7 @@ pub(super) struct World {
     pub(super) kept: BTreeMap<String, Kept>,
     pub(super) health: BTreeMap<PluginId, SimulatedHealth>,
     /// Where plugins find the host, if not on loopback.
-    pub(super) platform: Option<Platform>,
+    pub(super) platform: Option<HostEndpoints>,
     pub(super) crashes: BTreeMap<PluginId, Exit>,
     /// Runs of containers made from these images end at once.
     pub(super) image_crashes: BTreeMap<String, Exit>,
@@ -311,6 +311,6 @@ impl World {
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) instance: InstanceName,
-    pub(super) holding: Holding,
+    pub(super) resource: Resource,
     pub(super) made: Instant,
 }

@@ -20,7 +20,7 @@ use crate::engine::{
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
     observed::ContainerId,
-    resource::{Holding, HoldingKind},
+    resource::{Resource, ResourceKind},
     spec::ContainerSpec,
 };
 
@@ -142,7 +142,7 @@ pub(super) async fn remove_volumes(
 }
 
 /// The volumes of an instance.
-pub(super) fn volumes(folder: &StateFolder, instance: &InstanceName) -> io::Result<Vec<Holding>> {
+pub(super) fn volumes(folder: &StateFolder, instance: &InstanceName) -> io::Result<Vec<Resource>> {
     let mut volumes = Vec::new();
     for name in folder.owners()? {
         let Some(owner) =
@@ -151,10 +151,10 @@ pub(super) fn volumes(folder: &StateFolder, instance: &InstanceName) -> io::Resu
             continue;
         };
         let made = fs::metadata(folder.owner(&name)).and_then(|meta| meta.modified());
-        volumes.push(Holding {
+        volumes.push(Resource {
             plugin: Some(owner.plugin),
             age: made.ok().and_then(age),
-            ..Holding::new(HoldingKind::Volume, name.as_str(), name.as_str())
+            ..Resource::new(ResourceKind::Volume, name.as_str(), name.as_str())
         });
     }
     Ok(volumes)

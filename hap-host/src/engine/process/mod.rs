@@ -31,14 +31,14 @@ use hap_manifest::{ImageRef, PluginId};
 
 use self::{error::blocking, events::News, folder::StateFolder, shared::Shared, watch::Watcher};
 use super::{
-    Engine, EngineCapabilities, ImageId, Platform,
+    Engine, EngineCapabilities, HostEndpoints, ImageId,
     build::BuildContext,
     error::{EngineError, EngineErrorKind},
     info::EngineInfo,
     instance::InstanceName,
     observed::{ContainerId, Observed},
     progress::ProgressSink,
-    resource::{Holding, HoldingKind},
+    resource::{Resource, ResourceKind},
     spec::ContainerSpec,
     stream::{EngineEvent, EngineStream, LogLine, LogOptions, StatsSample},
 };
@@ -157,7 +157,7 @@ impl Engine for ProcessEngine {
         Ok(EngineInfo::new("process", env!("CARGO_PKG_VERSION")))
     }
 
-    async fn prepare(&self, _instance: &InstanceName) -> Result<Platform, EngineError> {
+    async fn prepare(&self, _instance: &InstanceName) -> Result<HostEndpoints, EngineError> {
         let path = self.shared().folder.root().to_owned();
         // It may have been removed by hand.
         blocking("prepare", move || {
@@ -165,7 +165,7 @@ impl Engine for ProcessEngine {
         })
         .await?;
         let host = Ipv4Addr::LOCALHOST.into();
-        Ok(Platform::new(host, host))
+        Ok(HostEndpoints::new(host, host))
     }
 
     async fn teardown(&self, _instance: &InstanceName) -> Result<(), EngineError> {
@@ -235,11 +235,11 @@ impl Engine for ProcessEngine {
         Ok(found.into_iter().flatten().map(|sight| sight.observed).collect())
     }
 
-    async fn holdings(
+    async fn list_resources(
         &self,
         instance: &InstanceName,
-        kind: HoldingKind,
-    ) -> Result<Vec<Holding>, EngineError> {
+        kind: ResourceKind,
+    ) -> Result<Vec<Resource>, EngineError> {
         resource::list(self.shared(), instance, kind).await
     }
 

@@ -10,35 +10,35 @@ use super::{
 use crate::engine::{
     error::EngineError,
     instance::InstanceName,
-    resource::{Holding, HoldingKind},
+    resource::{Resource, ResourceKind},
 };
 
 /// What the state folder holds for an instance. There are neither networks nor images.
 pub(super) async fn list(
     shared: &Arc<Shared>,
     instance: &InstanceName,
-    kind: HoldingKind,
-) -> Result<Vec<Holding>, EngineError> {
+    kind: ResourceKind,
+) -> Result<Vec<Resource>, EngineError> {
     let (folder, instance) = (shared.folder.clone(), instance.clone());
-    blocking("holdings", move || {
-        let io = |error| error::file("holdings", folder.root(), error);
+    blocking("resources", move || {
+        let io = |error| error::file("resources", folder.root(), error);
         match kind {
-            HoldingKind::Container => {
+            ResourceKind::Container => {
                 let records = folder.all().map_err(io)?.into_iter();
                 let ours = records.filter(|record| record.belongs_to(&instance));
                 Ok(ours.map(container).collect())
             }
-            HoldingKind::Volume => create::volumes(&folder, &instance).map_err(io),
-            HoldingKind::Network | HoldingKind::Image => Ok(Vec::new()),
+            ResourceKind::Volume => create::volumes(&folder, &instance).map_err(io),
+            ResourceKind::Network | ResourceKind::Image => Ok(Vec::new()),
         }
     })
     .await
 }
 
-fn container(record: Record) -> Holding {
-    Holding {
+fn container(record: Record) -> Resource {
+    Resource {
         plugin: Some(record.plugin),
         age: folder::made_at(&record.id).and_then(age),
-        ..Holding::new(HoldingKind::Container, record.id, record.name)
+        ..Resource::new(ResourceKind::Container, record.id, record.name)
     }
 }

@@ -54,7 +54,7 @@ async fn what_belongs_to_nobody_is_listed_and_swept_by_whoever_says_from_which_a
     assert_eq!(answer.good()["removed"], json!([]));
 
     bed.engine
-        .fail_next(FakeOperation::Discard, EngineErrorKind::Failed);
+        .fail_next(FakeOperation::RemoveResource, EngineErrorKind::Failed);
     let answer = bed.act(&format!("{sweep}?minimum_age_s=0")).await;
     let failed = &answer.good()["failed"][0];
     assert_eq!(failed["orphan"]["plugin"], "lost");

@@ -8,7 +8,7 @@ use crate::{
         route::{Input, Route, Verb},
         table::ROUTES,
     },
-    supervisor::options::Shutdown,
+    supervisor::options::ShutdownMode,
 };
 
 fn path(route: &Route) -> String {
@@ -120,7 +120,7 @@ async fn a_path_that_is_none_is_told_where_they_are_described() {
 #[tokio::test]
 async fn after_the_supervisor_has_ended_everything_is_refused() {
     let bed = Bed::new().await;
-    bed.supervisor.shutdown(Shutdown::StopPlugins).await.unwrap();
+    bed.supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     for route in &ROUTES {
         let method = route.verb.method();
         let answer = bed

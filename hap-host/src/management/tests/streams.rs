@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::*;
-use crate::{engine::stream::LogSource, supervisor::options::Shutdown};
+use crate::{engine::stream::LogSource, supervisor::options::ShutdownMode};
 
 /// Puts an event of a plugin on the disk, as the listener does.
 pub(super) async fn store(bed: &Bed, plugin: &PluginId, kind: &str, data: &Value) {
@@ -190,7 +190,7 @@ async fn streams_end_when_the_supervisor_does() {
     for path in ["/v1/events", "/v1/plugin-events", "/v1/plugins/light/logs/stream"] {
         open.push(bed.follow(path, &[]).await);
     }
-    bed.supervisor.shutdown(Shutdown::LeaveRunning).await.unwrap();
+    bed.supervisor.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
     for mut items in open {
         let last = loop {
             let item = items.next().await.unwrap();

@@ -3,7 +3,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::rfc3339;
-use crate::model::activity::{Activity, Installing, Operation};
+use crate::model::activity::{Activity, EngineOperation, InstallProgress};
 
 /// What is going on with a plugin.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -40,8 +40,8 @@ pub(in crate::management) struct OperationView {
     pub since: String,
 }
 
-impl From<Operation> for OperationView {
-    fn from(operation: Operation) -> Self {
+impl From<EngineOperation> for OperationView {
+    fn from(operation: EngineOperation) -> Self {
         Self {
             kind: operation.kind.as_str(),
             since: rfc3339(operation.since),
@@ -78,8 +78,8 @@ pub(in crate::management) struct InstallingView {
     pub stage: Option<&'static str>,
 }
 
-impl From<Installing> for InstallingView {
-    fn from(installing: Installing) -> Self {
+impl From<InstallProgress> for InstallingView {
+    fn from(installing: InstallProgress) -> Self {
         Self {
             plugin: installing.plugin,
             since: rfc3339(installing.since),

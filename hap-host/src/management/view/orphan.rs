@@ -3,7 +3,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use super::millis;
-use crate::supervisor::orphans::orphan::{Orphan, OrphanFate, OrphanReason};
+use crate::supervisor::orphans::orphan::{Orphan, OrphanDisposition, OrphanReason};
 
 /// What the engine keeps for this supervisor that belongs to no plugin.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -34,7 +34,7 @@ pub(in crate::management) struct OrphanView {
     /// What becomes of it: `due` goes with the next sweep, `young` later, `in_use` not; `image`
     /// goes by `POST /v1/orphans/prune-images` alone, `data` by `DELETE /v1/orphans/data` alone.
     #[schemars(schema_with = "fate_schema")]
-    pub fate: OrphanFate,
+    pub fate: OrphanDisposition,
     /// What it is and why it belongs to nobody, in words.
     pub text: String,
 }
@@ -50,7 +50,7 @@ impl From<Orphan> for OrphanView {
             age_ms: orphan.age.map(millis),
             bytes: orphan.bytes,
             reason: orphan.reason,
-            fate: orphan.fate,
+            fate: orphan.disposition,
         }
     }
 }
@@ -90,6 +90,6 @@ fn reason_schema(_: &mut SchemaGenerator) -> Schema {
 
 fn fate_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "enum": [
-        OrphanFate::Due, OrphanFate::Young, OrphanFate::InUse, OrphanFate::Image, OrphanFate::Data
+        OrphanDisposition::Due, OrphanDisposition::Young, OrphanDisposition::InUse, OrphanDisposition::Image, OrphanDisposition::Data
     ] })
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     engine::observed::Exit,
-    model::{config_state::ConfigState, dependency::Unmet, desired::Desired},
+    model::{config_state::ConfigState, dependency::UnmetDependency, desired::Desired},
     plugin::handle::PluginHandle,
 };
 
@@ -200,7 +200,7 @@ pub(in crate::management) struct UnmetView {
 }
 
 impl UnmetView {
-    pub(in crate::management) fn of(unmet: &Unmet) -> Self {
+    pub(in crate::management) fn of(unmet: &UnmetDependency) -> Self {
         Self {
             plugin: unmet.plugin.clone(),
             text: unmet.to_string(),

@@ -6,7 +6,7 @@ use tracing::{Instrument as _, Span};
 use super::{background::Background, operation::Operator};
 use crate::{
     engine::observed::ContainerId,
-    model::activity::{Operation, OperationKind},
+    model::activity::{EngineOperation, OperationKind},
     reconcile::machine::step::Outcome,
 };
 
@@ -16,7 +16,7 @@ pub(super) struct EngineWork {
     /// The operation that is being carried out.
     pub(super) running: Background<Outcome>,
     /// The same for readers.
-    pub(super) operation: Option<Operation>,
+    pub(super) operation: Option<EngineOperation>,
     /// The span of the call that is being carried out.
     caller: Span,
 }
@@ -38,7 +38,7 @@ impl EngineWork {
         container: Option<ContainerId>,
         before: Option<BoxFuture<'static, ()>>,
     ) {
-        self.operation = Some(Operation::begins(op));
+        self.operation = Some(EngineOperation::begins(op));
         let span = tracing::info_span!(
             parent: &self.caller, "engine operation",
             plugin = %self.operator.spec.plugin, operation = op.as_str()

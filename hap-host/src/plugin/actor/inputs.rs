@@ -6,9 +6,9 @@ use hap_manifest::{Dependency, Manifest, PluginId};
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::{
-    engine::{Platform, listing::Listing},
-    model::dependency::Unmet,
-    plugin::request::Posted,
+    engine::{HostEndpoints, listing::Listing},
+    model::dependency::UnmetDependency,
+    plugin::request::Envelope,
     reconcile::{
         dependencies::{Board, unmet},
         machine::observation::Seen,
@@ -17,13 +17,13 @@ use crate::{
 
 /// Where the actor hears from handles, from the engine and from other plugins.
 pub(super) struct Inputs {
-    pub(super) mailbox: mpsc::Receiver<Posted>,
+    pub(super) mailbox: mpsc::Receiver<Envelope>,
     /// Notified when the engine reports something about the plugin.
     pub(super) hints: Arc<Notify>,
     /// The newest list of all containers.
     pub(super) listed: watch::Receiver<Option<Arc<Listing>>>,
     /// Where plugins find the host.
-    pub(super) platform: watch::Receiver<Platform>,
+    pub(super) platform: watch::Receiver<HostEndpoints>,
     pub(super) dependencies: DependencyWatch,
     /// When the machine wants the next tick.
     pub(super) wake_at: Option<Instant>,
@@ -41,7 +41,7 @@ impl Inputs {
         self.platform.has_changed().unwrap_or(false)
     }
 
-    pub(super) fn latest_platform(&mut self) -> Platform {
+    pub(super) fn latest_platform(&mut self) -> HostEndpoints {
         self.platform.borrow_and_update().clone()
     }
 }
@@ -67,7 +67,7 @@ impl DependencyWatch {
     }
 
     /// The dependencies that are not met now.
-    pub(super) fn unmet(&mut self, depends_on: &[Dependency]) -> Vec<Unmet> {
+    pub(super) fn unmet(&mut self, depends_on: &[Dependency]) -> Vec<UnmetDependency> {
         match &mut self.0 {
             Some(board) => unmet(depends_on, &board.borrow_and_update()),
             None => Vec::new(),

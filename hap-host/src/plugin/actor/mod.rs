@@ -34,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::clock::sleep_until;
 pub(crate) use self::state::{Actor, MAILBOX, Parts};
-use crate::{plugin::request::Posted, reconcile::machine::step::Input};
+use crate::{plugin::request::Envelope, reconcile::machine::step::Input};
 
 impl Actor {
     /// Runs until the plugin is gone or the supervisor ends.
@@ -84,7 +84,7 @@ impl Actor {
                 self.feed(Input::Probe { generation, result });
             }
             request = self.inputs.mailbox.recv() => match request {
-                Some(Posted { request, caller }) => {
+                Some(Envelope { request, caller }) => {
                     self.work.called_by(caller);
                     self.handle(request).await;
                 }

@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, watch};
 use super::spec::stop_timeout;
 use crate::{
     engine::{
-        Engine, FIND_DEVICE, Platform,
+        Engine, FIND_DEVICE, HostEndpoints,
         deadline::{self, within},
         error::{EngineError, EngineErrorKind},
         observed::{ContainerId, ContainerStatus, Observed},
@@ -37,9 +37,9 @@ pub(crate) struct Operator {
     pub starts: Arc<Semaphore>,
     pub stop_grace: Duration,
     /// Where the host was found from inside when the spec was made.
-    pub platform: Platform,
+    pub platform: HostEndpoints,
     /// Where it is found now.
-    pub platform_now: watch::Sender<Platform>,
+    pub platform_now: watch::Sender<HostEndpoints>,
     pub metrics: Arc<Metrics>,
 }
 
@@ -49,7 +49,7 @@ impl Operator {
         shared: &Shared,
         manifest: &Manifest,
         spec: Arc<ContainerSpec>,
-        platform: Platform,
+        platform: HostEndpoints,
     ) -> Self {
         Self {
             engine: Arc::clone(&shared.engine),
@@ -63,7 +63,7 @@ impl Operator {
     }
 
     /// Takes over another spec.
-    pub(crate) fn configure(&mut self, manifest: &Manifest, spec: ContainerSpec, platform: Platform) {
+    pub(crate) fn configure(&mut self, manifest: &Manifest, spec: ContainerSpec, platform: HostEndpoints) {
         self.stop_grace = stop_timeout(manifest);
         self.platform = platform;
         self.spec = Arc::new(spec);
@@ -185,7 +185,7 @@ impl Operator {
 
     /// Publishes where the host is found. Returns whether this spec says otherwise: then the actor
     /// has another spec before it is asked to create again.
-    fn is_elsewhere(&self, platform: &Platform) -> bool {
+    fn is_elsewhere(&self, platform: &HostEndpoints) -> bool {
         self.platform_now.send_if_modified(|now| {
             let moved = now != platform;
             now.clone_from(platform);

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     model::record::PluginRecord,
-    plugin::{context::Shared, dependents, request::Posted, settings::ConfigDesk, snapshot::Snapshot},
+    plugin::{context::Shared, dependents, request::Envelope, settings::ConfigDesk, snapshot::Snapshot},
     protocol::client::PluginClient,
     reconcile::machine::Machine,
 };
@@ -51,7 +51,7 @@ pub(crate) struct Actor {
 pub(crate) struct Parts {
     pub record: PluginRecord,
     pub config: Arc<ConfigDesk>,
-    pub mailbox: mpsc::Receiver<Posted>,
+    pub mailbox: mpsc::Receiver<Envelope>,
     pub hints: Arc<Notify>,
     pub seed: u64,
 }

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     context::Shared,
     dependents,
-    request::{Posted, Request},
+    request::{Envelope, Request},
     settings::ConfigDesk,
     snapshot::Snapshot,
     usage::UsageMeter,
@@ -44,7 +44,7 @@ pub struct PluginHandle(Arc<Cell>, Option<Duration>);
 
 pub(crate) struct Cell {
     pub id: PluginId,
-    pub mailbox: mpsc::Sender<Posted>,
+    pub mailbox: mpsc::Sender<Envelope>,
     pub snapshot: watch::Receiver<Snapshot>,
     pub config: Arc<ConfigDesk>,
     pub gate: CallGate,

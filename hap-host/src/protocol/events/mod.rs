@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     credentials::Credentials,
-    rate::EventRate,
+    rate::EventRateLimit,
     readers::Readers,
     receive::Receiver,
     subscribe::{PluginEvents, SubscribeOptions},
@@ -51,7 +51,7 @@ impl Inbox {
     pub(crate) fn new(
         store: Store,
         credentials: Credentials,
-        rate: EventRate,
+        rate: EventRateLimit,
         metrics: Arc<Metrics>,
     ) -> Self {
         let receiver = Receiver::new(store.clone(), credentials, rate, metrics);

@@ -16,16 +16,16 @@ const MOST_IDLE: usize = 1024;
 /// ```
 /// use std::num::NonZeroU32;
 ///
-/// use hap_host::EventRate;
+/// use hap_host::EventRateLimit;
 ///
 /// let number = |n| NonZeroU32::new(n).ok_or("zero");
-/// assert_eq!(EventRate::default(), EventRate::new(number(100)?, number(1000)?));
-/// let narrow = EventRate::default().bytes(number(10_000)?, number(100_000)?);
+/// assert_eq!(EventRateLimit::default(), EventRateLimit::new(number(100)?, number(1000)?));
+/// let narrow = EventRateLimit::default().bytes(number(10_000)?, number(100_000)?);
 /// # let _ = narrow;
 /// # Ok::<(), &str>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EventRate {
+pub struct EventRateLimit {
     events: Bound,
     bytes: Bound,
 }
@@ -37,7 +37,7 @@ struct Bound {
     burst: NonZeroU32,
 }
 
-impl EventRate {
+impl EventRateLimit {
     /// Events in a second for long, and at once. A burst smaller than a request lets the
     /// request pass alone.
     #[must_use]
@@ -61,7 +61,7 @@ impl EventRate {
     }
 }
 
-impl Default for EventRate {
+impl Default for EventRateLimit {
     /// 100 events in a second, 1,000 at once; 1 MiB in a second, 16 MiB at once.
     fn default() -> Self {
         const PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
@@ -96,7 +96,7 @@ impl Bound {
 /// Keeps every plugin to its rate.
 #[derive(Debug)]
 pub(super) struct RateLimiter {
-    rate: EventRate,
+    rate: EventRateLimit,
     paid_until: Mutex<HashMap<PluginId, Paid>>,
 }
 
@@ -108,7 +108,7 @@ struct Paid {
 }
 
 impl RateLimiter {
-    pub(super) fn new(rate: EventRate) -> Self {
+    pub(super) fn new(rate: EventRateLimit) -> Self {
         Self {
             rate,
             paid_until: Mutex::default(),
@@ -148,7 +148,7 @@ mod tests {
 
     fn limiter(per_second: u32, burst: u32) -> RateLimiter {
         let number = |n| NonZeroU32::new(n).unwrap();
-        RateLimiter::new(EventRate::new(number(per_second), number(burst)))
+        RateLimiter::new(EventRateLimit::new(number(per_second), number(burst)))
     }
 
     fn id(name: &str) -> PluginId {
@@ -183,7 +183,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn bytes_are_bounded_beside_the_number_of_events() {
         let number = |n| NonZeroU32::new(n).unwrap();
-        let rate = EventRate::default().bytes(number(1000), number(5000));
+        let rate = EventRateLimit::default().bytes(number(1000), number(5000));
         let limiter = RateLimiter::new(rate);
         assert_eq!(limiter.take(&id("a"), 1, 5000), Ok(()));
         assert_eq!(limiter.take(&id("a"), 1, 500), Err(Duration::from_millis(500)));

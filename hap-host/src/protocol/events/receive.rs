@@ -26,7 +26,7 @@ use super::{
     concurrency::Admission,
     credentials::Credentials,
     decode,
-    rate::{EventRate, RateLimiter},
+    rate::{EventRateLimit, RateLimiter},
     rejection::Refusal,
 };
 use crate::{
@@ -66,7 +66,7 @@ impl Receiver {
     pub(super) fn new(
         store: Store,
         credentials: Credentials,
-        rate: EventRate,
+        rate: EventRateLimit,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self(Arc::new(Shared {

@@ -9,7 +9,7 @@ use hap_manifest::{Dependency, PluginId};
 use semver::Version;
 
 use crate::model::{
-    dependency::{Unmet, UnmetReason},
+    dependency::{UnmetDependency, UnmetDependencyReason},
     phase::Phase,
 };
 
@@ -26,32 +26,32 @@ pub(crate) struct Standing {
 pub(crate) type Board = BTreeMap<PluginId, Standing>;
 
 /// What a plugin with these dependencies still waits for, in the order of its manifest.
-pub(crate) fn unmet(depends_on: &[Dependency], board: &Board) -> Vec<Unmet> {
+pub(crate) fn unmet(depends_on: &[Dependency], board: &Board) -> Vec<UnmetDependency> {
     let reason = |dependency: &Dependency| {
         let Some(found) = board.get(dependency.id()) else {
-            return Some(UnmetReason::NotInstalled);
+            return Some(UnmetDependencyReason::NotInstalled);
         };
         if let Some(needed) = dependency
             .version()
             .filter(|needed| !needed.matches(&found.version))
         {
             let (needed, installed) = (needed.clone(), found.version.clone());
-            return Some(UnmetReason::WrongVersion { needed, installed });
+            return Some(UnmetDependencyReason::WrongVersion { needed, installed });
         }
         if found.phase.is_reachable() {
             return None;
         }
         Some(if found.wanted {
-            UnmetReason::NotHealthy { phase: found.phase }
+            UnmetDependencyReason::NotHealthy { phase: found.phase }
         } else {
-            UnmetReason::NotWanted
+            UnmetDependencyReason::NotWanted
         })
     };
     depends_on
         .iter()
         .filter_map(|dependency| {
             let plugin = dependency.id().clone();
-            reason(dependency).map(|reason| Unmet { plugin, reason })
+            reason(dependency).map(|reason| UnmetDependency { plugin, reason })
         })
         .collect()
 }

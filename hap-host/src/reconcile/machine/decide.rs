@@ -22,7 +22,8 @@ impl Machine {
             Seen::Present(observed) => Some(observed),
             _ => None,
         };
-        // Restarts are the host's: the engine is kept from its own, and what follows is decided here.
+        // Restarts are the host's: the engine is kept from its own, and what follows
+        // is decided here.
         if self.seen.is_restarting() && !matches!(self.goal.now(), Desired::Removed { .. }) {
             return Some(OperationKind::Stop);
         }

@@ -79,7 +79,8 @@ impl Machine {
                 self.hinted_at = Some(now);
             }
             Input::Listed(seen) => {
-                // The list may be older than the operation that ended last: it is a reason to look, not the truth.
+                // The list may be older than the operation that ended last: it is a reason to
+                // look, not the truth.
                 if self.seen == Seen::Unknown && self.in_flight.is_none() {
                     self.see(seen, false, now, events);
                 } else if seen != self.seen {

@@ -26,15 +26,16 @@ use super::{
 use crate::{
     engine::observed::Exit,
     model::{
-        activity::OperationKind, boot::Boot, config_state::ConfigState, dependency::Unmet, desired::Desired,
-        event::EventKind, failure::Failure, phase::Phase, state::PluginState,
+        activity::OperationKind, boot::Boot, config_state::ConfigState, dependency::UnmetDependency,
+        desired::Desired, event::EventKind, failure::Failure, phase::Phase, state::PluginState,
     },
 };
 
 /// How long a start waits for what the plugin depends on, unless told otherwise.
 pub(crate) const DEPENDENCY_WAIT: Duration = Duration::from_secs(300);
 
-/// One plugin's life. At most one [`OperationKind`] is in flight: the next is named only after [`Input::OpDone`].
+/// One plugin's life. At most one [`OperationKind`] is in flight: the next is named only after
+/// [`Input::OpDone`].
 #[derive(Debug)]
 pub(crate) struct Machine {
     goal: Goal,
@@ -42,7 +43,8 @@ pub(crate) struct Machine {
     limit_change: LimitChange,
     probation: Option<Probation>,
     seen: Seen,
-    /// What was seen last before the answer was no longer good. Tells of a run that began or ended meanwhile.
+    /// What was seen last before the answer was no longer good. Tells of a run that began or
+    /// ended meanwhile.
     known: Seen,
     in_flight: Option<InFlight>,
     /// Something may have changed since the engine was asked last.
@@ -119,7 +121,8 @@ impl Machine {
         self.judge(verdict, Duration::ZERO, now, &mut step.events);
         self.note(|this| this.calm_down(now), &mut step.events);
         if let Some(in_flight) = &mut self.in_flight {
-            // Only making a container can take minutes, and half of it does no harm: looking finds what there is.
+            // Only making a container can take minutes, and half of it does no harm: looking
+            // finds what there is.
             let pointless = in_flight.kind == OperationKind::Create && !self.goal.is_running();
             step.cancel = pointless && !std::mem::replace(&mut in_flight.cancelled, pointless);
         } else {
@@ -171,7 +174,8 @@ impl Machine {
         self.in_flight.is_some() || self.seen == Seen::Unknown || self.seen.is_running()
     }
 
-    /// Whether a process of the plugin may exist that was made from another spec than the one that holds now.
+    /// Whether a process of the plugin may exist that was made from another spec than the one
+    /// that holds now.
     pub(crate) fn may_be_outdated(&self) -> bool {
         match &self.seen {
             Seen::Present(observed) if self.in_flight.is_none() => {
@@ -187,7 +191,7 @@ impl Machine {
     }
 
     /// What the plugin lacks, as it was told last.
-    pub(crate) fn unmet(&self) -> &[Unmet] {
+    pub(crate) fn unmet(&self) -> &[UnmetDependency] {
         self.needs.unmet()
     }
 

@@ -52,7 +52,8 @@ impl Machine {
                     self.start_vanished = vanished;
                 }
                 self.see(seen, op == Some(OperationKind::Start) && !forgiven, now, events);
-                // Whatever it ended was told with what is seen now; what ends later was not asked for.
+                // Whatever it ended was told with what is seen now; what ends later
+                // was not asked for.
                 if op == Some(OperationKind::Stop) {
                     self.stop_expected = false;
                 }
@@ -105,8 +106,8 @@ impl Machine {
         };
     }
 
-    /// Takes what the engine shows now. `after_start`: a start has just succeeded, so a container that does not
-    /// run has run and ended.
+    /// Takes what the engine shows now. `after_start`: a start has just succeeded, so a container
+    /// that does not run has run and ended.
     pub(super) fn see(&mut self, seen: Seen, after_start: bool, now: Instant, events: &mut Vec<EventKind>) {
         let before = std::mem::replace(&mut self.known, seen.clone());
         self.seen = seen;
@@ -203,8 +204,8 @@ impl Machine {
             ..failure
         };
         events.push(EventKind::Failed(failure.clone()));
-        // What the old version's container does is not the new one's fault. But an engine that refuses to take it away
-        // holds the plugin for good, and going back is all that is left.
+        // What the old version's container does is not the new one's fault. But an engine that
+        // refuses to take it away holds the plugin for good, and going back is all that is left.
         let counts = self.has_marked_container() || failure.cause.is_permanent();
         if let Some(probation) = self.probation.as_mut().filter(|_| counts) {
             probation.failed(&failure);
@@ -213,8 +214,8 @@ impl Machine {
         self.failure = Some(failure);
     }
 
-    /// What the traces of a failure say. They may show that no start will ever succeed, also when the next one is
-    /// under way already.
+    /// What the traces of a failure say. They may show that no start will ever succeed, also when
+    /// the next one is under way already.
     pub(super) fn explained(&mut self, failure: Failure) {
         let is_known = |known: &Option<Failure>| {
             known

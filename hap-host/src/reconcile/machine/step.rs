@@ -6,7 +6,7 @@ use super::observation::Seen;
 use crate::{
     model::{
         activity::OperationKind,
-        dependency::Unmet,
+        dependency::UnmetDependency,
         desired::Desired,
         event::EventKind,
         failure::Failure,
@@ -37,7 +37,7 @@ pub(crate) enum Input {
     /// The plugin must not run, for this reason; or it may again.
     Bar(Option<Failure>),
     /// What the plugin depends on and does not have now.
-    Needs(Vec<Unmet>),
+    Needs(Vec<UnmetDependency>),
     /// The engine hints that something happened.
     Hint,
     /// A list of all containers shows this.

@@ -14,7 +14,7 @@ use crate::{
         run_policy::{HealthPolicy, ProbationPolicy, RestartPolicy},
     },
     policy::Policy,
-    protocol::{client::concurrency::CallGate, events::rate::EventRate},
+    protocol::{client::concurrency::CallGate, events::rate::EventRateLimit},
     reconcile::machine::DEPENDENCY_WAIT,
 };
 
@@ -45,7 +45,7 @@ pub struct SupervisorBuilder {
     health: HealthPolicy,
     probation: ProbationPolicy,
     port: Option<u16>,
-    event_rate: EventRate,
+    event_rate: EventRateLimit,
     event_retention: EventRetention,
     parallel_starts: Option<usize>,
     parallel_calls: NonZeroUsize,
@@ -68,7 +68,7 @@ impl SupervisorBuilder {
             health: HealthPolicy::default(),
             probation: ProbationPolicy::default(),
             port: None,
-            event_rate: EventRate::default(),
+            event_rate: EventRateLimit::default(),
             event_retention: EventRetention::default(),
             parallel_starts: None,
             parallel_calls: CallGate::DEFAULT,
@@ -135,7 +135,7 @@ impl SupervisorBuilder {
 
     /// Sets how many events each plugin may send. Default: 100 per second, in bursts of up to
     /// 1,000.
-    pub const fn event_rate(mut self, rate: EventRate) -> Self {
+    pub const fn event_rate(mut self, rate: EventRateLimit) -> Self {
         self.event_rate = rate;
         self
     }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     engine::{
-        Platform,
+        HostEndpoints,
         deadline::{self, within},
         info::EngineInfo,
         listing::Listing,
@@ -56,7 +56,7 @@ struct OpenState {
 /// What the engine said when the supervisor started.
 struct FoundEngine {
     info: EngineInfo,
-    platform: Platform,
+    platform: HostEndpoints,
     /// The containers that there are.
     listing: Listing,
 }
@@ -65,7 +65,7 @@ struct FoundEngine {
 struct Endpoint {
     credentials: Credentials,
     metrics: Arc<Metrics>,
-    platform: watch::Sender<Platform>,
+    platform: watch::Sender<HostEndpoints>,
     port: u16,
 }
 
@@ -174,7 +174,7 @@ impl SupervisorBuilder {
     async fn listen(
         &self,
         state: &OpenState,
-        platform: Platform,
+        platform: HostEndpoints,
     ) -> Result<(Inbox, Listener, Endpoint), Error> {
         let store = &state.store;
         let credentials = Credentials::default();
@@ -300,7 +300,7 @@ fn spawn_upkeep(inner: &Inner, usage_interval: Option<Duration>) {
 }
 
 /// Returns loopback first, then each gateway once. Never all interfaces.
-fn listener_addresses(platform: &Platform) -> Vec<std::net::IpAddr> {
+fn listener_addresses(platform: &HostEndpoints) -> Vec<std::net::IpAddr> {
     let mut addresses = vec![std::net::IpAddr::from([127, 0, 0, 1])];
     for gateway in [platform.isolated_gateway, platform.outbound_gateway] {
         if !addresses.contains(&gateway) {

@@ -10,7 +10,7 @@ use crate::{
     engine::{
         deadline::{self, within},
         error::EngineErrorKind,
-        resource::{Holding, HoldingKind},
+        resource::{Resource, ResourceKind},
     },
     error::Error,
     plugin::context::Shared,
@@ -22,28 +22,28 @@ use crate::{
 pub(super) async fn find(
     shared: &Shared,
     registry: &Registry,
-    kinds: &[HoldingKind],
+    kinds: &[ResourceKind],
     minimum_age: Duration,
 ) -> Result<Vec<Orphan>, Error> {
-    let mut holdings: Vec<Holding> = Vec::new();
+    let mut resources: Vec<Resource> = Vec::new();
     for kind in kinds {
-        let asked = shared.engine.holdings(&shared.instance, *kind);
-        match within(deadline::CONTROL, "holdings", &shared.instance, asked).await {
-            Ok(found) => holdings.extend(found),
+        let asked = shared.engine.list_resources(&shared.instance, *kind);
+        match within(deadline::CONTROL, "resources", &shared.instance, asked).await {
+            Ok(found) => resources.extend(found),
             Err(error) if error.kind() == EngineErrorKind::Unsupported => {}
             Err(error) => return Err(Error::engine(error)),
         }
     }
     let installed = registry.ids();
-    let is_known = |holding: &Holding| {
-        holding.kind != HoldingKind::Image
-            && holding
+    let is_known = |resource: &Resource| {
+        resource.kind != ResourceKind::Image
+            && resource
                 .plugin
                 .as_ref()
                 .is_some_and(|plugin| installed.contains(plugin))
     };
     // As nearly always: then the store need not be asked.
-    if holdings.iter().all(is_known) {
+    if resources.iter().all(is_known) {
         return Ok(Vec::new());
     }
     let mut known = Known {
@@ -56,5 +56,5 @@ pub(super) async fn find(
     for stored in shared.store.known_plugins().await? {
         known.note(stored);
     }
-    Ok(judge(holdings, &known, minimum_age))
+    Ok(judge(resources, &known, minimum_age))
 }

@@ -1,8 +1,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
-use super::orphan::{Orphan, OrphanFate, OrphanReason};
+use super::orphan::{Orphan, OrphanDisposition, OrphanReason};
 use crate::{
-    engine::resource::{Holding, HoldingKind},
+    engine::resource::{Resource, ResourceKind},
     model::record::KnownPlugin,
 };
 
@@ -31,17 +31,17 @@ impl Known {
         self.plugins.insert(stored.id_text);
     }
 
-    fn reason(&self, holding: &Holding) -> Option<OrphanReason> {
-        let Some(plugin) = &holding.plugin else {
-            return (holding.kind == HoldingKind::Network).then_some(OrphanReason::NotNeeded);
+    fn reason(&self, resource: &Resource) -> Option<OrphanReason> {
+        let Some(plugin) = &resource.plugin else {
+            return (resource.kind == ResourceKind::Network).then_some(OrphanReason::NotNeeded);
         };
         let plugin = plugin.as_str();
         if self.unread.contains(plugin) {
             return None;
         }
-        if holding.kind == HoldingKind::Image {
+        if resource.kind == ResourceKind::Image {
             // Two plugins may run one image, so whose label is on it does not decide.
-            if self.images.contains(&holding.id) {
+            if self.images.contains(&resource.id) {
                 return None;
             }
             return Some(if self.plugins.contains(plugin) {
@@ -56,34 +56,34 @@ impl Known {
 
 /// Tells the orphans among what an engine keeps. Pure, so that a table of cases says what is
 /// touched and what never is.
-pub(super) fn judge(holdings: Vec<Holding>, known: &Known, minimum_age: Duration) -> Vec<Orphan> {
-    let orphan = |holding: Holding| {
-        let reason = known.reason(&holding)?;
+pub(super) fn judge(resources: Vec<Resource>, known: &Known, minimum_age: Duration) -> Vec<Orphan> {
+    let orphan = |resource: Resource| {
+        let reason = known.reason(&resource)?;
         Some(Orphan {
-            fate: fate(&holding, minimum_age),
-            kind: holding.kind,
-            id: holding.id,
-            name: holding.name,
-            plugin: holding.plugin,
-            age: holding.age,
-            bytes: holding.bytes,
+            disposition: fate(&resource, minimum_age),
+            kind: resource.kind,
+            id: resource.id,
+            name: resource.name,
+            plugin: resource.plugin,
+            age: resource.age,
+            bytes: resource.bytes,
             reason,
         })
     };
-    holdings.into_iter().filter_map(orphan).collect()
+    resources.into_iter().filter_map(orphan).collect()
 }
 
-fn fate(holding: &Holding, minimum_age: Duration) -> OrphanFate {
-    match holding.kind {
-        HoldingKind::Volume => OrphanFate::Data,
-        _ if holding.in_use => OrphanFate::InUse,
-        HoldingKind::Image => OrphanFate::Image,
-        HoldingKind::Container | HoldingKind::Network => {
+fn fate(resource: &Resource, minimum_age: Duration) -> OrphanDisposition {
+    match resource.kind {
+        ResourceKind::Volume => OrphanDisposition::Data,
+        _ if resource.in_use => OrphanDisposition::InUse,
+        ResourceKind::Image => OrphanDisposition::Image,
+        ResourceKind::Container | ResourceKind::Network => {
             // Of unknown age it could have been made a moment ago.
-            if holding.age.unwrap_or_default() >= minimum_age {
-                OrphanFate::Due
+            if resource.age.unwrap_or_default() >= minimum_age {
+                OrphanDisposition::Due
             } else {
-                OrphanFate::Young
+                OrphanDisposition::Young
             }
         }
     }

@@ -14,13 +14,13 @@ use hap_manifest::PluginId;
 
 use self::{
     find::find,
-    orphan::{Orphan, OrphanFate, Sweep},
+    orphan::{Orphan, OrphanDisposition, SweepReport},
 };
 use super::Supervisor;
 use crate::{
     engine::{
         deadline::{self, within},
-        resource::HoldingKind,
+        resource::ResourceKind,
     },
     error::{Error, ErrorKind},
 };
@@ -40,7 +40,7 @@ impl Supervisor {
     /// ```no_run
     /// # async fn run(supervisor: hap_host::Supervisor) -> Result<(), hap_host::Error> {
     /// for orphan in supervisor.orphans().await? {
-    ///     println!("{orphan}, {:?} old: {:?}", orphan.age, orphan.fate);
+    ///     println!("{orphan}, {:?} old: {:?}", orphan.age, orphan.disposition);
     /// }
     /// # Ok(())
     /// # }
@@ -54,10 +54,10 @@ impl Supervisor {
     /// Dropping the future changes nothing.
     pub async fn orphans(&self) -> Result<Vec<Orphan>, Error> {
         let kinds = [
-            HoldingKind::Container,
-            HoldingKind::Network,
-            HoldingKind::Volume,
-            HoldingKind::Image,
+            ResourceKind::Container,
+            ResourceKind::Network,
+            ResourceKind::Volume,
+            ResourceKind::Image,
         ];
         let minimum = self.0.shared.orphan_age.unwrap_or(MINIMUM_AGE);
         find(&self.0.shared, &self.0.registry, &kinds, minimum).await
@@ -72,10 +72,10 @@ impl Supervisor {
     ///
     /// # Cancel safety
     /// Dropped half way, part of it is done.
-    pub async fn sweep_orphans(&self, minimum_age: Duration) -> Result<Sweep, Error> {
+    pub async fn sweep_orphans(&self, minimum_age: Duration) -> Result<SweepReport, Error> {
         let (shared, registry) = (&self.0.shared, &self.0.registry);
         let found = find(shared, registry, &sweep::SWEPT, minimum_age).await?;
-        Ok(sweep::remove(shared, found, OrphanFate::Due).await)
+        Ok(sweep::remove(shared, found, OrphanDisposition::Due).await)
     }
 
     /// Removes the images that were built here for plugins and that none runs any more: of
@@ -88,10 +88,10 @@ impl Supervisor {
     ///
     /// # Cancel safety
     /// Dropped half way, part of it is done.
-    pub async fn prune_images(&self) -> Result<Sweep, Error> {
+    pub async fn prune_images(&self) -> Result<SweepReport, Error> {
         let (shared, registry) = (&self.0.shared, &self.0.registry);
-        let found = find(shared, registry, &[HoldingKind::Image], Duration::ZERO).await?;
-        Ok(sweep::remove(shared, found, OrphanFate::Image).await)
+        let found = find(shared, registry, &[ResourceKind::Image], Duration::ZERO).await?;
+        Ok(sweep::remove(shared, found, OrphanDisposition::Image).await)
     }
 
     /// Removes the volumes that an uninstalled plugin left. There is no way back. Fine when

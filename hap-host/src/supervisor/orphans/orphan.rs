@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use hap_manifest::PluginId;
 use serde::Serialize;
 
-use crate::{engine::resource::HoldingKind, error::Error};
+use crate::{engine::resource::ResourceKind, error::Error};
 
 /// Something on the engine that carries this supervisor's labels and belongs to no
 /// plugin that it knows.
@@ -16,7 +16,7 @@ use crate::{engine::resource::HoldingKind, error::Error};
 #[non_exhaustive]
 pub struct Orphan {
     /// What it is.
-    pub kind: HoldingKind,
+    pub kind: ResourceKind,
     /// The engine's id of it.
     pub id: String,
     /// Its name for people.
@@ -31,7 +31,7 @@ pub struct Orphan {
     /// Why it belongs to nobody.
     pub reason: OrphanReason,
     /// What becomes of it.
-    pub fate: OrphanFate,
+    pub disposition: OrphanDisposition,
 }
 
 /// Why something belongs to nobody.
@@ -51,7 +51,7 @@ pub enum OrphanReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum OrphanFate {
+pub enum OrphanDisposition {
     /// The next sweep removes it.
     Due,
     /// It is not old enough yet, or the engine does not tell how old it is.
@@ -79,7 +79,7 @@ impl fmt::Display for Orphan {
 /// What a sweep did.
 #[derive(Debug, Default)]
 #[non_exhaustive]
-pub struct Sweep {
+pub struct SweepReport {
     /// What was removed.
     pub removed: Vec<Orphan>,
     /// What the engine did not remove, with the reason. The next sweep tries again.

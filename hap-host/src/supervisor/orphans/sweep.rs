@@ -4,12 +4,12 @@ use tokio::time::Instant;
 
 use super::{
     find::find,
-    orphan::{Orphan, OrphanFate, Sweep},
+    orphan::{Orphan, OrphanDisposition, SweepReport},
 };
 use crate::{
     engine::{
         deadline::{self, within},
-        resource::{Holding, HoldingKind},
+        resource::{Resource, ResourceKind},
     },
     error::Error,
     plugin::context::Shared,
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// What is swept without anybody asking for it.
-pub(super) const SWEPT: [HoldingKind; 2] = [HoldingKind::Container, HoldingKind::Network];
+pub(super) const SWEPT: [ResourceKind; 2] = [ResourceKind::Container, ResourceKind::Network];
 /// Pauses between looks: a fifth of the minimum age, within these.
 const LOOK_EVERY_LEAST: Duration = Duration::from_secs(1);
 const LOOK_EVERY_MOST: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ const LOOK_EVERY_MOST: Duration = Duration::from_secs(60);
 /// notice. Runs until it is dropped.
 pub(crate) async fn sweep_in_time(shared: Arc<Shared>, registry: Registry, minimum_age: Duration) {
     let every = (minimum_age / 5).clamp(LOOK_EVERY_LEAST, LOOK_EVERY_MOST);
-    let mut seen: BTreeMap<(HoldingKind, String), Instant> = BTreeMap::new();
+    let mut seen: BTreeMap<(ResourceKind, String), Instant> = BTreeMap::new();
     loop {
         tokio::time::sleep(every).await;
         let found = match find(&shared, &registry, &SWEPT, minimum_age).await {
@@ -52,19 +52,19 @@ pub(crate) async fn sweep_in_time(shared: Arc<Shared>, registry: Registry, minim
             still.insert(key, since);
         }
         seen = still;
-        remove(&shared, due, OrphanFate::Due).await;
+        remove(&shared, due, OrphanDisposition::Due).await;
     }
 }
 
 /// Removes those of one fate, one after the other.
-pub(super) async fn remove(shared: &Shared, orphans: Vec<Orphan>, fate: OrphanFate) -> Sweep {
-    let mut sweep = Sweep::default();
-    for orphan in orphans.into_iter().filter(|orphan| orphan.fate == fate) {
-        let holding = Holding {
+pub(super) async fn remove(shared: &Shared, orphans: Vec<Orphan>, fate: OrphanDisposition) -> SweepReport {
+    let mut sweep = SweepReport::default();
+    for orphan in orphans.into_iter().filter(|orphan| orphan.disposition == fate) {
+        let resource = Resource {
             plugin: orphan.plugin.clone(),
-            ..Holding::new(orphan.kind, orphan.id.as_str(), orphan.name.as_str())
+            ..Resource::new(orphan.kind, orphan.id.as_str(), orphan.name.as_str())
         };
-        let discard = shared.engine.discard(&shared.instance, &holding);
+        let discard = shared.engine.remove_resource(&shared.instance, &resource);
         match within(deadline::CONTROL, "discard", &orphan.name, discard).await {
             Ok(freed) => {
                 tracing::info!(%orphan, freed_bytes = freed, "removed, because it belongs to no plugin");

@@ -3,18 +3,18 @@ use std::time::Duration;
 use super::{
     MINIMUM_AGE,
     judge::{Known, judge},
-    orphan::{OrphanFate, OrphanReason},
+    orphan::{OrphanDisposition, OrphanReason},
 };
 use crate::{
-    engine::resource::{Holding, HoldingKind},
+    engine::resource::{Resource, ResourceKind},
     model::record::KnownPlugin,
 };
 
-fn holding(kind: HoldingKind, plugin: Option<&str>) -> Holding {
-    Holding {
+fn resource(kind: ResourceKind, plugin: Option<&str>) -> Resource {
+    Resource {
         plugin: plugin.map(|id| id.parse().unwrap()),
         age: Some(Duration::from_secs(600)),
-        ..Holding::new(kind, "id", "name")
+        ..Resource::new(kind, "id", "name")
     }
 }
 
@@ -36,16 +36,16 @@ fn known() -> Known {
 }
 
 /// What becomes of one thing, if it belongs to nobody.
-fn judged(holding: Holding) -> Option<(OrphanReason, OrphanFate)> {
-    let orphans = judge(vec![holding], &known(), MINIMUM_AGE);
-    orphans.first().map(|orphan| (orphan.reason, orphan.fate))
+fn judged(resource: Resource) -> Option<(OrphanReason, OrphanDisposition)> {
+    let orphans = judge(vec![resource], &known(), MINIMUM_AGE);
+    orphans.first().map(|orphan| (orphan.reason, orphan.disposition))
 }
 
 #[test]
 fn what_belongs_to_a_plugin_that_the_store_knows_is_no_orphan() {
     for plugin in ["light", "old", "broken"] {
-        for kind in [HoldingKind::Container, HoldingKind::Volume] {
-            assert_eq!(judged(holding(kind, Some(plugin))), None, "{kind} of {plugin}");
+        for kind in [ResourceKind::Container, ResourceKind::Volume] {
+            assert_eq!(judged(resource(kind, Some(plugin))), None, "{kind} of {plugin}");
         }
     }
 }
@@ -55,61 +55,64 @@ fn containers_and_networks_are_due_by_age_and_nothing_else_ever_is() {
     let young = Some(MINIMUM_AGE - Duration::from_secs(1));
     for (kind, plugin, age, expected) in [
         (
-            HoldingKind::Container,
+            ResourceKind::Container,
             Some("gone"),
             Some(MINIMUM_AGE),
-            (OrphanReason::NotInstalled, OrphanFate::Due),
+            (OrphanReason::NotInstalled, OrphanDisposition::Due),
         ),
         (
-            HoldingKind::Container,
+            ResourceKind::Container,
             Some("gone"),
             young,
-            (OrphanReason::NotInstalled, OrphanFate::Young),
+            (OrphanReason::NotInstalled, OrphanDisposition::Young),
         ),
         (
-            HoldingKind::Container,
+            ResourceKind::Container,
             Some("gone"),
             None,
-            (OrphanReason::NotInstalled, OrphanFate::Young),
+            (OrphanReason::NotInstalled, OrphanDisposition::Young),
         ),
         (
-            HoldingKind::Network,
+            ResourceKind::Network,
             None,
             Some(MINIMUM_AGE),
-            (OrphanReason::NotNeeded, OrphanFate::Due),
+            (OrphanReason::NotNeeded, OrphanDisposition::Due),
         ),
         (
-            HoldingKind::Volume,
+            ResourceKind::Volume,
             Some("gone"),
             Some(Duration::MAX),
-            (OrphanReason::NotInstalled, OrphanFate::Data),
+            (OrphanReason::NotInstalled, OrphanDisposition::Data),
         ),
         (
-            HoldingKind::Image,
+            ResourceKind::Image,
             Some("gone"),
             Some(Duration::MAX),
-            (OrphanReason::NotInstalled, OrphanFate::Image),
+            (OrphanReason::NotInstalled, OrphanDisposition::Image),
         ),
     ] {
-        let one = Holding {
+        let one = Resource {
             age,
-            ..holding(kind, plugin)
+            ..resource(kind, plugin)
         };
         assert_eq!(judged(one), Some(expected), "{kind} {age:?}");
     }
-    let busy = Holding {
+    let busy = Resource {
         in_use: true,
-        ..holding(HoldingKind::Network, None)
+        ..resource(ResourceKind::Network, None)
     };
-    assert_eq!(judged(busy), Some((OrphanReason::NotNeeded, OrphanFate::InUse)));
+    assert_eq!(
+        judged(busy),
+        Some((OrphanReason::NotNeeded, OrphanDisposition::InUse))
+    );
 }
 
 #[test]
 fn an_image_is_an_orphan_only_where_it_is_known_that_nobody_runs_it() {
     let image = |plugin, id: &str| {
-        judged(Holding {
+        judged(Resource {
             id: id.to_owned(),
-            ..holding(HoldingKind::Image, Some(plugin))
+            ..resource(ResourceKind::Image, Some(plugin))
         })
     };
     assert_eq!(image("light", "sha256:light"), None);
@@ -117,7 +120,7 @@ fn an_image_is_an_orphan_only_where_it_is_known_that_nobody_runs_it() {
     assert_eq!(image("gone", "sha256:light"), None);
     assert_eq!(
         image("light", "sha256:earlier"),
-        Some((OrphanReason::OtherImage, OrphanFate::Image))
+        Some((OrphanReason::OtherImage, OrphanDisposition::Image))
     );
     // It may be the very one that they run.
     assert_eq!(image("old", "sha256:any"), None);
@@ -128,9 +131,9 @@ fn an_image_is_an_orphan_only_where_it_is_known_that_nobody_runs_it() {
 fn a_plugin_that_is_being_installed_keeps_what_it_has() {
     let mut known = known();
     known.unread.insert("coming".to_owned());
-    for kind in [HoldingKind::Container, HoldingKind::Volume, HoldingKind::Image] {
+    for kind in [ResourceKind::Container, ResourceKind::Volume, ResourceKind::Image] {
         assert_eq!(
-            judge(vec![holding(kind, Some("coming"))], &known, MINIMUM_AGE),
+            judge(vec![resource(kind, Some("coming"))], &known, MINIMUM_AGE),
             []
         );
     }
@@ -138,17 +141,17 @@ fn a_plugin_that_is_being_installed_keeps_what_it_has() {
 
 #[test]
 fn an_orphan_says_what_it_is_and_why() {
-    let told = |one: Holding| judge(vec![one], &known(), MINIMUM_AGE)[0].to_string();
+    let told = |one: Resource| judge(vec![one], &known(), MINIMUM_AGE)[0].to_string();
     assert_eq!(
-        told(holding(HoldingKind::Container, Some("gone"))),
+        told(resource(ResourceKind::Container, Some("gone"))),
         "container name: plugin gone is not installed"
     );
     assert_eq!(
-        told(holding(HoldingKind::Image, Some("light"))),
+        told(resource(ResourceKind::Image, Some("light"))),
         "image name: plugin light runs another image"
     );
     assert_eq!(
-        told(holding(HoldingKind::Network, None)),
+        told(resource(ResourceKind::Network, None)),
         "network name: no plugin uses it"
     );
 }
@@ -161,7 +164,7 @@ mod with_an_engine {
     use crate::{
         engine::fake::FakeEngine,
         error::ErrorKind,
-        supervisor::{Supervisor, options::Shutdown},
+        supervisor::{Supervisor, options::ShutdownMode},
     };
 
     #[tokio::test(start_paused = true)]
@@ -174,7 +177,7 @@ mod with_an_engine {
         let manifest = Manifest::from_json(manifest).unwrap().manifest;
         let light = supervisor.install(manifest).await.unwrap();
         light.start().await.unwrap();
-        supervisor.shutdown(Shutdown::LeaveRunning).await.unwrap();
+        supervisor.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
         drop(supervisor);
         let database = state.path().join("hap.db");
         let connection = rusqlite::Connection::open(database).unwrap();

@@ -11,7 +11,7 @@ use super::{
     shape::{ICC, gateway, isolates, name},
 };
 use crate::engine::{
-    Platform,
+    HostEndpoints,
     docker::{client::Client, subnet::SubnetPool},
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
@@ -23,11 +23,11 @@ pub(in crate::engine::docker) async fn prepare(
     client: &Client,
     pool: SubnetPool,
     instance: &InstanceName,
-) -> Result<Platform, EngineError> {
+) -> Result<HostEndpoints, EngineError> {
     let known = all(client, instance, instance.as_str()).await?;
     let isolated = ensure(client, pool, instance, NetworkMode::Isolated, &known).await?;
     let outbound = ensure(client, pool, instance, NetworkMode::Outbound, &known).await?;
-    Ok(Platform::new(isolated, outbound))
+    Ok(HostEndpoints::new(isolated, outbound))
 }
 
 async fn ensure(

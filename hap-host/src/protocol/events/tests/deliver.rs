@@ -162,7 +162,7 @@ async fn it_is_a_stream() {
 async fn what_is_too_old_goes_while_the_inbox_is_maintained() {
     let bench = Bench::with(
         EventRetention::default().age(Duration::ZERO),
-        EventRate::default(),
+        EventRateLimit::default(),
     )
     .await;
     bench.post(MOTION).await.accepted(1, 0);

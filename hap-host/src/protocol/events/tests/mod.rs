@@ -21,7 +21,7 @@ use super::{
     Inbox,
     credentials::Credentials,
     cursor::Cursor,
-    rate::EventRate,
+    rate::EventRateLimit,
     subscribe::{Delivery, PluginEvents, SubscribeOptions},
 };
 use crate::{
@@ -43,10 +43,10 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
-        Self::with(EventRetention::default(), EventRate::default()).await
+        Self::with(EventRetention::default(), EventRateLimit::default()).await
     }
 
-    async fn with(retention: EventRetention, rate: EventRate) -> Self {
+    async fn with(retention: EventRetention, rate: EventRateLimit) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (store, _) = Store::open_with(folder.path().to_path_buf(), retention)
             .await
@@ -173,8 +173,8 @@ fn signed(plugin: &str, key: u8, timestamp: i64, signed: &str, sent: &str) -> Re
         .unwrap()
 }
 
-fn rate(per_second: u32, burst: u32) -> EventRate {
-    EventRate::new(
+fn rate(per_second: u32, burst: u32) -> EventRateLimit {
+    EventRateLimit::new(
         NonZeroU32::new(per_second).unwrap(),
         NonZeroU32::new(burst).unwrap(),
     )

@@ -1,12 +1,12 @@
 //! What keeps a plugin from being started: its dependencies, a bar, and its own restart mode.
 
 use super::*;
-use crate::model::{dependency::UnmetReason, failure::FailureCause};
+use crate::model::{dependency::UnmetDependencyReason, failure::FailureCause};
 
 pub(super) fn needs(lacks: bool) -> Input {
-    let missing = Unmet {
+    let missing = UnmetDependency {
         plugin: PluginId::new("broker").unwrap(),
-        reason: UnmetReason::NotInstalled,
+        reason: UnmetDependencyReason::NotInstalled,
     };
     Input::Needs(lacks.then_some(missing).into_iter().collect())
 }

@@ -293,8 +293,9 @@ enum Turn {
     Ends,
 }
 
-/// A version that needs a moment to be healthy after each start, is healthy for `healthy_for`, and then is not.
-/// Returns what its probation came to. Everything that takes time takes a time that the seed chooses.
+/// A version that needs a moment to be healthy after each start, is healthy for `healthy_for`, and
+/// then is not. Returns what its probation came to. Everything that takes time takes a time that
+/// the seed chooses.
 fn verdict_on(seed: u64, healthy_for: Duration, turn: Turn) -> ProbationVerdict {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut bench = Bench::new(Desired::Running);
