@@ -287,7 +287,12 @@ fn unsupported(operation: &'static str, subject: &str) -> EngineError {
 /// The refusal of [`Engine::remove_resource`] for a kind that an engine does not remove by it.
 pub(crate) fn cannot_remove(resource: &Resource) -> EngineError {
     let message = format!("this engine does not remove a {} in this way", resource.kind);
-    EngineError::new(EngineErrorKind::Unsupported, "discard", &resource.name, message)
+    EngineError::new(
+        EngineErrorKind::Unsupported,
+        "remove resource",
+        &resource.name,
+        message,
+    )
 }
 
 /// The refusal of [`Engine::remove_resource`] for what belongs to somebody else.
@@ -296,7 +301,12 @@ pub(crate) fn not_of_instance(instance: &InstanceName, resource: &Resource) -> E
         "the {} does not carry the labels of instance {instance}, so it is somebody else's and left alone",
         resource.kind
     );
-    EngineError::new(EngineErrorKind::Rejected, "discard", &resource.name, message)
+    EngineError::new(
+        EngineErrorKind::Rejected,
+        "remove resource",
+        &resource.name,
+        message,
+    )
 }
 
 /// An answer to a health check without a plugin behind it.

@@ -30,7 +30,7 @@ pub(crate) struct UpdateRecord {
 
 impl UpdateRecord {
     /// Notes volumes for removal.
-    pub(crate) fn remove_resource(&mut self, names: impl IntoIterator<Item = String>) {
+    pub(crate) fn discard(&mut self, names: impl IntoIterator<Item = String>) {
         for name in names {
             if !self.discarded.contains(&name) {
                 self.discarded.push(name);
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_no_longer_discarded_and_nothing_is_discarded_twice() {
         let mut record = UpdateRecord::default();
-        record.remove_resource(["a".to_owned(), "b".to_owned(), "a".to_owned()]);
+        record.discard(["a".to_owned(), "b".to_owned(), "a".to_owned()]);
         record.keep(&["a".to_owned()]);
         assert_eq!(record.discarded, ["b"]);
     }

@@ -39,7 +39,7 @@ pub(crate) struct Shared {
     pub port: u16,
     pub limits: DefaultLimits,
     pub policy: Policy,
-    /// What plugins know of each other. Envelope to by their actors alone.
+    /// What plugins know of each other. Posted to by their actors alone.
     pub board: watch::Sender<Board>,
     /// How long a start waits for dependencies before that counts as a failure.
     pub dependency_wait: Duration,

@@ -48,7 +48,7 @@ pub(super) async fn remove_resource(
     match resource.kind {
         ResourceKind::Container => {
             let id = ContainerId::new(resource.id.as_str());
-            match container::labels_of(client, "discard", &id).await? {
+            match container::labels_of(client, "remove resource", &id).await? {
                 None => Ok(0),
                 Some(labels) if is_whole(&labels, instance) => {
                     container::remove(client, &id).await.map(|()| 0)
@@ -290,7 +290,12 @@ async fn discard_image(
 
 fn in_use(why: &str, resource: &Resource) -> EngineError {
     let message = format!("it is in use and stays: {why}");
-    EngineError::new(EngineErrorKind::Conflict, "discard", &resource.name, message)
+    EngineError::new(
+        EngineErrorKind::Conflict,
+        "remove resource",
+        &resource.name,
+        message,
+    )
 }
 
 #[cfg(test)]

@@ -142,7 +142,7 @@ impl FakeEngine {
                 }
                 if kept.resource.in_use || world.is_run(&kept.resource) {
                     let (kind, message) = (EngineErrorKind::Conflict, "something uses it");
-                    return Err(EngineError::new(kind, "discard", &resource.name, message));
+                    return Err(EngineError::new(kind, "remove resource", &resource.name, message));
                 }
                 let freed = kept.resource.bytes.unwrap_or_default();
                 world.kept.remove(&resource.id);

@@ -121,7 +121,7 @@ impl StateFolder {
         let mut renamed = fs::rename(&new, &folder);
         if renamed.is_err() && folder.join("record.json").is_file() && self.read(&record.name)?.is_none() {
             // A name whose record cannot be understood belongs to nobody.
-            self.remove_resource(&record.name)?;
+            self.remove_container(&record.name)?;
             renamed = fs::rename(&new, &folder);
         }
         match renamed {
@@ -141,7 +141,7 @@ impl StateFolder {
     }
 
     /// Removes a container's folder: at once for everybody who looks, and what it holds after that.
-    pub(super) fn remove_resource(&self, name: &str) -> io::Result<()> {
+    pub(super) fn remove_container(&self, name: &str) -> io::Result<()> {
         let gone = self.root.join("gone").join(Uuid::now_v7().simple().to_string());
         match fs::rename(self.container(name), &gone) {
             Ok(()) => fs::remove_dir_all(&gone),

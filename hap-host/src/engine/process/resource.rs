@@ -20,8 +20,8 @@ pub(super) async fn list(
     kind: ResourceKind,
 ) -> Result<Vec<Resource>, EngineError> {
     let (folder, instance) = (shared.folder.clone(), instance.clone());
-    blocking("resources", move || {
-        let io = |error| error::file("resources", folder.root(), error);
+    blocking("list resources", move || {
+        let io = |error| error::file("list resources", folder.root(), error);
         match kind {
             ResourceKind::Container => {
                 let records = folder.all().map_err(io)?.into_iter();

@@ -61,7 +61,7 @@ pub(super) async fn remove(shared: &Arc<Shared>, id: &ContainerId) -> Result<(),
                 ));
             }
             super::writers::sweep(&lock);
-            shared.folder.remove_resource(&record.name).map_err(io)
+            shared.folder.remove_container(&record.name).map_err(io)
         })
         .await?;
     }

@@ -28,7 +28,7 @@ pub(super) async fn find(
     let mut resources: Vec<Resource> = Vec::new();
     for kind in kinds {
         let asked = shared.engine.list_resources(&shared.instance, *kind);
-        match within(deadline::CONTROL, "resources", &shared.instance, asked).await {
+        match within(deadline::CONTROL, "list resources", &shared.instance, asked).await {
             Ok(found) => resources.extend(found),
             Err(error) if error.kind() == EngineErrorKind::Unsupported => {}
             Err(error) => return Err(Error::engine(error)),

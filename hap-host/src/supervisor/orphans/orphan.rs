@@ -31,6 +31,7 @@ pub struct Orphan {
     /// Why it belongs to nobody.
     pub reason: OrphanReason,
     /// What becomes of it.
+    #[serde(rename = "fate")]
     pub disposition: OrphanDisposition,
 }
 

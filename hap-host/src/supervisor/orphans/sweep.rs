@@ -65,7 +65,7 @@ pub(super) async fn remove(shared: &Shared, orphans: Vec<Orphan>, fate: OrphanDi
             ..Resource::new(orphan.kind, orphan.id.as_str(), orphan.name.as_str())
         };
         let discard = shared.engine.remove_resource(&shared.instance, &resource);
-        match within(deadline::CONTROL, "discard", &orphan.name, discard).await {
+        match within(deadline::CONTROL, "remove resource", &orphan.name, discard).await {
             Ok(freed) => {
                 tracing::info!(%orphan, freed_bytes = freed, "removed, because it belongs to no plugin");
                 sweep.freed_bytes = sweep.freed_bytes.saturating_add(freed);

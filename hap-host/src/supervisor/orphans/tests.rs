@@ -156,6 +156,13 @@ fn an_orphan_says_what_it_is_and_why() {
     );
 }
 
+#[test]
+fn what_becomes_of_an_orphan_is_serialised_under_its_name_of_before() {
+    let found = judge(vec![resource(ResourceKind::Network, None)], &known(), MINIMUM_AGE);
+    let written = serde_json::to_value(found.first().unwrap()).unwrap();
+    assert_eq!(written["fate"], "due");
+}
+
 #[cfg(feature = "testing")]
 mod with_an_engine {
     use hap_manifest::Manifest;

@@ -40,7 +40,7 @@ impl Actor {
         let mut updates = self.record.updates.clone();
         updates.snapshots = updates.snapshots.saturating_add(1);
         let names = self.names_of(updates.snapshots);
-        updates.remove_resource(names.iter().cloned());
+        updates.discard(names.iter().cloned());
         if let Err(error) = self.store_updates(updates).await {
             return self
                 .give_up(format!("its snapshot could not be recorded: {error}"))
@@ -102,7 +102,7 @@ impl Actor {
         } else {
             UpdateStep::Idle
         };
-        updates.remove_resource(self.names_of(snapshot));
+        updates.discard(self.names_of(snapshot));
         let is_over = self.updating.ends_when_restored && refused.is_none();
         if is_over {
             updates.last = self.outcome(UpdateResult::Committed);

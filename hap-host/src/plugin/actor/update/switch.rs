@@ -75,7 +75,7 @@ impl Actor {
         if let Some(before) = updates.previous.replace(old)
             && order.restore.is_none()
         {
-            updates.remove_resource(before.snapshot_volumes(instance));
+            updates.discard(before.snapshot_volumes(instance));
         }
         let wanted = self.machine.desired() == Desired::Running;
         updates.step = match order.restore {
@@ -157,7 +157,7 @@ impl Actor {
         }
         let mut updates = self.record.updates.clone();
         if let Some(previous) = updates.previous.take() {
-            updates.remove_resource(previous.snapshot_volumes(&self.shared.instance));
+            updates.discard(previous.snapshot_volumes(&self.shared.instance));
             self.store_updates(updates).await?;
             self.publish();
         }

@@ -159,3 +159,16 @@ fn one_that_is_never_started_again_is_not_after_it_stopped_answering_either() {
     assert_eq!((bench.phase(), starts(&bench)), (Phase::Failed, 0));
     assert!(!bench.truth.is_running());
 }
+
+#[test]
+fn of_a_plugin_that_is_not_started_again_the_last_run_says_how_it_ended() {
+    let mut bench = Bench::with_mode(Desired::Running, RestartMode::No).healthy();
+    for (code, phase) in [(0, Phase::Finished), (1, Phase::Failed), (0, Phase::Finished)] {
+        bench.crash(Exit::code(code));
+        assert_eq!(bench.phase(), phase, "after exit code {code}");
+        // Somebody starts the container by hand.
+        bench.perform(OperationKind::Start);
+        bench.feed(Input::Hint);
+        assert_eq!(bench.phase(), Phase::Healthy);
+    }
+}
