@@ -52,7 +52,10 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> CommandType for T {
     }
 
     fn refusal(set: &CommandSet, request: &CommandRequest) -> Fault {
-        let value = json!({ "command": request.command, "params": params_of(request) });
+        let mut value = json!({ "command": request.command, "params": params_of(request) });
+        if let (None, Some(object)) = (set.names(), value.as_object_mut()) {
+            object.extend(request.extra.clone());
+        }
         Mismatch::of::<Self>(&value, set.schema(), None).into_command_fault(&request.command)
     }
 

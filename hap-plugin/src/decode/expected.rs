@@ -18,19 +18,16 @@ pub(super) fn expected(schema: &Value, value: &Value, path: &Path) -> Option<Str
     }
 }
 
-/// Whether `schema` has several shapes at a place of `value`, of which serde tries each and tells
-/// of none.
-pub(super) fn is_choice(schema: &Value, value: &Value, path: &Path) -> bool {
-    let Some(Place::Schemas(here, _)) = walk(schema, value, path) else {
+/// Tells whether `schema` names a property at a place of `value`.
+pub(super) fn has_property(schema: &Value, value: &Value, path: &Path, name: &str) -> bool {
+    let Some(Place::Schemas(here, at)) = walk(schema, value, path) else {
         return false;
     };
-    let shapes = |here: &Value| {
-        let branches = here.get("anyOf").and_then(Value::as_array).into_iter().flatten();
-        branches
-            .filter(|branch| branch.get("type").is_none_or(|kind| kind != "null"))
-            .count()
-    };
-    here.iter().any(|here| shapes(resolved(schema, here)) > 1)
+    let shapes = expanded(schema, &here, at);
+    shapes
+        .iter()
+        .filter_map(|object| object.get("properties"))
+        .any(|all| all.get(name).is_some())
 }
 
 enum Place<'a> {
@@ -129,9 +126,12 @@ fn property<'a>(object: &'a Value, key: &str) -> Option<&'a Value> {
     })
 }
 
-/// Whether an object has the properties that it names, and says nothing of others.
+/// Whether an object is a tag and nothing else. Of others that name no such property it may be an
+/// alias, which no schema lists.
 fn is_closed(object: &Value) -> bool {
-    object.get("properties").is_some() && !object.get("additionalProperties").is_some_and(Value::is_object)
+    let properties = object.get("properties").and_then(Value::as_object);
+    let has_tag = properties.is_some_and(|all| all.values().any(|property| property.get("const").is_some()));
+    has_tag && !object.get("additionalProperties").is_some_and(Value::is_object)
 }
 
 fn in_words(schemas: &[&Value]) -> Option<String> {

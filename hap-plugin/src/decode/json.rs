@@ -34,10 +34,9 @@ pub(crate) fn from_json_of<T: DeserializeOwned>(
     // The type may have given up before the text ended, so what follows the value counts no more.
     match Value::deserialize(&mut serde_json::Deserializer::from_slice(text)) {
         Ok(value) => Err(Mismatch::of::<T>(&value, schema, Some(error.path()))
-            .in_text(text, error.path())
+            .in_text(text, &value, schema, error.path())
             .into_fault(code)),
-        Err(_) if error.inner().is_data() => Err(Mismatch::unexplained(error.path()).into_fault(code)),
-        Err(_) => Err(not_json(what, text, error.inner())),
+        Err(error) => Err(not_json(what, text, &error)),
     }
 }
 
@@ -187,6 +186,7 @@ mod tests {
             ("{", 400),
             ("{} {}", 422),
             (r#"{"port":1} x"#, 400),
+            (r#"{"port":"x","#, 400),
             ("[]", 422),
         ] {
             assert_eq!(refuse(body).status(), status, "{body}");
@@ -254,5 +254,60 @@ mod tests {
             let fault = read::<Lamp>(body).unwrap_err();
             assert_eq!((fault.message(), fault.reason_for_log()), (message, for_log));
         }
+    }
+
+    #[derive(Debug, serde::Deserialize, JsonSchema)]
+    struct Flat {
+        #[serde(flatten)]
+        #[expect(dead_code, reason = "only read")]
+        login: Login,
+    }
+
+    #[derive(Debug, serde::Deserialize, JsonSchema)]
+    struct Dim {
+        #[serde(alias = "brightness")]
+        #[expect(dead_code, reason = "only read")]
+        level: u8,
+    }
+
+    #[derive(Debug, serde::Deserialize, JsonSchema)]
+    #[serde(untagged)]
+    enum Either {
+        Number(#[expect(dead_code, reason = "only read")] u8),
+        Text(#[expect(dead_code, reason = "only read")] String),
+    }
+
+    #[derive(Debug, serde::Deserialize, JsonSchema)]
+    struct Pins {
+        #[serde(default)]
+        #[expect(dead_code, reason = "only read")]
+        either: Option<Either>,
+        #[serde(default)]
+        #[expect(dead_code, reason = "only read")]
+        pins: BTreeMap<u8, u8>,
+    }
+
+    #[test]
+    fn a_part_that_serde_holds_back_or_knows_by_another_name_is_told_as_what_it_is() {
+        fn told<T: DeserializeOwned + JsonSchema + std::fmt::Debug>(body: &str) -> String {
+            read::<T>(body).unwrap_err().message().to_owned()
+        }
+        let port = "expected a whole number from 0 to 65535, found a string";
+        assert_eq!(told::<Flat>(r#"{"port":"x"}"#), port);
+        let level = "at `brightness`: expected a whole number from 0 to 255, found a string";
+        assert_eq!(told::<Dim>(r#"{"brightness":"x"}"#), level);
+        let either = told::<Pins>(r#"{"either":true}"#);
+        assert!(!either.contains("untagged"), "{either}");
+        let key = told::<Pins>(r#"{"pins":{"300":1}}"#);
+        assert!(key.contains("found 300"), "{key}");
+        let value = told::<Pins>(r#"{"pins":{"3":"x"}}"#);
+        assert!(value.contains("expected a whole number from 0 to 255"), "{value}");
+    }
+
+    #[test]
+    fn of_two_names_that_are_there_twice_the_one_of_the_type_is_told_and_the_log_has_none() {
+        let fault = refuse(r#"{"hunter2":1,"hunter2":2,"port":1,"port":2}"#);
+        assert_eq!(fault.message(), "duplicate field `port`");
+        assert_eq!(fault.reason_for_log(), Some("duplicate field"));
     }
 }

@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use serde_path_to_error::{Path, Segment, Track};
 
-use crate::decode::duplicate::duplicate;
-use crate::decode::expected::{expected, is_choice};
+use crate::decode::duplicate::duplicates;
+use crate::decode::expected::{expected, has_property};
 use crate::decode::reason::{Reason, To};
 use crate::decode::value_reader::ValueReader;
 use crate::error::Fault;
@@ -35,11 +35,11 @@ impl Mismatch {
             Ok(_) => Self::unexplained(refused_at.unwrap_or(&Track::new().path())),
             Err(error) => {
                 let path = error.path().clone();
-                let reason = match error.into_inner() {
-                    Reason::Said(_) if is_choice(schema, value, &path) => Reason::NoShape,
-                    reason => reason,
-                };
-                let by_schema = reason.asks_the_schema().then(|| expected(schema, value, &path));
+                let reason = error.into_inner();
+                // serde may have held a part back and refused it later, in the name of the whole.
+                let is_there = value_at(value, &path).is_none_or(|there| reason.may_be_of(there));
+                let asks = reason.asks_the_schema() && is_there;
+                let by_schema = asks.then(|| expected(schema, value, &path));
                 Self::new(&path, reason, by_schema.flatten())
             }
         }
@@ -51,10 +51,18 @@ impl Mismatch {
     }
 
     /// The same for the text that the value was read from, which may have a field twice.
-    pub(super) fn in_text(self, text: &[u8], refused_at: &Path) -> Self {
-        match (&*self.reason, duplicate(text)) {
-            (Reason::Unexplained, Some(name)) => Self::new(refused_at, Reason::DuplicateField(name), None),
-            _ => self,
+    pub(super) fn in_text(self, text: &[u8], value: &Value, schema: &Value, refused_at: &Path) -> Self {
+        if !matches!(*self.reason, Reason::Unexplained) {
+            return self;
+        }
+        // Others may be there as often as they like: a type refuses its own alone.
+        let twice = duplicates(text, refused_at);
+        let own = twice
+            .iter()
+            .find(|name| has_property(schema, value, refused_at, name));
+        match own.or_else(|| twice.first()) {
+            Some(name) => Self::new(refused_at, Reason::DuplicateField(name.clone()), None),
+            None => self,
         }
     }
 
@@ -122,6 +130,15 @@ impl Mismatch {
         let told = self.reason.told(self.by_schema.as_deref(), To::Sender);
         told.unwrap_or_default().into_owned()
     }
+}
+
+/// What stands at a path; `None` where that cannot be told.
+fn value_at<'a>(value: &'a Value, path: &Path) -> Option<&'a Value> {
+    path.iter().try_fold(value, |value, segment| match segment {
+        Segment::Map { key } | Segment::Enum { variant: key } => value.get(key),
+        Segment::Seq { index } => value.get(index),
+        Segment::Unknown => None,
+    })
 }
 
 /// The place of a field and the path to it, where the path ends with its name: serde may have held

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Display};
 
 use serde::de::{Error, Expected, Unexpected};
+use serde_json::Value;
 
 /// What [`Secret`](crate::Secret) says of a value that does not fit.
 pub(super) const UNFIT_SECRET: &str = "the secret value does not fit";
@@ -85,6 +86,19 @@ impl Found {
         Self { kind, number, word }
     }
 
+    /// Tells whether it may be what is said of this value.
+    fn may_be(&self, value: &Value) -> bool {
+        match self.kind {
+            "true or false" => value.is_boolean(),
+            "a whole number" | "a number" => value.is_number(),
+            "a string" => value.is_string(),
+            "null" => value.is_null(),
+            "a list" => value.is_array(),
+            "an object" => value.is_object(),
+            _ => true,
+        }
+    }
+
     fn told(&self, to: To) -> &str {
         match to {
             To::Sender => self.word.as_deref().unwrap_or(self.kind),
@@ -111,17 +125,27 @@ impl Reason {
         }
     }
 
+    /// Tells whether it may be said of this value, and not of a part of it.
+    pub(super) fn may_be_of(&self, value: &Value) -> bool {
+        match self {
+            Self::Type { found, .. } | Self::Value { found, .. } => found.may_be(value),
+            Self::Length { .. } => value.is_array() || value.is_object(),
+            Self::Secret => !value.is_object(),
+            _ => true,
+        }
+    }
+
     /// The reason in words. `by_schema` is what the schema says would have fitted.
     ///
     /// `None` for the log where only an author's words say it: they may repeat what was sent.
     pub(super) fn told(&self, by_schema: Option<&str>, to: To) -> Option<Cow<'_, str>> {
         Some(match self {
             Self::Type { found, expected } => {
-                let expected = by_schema.unwrap_or(expected);
+                let expected = by_schema.map_or_else(|| plain(expected), Cow::Borrowed);
                 format!("expected {expected}, found {}", found.told(to)).into()
             }
             Self::Value { found, expected } => {
-                let expected = by_schema.unwrap_or(expected);
+                let expected = by_schema.map_or_else(|| plain(expected), Cow::Borrowed);
                 let found = match (&found.number, to) {
                     (Some(number), To::Sender) => number,
                     _ => found.told(to),
@@ -129,7 +153,7 @@ impl Reason {
                 format!("expected {expected}, found {found}").into()
             }
             Self::Length { found, expected } => {
-                let expected = by_schema.unwrap_or(expected);
+                let expected = by_schema.map_or_else(|| plain(expected), Cow::Borrowed);
                 format!("expected {expected}, found a length of {found}").into()
             }
             Self::Variant { known: [] } => "no value is allowed here".into(),
@@ -145,7 +169,10 @@ impl Reason {
                 }
             }
             Self::MissingField(name) => format!("missing field `{name}`").into(),
-            Self::DuplicateField(name) => format!("duplicate field `{name}`").into(),
+            Self::DuplicateField(name) => match to {
+                To::Sender => format!("duplicate field `{name}`").into(),
+                To::Log => "duplicate field".into(),
+            },
             Self::Key => "the key has to be a number in quotes".into(),
             Self::Secret => match by_schema {
                 Some(expected) => format!("{UNFIT_SECRET}, expected {expected}").into(),
@@ -162,6 +189,29 @@ impl Reason {
             Self::Unexplained => "the value does not fit".into(),
         })
     }
+}
+
+/// What a type expects, in words of people who do not write Rust, where those are known.
+fn plain(expected: &str) -> Cow<'_, str> {
+    let whole = |least: &dyn Display, most: &dyn Display| format!("a whole number from {least} to {most}");
+    match expected {
+        "u8" => whole(&u8::MIN, &u8::MAX),
+        "u16" => whole(&u16::MIN, &u16::MAX),
+        "u32" => whole(&u32::MIN, &u32::MAX),
+        "u64" | "usize" => "a whole number of at least 0".to_owned(),
+        "i8" => whole(&i8::MIN, &i8::MAX),
+        "i16" => whole(&i16::MIN, &i16::MAX),
+        "i32" => whole(&i32::MIN, &i32::MAX),
+        "i64" | "isize" => "a whole number".to_owned(),
+        "f32" | "f64" => "a number".to_owned(),
+        "a boolean" => "true or false".to_owned(),
+        "unit" => "null".to_owned(),
+        "a map" => "an object".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        words if words.starts_with("struct ") => "an object".to_owned(),
+        words => return words.into(),
+    }
+    .into()
 }
 
 /// Names to choose from: `` `on` or `off` ``.
@@ -185,8 +235,16 @@ impl std::error::Error for Reason {}
 impl Error for Reason {
     fn custom<T: Display>(words: T) -> Self {
         let words = words.to_string();
+        // serde has no other way to tell the second and the third.
+        let unknown = words
+            .strip_prefix("unknown field `")
+            .and_then(|rest| rest.strip_suffix('`'));
         if words == UNFIT_SECRET {
             Self::Secret
+        } else if words.starts_with("data did not match any variant of untagged enum ") {
+            Self::NoShape
+        } else if let Some(name) = unknown {
+            Self::unknown_field(name, &[])
         } else {
             Self::Said(words)
         }

@@ -115,7 +115,13 @@ macro_rules! numbers {
             fn $read<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Reason> {
                 match self.0.parse() {
                     Ok(number) => visitor.$visit(number),
-                    Err(_) => Err(Reason::Key),
+                    // A number all the same, which the type refuses in its own words.
+                    Err(_) => match (self.0.parse(), self.0.parse(), self.0.parse()) {
+                        (Ok(number), ..) => visitor.visit_u64(number),
+                        (_, Ok(number), _) => visitor.visit_i64(number),
+                        (.., Ok(number)) => visitor.visit_f64(number),
+                        _ => Err(Reason::Key),
+                    },
                 }
             }
         )*

@@ -100,17 +100,18 @@ pub(crate) async fn healthcheck() -> ExitCode {
 
 async fn ask_health() -> Result<(), String> {
     let settings = Settings::from_env().map_err(|error| error.to_string())?;
-    let request = Request::get(format!("http://127.0.0.1:{}/health", settings.port()))
+    let url = format!("http://127.0.0.1:{}/health", settings.port());
+    let request = Request::get(&url)
         .body(Bytes::new())
         .map_err(|error| error.to_string())?;
     let response = HttpClient::new(HEALTH_DEADLINE)
         .send(request)
         .await
-        .map_err(|error| chain(&error))?;
+        .map_err(|error| format!("{url}: {}", chain(&error)))?;
     if response.status().is_success() {
         Ok(())
     } else {
-        Err(format!("/health answered {}", response.status()))
+        Err(format!("{url} answered {}", response.status()))
     }
 }
 

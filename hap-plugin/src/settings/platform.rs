@@ -20,26 +20,32 @@ impl PlatformUrl {
                 "the address must not hold a user name or password; HAP_API_TOKEN authenticates".to_owned(),
             );
         }
+        // A mistyped one may hold a password where nobody looks for it.
+        let shown = if text.contains('@') {
+            "what is given".to_owned()
+        } else {
+            format!("{text:?}")
+        };
         let uri: Uri = text
             .parse()
-            .map_err(|error| format!("{text:?} is not an address ({error}); {EXAMPLE}"))?;
+            .map_err(|error| format!("{shown} is not an address ({error}); {EXAMPLE}"))?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(format!("{text:?} is not an address; {EXAMPLE}"));
+            return Err(format!("{shown} is not an address; {EXAMPLE}"));
         };
         if scheme != "http" {
             return Err(format!(
-                "{text:?} is not an http:// address; plugins talk to their host without TLS"
+                "{shown} is not an http:// address; plugins talk to their host without TLS"
             ));
         }
         // What follows the host can only be a port.
         if authority.host().is_empty()
             || (authority.as_str() != authority.host() && authority.port_u16().is_none())
         {
-            return Err(format!("{text:?} has no host, or a port that is none; {EXAMPLE}"));
+            return Err(format!("{shown} has no host, or a port that is none; {EXAMPLE}"));
         }
         // An address leaves out by itself what follows a `#`.
         if uri.query().is_some() || text.contains('#') {
-            return Err(format!("{text:?} must end with its path; {EXAMPLE}"));
+            return Err(format!("{shown} must end with its path; {EXAMPLE}"));
         }
         let path = uri.path().trim_end_matches('/');
         Ok(Self(format!("http://{authority}{path}").into()))
@@ -90,8 +96,16 @@ mod tests {
 
     #[test]
     fn a_password_is_not_repeated() {
-        let message = PlatformUrl::parse("http://me:hunter2@host/api").unwrap_err();
-        assert!(!message.contains("hunter2"), "{message}");
+        for text in [
+            "http://me:hunter2@host/api",
+            "http:/me:hunter2@host/api",
+            "http:///me:hunter2@host/api",
+            "//me:hunter2@host",
+            "http://me:hunter2/x@host",
+        ] {
+            let message = PlatformUrl::parse(text).unwrap_err();
+            assert!(!message.contains("hunter2"), "{message}");
+        }
     }
 
     #[test]

@@ -167,7 +167,7 @@ mod tests {
         for part in [
             "/n is not",
             "line 1, column 13",
-            "at `[1]`: expected u8, found a string",
+            "at `[1]`: expected a whole number from 0 to 255, found a string",
             "remove it",
         ] {
             assert!(fault.message().contains(part), "{part} in {}", fault.message());

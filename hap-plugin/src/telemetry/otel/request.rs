@@ -36,10 +36,12 @@ pub(crate) fn request_span(
         .is_traced
         .then(|| remote(&request_context.trace))
         .flatten();
-    let parent = parent.map_or_else(Context::new, |caller| {
-        Context::new().with_remote_span_context(caller)
-    });
-    if span.set_parent(parent).is_ok() {
+    // Without a caller's it stays below the span that the request comes in.
+    let exported = match parent {
+        Some(caller) => span.set_parent(Context::new().with_remote_span_context(caller)),
+        None => span.set_parent(Span::current().context()),
+    };
+    if exported.is_ok() {
         export(&span, request_context, request, is_endpoint);
     }
     span.record("trace_id", request_context.trace.trace_id());
