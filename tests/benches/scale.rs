@@ -258,6 +258,7 @@ impl Raw<'_> {
 /// As many services in the hands of Docker Compose.
 struct Compose<'a> {
     command: &'static str,
+    between: char,
     folder: tempfile::TempDir,
     project: String,
     twin: &'a Twin,
@@ -266,11 +267,13 @@ struct Compose<'a> {
 impl<'a> Compose<'a> {
     async fn find(twin: &'a Twin) -> Result<Option<Self>, Failure> {
         for command in ["docker compose", "docker-compose"] {
-            let found = words(command).arg("version").output().await;
-            if found.is_ok_and(|found| found.status.success()) {
+            let found = words(command).args(["version", "--short"]).output().await;
+            if let Some(found) = found.ok().filter(|found| found.status.success()) {
                 let folder = tempfile::tempdir()?;
                 return Ok(Some(Self {
                     command,
+                    // Version 1 and later ones put other characters between the parts of a name.
+                    between: if found.stdout.starts_with(b"1.") { '_' } else { '-' },
                     folder,
                     project: format!("scale-{}", std::process::id()),
                     twin,
@@ -304,13 +307,8 @@ impl<'a> Compose<'a> {
         if !self.run().args(["up", "--detach"]).status().await?.success() {
             return Err(format!("{} up failed", self.command).into());
         }
-        // Older and newer Compose put other characters between the parts of a name.
-        let between = if self.command == "docker-compose" {
-            '_'
-        } else {
-            '-'
-        };
         for index in 0..count {
+            let between = self.between;
             let name = format!("{}{between}s{index}{between}1", self.project);
             self.twin.answers(&name).await?;
         }
