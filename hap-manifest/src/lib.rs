@@ -66,6 +66,7 @@
     doc = "| [`package`] | a plugin as one file: writing and reading it |"
 )]
 //! | [`mod@env`] | the environment variables that a host sets |
+//! | [`rfc3339`] | times as text |
 //! | [`ParseError`] | why one value was refused |
 //!
 //! The JSON Schemas of manifests and of the protocol are in the files `manifest.schema.json` and
@@ -131,6 +132,7 @@ pub use value::image::ImageRef;
 pub use value::memory::MemoryLimit;
 pub use value::number::{ApiPort, PidsLimit};
 pub use value::path::{DockerfilePath, EndpointPath, VolumePath};
+pub use value::rfc3339;
 pub use value::trace::TraceParent;
 pub use value::user::ContainerUser;
 

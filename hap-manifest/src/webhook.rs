@@ -13,17 +13,23 @@
 //! be read as the timestamp.
 //!
 //! ```
+//! use std::time::{Duration, UNIX_EPOCH};
+//!
 //! use hap_manifest::{WebhookSecret, webhook};
 //!
 //! let secret = WebhookSecret::from_bytes(&[7; 32])?;
 //! let body = br#"{"type":"motion"}"#;
-//! let signature = webhook::sign(&secret, "msg-1", 1_700_000_000, body);
-//! webhook::verify(&[secret], "msg-1", "1700000000", &signature, body, 1_700_000_010)?;
+//! let sent = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+//! let timestamp = webhook::timestamp(sent).to_string();
+//! let signature = webhook::sign(&secret, "msg-1", sent, body);
+//!
+//! let now = sent + Duration::from_secs(10);
+//! webhook::verify(&[secret], "msg-1", &timestamp, &signature, body, now)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -95,13 +101,20 @@ pub fn message_id(own: &str) -> Cow<'_, str> {
     format!("sha256_{}", URL_SAFE_NO_PAD.encode(Sha256::digest(own))).into()
 }
 
-/// Signs a message; the result is one entry for [`SIGNATURE_HEADER`].
-///
-/// `timestamp` is in seconds since 1970. Take the id from [`message_id`], unless it is made without
-/// a `.` anyway.
+/// Returns the value of [`TIMESTAMP_HEADER`] for a time: the whole seconds since 1970. A time before
+/// that is 0.
 #[must_use]
-pub fn sign(secret: &WebhookSecret, id: &str, timestamp: i64, body: &[u8]) -> String {
-    let tag = tag(secret, id, &timestamp.to_string(), body);
+pub fn timestamp(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Signs a message that is sent at this time; the result is one entry for [`SIGNATURE_HEADER`].
+///
+/// The header [`TIMESTAMP_HEADER`] must be the [`timestamp`] of the same time. Take the id from
+/// [`message_id`], unless it is made without a `.` anyway.
+#[must_use]
+pub fn sign(secret: &WebhookSecret, id: &str, sent: SystemTime, body: &[u8]) -> String {
+    let tag = tag(secret, id, &timestamp(sent).to_string(), body);
     format!("{SCHEME},{}", STANDARD.encode(tag))
 }
 
@@ -119,15 +132,15 @@ pub fn verify(
     timestamp: &str,
     signature: &str,
     body: &[u8],
-    now_unix: i64,
+    now: SystemTime,
 ) -> Result<(), VerifyError> {
     if id.is_empty() || id.split('.').skip(1).any(|part| seconds(part).is_some()) {
         return Err(VerifyError::MissingOrBadId);
     }
-    let sent_at = seconds(timestamp).ok_or(VerifyError::MissingOrBadTimestamp)?;
-    let tolerance = TOLERANCE.as_secs();
-    if sent_at.abs_diff(now_unix) > tolerance {
-        return Err(if sent_at < now_unix {
+    let sent = seconds(timestamp).ok_or(VerifyError::MissingOrBadTimestamp)?;
+    let now = self::timestamp(now);
+    if sent.abs_diff(now) > TOLERANCE.as_secs() {
+        return Err(if sent < now {
             VerifyError::TooOld
         } else {
             VerifyError::TooNew
@@ -155,14 +168,13 @@ pub fn verify(
     }
 }
 
-/// Digits only: `i64::from_str` would also take a sign. Anything that is refused here is allowed in
-/// an id.
-fn seconds(text: &str) -> Option<i64> {
-    if text.bytes().all(|b| b.is_ascii_digit()) {
-        text.parse().ok()
-    } else {
-        None
+/// Digits only, and at most the largest `i64`. Anything that is refused here is allowed in an id.
+fn seconds(text: &str) -> Option<u64> {
+    if !text.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
     }
+    let seconds: i64 = text.parse().ok()?;
+    seconds.try_into().ok()
 }
 
 fn decode(entry: &str) -> Option<[u8; 32]> {

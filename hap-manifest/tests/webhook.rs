@@ -1,5 +1,7 @@
 //! Webhook signatures against values that other implementations computed.
 
+use std::time::{Duration, SystemTime};
+
 use hap_manifest::WebhookSecret;
 use hap_manifest::webhook::{self, VerifyError, message_id};
 use proptest::prelude::*;
@@ -63,16 +65,46 @@ const KEY_64: &str =
     "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw==";
 const NOW: i64 = 1_700_000_000;
 
+fn at(seconds: i64) -> SystemTime {
+    let distance = Duration::from_secs(seconds.unsigned_abs());
+    let time = if seconds < 0 {
+        SystemTime::UNIX_EPOCH.checked_sub(distance)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(distance)
+    };
+    time.unwrap()
+}
+
+fn sign(secret: &WebhookSecret, id: &str, timestamp: i64, body: &[u8]) -> String {
+    webhook::sign(secret, id, at(timestamp), body)
+}
+
+fn verify_at(
+    secrets: &[WebhookSecret],
+    id: &str,
+    timestamp: &str,
+    signature: &str,
+    body: &[u8],
+    now: i64,
+) -> Result<(), VerifyError> {
+    webhook::verify(secrets, id, timestamp, signature, body, at(now))
+}
+
+#[test]
+fn a_timestamp_is_whole_seconds_and_begins_in_1970() {
+    assert_eq!(
+        webhook::timestamp(at(NOW) + Duration::from_millis(1_999)),
+        1_700_000_001
+    );
+    assert_eq!(webhook::timestamp(at(-5)), 0);
+}
+
 #[test]
 fn signatures_equal_those_of_another_implementation() {
     for (secret, id, timestamp, body, expected) in VECTORS {
         let secret: WebhookSecret = secret.parse().unwrap();
-        assert_eq!(
-            webhook::sign(&secret, id, timestamp, body),
-            expected,
-            "{id} {timestamp}"
-        );
-        webhook::verify(&[secret], id, &timestamp.to_string(), expected, body, timestamp).unwrap();
+        assert_eq!(sign(&secret, id, timestamp, body), expected, "{id} {timestamp}");
+        verify_at(&[secret], id, &timestamp.to_string(), expected, body, timestamp).unwrap();
     }
 }
 
@@ -98,14 +130,10 @@ fn what_the_python_library_signed_is_signed_alike_and_verified() {
             signature,
         } = message;
         let secret: WebhookSecret = secret.parse().unwrap();
-        assert_eq!(
-            webhook::sign(&secret, &id, timestamp, body.as_bytes()),
-            signature,
-            "{id}"
-        );
+        assert_eq!(sign(&secret, &id, timestamp, body.as_bytes()), signature, "{id}");
         let secrets = [secret];
         let verify =
-            |body: &[u8]| webhook::verify(&secrets, &id, &timestamp.to_string(), &signature, body, timestamp);
+            |body: &[u8]| verify_at(&secrets, &id, &timestamp.to_string(), &signature, body, timestamp);
         assert_eq!(verify(body.as_bytes()), Ok(()), "{id}");
         assert_eq!(
             verify(format!("{body} ").as_bytes()),
@@ -124,8 +152,8 @@ fn the_example_of_the_specification_verifies() {
         br#"{"test": 2432232314}"#,
     );
     let expected = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
-    assert_eq!(webhook::sign(&secret, id, sent, body), expected);
-    webhook::verify(&[secret], id, &sent.to_string(), expected, body, sent).unwrap();
+    assert_eq!(sign(&secret, id, sent, body), expected);
+    verify_at(&[secret], id, &sent.to_string(), expected, body, sent).unwrap();
 }
 
 #[test]
@@ -133,18 +161,17 @@ fn a_body_may_hold_any_bytes() {
     let secret: WebhookSecret = KEY_32.parse().unwrap();
     let body: Vec<u8> = (0..=u8::MAX).collect();
     let expected = "v1,MBQlbu25TjPWnWcjUkrohVeX5cARyAHA0OINM++wSyc=";
-    assert_eq!(webhook::sign(&secret, "msg-3", 0, &body), expected);
+    assert_eq!(sign(&secret, "msg-3", 0, &body), expected);
 }
 
 #[test]
 fn any_secret_and_any_signature_may_match() {
     let old: WebhookSecret = KEY_32.parse().unwrap();
     let new: WebhookSecret = KEY_64.parse().unwrap();
-    let by_old = webhook::sign(&old, "m", NOW, b"x");
-    let by_new = webhook::sign(&new, "m", NOW, b"x");
+    let by_old = sign(&old, "m", NOW, b"x");
+    let by_new = sign(&new, "m", NOW, b"x");
     let now = NOW.to_string();
-    let verify =
-        |secrets: &[WebhookSecret], header: &str| webhook::verify(secrets, "m", &now, header, b"x", NOW);
+    let verify = |secrets: &[WebhookSecret], header: &str| verify_at(secrets, "m", &now, header, b"x", NOW);
     assert_eq!(verify(&[new.clone(), old.clone()], &by_old), Ok(()));
     assert_eq!(
         verify(
@@ -164,7 +191,7 @@ fn the_published_header_of_several_signatures_is_taken() {
     let other = "Ceo5qEr07ixe2NLpvHk3FH9bwy/WavXrAFQ/9tdO6mc=";
     let verify = |header: &str| {
         let secrets = [secret.parse().unwrap()];
-        webhook::verify(&secrets, id, &timestamp.to_string(), header, body, timestamp)
+        verify_at(&secrets, id, &timestamp.to_string(), header, body, timestamp)
     };
     assert_eq!(
         verify(&format!("v1,{other} v2,{other} {good} v1,{other}")),
@@ -198,9 +225,9 @@ fn an_id_may_have_dots_but_no_second_timestamp() {
         ("hall.007", false),
         ("", false),
     ] {
-        let signature = webhook::sign(&secret, id, NOW, b"x");
+        let signature = sign(&secret, id, NOW, b"x");
         let secrets = std::slice::from_ref(&secret);
-        let result = webhook::verify(secrets, id, &NOW.to_string(), &signature, b"x", NOW);
+        let result = verify_at(secrets, id, &NOW.to_string(), &signature, b"x", NOW);
         let expected = if good {
             Ok(())
         } else {
@@ -234,7 +261,7 @@ proptest! {
     #[test]
     fn a_signature_is_of_one_message_only(id in "[a-z.0-9]{0,12}", time in 0_i64..3_000, body in "[a-z.0-9]{0,12}") {
         let secret: WebhookSecret = KEY_32.parse().unwrap();
-        let signature = webhook::sign(&secret, &id, time, body.as_bytes());
+        let signature = sign(&secret, &id, time, body.as_bytes());
         let signed = format!("{id}.{time}.{body}");
         let dots: Vec<_> = signed.match_indices('.').map(|(at, _)| at).collect();
         let mut taken = Vec::new();
@@ -244,17 +271,17 @@ proptest! {
                 let body = &signed.as_bytes()[second + 1..];
                 let now = stamp.parse().unwrap_or_default();
                 let secrets = std::slice::from_ref(&secret);
-                if webhook::verify(secrets, id, stamp, &signature, body, now).is_ok() {
+                if verify_at(secrets, id, stamp, &signature, body, now).is_ok() {
                     taken.push((id, stamp));
                 }
             }
         }
         prop_assert!(taken.len() <= 1, "{:?}", taken);
         let own = message_id(&id);
-        let signature = webhook::sign(&secret, &own, time, body.as_bytes());
+        let signature = sign(&secret, &own, time, body.as_bytes());
         let secrets = std::slice::from_ref(&secret);
         prop_assert_eq!(
-            webhook::verify(secrets, &own, &time.to_string(), &signature, body.as_bytes(), time),
+            verify_at(secrets, &own, &time.to_string(), &signature, body.as_bytes(), time),
             Ok(())
         );
     }
@@ -263,7 +290,7 @@ proptest! {
 #[test]
 fn stale_early_and_malformed_messages_are_refused() {
     let secret: WebhookSecret = KEY_32.parse().unwrap();
-    let good = webhook::sign(&secret, "m", NOW, b"x");
+    let good = sign(&secret, "m", NOW, b"x");
     let rows = [
         ("m", NOW.to_string(), good.as_str(), NOW + 300, Ok(())),
         ("m", NOW.to_string(), good.as_str(), NOW - 300, Ok(())),
@@ -361,7 +388,7 @@ fn stale_early_and_malformed_messages_are_refused() {
     ];
     for (id, timestamp, signature, now, expected) in rows {
         let secrets = std::slice::from_ref(&secret);
-        let result = webhook::verify(secrets, id, &timestamp, signature, b"x", now);
+        let result = verify_at(secrets, id, &timestamp, signature, b"x", now);
         assert_eq!(result, expected, "{id} {timestamp} {signature} {now}");
     }
 }

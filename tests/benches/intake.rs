@@ -187,8 +187,7 @@ impl Sender {
         };
         let body = serde_json::to_vec(&body)?;
         let id = format!("message-{}", self.next.fetch_add(1, Ordering::Relaxed));
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
-        let now = i64::try_from(now.as_secs())?;
+        let now = std::time::SystemTime::now();
         let signature = webhook::sign(&self.secret, &id, now, &body);
         let kind = if batch == 1 {
             "application/cloudevents+json"

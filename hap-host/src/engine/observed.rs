@@ -1,8 +1,7 @@
-use std::{fmt, net::SocketAddr};
+use std::{fmt, net::SocketAddr, time::SystemTime};
 
 use hap_manifest::{MemoryLimit, PluginId};
 use serde::Serialize;
-use time::OffsetDateTime;
 
 use super::spec::ResourceLimits;
 
@@ -44,7 +43,7 @@ pub struct Observed {
     /// What it is doing.
     pub status: ContainerStatus,
     /// When it was started last.
-    pub started_at: Option<OffsetDateTime>,
+    pub started_at: Option<SystemTime>,
     /// How the last run ended; `None` while it runs or when it never ran.
     pub exit: Option<Exit>,
     /// Where the host reaches its API port; `None` when it does not run.

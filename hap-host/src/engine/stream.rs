@@ -5,7 +5,6 @@ use std::{
 
 use futures_core::Stream;
 use hap_manifest::PluginId;
-use time::OffsetDateTime;
 
 use super::{error::EngineError, observed::ContainerId};
 
@@ -108,7 +107,7 @@ pub struct LogLine {
     /// Where it was written.
     pub source: LogSource,
     /// When the engine received it, where the engine says.
-    pub time: Option<OffsetDateTime>,
+    pub time: Option<SystemTime>,
     /// The text without its line end; bytes that are not UTF-8 are replaced.
     pub text: String,
     /// More of the same line follows in the next item.
@@ -121,7 +120,7 @@ impl LogLine {
 
     /// A whole line.
     #[must_use]
-    pub const fn new(source: LogSource, time: Option<OffsetDateTime>, text: String) -> Self {
+    pub const fn new(source: LogSource, time: Option<SystemTime>, text: String) -> Self {
         Self {
             source,
             time,

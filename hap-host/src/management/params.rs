@@ -8,7 +8,8 @@ use axum::{
     http::{HeaderMap, Uri, request::Parts},
 };
 use serde_json::json;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use hap_manifest::rfc3339;
 
 use super::{
     error::{Refusal, quoted},
@@ -130,7 +131,7 @@ pub(super) fn since(params: &Params) -> Result<Option<SystemTime>, Refusal> {
 }
 
 pub(super) fn time_of(text: &str) -> Option<SystemTime> {
-    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    let time = rfc3339::parse(text).ok()?;
     // Before 1970 no container printed anything, and engines count from there.
-    Some(time.max(OffsetDateTime::UNIX_EPOCH).into())
+    Some(time.max(SystemTime::UNIX_EPOCH))
 }

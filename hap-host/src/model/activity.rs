@@ -1,10 +1,10 @@
 //! What is going on with a plugin: who holds it, and since when.
 
 use std::fmt;
+use std::time::SystemTime;
 
 use hap_manifest::PluginId;
 use serde::Serialize;
-use time::OffsetDateTime;
 
 use crate::engine::progress::Stage;
 
@@ -28,8 +28,8 @@ pub struct EngineOperation {
     pub kind: OperationKind,
     /// Since when, by the host's clock. An engine that hangs shows here: it is given up after its
     /// deadline, 30 s and for a stop the plugin's grace on top, and tried again.
-    #[serde(with = "time::serde::rfc3339")]
-    pub since: OffsetDateTime,
+    #[serde(with = "hap_manifest::rfc3339")]
+    pub since: SystemTime,
 }
 
 /// What an [`EngineOperation`] does.
@@ -80,7 +80,7 @@ impl EngineOperation {
     pub(crate) fn begins(kind: OperationKind) -> Self {
         Self {
             kind,
-            since: OffsetDateTime::now_utc(),
+            since: SystemTime::now(),
         }
     }
 }
@@ -92,8 +92,8 @@ pub struct PendingCall {
     /// The method's name, such as `start`.
     pub name: &'static str,
     /// Since when, by the host's clock.
-    #[serde(with = "time::serde::rfc3339")]
-    pub since: OffsetDateTime,
+    #[serde(with = "hap_manifest::rfc3339")]
+    pub since: SystemTime,
 }
 
 /// An installation that is under way.
@@ -103,7 +103,7 @@ pub struct InstallProgress {
     /// The plugin.
     pub plugin: PluginId,
     /// Since when, by the host's clock.
-    pub since: OffsetDateTime,
+    pub since: SystemTime,
     /// What it is doing; `None` before its first stage.
     pub stage: Option<Stage>,
 }

@@ -1,7 +1,8 @@
 //! What happens to plugins, as the supervisor tells it.
 
+use std::time::SystemTime;
+
 use hap_manifest::PluginId;
-use time::OffsetDateTime;
 
 use super::{dependency::UnmetDependency, failure::Failure, phase::Phase};
 
@@ -12,7 +13,7 @@ pub struct Event {
     /// The plugin.
     pub plugin: PluginId,
     /// When the supervisor learned of it.
-    pub at: OffsetDateTime,
+    pub at: SystemTime,
     /// What it is.
     pub kind: EventKind,
 }
@@ -21,7 +22,7 @@ impl Event {
     pub(crate) fn now(plugin: PluginId, kind: EventKind) -> Self {
         Self {
             plugin,
-            at: OffsetDateTime::now_utc(),
+            at: SystemTime::now(),
             kind,
         }
     }

@@ -1,6 +1,6 @@
 //! What is wanted of a plugin, and what is known of it.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
@@ -72,7 +72,6 @@ fn as_millis<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Resul
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use time::OffsetDateTime;
 
     use super::*;
     use crate::model::{
@@ -83,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_is_serialised_under_names_that_stay() {
-        let at = OffsetDateTime::from_unix_timestamp(1_769_846_400).unwrap();
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_769_846_400);
         let exit = Exit::code(137);
         let failure = Failure::new(FailureCause::OutOfMemory, "too much").with_exit(&exit);
         let version = |text: &str| text.parse().unwrap();

@@ -1,8 +1,8 @@
 use std::fmt;
+use std::time::SystemTime;
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 
 /// An update that is under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,8 +15,8 @@ pub struct UpdateState {
     /// How far it is.
     pub stage: UpdateStage,
     /// Since when the supervisor has been at this stage; after a restart of the host, since then.
-    #[serde(with = "time::serde::rfc3339")]
-    pub since: OffsetDateTime,
+    #[serde(with = "hap_manifest::rfc3339")]
+    pub since: SystemTime,
 }
 
 /// How far an update is. What happens before the plugin is touched, such as a pull, is told by the
@@ -60,8 +60,8 @@ pub struct UpdateOutcome {
     /// The version that was tried.
     pub to: Version,
     /// When it was decided.
-    #[serde(with = "time::serde::rfc3339")]
-    pub at: OffsetDateTime,
+    #[serde(with = "hap_manifest::rfc3339")]
+    pub at: SystemTime,
     /// What became of it.
     pub result: UpdateResult,
 }

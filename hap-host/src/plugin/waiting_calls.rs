@@ -3,9 +3,8 @@
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
 };
-
-use time::OffsetDateTime;
 
 use crate::model::activity::PendingCall;
 
@@ -23,7 +22,7 @@ struct Calls {
 impl CallBook {
     /// Writes a call down; it is over when the entry is dropped, also when the caller gave up.
     pub(crate) fn enter(&self, name: &'static str) -> Entry<'_> {
-        let since = OffsetDateTime::now_utc();
+        let since = SystemTime::now();
         let mut calls = self.lock();
         calls.last += 1;
         let number = calls.last;

@@ -1,8 +1,9 @@
 //! Adds received events to the log.
 
+use std::time::SystemTime;
+
 use hap_manifest::{PluginId, wire::Event};
 use rusqlite::{Connection, OptionalExtension as _, params};
-use time::OffsetDateTime;
 
 use super::{
     encoding::{json, micros, signed, unsigned},
@@ -43,7 +44,7 @@ struct Prepared {
 }
 
 impl Batch {
-    pub(super) fn new(plugin: PluginId, events: Vec<Event>, received: OffsetDateTime) -> Result<Self, Error> {
+    pub(super) fn new(plugin: PluginId, events: Vec<Event>, received: SystemTime) -> Result<Self, Error> {
         let events = events
             .into_iter()
             .map(|event| {

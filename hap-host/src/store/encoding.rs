@@ -1,21 +1,30 @@
 //! Values as the database holds them.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use hap_manifest::PluginId;
-use time::OffsetDateTime;
 
 use super::error;
 use crate::error::{Error, ErrorKind};
 
 /// Microseconds since 1970: what the database holds of a time.
-pub(super) fn micros(time: OffsetDateTime) -> i64 {
-    i64::try_from(time.unix_timestamp_nanos() / 1000).unwrap_or(i64::MAX)
+pub(super) fn micros(time: SystemTime) -> i64 {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => signed(after.as_micros()),
+        Err(error) => signed::<u128>(error.duration().as_micros()).saturating_neg(),
+    }
 }
 
 /// The time of [`micros`]; the epoch for what is none.
-pub(super) fn time_of(micros: i64) -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+pub(super) fn time_of(micros: i64) -> SystemTime {
+    let distance = Duration::from_micros(micros.unsigned_abs());
+    let time = if micros < 0 {
+        SystemTime::UNIX_EPOCH.checked_sub(distance)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(distance)
+    };
+    time.unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// Row numbers are positive.

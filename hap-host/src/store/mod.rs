@@ -24,12 +24,11 @@ mod writer;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use hap_manifest::{PluginId, wire::Event};
 use serde_json::Value;
-use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use self::{
@@ -228,7 +227,7 @@ impl Store {
         &self,
         plugin: PluginId,
         events: Vec<Event>,
-        received: OffsetDateTime,
+        received: SystemTime,
     ) -> Result<Vec<Appended>, Error> {
         if events.is_empty() {
             return Ok(Vec::new());
@@ -252,7 +251,7 @@ impl Store {
 
     /// Removes what is older than retention allows. Bounds by number and size are kept at every
     /// append already.
-    pub(crate) async fn prune_events(&self, now: OffsetDateTime) -> Result<Pruned, Error> {
+    pub(crate) async fn prune_events(&self, now: SystemTime) -> Result<Pruned, Error> {
         let mut all = Pruned::default();
         loop {
             // In steps, so that events that arrive meanwhile are stored in between.

@@ -1,8 +1,9 @@
 //! Reads the log.
 
+use std::time::SystemTime;
+
 use hap_manifest::{PluginId, wire::Event};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use time::OffsetDateTime;
 
 use super::{
     encoding::{signed, time_of, unsigned},
@@ -20,7 +21,7 @@ pub(crate) struct StoredEvent {
     pub(crate) seq: u64,
     pub(crate) plugin: PluginId,
     pub(crate) event: Event,
-    pub(crate) received: OffsetDateTime,
+    pub(crate) received: SystemTime,
 }
 
 /// One thing that a reader finds after its cursor.

@@ -1,7 +1,6 @@
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::SystemTime};
 
 use rusqlite::Connection;
-use time::OffsetDateTime;
 use tokio::sync::{oneshot, watch};
 
 use super::{
@@ -89,7 +88,7 @@ impl Writer {
     }
 
     /// One bounded step of retention by age.
-    pub(super) fn prune_step(&mut self, now: OffsetDateTime) -> Result<Pruned, Error> {
+    pub(super) fn prune_step(&mut self, now: SystemTime) -> Result<Pruned, Error> {
         let kept_for = self.retention.longest();
         let forget_before = micros(now - kept_for);
         let erase_before = micros(now - kept_for.max(EventRetention::MEMORY));

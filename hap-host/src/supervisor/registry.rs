@@ -1,10 +1,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
 };
 
 use hap_manifest::PluginId;
-use time::OffsetDateTime;
 
 use crate::{
     engine::progress::{Progress, ProgressSink},
@@ -64,14 +64,14 @@ impl Registry {
             return Err(Error::new(ErrorKind::AlreadyInstalled, message).with_plugin(id));
         }
         if let Some(other) = entries.reserved.get(id) {
-            let since = (OffsetDateTime::now_utc() - other.since).whole_seconds();
+            let since = other.since.elapsed().unwrap_or_default().as_secs();
             let stage = other.stage.map(|stage| format!(" ({stage})")).unwrap_or_default();
             let message = format!("another call has been installing it for {since} s{stage}");
             return Err(Error::new(ErrorKind::Busy, message).with_plugin(id));
         }
         let installing = InstallProgress {
             plugin: id.clone(),
-            since: OffsetDateTime::now_utc(),
+            since: SystemTime::now(),
             stage: None,
         };
         entries.reserved.insert(id.clone(), installing);

@@ -16,6 +16,7 @@ pub(crate) mod memory;
 pub(crate) mod newtype;
 pub(crate) mod number;
 pub(crate) mod path;
+pub mod rfc3339;
 pub(crate) mod schema;
 pub(crate) mod text;
 pub(crate) mod trace;

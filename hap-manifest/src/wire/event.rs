@@ -1,15 +1,16 @@
 //! [`Event`], [`EventDraft`] and [`EventBody`].
 
+use std::time::SystemTime;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::object::Map;
 use crate::value::error::{ParseError, shortened};
 use crate::value::id::PluginId;
 use crate::value::path::covers;
+use crate::value::rfc3339;
 
 /// The version of CloudEvents that is written.
 const SPEC_VERSION: &str = "1.0";
@@ -52,7 +53,7 @@ impl Event {
         plugin: &PluginId,
         id: impl Into<String>,
         r#type: impl Into<String>,
-        now: OffsetDateTime,
+        now: SystemTime,
         data: Value,
     ) -> Self {
         EventDraft::new(r#type)
@@ -68,7 +69,7 @@ impl Event {
 ///
 /// let body = r#"{"type": "motion", "data": {"room": "hall"}}"#;
 /// let draft: EventDraft = serde_json::from_str(body)?;
-/// let now = time::OffsetDateTime::UNIX_EPOCH;
+/// let now = std::time::SystemTime::UNIX_EPOCH;
 /// let event = draft.complete(&PluginId::new("sensor")?, "e-1".to_owned(), now);
 /// assert_eq!(event.source, "/plugins/sensor");
 /// assert_eq!(event.time.as_deref(), Some("1970-01-01T00:00:00Z"));
@@ -144,7 +145,7 @@ impl EventDraft {
     /// one. A time that is not RFC 3339 becomes `now`. The source becomes `/plugins/<id>` when it
     /// is absent, and also when it claims to be under `/plugins/` without being this plugin's.
     #[must_use]
-    pub fn complete(self, plugin: &PluginId, id: String, now: OffsetDateTime) -> Event {
+    pub fn complete(self, plugin: &PluginId, id: String, now: SystemTime) -> Event {
         let own = format!("/plugins/{plugin}");
         let source = self.source.filter(|source| {
             let foreign = source.starts_with("/plugins/") && !covers(&own, source);
@@ -152,9 +153,9 @@ impl EventDraft {
         });
         let time = self
             .time
-            .filter(|time| OffsetDateTime::parse(time, &Rfc3339).is_ok())
+            .filter(|time| rfc3339::parse(time).is_ok())
             // Years beyond 9999 cannot be written; such an event goes without a time.
-            .or_else(|| now.format(&Rfc3339).ok());
+            .or_else(|| rfc3339::format(now));
         Event {
             specversion: SPEC_VERSION.to_owned(),
             id: self.id.filter(|id| !id.is_empty()).unwrap_or(id),

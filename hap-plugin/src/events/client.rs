@@ -1,12 +1,12 @@
 //! [`EventClient`].
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use hap_manifest::wire::Event;
 use hap_manifest::{PluginId, TraceParent};
 use serde::Serialize;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::events::draft::EventDraft;
@@ -146,13 +146,7 @@ impl EventClient {
             return Err(EmitError::InvalidType { found });
         }
         let id = Uuid::now_v7().to_string();
-        let mut event = Event::new(
-            &self.plugin,
-            id.clone(),
-            r#type.as_str(),
-            OffsetDateTime::now_utc(),
-            data,
-        );
+        let mut event = Event::new(&self.plugin, id.clone(), r#type.as_str(), SystemTime::now(), data);
         if let Some(trace) = trace {
             // The distributed tracing extension of CloudEvents.
             event

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, to_bytes};
 use bytes::Bytes;
@@ -11,8 +11,6 @@ use hap_manifest::{ApiToken, WebhookSecret, webhook};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 use hyper::body::Incoming;
 use serde::Deserialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc2822;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
@@ -120,10 +118,10 @@ impl HttpTransport {
             .header(header::CONTENT_TYPE, message.content_type());
         if let Some(secret) = &self.secret {
             // Signed again at each attempt: the platform refuses old timestamps.
-            let now = OffsetDateTime::now_utc().unix_timestamp();
+            let now = SystemTime::now();
             request = request
                 .header(webhook::ID_HEADER, &message.id)
-                .header(webhook::TIMESTAMP_HEADER, now)
+                .header(webhook::TIMESTAMP_HEADER, webhook::timestamp(now))
                 .header(
                     webhook::SIGNATURE_HEADER,
                     webhook::sign(secret, &message.id, now, &message.body),
@@ -221,8 +219,8 @@ fn retry_after(value: &str) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = OffsetDateTime::parse(value.trim(), &Rfc2822).ok()?;
-    Duration::try_from(date - OffsetDateTime::now_utc()).ok()
+    let date = httpdate::parse_http_date(value.trim()).ok()?;
+    date.duration_since(SystemTime::now()).ok()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::{
     io::{Read as _, Seek as _, SeekFrom, Write as _},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
 };
 
 use axum::{
@@ -20,7 +21,6 @@ use axum::{
 use bytes::Bytes;
 use hap_manifest::{WebhookSecret, webhook, wire::EventBody};
 use serde_json::json;
-use time::OffsetDateTime;
 use tokio::net::TcpListener;
 
 struct Record {
@@ -87,7 +87,7 @@ fn accept(record: &mut Record, headers: &HeaderMap, body: &[u8]) -> Result<(), B
         text(webhook::TIMESTAMP_HEADER),
         text(webhook::SIGNATURE_HEADER),
         body,
-        OffsetDateTime::now_utc().unix_timestamp(),
+        SystemTime::now(),
     );
     let line = match (verified, EventBody::from_slice(body)) {
         (Ok(_), Ok(body)) => json!({ "events": body.into_drafts() }),

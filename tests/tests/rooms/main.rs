@@ -155,7 +155,6 @@ fn the_pure_rooms_of_hap_host_touch_nothing_of_the_world() {
         "tokio",
         "Instant::now",
         "SystemTime::now",
-        "OffsetDateTime::now_utc",
     ];
     let mut read = 0;
     for (file, named) in &imports.outside {

@@ -1,7 +1,7 @@
 use std::time::SystemTime;
 
 use bollard::container::LogOutput;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use hap_manifest::rfc3339;
 
 use crate::engine::stream::{LogLine, LogSource, character_start};
 
@@ -19,7 +19,7 @@ pub(super) struct LineAssembler {
 #[derive(Debug, Default)]
 struct Rest {
     bytes: Vec<u8>,
-    time: Option<OffsetDateTime>,
+    time: Option<SystemTime>,
 }
 
 impl LineAssembler {
@@ -88,13 +88,7 @@ impl Rest {
 }
 
 /// Replacing what is not UTF-8 makes a text longer, so it may need cutting once more.
-fn emit(
-    source: LogSource,
-    time: Option<OffsetDateTime>,
-    bytes: &[u8],
-    partial: bool,
-    lines: &mut Vec<LogLine>,
-) {
+fn emit(source: LogSource, time: Option<SystemTime>, bytes: &[u8], partial: bool, lines: &mut Vec<LogLine>) {
     let text = String::from_utf8_lossy(bytes);
     let mut rest = text.as_ref();
     while rest.len() > LogLine::MAX_BYTES {
@@ -105,7 +99,7 @@ fn emit(
     lines.push(line(source, time, rest, partial));
 }
 
-fn line(source: LogSource, time: Option<OffsetDateTime>, text: &str, partial: bool) -> LogLine {
+fn line(source: LogSource, time: Option<SystemTime>, text: &str, partial: bool) -> LogLine {
     let mut line = LogLine::new(source, time, text.to_owned());
     line.partial = partial;
     line
@@ -115,16 +109,16 @@ fn line(source: LogSource, time: Option<OffsetDateTime>, text: &str, partial: bo
 /// knows whole seconds.
 pub(super) fn is_before(line: &LogLine, since: Option<SystemTime>) -> bool {
     match (line.time, since) {
-        (Some(time), Some(since)) => time < OffsetDateTime::from(since),
+        (Some(time), Some(since)) => time < since,
         _ => false,
     }
 }
 
-fn split_time(frame: &[u8]) -> (Option<OffsetDateTime>, &[u8]) {
+fn split_time(frame: &[u8]) -> (Option<SystemTime>, &[u8]) {
     let end = frame.iter().take(40).position(|byte| *byte == b' ');
     let split = end.and_then(|end| {
         let text = std::str::from_utf8(frame.get(..end)?).ok()?;
-        Some((OffsetDateTime::parse(text, &Rfc3339).ok()?, frame.get(end + 1..)?))
+        Some((rfc3339::parse(text).ok()?, frame.get(end + 1..)?))
     });
     match split {
         Some((time, text)) => (Some(time), text),
@@ -191,7 +185,7 @@ mod tests {
     fn the_time_comes_from_the_first_frame_of_a_line() {
         let mut lines = LineAssembler::default();
         let line = lines.push(&out(b"x\n")).remove(0);
-        assert_eq!(line.time.unwrap().nanosecond(), 678_901_234);
+        assert_eq!(rfc3339::format(line.time.unwrap()).unwrap(), TIME);
         let plain = LogOutput::StdOut {
             message: "no time here\n".into(),
         };

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use bollard::{
@@ -14,9 +14,13 @@ use bollard::{
     },
 };
 use hap_manifest::PluginId;
-use time::OffsetDateTime;
 
-use super::{client::Client, container, convert::owner::carries, layers, network};
+use super::{
+    client::Client,
+    container,
+    convert::{observed::moment, owner::carries},
+    layers, network,
+};
 use crate::engine::{
     cannot_remove,
     error::{EngineError, EngineErrorKind},
@@ -74,15 +78,13 @@ fn plugin(found: &HashMap<String, String>, label: &str) -> Option<PluginId> {
 
 /// The engine's clock and ours are one where both are on one machine; elsewhere a clock that is
 /// ahead makes things young.
-fn age(since: Option<OffsetDateTime>) -> Option<Duration> {
-    let age = OffsetDateTime::now_utc() - since?;
-    Some(Duration::try_from(age).unwrap_or_default())
+fn age(since: Option<SystemTime>) -> Option<Duration> {
+    Some(since?.elapsed().unwrap_or_default())
 }
 
-fn of_seconds(seconds: i64) -> Option<OffsetDateTime> {
-    OffsetDateTime::from_unix_timestamp(seconds)
-        .ok()
-        .filter(|_| seconds > 0)
+fn of_seconds(seconds: i64) -> Option<SystemTime> {
+    let seconds = u64::try_from(seconds).ok().filter(|seconds| *seconds > 0)?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
 fn label_filter(label: &str, instance: &InstanceName) -> HashMap<&'static str, Vec<String>> {
@@ -127,7 +129,7 @@ async fn networks(client: &Client, instance: &InstanceName) -> Result<Vec<Resour
             continue;
         };
         resources.push(Resource {
-            age: age(found.created),
+            age: age(found.created.as_deref().and_then(moment)),
             in_use: details.containers.is_some_and(|attached| !attached.is_empty()),
             ..Resource::new(ResourceKind::Network, id.clone(), found.name.unwrap_or(id))
         });
@@ -183,7 +185,7 @@ async fn volumes(client: &Client, instance: &InstanceName) -> Result<Vec<Resourc
         }
         Some(Resource {
             plugin: Some(plugin(&found.labels, labels::PLUGIN_ID)?),
-            age: age(found.created_at),
+            age: age(found.created_at.as_deref().and_then(moment)),
             in_use: !free.contains(&found.name),
             ..Resource::new(ResourceKind::Volume, found.name.as_str(), found.name.as_str())
         })
@@ -346,7 +348,7 @@ mod tests {
     #[test]
     fn what_was_made_in_the_future_is_young_and_what_has_no_date_has_no_age() {
         assert_eq!(
-            age(Some(OffsetDateTime::now_utc() + Duration::from_secs(60))),
+            age(Some(SystemTime::now() + Duration::from_secs(60))),
             Some(Duration::ZERO)
         );
         assert_eq!(age(of_seconds(0)), None);

@@ -4,7 +4,6 @@ use std::time::SystemTime;
 
 use futures_util::{StreamExt as _, stream};
 use hap_manifest::PluginId;
-use time::OffsetDateTime;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::FakeEngine;
@@ -23,7 +22,7 @@ impl FakeEngine {
     pub fn print(&self, plugin: &PluginId, source: LogSource, text: &str) {
         let running = self.world().running_of(plugin);
         for id in running {
-            let line = LogLine::new(source, Some(OffsetDateTime::now_utc()), text.to_owned());
+            let line = LogLine::new(source, Some(SystemTime::now()), text.to_owned());
             if let Some(container) = self.world().containers.get_mut(&id) {
                 if container.lines.len() == LINES {
                     container.lines.pop_front();
@@ -49,7 +48,7 @@ impl FakeEngine {
             let since = |line: &&LogLine| {
                 options
                     .wanted_since()
-                    .is_none_or(|since| line.time.is_none_or(|time| SystemTime::from(time) >= since))
+                    .is_none_or(|since| line.time.is_none_or(|time| time >= since))
             };
             let lines: Vec<_> = container.lines.iter().filter(since).cloned().collect();
             (lines, container.observed.exit.is_none())

@@ -1,10 +1,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
+    time::SystemTime,
 };
 
 use hap_manifest::PluginId;
-use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::{
@@ -136,7 +136,7 @@ impl World {
         }
         self.started += 1;
         observed.status = ContainerStatus::Running;
-        observed.started_at = Some(OffsetDateTime::UNIX_EPOCH + time::Duration::seconds(self.started));
+        observed.started_at = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(self.started));
         observed.restarted_by_engine = false;
         observed.exit = None;
         // Nobody listens there: what a plugin answers is simulated.

@@ -1,7 +1,9 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use futures_util::{TryStreamExt as _, stream};
-use time::OffsetDateTime;
 
 use super::{
     error::{self, blocking},
@@ -21,7 +23,7 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// Lines of a container; a stream that follows ends with the run.
 pub(super) fn logs(shared: &Arc<Shared>, id: &ContainerId, options: &LogOptions) -> EngineStream<LogLine> {
-    let since = options.wanted_since().map(OffsetDateTime::from);
+    let since = options.wanted_since();
     let follower = Follower {
         shared: Arc::clone(shared),
         id: id.clone(),

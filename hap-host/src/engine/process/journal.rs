@@ -3,10 +3,10 @@ use std::{
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 
 use super::lines::Piece;
 use crate::engine::{
@@ -54,7 +54,8 @@ impl Journal {
     }
 
     pub(super) fn append(&mut self, source: LogSource, pieces: &[Piece]) -> io::Result<()> {
-        let now = i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos()).unwrap_or(i64::MAX);
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = i64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(i64::MAX);
         let mut batch = Vec::new();
         for piece in pieces {
             let start = batch.len();
@@ -115,7 +116,8 @@ impl Journal {
 /// Turns one written line back; `None` for one that was torn.
 pub(super) fn parse(line: &[u8]) -> Option<LogLine> {
     let entry: Entry = serde_json::from_slice(line).ok()?;
-    let time = OffsetDateTime::from_unix_timestamp_nanos(entry.time.into()).ok();
+    let since = u64::try_from(entry.time).ok().map(Duration::from_nanos);
+    let time = since.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
     let source = if entry.error {
         LogSource::Stderr
     } else {

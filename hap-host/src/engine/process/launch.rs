@@ -3,11 +3,11 @@ use std::{
     os::unix::process::ExitStatusExt as _,
     process::{ExitStatus, Stdio},
     sync::Arc,
+    time::SystemTime,
 };
 
 use hap_manifest::env as names;
 use rustix::process::Signal;
-use time::OffsetDateTime;
 use tokio::process::{Child, Command};
 
 use super::{
@@ -58,7 +58,7 @@ fn start_locked(shared: &Arc<Shared>, id: &ContainerId, lock: &Lock) -> Result<(
     sweep(lock);
     spool::collect(lock, record.rotation(), true).map_err(io)?;
     let [stdout, stderr] = spool::renew(lock).map_err(io)?;
-    let at = OffsetDateTime::now_utc();
+    let at = SystemTime::now();
     record.run = Run::Starting { at };
     folder.write(&record).map_err(io)?;
 

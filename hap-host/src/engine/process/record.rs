@@ -1,8 +1,7 @@
-use std::{collections::BTreeMap, net::Ipv4Addr, path::PathBuf};
+use std::{collections::BTreeMap, net::Ipv4Addr, path::PathBuf, time::SystemTime};
 
 use hap_manifest::PluginId;
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 
 use super::identity::{Identity, Life};
 use crate::engine::{
@@ -53,21 +52,21 @@ pub(super) enum Run {
     /// Written before the process exists, so that one whose host died right after making
     /// it is looked for.
     Starting {
-        #[serde(with = "time::serde::rfc3339")]
-        at: OffsetDateTime,
+        #[serde(with = "hap_manifest::rfc3339")]
+        at: SystemTime,
     },
     Running {
         process: Identity,
         /// The host that hears how the process ends; `None` when nobody does.
         owner: Option<Identity>,
-        #[serde(with = "time::serde::rfc3339")]
-        at: OffsetDateTime,
+        #[serde(with = "hap_manifest::rfc3339")]
+        at: SystemTime,
     },
     Ended {
         /// `None` when the process could not be made.
         process: Option<Identity>,
-        #[serde(with = "time::serde::rfc3339")]
-        at: OffsetDateTime,
+        #[serde(with = "hap_manifest::rfc3339")]
+        at: SystemTime,
         code: i64,
         error: String,
     },

@@ -1,13 +1,13 @@
 //! What happens, as it happens.
 
-use time::OffsetDateTime;
+use std::time::SystemTime;
 
 use super::*;
 use crate::{engine::stream::LogSource, supervisor::options::ShutdownMode};
 
 /// Puts an event of a plugin on the disk, as the listener does.
 pub(super) async fn store(bed: &Bed, plugin: &PluginId, kind: &str, data: &Value) {
-    let now = OffsetDateTime::now_utc();
+    let now = SystemTime::now();
     let id = uuid::Uuid::now_v7().to_string();
     let event = hap_manifest::wire::Event::new(plugin, id, kind, now, data.clone());
     let store = &bed.supervisor.0.shared.store;

@@ -14,13 +14,11 @@ pub(crate) mod request;
 mod update;
 pub(crate) mod usage;
 
-use std::time::Duration;
-
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use std::time::{Duration, SystemTime};
 
 /// A time by RFC 3339. A year beyond 9999 cannot be written so and shows as nothing.
-fn rfc3339(time: OffsetDateTime) -> String {
-    time.format(&Rfc3339).unwrap_or_default()
+fn rfc3339(time: SystemTime) -> String {
+    hap_manifest::rfc3339::format(time).unwrap_or_default()
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -140,7 +140,7 @@ impl Actor {
 
     fn run_started(&self) -> Option<SystemTime> {
         match self.machine.seen() {
-            Seen::Present(observed) => observed.started_at.map(SystemTime::from),
+            Seen::Present(observed) => observed.started_at,
             _ => None,
         }
     }

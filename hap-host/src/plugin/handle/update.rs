@@ -1,8 +1,11 @@
 //! The calls of a [`PluginHandle`] that change the plugin's version.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use hap_manifest::{Manifest, permission::requested};
+use hap_manifest::{Manifest, permission::requested, rfc3339};
 use semver::Version;
 use tokio::time::{Instant, timeout_at};
 
@@ -132,7 +135,7 @@ impl PluginHandle {
             return Ok(UpdateOutcome {
                 from: old.version().clone(),
                 to: old.version().clone(),
-                at: time::OffsetDateTime::now_utc(),
+                at: SystemTime::now(),
                 result: UpdateResult::Committed,
             });
         }
@@ -250,7 +253,10 @@ impl PluginHandle {
         if let Some(update) = self.state().update {
             return Err(busy(format!(
                 "an update from {} to {} is under way, its stage is {} since {}: wait for it, or roll back while it is on probation",
-                update.from, update.to, update.stage, update.since
+                update.from,
+                update.to,
+                update.stage,
+                rfc3339::format(update.since).unwrap_or_default()
             )));
         }
         let message = "another call prepares an update of it: wait for that";

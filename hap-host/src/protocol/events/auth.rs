@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use hap_manifest::{
@@ -33,7 +33,7 @@ impl Proof {
         headers: &HeaderMap,
         plugin: Option<&PluginId>,
         credentials: &Credentials,
-        now_unix: i64,
+        now: SystemTime,
     ) -> Result<Self, Refusal> {
         if headers.contains_key(webhook::SIGNATURE_HEADER) {
             let text = |name: &'static str| {
@@ -47,7 +47,7 @@ impl Proof {
                 signature: text(webhook::SIGNATURE_HEADER),
             };
             // Without a secret nothing matches: whatever else is wrong is told first.
-            return match proof.verify(&[], b"", now_unix) {
+            return match proof.verify(&[], b"", now) {
                 Err(VerifyError::NoMatch) => Ok(proof),
                 Err(error) => Err(refuse(error)),
                 Ok(()) => Err(Refusal::unauthorized()),
@@ -62,7 +62,7 @@ impl Proof {
     }
 
     /// Checks what could not be checked before the body was there.
-    pub(super) fn check(&self, keys: Option<&Keys>, body: &[u8], now_unix: i64) -> Result<(), Refusal> {
+    pub(super) fn check(&self, keys: Option<&Keys>, body: &[u8], now: SystemTime) -> Result<(), Refusal> {
         if matches!(self, Self::Token) {
             // Good when the headers were read; gone if the plugin was removed meanwhile.
             return keys.map(drop).ok_or_else(Refusal::unauthorized);
@@ -74,21 +74,21 @@ impl Proof {
             Some(keys) => keys.secrets(),
             None => WebhookSecret::from_bytes(&[0; 32]).into_iter().collect(),
         };
-        match self.verify(&secrets, body, now_unix) {
+        match self.verify(&secrets, body, now) {
             Ok(()) if known => Ok(()),
             Ok(()) => Err(Refusal::unauthorized()),
             Err(error) => Err(refuse(error)),
         }
     }
 
-    fn verify(&self, secrets: &[WebhookSecret], body: &[u8], now_unix: i64) -> Result<(), VerifyError> {
+    fn verify(&self, secrets: &[WebhookSecret], body: &[u8], now: SystemTime) -> Result<(), VerifyError> {
         match self {
             Self::Token => Ok(()),
             Self::Signature {
                 id,
                 timestamp,
                 signature,
-            } => webhook::verify(secrets, id, timestamp, signature, body, now_unix),
+            } => webhook::verify(secrets, id, timestamp, signature, body, now),
         }
     }
 

@@ -1,12 +1,13 @@
 //! From the bytes of a request to events that may be stored.
 
+use std::time::SystemTime;
+
 use axum::http::StatusCode;
 use hap_manifest::{
     PluginId, TraceParent,
     wire::{Event, EventBody, EventDraft},
 };
 use serde_json::json;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{rejection::Refusal, validate};
@@ -22,7 +23,7 @@ pub(super) fn events(
     plugin: &PluginId,
     body: &[u8],
     trace: Option<TraceParent>,
-    now: OffsetDateTime,
+    now: SystemTime,
 ) -> Result<Vec<Event>, Refusal> {
     validate::check(body)?;
     let body = EventBody::from_slice(body).map_err(|error| {
@@ -104,7 +105,7 @@ mod tests {
     }
 
     fn read(body: &str) -> Result<Vec<Event>, Refusal> {
-        events(&light(), body.as_bytes(), None, OffsetDateTime::UNIX_EPOCH)
+        events(&light(), body.as_bytes(), None, SystemTime::UNIX_EPOCH)
     }
 
     #[test]

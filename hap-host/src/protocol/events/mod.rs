@@ -19,10 +19,12 @@ pub(crate) mod subscribe;
 mod tests;
 mod validate;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::Router;
-use time::OffsetDateTime;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -97,7 +99,7 @@ impl Inbox {
                 () = cancel.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            match self.store.prune_events(OffsetDateTime::now_utc()).await {
+            match self.store.prune_events(SystemTime::now()).await {
                 Ok(pruned) => tracing::debug!(pruned.forgotten, pruned.erased, "removed old events"),
                 Err(error) => tracing::warn!(error = error.report(), "old events could not be removed"),
             }

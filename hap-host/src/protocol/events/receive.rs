@@ -3,7 +3,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use axum::{
@@ -16,7 +16,6 @@ use axum::{
 use bytes::Bytes;
 use hap_manifest::{PluginId, TraceParent, wire::Event};
 use serde_json::json;
-use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tracing::{Instrument as _, field};
 
@@ -174,14 +173,14 @@ impl Receiver {
             )
             .closing()
         })?;
-        let now = OffsetDateTime::now_utc();
-        let proof = Proof::read(&head.headers, plugin.as_ref(), credentials, now.unix_timestamp())
-            .map_err(Refusal::closing)?;
+        let now = SystemTime::now();
+        let proof =
+            Proof::read(&head.headers, plugin.as_ref(), credentials, now).map_err(Refusal::closing)?;
         body::check_headers(&head.headers)?;
         let body = body::read(body, &mut admitted).await?;
         let bytes = body.len();
 
-        let now = OffsetDateTime::now_utc();
+        let now = SystemTime::now();
         let (plugin, events) = self.examine(plugin, proof, body, (trace, now)).await?;
         rate.take(&plugin, events.len(), bytes).map_err(|wait| {
             Refusal::too_many(
@@ -230,12 +229,12 @@ impl Receiver {
         plugin: Option<PluginId>,
         proof: Proof,
         body: Bytes,
-        (trace, now): (Option<TraceParent>, OffsetDateTime),
+        (trace, now): (Option<TraceParent>, SystemTime),
     ) -> Result<(PluginId, Vec<Event>), Refusal> {
         let keys = Proof::keys(plugin.as_ref(), &self.0.credentials);
         let large = body.len() >= LARGE;
         let examine = move || {
-            proof.check(keys.as_deref(), &body, now.unix_timestamp())?;
+            proof.check(keys.as_deref(), &body, now)?;
             let plugin = plugin.ok_or_else(Refusal::unauthorized)?;
             let events = decode::events(&plugin, &body, trace, now)?;
             Ok((plugin, events))

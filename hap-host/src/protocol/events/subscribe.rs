@@ -4,12 +4,11 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use futures_core::Stream;
 use hap_manifest::{PluginId, TraceParent, wire};
-use time::OffsetDateTime;
 
 use super::{
     cursor::Cursor,
@@ -42,7 +41,7 @@ pub struct PluginEvent {
     /// What it sent, completed.
     pub event: wire::Event,
     /// When the host received it, by the host's clock.
-    pub received_at: OffsetDateTime,
+    pub received_at: SystemTime,
 }
 
 impl PluginEvent {

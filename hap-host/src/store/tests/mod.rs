@@ -7,11 +7,11 @@ mod plugins;
 mod secrets;
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use hap_manifest::{ApiToken, ImageRef, Manifest, PluginId, WebhookSecret, wire::Event};
 use serde_json::json;
 use tempfile::TempDir;
-use time::OffsetDateTime;
 
 use super::{
     Store,
@@ -113,8 +113,8 @@ fn pair(byte: u8) -> KeyPair {
 }
 
 /// A moment of a clock that the tests turn.
-fn at(second: i64) -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp(1_700_000_000 + second).unwrap()
+fn at(second: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + second)
 }
 
 fn event(plugin: &str, event_id: &str, kind: &str) -> Event {

@@ -1,6 +1,5 @@
 use std::cmp::Ordering;
-
-use time::OffsetDateTime;
+use std::time::SystemTime;
 
 /// How far the output of a plugin was taken, so that a stream which is opened again repeats nothing
 /// and loses nothing.
@@ -8,16 +7,16 @@ use time::OffsetDateTime;
 /// An engine is asked for lines from a moment on, and several lines may bear the same moment.
 #[derive(Debug)]
 pub(super) struct Place {
-    newest: OffsetDateTime,
+    newest: SystemTime,
     /// Lines of that moment that were taken.
     of_newest: usize,
     /// What was taken of a stream before this one: up to this moment, and so many lines of it.
-    taken: Option<(OffsetDateTime, usize)>,
+    taken: Option<(SystemTime, usize)>,
 }
 
 impl Place {
     /// At a moment before which no line is wanted.
-    pub(super) const fn at(start: OffsetDateTime) -> Self {
+    pub(super) const fn at(start: SystemTime) -> Self {
         Self {
             newest: start,
             of_newest: 0,
@@ -26,13 +25,13 @@ impl Place {
     }
 
     /// A new stream begins; from when on it is asked for lines.
-    pub(super) const fn reopen(&mut self) -> OffsetDateTime {
+    pub(super) const fn reopen(&mut self) -> SystemTime {
         self.taken = Some((self.newest, self.of_newest));
         self.newest
     }
 
     /// Whether a line of this moment was not taken before; then it is.
-    pub(super) fn take(&mut self, time: OffsetDateTime) -> bool {
+    pub(super) fn take(&mut self, time: SystemTime) -> bool {
         if let Some((until, left)) = &mut self.taken {
             match time.cmp(until) {
                 Ordering::Less => return false,
@@ -56,13 +55,15 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    fn at(second: i64) -> OffsetDateTime {
-        OffsetDateTime::UNIX_EPOCH + time::Duration::seconds(second)
+    fn at(second: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(second)
     }
 
-    fn taken(place: &mut Place, seconds: &[i64]) -> Vec<i64> {
+    fn taken(place: &mut Place, seconds: &[u64]) -> Vec<u64> {
         let new = seconds.iter().filter(|second| place.take(at(**second)));
         new.copied().collect()
     }

@@ -4,10 +4,12 @@ mod cursor;
 mod line;
 mod throttle;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use hap_manifest::PluginId;
-use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use self::{cursor::Place, line::Line, throttle::Flood};
@@ -30,13 +32,11 @@ pub(crate) async fn forward(plugin: PluginHandle, options: LogForwarding, counte
         options,
         counters,
         // Not what an adopted plugin printed before.
-        place: Place::at(OffsetDateTime::now_utc()),
+        place: Place::at(SystemTime::now()),
         continued: false,
     };
     while plugin.wait_for(|state| prints(state.phase)).await.is_ok() {
-        let wanted = LogOptions::default()
-            .follow(true)
-            .since(forwarder.place.reopen().into());
+        let wanted = LogOptions::default().follow(true).since(forwarder.place.reopen());
         let mut lines = plugin.logs(&wanted);
         while let Some(Ok(line)) = lines.next().await {
             forwarder.take(&plugin, &line);

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::extract::State;
@@ -9,7 +9,6 @@ use bytes::Bytes;
 use hap_manifest::wire::{Event, EventBody};
 use hap_manifest::{ApiToken, WebhookSecret, webhook};
 use http::{HeaderMap, StatusCode};
-use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
@@ -90,7 +89,7 @@ async fn receive(State(platform): State<Platform>, headers: HeaderMap, body: Byt
         text(webhook::TIMESTAMP_HEADER),
         text(webhook::SIGNATURE_HEADER),
         &body,
-        OffsetDateTime::now_utc().unix_timestamp(),
+        SystemTime::now(),
     );
     if verified.is_err() {
         inbox.bad_signatures += 1;

@@ -1,12 +1,11 @@
 //! What the engine says of a container, in our words.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, time::SystemTime};
 
 use bollard::models::{
     ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HostConfig, NetworkSettings,
 };
-use hap_manifest::PluginId;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use hap_manifest::{PluginId, rfc3339};
 
 use super::owner::labels_of;
 use crate::engine::{
@@ -92,10 +91,10 @@ fn exit(state: &ContainerState, memory_limit: Option<i64>) -> Exit {
 }
 
 /// The engine prints the year 1 for "never".
-fn moment(text: &str) -> Option<OffsetDateTime> {
-    OffsetDateTime::parse(text, &Rfc3339)
+pub(in crate::engine::docker) fn moment(text: &str) -> Option<SystemTime> {
+    rfc3339::parse(text)
         .ok()
-        .filter(|time| time.year() > 1)
+        .filter(|time| *time > SystemTime::UNIX_EPOCH)
 }
 
 /// We join one network only; should somebody have joined more, ours is preferred, then
@@ -144,7 +143,10 @@ mod tests {
         assert_eq!(observed.status, ContainerStatus::Running);
         assert_eq!(observed.address, Some(SocketAddr::from(([10, 213, 7, 2], 8000))));
         assert_eq!(observed.exit, None);
-        assert_eq!(observed.started_at.unwrap().unix_timestamp(), 1_767_323_045);
+        assert_eq!(
+            observed.started_at.unwrap(),
+            SystemTime::UNIX_EPOCH + Duration::new(1_767_323_045, 678_901_234)
+        );
         assert_eq!(
             (observed.plugin.as_str(), observed.spec_digest.as_str()),
             ("light", "d1")

@@ -6,7 +6,7 @@ mod snapshot;
 mod switch;
 pub(super) mod tasks;
 
-use time::OffsetDateTime;
+use std::time::SystemTime;
 
 use self::tasks::{Copied, Progress};
 use super::Actor;
@@ -48,7 +48,7 @@ impl Actor {
         self.close_desk();
         self.updating.recalled = false;
         self.updating.failure = None;
-        self.updating.since = OffsetDateTime::now_utc();
+        self.updating.since = SystemTime::now();
         self.updating.backoff.succeeded();
         if self.wants_snapshot() {
             self.feed(Input::Hold(Hold::Down));
@@ -165,7 +165,7 @@ impl Actor {
         updates.last = Some(UpdateOutcome {
             from: self.record.manifest.version().clone(),
             to: order.version.manifest.version().clone(),
-            at: OffsetDateTime::now_utc(),
+            at: SystemTime::now(),
             result: UpdateResult::RolledBack { reason },
         });
         if let Err(error) = self.store_updates(updates.clone()).await {

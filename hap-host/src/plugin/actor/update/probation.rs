@@ -1,8 +1,7 @@
 //! The probation of a new version, and how it ends.
 
 use std::sync::Arc;
-
-use time::OffsetDateTime;
+use std::time::SystemTime;
 
 use super::super::{Actor, clock::now, spec::health_policy};
 use crate::{
@@ -119,7 +118,7 @@ impl Actor {
                 .map_or(current, |previous| previous.manifest.version())
                 .clone(),
             to: current.clone(),
-            at: OffsetDateTime::now_utc(),
+            at: SystemTime::now(),
             result,
         })
     }

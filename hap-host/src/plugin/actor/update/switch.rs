@@ -1,9 +1,9 @@
 //! The switch from one version of a plugin to another, and the version that is kept for a rollback.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use hap_manifest::permission::Permission;
-use time::OffsetDateTime;
 
 use super::super::{Actor, inputs::DependencyWatch, spec::version_terms};
 use crate::{
@@ -42,7 +42,7 @@ impl Actor {
             updates.last = Some(UpdateOutcome {
                 from: self.record.manifest.version().clone(),
                 to: order.version.manifest.version().clone(),
-                at: OffsetDateTime::now_utc(),
+                at: SystemTime::now(),
                 result: UpdateResult::Committed,
             });
         }
@@ -119,7 +119,7 @@ impl Actor {
         self.record.image_id = version.image_id;
         self.record.program = version.program;
         self.record.updates = updates;
-        self.updating.since = OffsetDateTime::now_utc();
+        self.updating.since = SystemTime::now();
         self.settings.desk.follow(&self.record.manifest);
         self.close_desk();
         let (desk, store) = (Arc::clone(&self.settings.desk), self.shared.store.clone());

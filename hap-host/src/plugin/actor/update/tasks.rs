@@ -1,8 +1,7 @@
 //! The progress of an update, and its work in the background.
 
 use std::sync::Arc;
-
-use time::OffsetDateTime;
+use std::time::SystemTime;
 
 use super::{super::background::Background, backoff::Backoff};
 use crate::{
@@ -32,7 +31,7 @@ pub(in crate::plugin::actor) struct Updating {
     pub(super) verdict: Option<ProbationVerdict>,
     /// When what failed is tried again.
     pub(super) backoff: Backoff,
-    pub(super) since: OffsetDateTime,
+    pub(super) since: SystemTime,
     /// A caller asked to go back from the version that is on probation.
     pub(super) recalled: bool,
     /// Counts updates that ended.
@@ -54,7 +53,7 @@ impl Updating {
             tidying: Background::idle(),
             verdict: None,
             backoff: Backoff::new(),
-            since: OffsetDateTime::now_utc(),
+            since: SystemTime::now(),
             recalled: false,
             ended: 0,
             failure: None,

@@ -5,7 +5,7 @@ mod proofs;
 mod take;
 mod wire;
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{num::NonZeroU32, sync::Arc, time::SystemTime};
 
 use axum::{
     body::Body,
@@ -14,7 +14,6 @@ use axum::{
 use hap_manifest::{ApiToken, PluginId, WebhookSecret, webhook};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use time::OffsetDateTime;
 use tower::ServiceExt as _;
 
 use super::{
@@ -144,8 +143,8 @@ fn keys(n: u8) -> PluginKeys {
     PluginKeys::new(pair(n))
 }
 
-fn now() -> i64 {
-    OffsetDateTime::now_utc().unix_timestamp()
+fn now() -> u64 {
+    webhook::timestamp(SystemTime::now())
 }
 
 fn to(plugin: &str) -> axum::http::request::Builder {
@@ -161,13 +160,18 @@ fn by_token(plugin: &str, key: u8, body: impl Into<Body>) -> Request<Body> {
 }
 
 /// A request signed with a key for a moment, and the body that it carries.
-fn signed(plugin: &str, key: u8, timestamp: i64, signed: &str, sent: &str) -> Request<Body> {
+fn signed(plugin: &str, key: u8, timestamp: u64, signed: &str, sent: &str) -> Request<Body> {
     to(plugin)
         .header(webhook::ID_HEADER, "msg-1")
         .header(webhook::TIMESTAMP_HEADER, timestamp)
         .header(
             webhook::SIGNATURE_HEADER,
-            webhook::sign(&secret(key), "msg-1", timestamp, signed.as_bytes()),
+            webhook::sign(
+                &secret(key),
+                "msg-1",
+                SystemTime::UNIX_EPOCH + Duration::from_secs(timestamp),
+                signed.as_bytes(),
+            ),
         )
         .body(Body::from(sent.to_owned()))
         .unwrap()

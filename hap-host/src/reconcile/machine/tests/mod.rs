@@ -1,5 +1,6 @@
+use std::time::SystemTime;
+
 use hap_manifest::{PluginId, RestartMode};
-use time::OffsetDateTime;
 
 use super::*;
 use crate::{
@@ -87,7 +88,7 @@ impl Bench {
         let id = ContainerId::new(format!("c{container}"));
         let mut observed = Observed::created(id, PluginId::new("p").unwrap(), digest.to_owned());
         observed.status = status;
-        observed.started_at = Some(OffsetDateTime::UNIX_EPOCH + time::Duration::seconds(run));
+        observed.started_at = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(run));
         observed
     }
 
