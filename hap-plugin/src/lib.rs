@@ -25,7 +25,7 @@ pub mod testing;
 pub use api::{CommandType, Context, Health, NoCommand, NoStatus, Plugin, Reply, StatusType};
 pub use config::{ConfigChanges, ConfigType, NoConfig};
 pub use decode::Secret;
-pub use error::{Fault, FaultCause, Result, StartError};
+pub use error::{Fault, IntoFaultCause, Result, StartError};
 pub use events::{EmitError, EventClient};
 pub use process::run;
 pub use server::{Serve, into_router, serve};

@@ -51,7 +51,7 @@ impl Plugin for Lamp {
     type Command = Command;
     type Status = NoStatus;
 
-    async fn start(&self, cx: Context) -> Result<()> {
+    async fn start(&self, cx: &Context) -> Result<()> {
         let stop = cx.shutdown_token();
         cx.spawn("poll", async move { stop.cancelled().await });
         Ok(())

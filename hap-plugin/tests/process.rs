@@ -103,7 +103,7 @@ mod unix {
         type Command = Command;
         type Status = NoStatus;
 
-        async fn start(&self, _: Context) -> Result<()> {
+        async fn start(&self, _: &Context) -> Result<()> {
             if std::env::var(ROLE).unwrap() == "refuse" {
                 return Err(Fault::rejected("no_bridge", "set the address of the bridge"));
             }

@@ -21,7 +21,7 @@ impl Plugin for Bridge {
 
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 
-    async fn start(&self, cx: Context) -> Result<()> {
+    async fn start(&self, cx: &Context) -> Result<()> {
         let link = self.link.clone();
         cx.spawn("broker connection", connection::keep(cx.clone(), link));
         Ok(())

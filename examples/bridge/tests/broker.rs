@@ -113,7 +113,7 @@ async fn send(client: &AsyncClient, events: &mut EventLoop, topic: &str, text: &
 
 async fn until_health(bridge: &TestPlugin, wanted: &str) {
     let reached = async {
-        while bridge.health().await.at("/status") != wanted {
+        while bridge.health().await.pointer("/status") != wanted {
             sleep(Duration::from_millis(20)).await;
         }
     };
@@ -129,9 +129,9 @@ async fn messages_become_events_and_commands_become_messages() {
     let (client, mut events) = broker.somebody().await;
     let bridge = TestPlugin::start(Bridge::default()).await.unwrap();
     let health = bridge.health().await;
-    assert_eq!(health.at("/status"), "degraded", "{health}");
+    assert_eq!(health.pointer("/status"), "degraded", "{health}");
     let config = json!({"host": "127.0.0.1", "port": broker.port, "topics": ["home/+/state"]});
-    bridge.configure(config).await.succeeded();
+    bridge.configure(config).await.assert_success();
     until_health(&bridge, "healthy").await;
 
     // The broker takes the subscription after the connection: what comes before it is for nobody.
@@ -157,7 +157,7 @@ async fn messages_become_events_and_commands_become_messages() {
     );
 
     let params = json!({"topic": "from/bridge/lamp", "payload": {"level": 40}});
-    bridge.command("publish", params).await.succeeded();
+    bridge.command("publish", params).await.assert_success();
     let received = async {
         loop {
             if let Event::Incoming(Packet::Publish(message)) = events.poll().await.unwrap() {
@@ -170,9 +170,12 @@ async fn messages_become_events_and_commands_become_messages() {
         (message.topic.as_str(), &*message.payload),
         ("from/bridge/lamp", br#"{"level":40}"#.as_slice())
     );
-    let status = bridge.status().await.succeeded();
+    let status = bridge.status().await.assert_success();
     assert_eq!(
-        (status.at("/data/connected"), status.at("/data/published")),
+        (
+            status.pointer("/data/connected"),
+            status.pointer("/data/published")
+        ),
         (&json!(true), &json!(1))
     );
     bridge.stop().await;
@@ -185,7 +188,7 @@ async fn a_broker_that_goes_away_degrades_the_bridge_until_it_is_back() {
     drop(broker.somebody().await);
     let bridge = TestPlugin::start(Bridge::default()).await.unwrap();
     let config = json!({"host": "127.0.0.1", "port": broker.port, "topics": ["home/#"]});
-    bridge.configure(config).await.succeeded();
+    bridge.configure(config).await.assert_success();
     until_health(&bridge, "healthy").await;
     broker.end();
     until_health(&bridge, "degraded").await;
@@ -193,11 +196,11 @@ async fn a_broker_that_goes_away_degrades_the_bridge_until_it_is_back() {
     let refused = bridge
         .command("publish", &params)
         .await
-        .refused_with("unavailable");
+        .assert_error("unavailable");
     assert_eq!(refused.status().as_u16(), 503);
     broker.restart();
     until_health(&bridge, "healthy").await;
-    bridge.command("publish", &params).await.succeeded();
+    bridge.command("publish", &params).await.assert_success();
     bridge.stop().await;
 }
 
@@ -220,13 +223,13 @@ async fn settings_that_cannot_work_are_refused_by_name_and_no_answer_holds_the_p
             "invalid_config",
         ),
     ] {
-        let reply = bridge.configure(&config).await.refused_with(code);
+        let reply = bridge.configure(&config).await.assert_error(code);
         assert!(!reply.text().contains("hunter2"), "{reply}");
     }
     let refused = bridge
         .command("publish", json!({"topic": "a/+", "payload": 1}))
         .await;
-    refused.refused_with("invalid_topic");
+    refused.assert_error("invalid_topic");
 }
 
 #[test]

@@ -141,7 +141,7 @@ impl<R: Room> Plugin for Thermostat<R> {
 
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 
-    async fn start(&self, cx: Context) -> Result<()> {
+    async fn start(&self, cx: &Context) -> Result<()> {
         if let Some(target) = cx.load(TARGET).await? {
             self.shared.state().target = target;
         }

@@ -36,7 +36,7 @@ impl Room for TestRoom {
 }
 
 async fn status(thermostat: &TestPlugin) -> Status {
-    thermostat.status().await.succeeded().data()
+    thermostat.status().await.assert_success().data()
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,7 +68,7 @@ async fn the_target_survives_a_crash() {
     thermostat
         .command("set_target", json!({"celsius": 23.5}))
         .await
-        .succeeded();
+        .assert_success();
     let thermostat = thermostat
         .crash_and_restart(Thermostat::new(SimulatedRoom::new()))
         .await
@@ -86,12 +86,18 @@ async fn without_its_sensor_it_does_not_heat_and_says_so() {
     room.0.broken.store(true, Ordering::SeqCst);
     thermostat.platform().next_event("sensor.lost").await;
     assert!(!room.0.heated.load(Ordering::SeqCst));
-    assert_eq!(thermostat.health().await.succeeded().at("/status"), "degraded");
+    assert_eq!(
+        thermostat.health().await.assert_success().pointer("/status"),
+        "degraded"
+    );
     assert_eq!(status(&thermostat).await.temperature, None);
 
     room.0.broken.store(false, Ordering::SeqCst);
     thermostat.platform().next_event("sensor.back").await;
-    assert_eq!(thermostat.health().await.succeeded().at("/status"), "healthy");
+    assert_eq!(
+        thermostat.health().await.assert_success().pointer("/status"),
+        "healthy"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,7 +119,7 @@ async fn what_is_out_of_bounds_is_refused_with_the_place_or_the_rule() {
             .command("set_target", json!({"celsius": celsius}))
             .await;
         assert_eq!(
-            refusal.refused_with("invalid_params").at("/details/path"),
+            refusal.assert_error("invalid_params").pointer("/details/path"),
             "params.celsius"
         );
     }
@@ -123,12 +129,12 @@ async fn what_is_out_of_bounds_is_refused_with_the_place_or_the_rule() {
         (json!({"interval": 9}), "invalid_config"),
     ];
     for (config, code) in refusals {
-        thermostat.configure(config).await.refused_with(code);
+        thermostat.configure(config).await.assert_error(code);
     }
     thermostat
         .configure(json!({"poll_interval_s": 60}))
         .await
-        .succeeded();
+        .assert_success();
 }
 
 #[test]

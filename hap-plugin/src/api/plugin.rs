@@ -84,8 +84,8 @@ pub trait Plugin: Send + Sync + 'static {
     /// # Errors
     /// The process ends: with exit code 78, which a host does not retry, for a [`Fault::rejected`],
     /// and with 1, which it retries, for any other.
-    fn start(&self, cx: Context) -> impl Future<Output = Result<()>> + Send {
-        drop(cx);
+    fn start(&self, cx: &Context) -> impl Future<Output = Result<()>> + Send {
+        let _ = cx;
         ready(Ok(()))
     }
 
@@ -170,7 +170,7 @@ impl<P: Plugin> Plugin for Arc<P> {
 
     const VERSION: &'static str = P::VERSION;
 
-    fn start(&self, cx: Context) -> impl Future<Output = Result<()>> + Send {
+    fn start(&self, cx: &Context) -> impl Future<Output = Result<()>> + Send {
         P::start(self, cx)
     }
 

@@ -315,19 +315,19 @@ fn clean(value: &mut Value, redactor: &Redactor) {
     label = "no error: make what the caller is to read by `Fault::rejected(\"code\", \"text\")`, and what is for the log by `Fault::internal(\"text\")`",
     note = "`.map_err(...)` or `.ok_or_else(...)` before the `?` makes a `Fault` of anything"
 )]
-pub trait FaultCause: Sized {
+pub trait IntoFaultCause: Sized {
     #[doc(hidden)]
     fn into_cause(self) -> Box<dyn Error + Send + Sync>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<E: Error + Send + Sync + 'static> FaultCause for E {
+impl<E: Error + Send + Sync + 'static> IntoFaultCause for E {
     fn into_cause(self) -> Box<dyn Error + Send + Sync> {
         Box::new(self)
     }
 }
 
-impl<E: FaultCause> From<E> for Fault {
+impl<E: IntoFaultCause> From<E> for Fault {
     #[track_caller]
     fn from(error: E) -> Self {
         Self::internal(error.into_cause())

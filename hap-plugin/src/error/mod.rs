@@ -5,5 +5,5 @@
 mod fault;
 mod start_error;
 
-pub use fault::{Fault, FaultCause, Result};
+pub use fault::{Fault, IntoFaultCause, Result};
 pub use start_error::StartError;

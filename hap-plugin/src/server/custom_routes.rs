@@ -28,7 +28,7 @@ pub(crate) struct CustomRoutes {
     /// alone.
     pub(crate) routes: Option<Router>,
     /// Open to everybody.
-    pub(crate) open_routes: Router,
+    pub(crate) public_routes: Router,
     /// Around everything behind the token, the last one outermost.
     pub(crate) layers: Vec<Layering>,
 }
@@ -46,8 +46,8 @@ impl CustomRoutes {
             {
                 problems.push(clash("routes", &pattern, path));
             }
-            if let Some(pattern) = claimed(&self.open_routes, path).await {
-                problems.push(clash("open_routes", &pattern, path));
+            if let Some(pattern) = claimed(&self.public_routes, path).await {
+                problems.push(clash("public_routes", &pattern, path));
             }
         }
         StartError::unless_empty(problems, ())
@@ -166,7 +166,7 @@ impl fmt::Debug for CustomRoutes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CustomRoutes")
             .field("routes", &self.routes)
-            .field("open_routes", &self.open_routes)
+            .field("public_routes", &self.public_routes)
             .field("layers", &self.layers.len())
             .finish()
     }

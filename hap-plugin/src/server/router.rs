@@ -28,7 +28,7 @@ pub(crate) fn dispatcher<P: Plugin>(
 ) -> Dispatcher<P> {
     let CustomRoutes {
         routes,
-        open_routes,
+        public_routes,
         layers,
     } = custom_routes;
     let api = Router::new()
@@ -47,12 +47,12 @@ pub(crate) fn dispatcher<P: Plugin>(
     let has_layers = !layers.is_empty();
     let api = layers.into_iter().fold(api, |api, layer| layer(api));
     let token_check = TokenCheck::new(token);
-    let open_routes = adopt_before(service, open_routes);
-    let is_plain = !has_layers && open_routes.is_none();
-    let (token_check, router) = match open_routes {
-        Some(open_routes) => (
+    let public_routes = adopt_before(service, public_routes);
+    let is_plain = !has_layers && public_routes.is_none();
+    let (token_check, router) = match public_routes {
+        Some(public_routes) => (
             TokenCheck::OPEN,
-            open_routes.fallback_service(api.layer(token_check)),
+            public_routes.fallback_service(api.layer(token_check)),
         ),
         None => (token_check, api),
     };

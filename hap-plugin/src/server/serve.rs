@@ -140,8 +140,8 @@ impl<P: Plugin> Serve<P> {
     /// Whoever reaches the plugin reaches them: other containers, and the network where the port is
     /// published. They go before the API, so that no pattern among them may cover one of its paths,
     /// and a fallback of this router is not used.
-    pub fn open_routes(mut self, routes: Router) -> Self {
-        self.custom_routes.open_routes = routes;
+    pub fn public_routes(mut self, routes: Router) -> Self {
+        self.custom_routes.public_routes = routes;
         self
     }
 

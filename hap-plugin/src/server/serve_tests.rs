@@ -32,7 +32,7 @@ impl Plugin for Slow {
     type Command = Command;
     type Status = NoStatus;
 
-    async fn start(&self, _: Context) -> Result<()> {
+    async fn start(&self, _: &Context) -> Result<()> {
         assert!(!self.panic_at_start, "no bridge");
         if self.fail_at_start {
             let _: u16 = "x".parse()?;

@@ -17,12 +17,10 @@ impl<P: Plugin> Service<P> {
     /// Starts the plugin, hands it its last configuration, and opens the dispatcher.
     pub(crate) async fn start(&self) -> Result<(), StartError> {
         let saved = self.load_config().await;
-        caught(self.plugin.start(self.cx.clone()))
-            .await
-            .map_err(|fault| {
-                let problem = format!("the plugin failed to start: {}", fault.report_with_place());
-                StartError::of_fault(&fault, self.redactor().clean(problem).into_owned())
-            })?;
+        caught(self.plugin.start(&self.cx)).await.map_err(|fault| {
+            let problem = format!("the plugin failed to start: {}", fault.report_with_place());
+            StartError::of_fault(&fault, self.redactor().clean(problem).into_owned())
+        })?;
         self.begin_config(saved).await?;
         self.lifecycle.advance(Phase::Ready);
         Ok(())

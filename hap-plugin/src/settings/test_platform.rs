@@ -55,31 +55,30 @@ impl TestPlatform {
         Self::default()
     }
 
-    /// Cannot be reached from now on, until [`comes_back`](Self::comes_back).
-    pub fn goes_away(&self) {
+    /// Makes the platform unreachable until [`reset`](Self::reset).
+    pub fn set_unreachable(&self) {
         self.state().answer = Answer::Away;
     }
 
-    /// Answers with this status from now on and keeps nothing, until
-    /// [`comes_back`](Self::comes_back).
-    pub fn answers(&self, status: StatusCode) {
+    /// Sets the status of every response until [`reset`](Self::reset). The platform keeps nothing
+    /// meanwhile.
+    pub fn respond_with(&self, status: StatusCode) {
         self.state().answer = Answer::Answers(status);
     }
 
-    /// Keeps everything from now on, but its answers get lost on the way, so that the plugin has to
-    /// send it all again; until [`comes_back`](Self::comes_back).
-    pub fn loses_answers(&self) {
+    /// Drops every response until [`reset`](Self::reset). The platform keeps what it receives, and
+    /// the plugin has to send it again.
+    pub fn drop_responses(&self) {
         self.state().answer = Answer::Lost;
     }
 
-    /// Takes this long for each answer from now on, until [`comes_back`](Self::comes_back). A
-    /// plugin waits 15 s.
-    pub fn takes(&self, delay: Duration) {
+    /// Sets how long each response takes until [`reset`](Self::reset). A plugin waits 15 s.
+    pub fn set_delay(&self, delay: Duration) {
         self.state().delay = delay;
     }
 
-    /// Acknowledges everything again, at once.
-    pub fn comes_back(&self) {
+    /// Makes the platform acknowledge everything again, without a delay.
+    pub fn reset(&self) {
         let mut state = self.state();
         state.answer = Answer::Accepts;
         state.delay = Duration::ZERO;

@@ -28,9 +28,9 @@
 //! # async fn main() {
 //! // In a `#[tokio::test(start_paused = true)]`, in which waiting takes no time:
 //! let bell = TestPlugin::start(Bell).await.unwrap();
-//! let reply = bell.command("ring", json!({"times": 3})).await.succeeded();
+//! let reply = bell.command("ring", json!({"times": 3})).await.assert_success();
 //! assert_eq!(reply.result(), "rang 3 times");
-//! bell.command("ring", json!({"times": "often"})).await.refused_with("invalid_params");
+//! bell.command("ring", json!({"times": "often"})).await.assert_error("invalid_params");
 //!
 //! let event = bell.platform().event("bell.rung").await;
 //! assert_eq!(event.data["times"], 3);
@@ -60,14 +60,14 @@
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() {
 //! let bell = TestPlugin::builder().temporary_data_dir().start(Bell).await.unwrap();
-//! bell.configure(json!({"volume": 30})).await.succeeded();
-//! bell.platform().goes_away();
-//! bell.command("ring", ()).await.succeeded();
+//! bell.configure(json!({"volume": 30})).await.assert_success();
+//! bell.platform().set_unreachable();
+//! bell.command("ring", ()).await.assert_success();
 //!
 //! // Neither the settings nor the event are lost.
 //! let bell = bell.crash_and_restart(Bell).await.unwrap();
 //! assert_eq!(bell.command("ring", ()).await.result(), "rang at 30 %");
-//! bell.platform().comes_back();
+//! bell.platform().reset();
 //! assert_eq!(bell.events().await.len(), 2);
 //! # }
 //! ```

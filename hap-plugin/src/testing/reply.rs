@@ -58,16 +58,16 @@ impl TestReply {
         &self.text
     }
 
-    /// The part of the body at a JSON pointer such as `/data/level`; null when there is none.
+    /// Returns the part of the body at a JSON pointer such as `/data/level`; null when there is none.
     #[must_use]
-    pub fn at(&self, pointer: &str) -> &Value {
+    pub fn pointer(&self, pointer: &str) -> &Value {
         self.body.pointer(pointer).unwrap_or(&Value::Null)
     }
 
     /// What a command gave back as `result`; null when it gave nothing.
     #[must_use]
     pub fn result(&self) -> &Value {
-        self.at("/result")
+        self.pointer("/result")
     }
 
     /// Why a request failed, as it stands in the log: the message, all causes, and for an error
@@ -88,7 +88,7 @@ impl TestReply {
     #[track_caller]
     #[expect(clippy::panic, reason = "a test that finds another type has failed")]
     pub fn data<T: DeserializeOwned>(&self) -> T {
-        match serde_json::from_value(self.at("/data").clone()) {
+        match serde_json::from_value(self.pointer("/data").clone()) {
             Ok(data) => data,
             Err(error) => panic!("`data` is of another type: {error}; {self}"),
         }
@@ -99,8 +99,8 @@ impl TestReply {
     /// # Panics
     /// When it refused.
     #[track_caller]
-    pub fn succeeded(self) -> Self {
-        let refused = self.at("/success") == &Value::Bool(false);
+    pub fn assert_success(self) -> Self {
+        let refused = self.pointer("/success") == &Value::Bool(false);
         assert!(self.status.is_success() && !refused, "it did not succeed: {self}");
         self
     }
@@ -110,10 +110,10 @@ impl TestReply {
     /// # Panics
     /// When it did what it was asked, or refused with another code.
     #[track_caller]
-    pub fn refused_with(self, code: &str) -> Self {
-        let refused = self.at("/success") == &Value::Bool(false);
+    pub fn assert_error(self, code: &str) -> Self {
+        let refused = self.pointer("/success") == &Value::Bool(false);
         assert!(
-            refused && self.at("/code") == code,
+            refused && self.pointer("/code") == code,
             "it did not refuse with {code:?}: {self}"
         );
         self

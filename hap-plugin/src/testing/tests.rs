@@ -32,7 +32,7 @@ impl Plugin for Counter {
     type Command = Command;
     type Status = NoStatus;
 
-    async fn start(&self, cx: Context) -> Result<()> {
+    async fn start(&self, cx: &Context) -> Result<()> {
         cx.emit("counter.started", &()).await?;
         Ok(())
     }
@@ -67,16 +67,22 @@ impl Plugin for Counter {
 #[tokio::test(start_paused = true)]
 async fn a_plugin_is_driven_through_its_real_routes() {
     let counter = TestPlugin::start(Counter::default()).await.unwrap();
-    assert_eq!(counter.health().await.succeeded().at("/status"), "healthy");
-    counter.configure(json!({"from": 5})).await.succeeded();
-    let reply = counter.command("count", ()).await.succeeded();
-    assert_eq!((reply.result(), reply.at("/data/now")), (&json!("6"), &json!(6)));
-    counter.command("fail", ()).await.refused_with("no_mood");
-    counter.command("cuont", ()).await.refused_with("unknown_command");
+    assert_eq!(
+        counter.health().await.assert_success().pointer("/status"),
+        "healthy"
+    );
+    counter.configure(json!({"from": 5})).await.assert_success();
+    let reply = counter.command("count", ()).await.assert_success();
+    assert_eq!(
+        (reply.result(), reply.pointer("/data/now")),
+        (&json!("6"), &json!(6))
+    );
+    counter.command("fail", ()).await.assert_error("no_mood");
+    counter.command("cuont", ()).await.assert_error("unknown_command");
     counter
         .configure(json!({"from": "x"}))
         .await
-        .refused_with("invalid_config");
+        .assert_error("invalid_config");
     assert_eq!(counter.status().await.status(), StatusCode::OK);
     let platform = counter.platform().clone();
     counter.stop().await;
@@ -88,14 +94,14 @@ async fn a_plugin_is_driven_through_its_real_routes() {
 async fn a_platform_that_is_away_for_an_hour_costs_no_event() {
     let counter = TestPlugin::start(Counter::default()).await.unwrap();
     counter.platform().event("counter.started").await;
-    counter.platform().goes_away();
+    counter.platform().set_unreachable();
     for _ in 0..3 {
-        counter.command("count", ()).await.succeeded();
+        counter.command("count", ()).await.assert_success();
     }
     tokio::time::sleep(Duration::from_secs(3600)).await;
     assert_eq!(counter.platform().events().len(), 1);
     assert!(counter.platform().deliveries() > 3, "it was tried again");
-    counter.platform().comes_back();
+    counter.platform().reset();
     let events = counter.platform().first_events(4).await;
     let counts: Vec<_> = events.iter().skip(1).map(|event| event.data.clone()).collect();
     assert_eq!(counts, [1, 2, 3]);
@@ -110,11 +116,11 @@ async fn a_crash_loses_neither_settings_nor_events_where_there_is_a_data_directo
         builder.start(Counter::default())
     };
     let counter = start().await.unwrap();
-    counter.configure(json!({"from": 40})).await.succeeded();
-    platform.answers(StatusCode::SERVICE_UNAVAILABLE);
-    counter.command("count", ()).await.succeeded();
+    counter.configure(json!({"from": 40})).await.assert_success();
+    platform.respond_with(StatusCode::SERVICE_UNAVAILABLE);
+    counter.command("count", ()).await.assert_success();
     drop(counter);
-    platform.comes_back();
+    platform.reset();
     let counter = start().await.unwrap();
     assert_eq!(platform.event("counter.counted").await.data, 41);
     assert_eq!(counter.command("count", ()).await.result(), "41");
@@ -133,13 +139,13 @@ async fn waiting_in_vain_says_what_came_instead() {
 #[should_panic(expected = "it did not succeed: 422 Unprocessable Entity")]
 async fn a_refusal_that_was_not_expected_fails_the_test_with_the_whole_answer() {
     let counter = TestPlugin::start(Counter::default()).await.unwrap();
-    let _ = counter.command("fail", ()).await.succeeded();
+    let _ = counter.command("fail", ()).await.assert_success();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_test_sees_the_cause_that_a_caller_does_not() {
     let counter = TestPlugin::start(Counter::default()).await.unwrap();
-    let reply = counter.command("break", ()).await.refused_with("internal");
+    let reply = counter.command("break", ()).await.assert_error("internal");
     let cause = reply.cause().unwrap();
     let place = "(at hap-plugin/src/testing/tests.rs:";
     assert!(
@@ -173,7 +179,7 @@ async fn a_known_secret_is_not_in_the_cause_either() {
 async fn a_restart_says_goodbye_and_a_crash_does_not() {
     let builder = TestPlugin::builder().temporary_data_dir();
     let counter = builder.start(Counter::default()).await.unwrap();
-    counter.configure(json!({"from": 40})).await.succeeded();
+    counter.configure(json!({"from": 40})).await.assert_success();
     let counter = counter.crash_and_restart(Counter::default()).await.unwrap();
     assert_eq!(counter.command("count", ()).await.result(), "41");
     let counter = counter.restart(Counter::default()).await.unwrap();
@@ -223,11 +229,11 @@ async fn a_crash_drops_what_runs() {
 #[tokio::test(start_paused = true)]
 async fn what_is_acknowledged_and_not_heard_of_comes_again_and_counts_once() {
     let counter = TestPlugin::start(Counter::default()).await.unwrap();
-    counter.platform().loses_answers();
-    counter.command("count", ()).await.succeeded();
+    counter.platform().drop_responses();
+    counter.command("count", ()).await.assert_success();
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert!(counter.platform().repetitions() > 0);
-    counter.platform().comes_back();
+    counter.platform().reset();
     assert_eq!(counter.events().await.len(), 2);
 }
 
@@ -235,18 +241,18 @@ async fn what_is_acknowledged_and_not_heard_of_comes_again_and_counts_once() {
 async fn a_slow_platform_delays_events_and_not_commands() {
     let counter = TestPlugin::start(Counter::default()).await.unwrap();
     counter.events().await;
-    counter.platform().takes(Duration::from_secs(10));
+    counter.platform().set_delay(Duration::from_secs(10));
     let begun = tokio::time::Instant::now();
-    counter.command("count", ()).await.succeeded();
+    counter.command("count", ()).await.assert_success();
     assert_eq!(begun.elapsed(), Duration::ZERO);
     counter.platform().event("counter.counted").await;
     assert!(begun.elapsed() >= Duration::from_secs(10));
     // Longer than a plugin waits for an answer.
-    counter.platform().takes(Duration::from_secs(20));
-    counter.command("count", ()).await.succeeded();
+    counter.platform().set_delay(Duration::from_secs(20));
+    counter.command("count", ()).await.assert_success();
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(counter.platform().events().len(), 2);
-    counter.platform().comes_back();
+    counter.platform().reset();
     assert_eq!(counter.events().await.len(), 3);
 }
 
@@ -254,7 +260,7 @@ async fn a_slow_platform_delays_events_and_not_commands() {
 async fn events_of_a_type_are_handed_out_one_by_one() {
     let counter = TestPlugin::start(Counter::default()).await.unwrap();
     for _ in 0..3 {
-        counter.command("count", ()).await.succeeded();
+        counter.command("count", ()).await.assert_success();
     }
     for expected in 1..=3 {
         assert_eq!(
@@ -280,7 +286,7 @@ async fn waiting_for_one_more_in_vain_says_how_many_there_were() {
 )]
 async fn events_that_cannot_be_delivered_fail_the_test() {
     let platform = TestPlatform::new();
-    platform.goes_away();
+    platform.set_unreachable();
     let builder = TestPlugin::builder().platform(&platform);
     builder.start(Counter::default()).await.unwrap().events().await;
 }
@@ -296,7 +302,7 @@ async fn settings_may_come_as_a_host_sets_them_and_the_token_is_shown() {
     let anonymous = http::Request::get("/status")
         .body(axum::body::Body::empty())
         .unwrap();
-    counter.send(anonymous).await.refused_with("unauthorized");
+    counter.send(anonymous).await.assert_error("unauthorized");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//~ `&str: FaultCause` is not satisfied
+//~ `&str: IntoFaultCause` is not satisfied
 //~ make what the caller is to read by `Fault::rejected("code", "text")`
 
 use hap_plugin::{Context, NoConfig, NoStatus, Plugin, Reply, Result, wire::CommandRequest};

@@ -22,7 +22,7 @@ impl Plugin for Emitter {
     type Command = NoCommand;
     type Status = NoStatus;
 
-    async fn start(&self, cx: Context) -> Result<()> {
+    async fn start(&self, cx: &Context) -> Result<()> {
         let next = std::env::var("EMITTER_NEXT").unwrap_or_default();
         for (lane, number) in next.split(',').filter(|text| !text.is_empty()).enumerate() {
             let lane = u64::try_from(lane)?;

@@ -79,7 +79,7 @@ async fn routes_of_ones_own_need_the_token_unless_they_are_opened() {
     let lamp = serve(Lamp::default())
         .settings(settings().with_api_token(token.clone()))
         .routes(routes())
-        .open_routes(Router::new().route("/open/{name}", get(async |Path(name): Path<String>| name)));
+        .public_routes(Router::new().route("/open/{name}", get(async |Path(name): Path<String>| name)));
     let lamp = assemble(lamp).await;
     for path in ["/pages/first", "/nothing", "/describe"] {
         lamp.get(path).await.check_refusal(401, "unauthorized");
@@ -133,7 +133,7 @@ async fn the_paths_of_the_api_are_refused_at_start() {
         let lamp = serve(Lamp::default())
             .settings(settings())
             .routes(routes)
-            .open_routes(open);
+            .public_routes(open);
         match lamp.into_router().await {
             Ok(_) => assert!(refused.is_empty(), "{refused:?}"),
             Err(error) => {

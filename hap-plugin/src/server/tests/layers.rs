@@ -41,7 +41,7 @@ impl Plugin for Heating {
     type Command = CommandRequest;
     type Status = NoStatus;
 
-    async fn start(&self, cx: Context) -> Result<()> {
+    async fn start(&self, cx: &Context) -> Result<()> {
         *self.start_saw.lock().unwrap() = Some(cx.config::<Self>()?.low);
         Ok(())
     }
