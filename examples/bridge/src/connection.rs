@@ -42,18 +42,15 @@ pub(crate) async fn keep(cx: Context, link: Link) {
             Some(config) => tokio::select! {
                 () = shutdown.cancelled() => return,
                 never = stay_connected(&cx, &link, &config) => match never {},
-                changed = changes.next() => changed,
+                changed = changes.changed() => changed,
             },
             None => tokio::select! {
                 () = shutdown.cancelled() => return,
-                changed = changes.next() => changed,
+                changed = changes.changed() => changed,
             },
         };
         link.down("it is being configured");
-        match changed {
-            Some(changed) => config = Some(changed),
-            None => return,
-        }
+        config = Some(changed);
     }
 }
 

@@ -52,7 +52,8 @@ impl Context {
         typed(self.held_config())
     }
 
-    /// Tells a background task when the configuration changes.
+    /// Returns what tells a background task when the configuration changes. [`ConfigChanges`] has an
+    /// example.
     #[must_use]
     pub fn config_changes<P: Plugin>(&self) -> ConfigChanges<P::Config> {
         self.changes()
