@@ -32,3 +32,6 @@ pub use server::{Serve, into_router, serve};
 pub use settings::Settings;
 
 pub use hap_manifest::{ApiToken, PluginId, TraceParent, WebhookSecret, wire};
+
+// Their types are in signatures of this crate, so an author needs the same major versions.
+pub use {axum, schemars, serde_json};

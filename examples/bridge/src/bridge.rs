@@ -1,8 +1,8 @@
 //! [`Bridge`].
 
+use hap_plugin::serde_json::Value;
 use hap_plugin::{Context, Fault, Health, Plugin, Reply, Result};
 use rumqttc::{QoS, valid_filter, valid_topic};
-use serde_json::Value;
 
 use crate::connection::{self, MAX_MESSAGE};
 use crate::link::Link;

@@ -1,8 +1,8 @@
 //! [`Command`].
 
-use schemars::JsonSchema;
+use hap_plugin::schemars::{self, JsonSchema};
+use hap_plugin::serde_json::Value;
 use serde::Deserialize;
-use serde_json::Value;
 
 /// What the bridge can be told.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]

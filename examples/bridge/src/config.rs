@@ -1,7 +1,7 @@
 //! [`Config`].
 
 use hap_plugin::Secret;
-use schemars::JsonSchema;
+use hap_plugin::schemars::{self, JsonSchema};
 use serde::Deserialize;
 
 /// Which broker, and what to listen to there.

@@ -1,6 +1,6 @@
 //! [`Config`].
 
-use schemars::JsonSchema;
+use hap_plugin::schemars::{self, JsonSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::Percent;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use schemars::JsonSchema;
+use hap_plugin::schemars::{self, JsonSchema};
 use serde::{Deserialize, Serialize};
 
 /// A whole number from 0 to 100.

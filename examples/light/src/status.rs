@@ -1,6 +1,6 @@
 //! [`Status`].
 
-use schemars::JsonSchema;
+use hap_plugin::schemars::{self, JsonSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::{Config, Percent};

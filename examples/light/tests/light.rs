@@ -2,13 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::Request;
 use hap_manifest::Manifest;
+use hap_plugin::axum::Router;
+use hap_plugin::axum::body::{Body, to_bytes};
+use hap_plugin::axum::http::Request;
+use hap_plugin::serde_json::{self, Value, json};
 use hap_plugin::{Settings, into_router};
 use light::Light;
-use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 const MANIFEST: &str = include_str!("../manifest.json");
@@ -108,7 +108,7 @@ async fn a_configuration_is_checked_and_outlives_the_process() {
 #[test]
 fn the_manifest_is_valid_and_its_configuration_is_the_programs() {
     let manifest = Manifest::from_json_strict(MANIFEST).unwrap();
-    let schema = schemars::schema_for!(light::Config).to_value();
+    let schema = hap_plugin::schemars::schema_for!(light::Config).to_value();
     assert_eq!(manifest.config_schema(), Some(&schema));
     assert_eq!(manifest.version().to_string(), env!("CARGO_PKG_VERSION"));
 }

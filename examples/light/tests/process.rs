@@ -7,13 +7,13 @@ use std::process::{ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::routing::post;
+use hap_plugin::axum::extract::State;
+use hap_plugin::axum::http::StatusCode;
+use hap_plugin::axum::routing::post;
+use hap_plugin::axum::{self, Router};
+use hap_plugin::serde_json::{self, Value, json};
 use reqwest::Client;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};

@@ -1,6 +1,6 @@
 //! [`Command`].
 
-use schemars::JsonSchema;
+use hap_plugin::schemars::{self, JsonSchema};
 use serde::{Deserialize, Serialize};
 
 /// What the thermostat can be told.

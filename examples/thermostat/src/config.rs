@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use hap_plugin::schemars::{self, JsonSchema};
 use hap_plugin::{Fault, Result};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How the thermostat works.

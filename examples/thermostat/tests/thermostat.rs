@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use hap_plugin::serde_json::json;
 use hap_plugin::testing::{TestPlugin, assert_manifest, assert_schemas};
 use hap_plugin::{Fault, Result};
-use serde_json::json;
 use thermostat::{Room, SimulatedRoom, Status, Thermostat};
 use tokio::time::sleep;
 

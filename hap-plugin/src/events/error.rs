@@ -1,5 +1,6 @@
 //! [`EmitError`].
 
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ pub enum EmitError {
     },
     /// The data cannot be written as JSON.
     #[error("the event's data cannot be written as JSON")]
-    Data(#[source] Arc<serde_json::Error>),
+    Data(#[source] Arc<dyn Error + Send + Sync>),
     /// The event is too long for the platform.
     #[error("the event has {bytes} bytes, at most {limit} are allowed")]
     #[non_exhaustive]

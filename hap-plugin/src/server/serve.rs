@@ -106,7 +106,7 @@ impl<P: Plugin> Serve<P> {
     ///
     /// ```
     /// use std::sync::Arc;
-    /// use axum::{Router, extract::State, routing::get};
+    /// use hap_plugin::axum::{Router, extract::State, routing::get};
     /// use hap_plugin::{Context, Result};
     /// # use hap_plugin::{NoCommand, NoConfig, NoStatus, Plugin, Reply};
     /// # struct Camera;
