@@ -45,29 +45,33 @@
 //!
 //! # Map
 //!
-//! | part | what it is for |
+//! | you want | look at |
 //! |---|---|
-//! | [`Manifest`], [`Parsed`], [`ManifestBuilder`] | reading, writing and building manifests; a value in hand is valid |
-//! | [`ManifestFile`] | changing a manifest without losing what this version does not know |
-//! | [`ManifestError`], [`Issue`], [`IssueCode`], [`Severity`] | everything that is wrong with one |
-//! | [`PluginId`], [`ImageRef`], [`Dependency`], [`EnvName`] | who is who |
-//! | [`MemoryLimit`], [`CpuLimit`], [`PidsLimit`] | limits |
-//! | [`ApiPort`], [`EndpointPath`], [`HealthCheck`], [`HumanDuration`] | how a plugin is reached and watched |
-//! | [`DockerfilePath`] | what its image is built from |
-//! | [`VolumePath`], [`DevicePath`], [`Capability`], [`ContainerUser`] | what it asks of its container |
-//! | [`permission`] | everything it asks for beyond the default, in words to consent to |
-//! | [`RestartPolicy`], [`RestartMode`] | what happens when it fails |
-//! | [`Listing`], [`Price`] | what a marketplace shows |
-//! | [`wire`] | commands, replies, events |
-//! | [`webhook`], [`WebhookSecret`], [`ApiToken`] | who is speaking |
-//! | [`TraceParent`] | which request a call belongs to |
+//! | to read a manifest; a value in hand is valid | [`Manifest`], [`Parsed`] |
+//! | to build one, or to change one without losing what this version does not know | [`ManifestBuilder`], [`ManifestFile`] |
+//! | to tell an author everything that is wrong | [`ManifestError`], [`Issue`], [`IssueCode`], [`Severity`] |
+//! | to know who is who | [`PluginId`], [`ImageRef`], [`Dependency`], [`EnvName`] |
+//! | limits | [`MemoryLimit`], [`CpuLimit`], [`PidsLimit`] |
+//! | to reach a plugin and watch it | [`ApiPort`], [`EndpointPath`], [`HealthCheck`], [`HumanDuration`] |
+//! | to know what its image is built from | [`DockerfilePath`] |
+//! | to know what it asks of its container | [`VolumePath`], [`DevicePath`], [`Capability`], [`ContainerUser`] |
+//! | to have a user consent to what it asks for beyond the default | [`permission`] |
+//! | to know what happens when it fails | [`RestartPolicy`], [`RestartMode`] |
+//! | to show it in a marketplace | [`Listing`], [`Price`] |
+#![cfg_attr(
+    feature = "config-schema",
+    doc = "| to check settings against its schema | [`ConfigSchema`], [`ConfigProblems`], [`ConfigProblem`] |"
+)]
 #![cfg_attr(
     feature = "package",
-    doc = "| [`package`] | a plugin as one file: writing and reading it |"
+    doc = "| to have a plugin as one file | [`package`]: writing and reading it |"
 )]
-//! | [`mod@env`] | the environment variables that a host sets |
-//! | [`rfc3339`] | times as text |
-//! | [`ParseError`] | why one value was refused |
+//! | commands, replies, events | [`wire`] |
+//! | to know who is speaking | [`webhook`], [`WebhookSecret`], [`ApiToken`] |
+//! | to know which request a call belongs to | [`TraceParent`] |
+//! | times as text | [`rfc3339`] |
+//! | the environment variables that a host sets | [`mod@env`] |
+//! | to know why one value was refused | [`ParseError`] |
 //!
 //! The JSON Schemas of manifests and of the protocol are in the files `manifest.schema.json` and
 //! `wire.schema.json` beside the sources; every type here implements `JsonSchema` as well.
@@ -93,12 +97,15 @@
 //! * No policy: what a plugin asks for is described here, whether it is granted is the host's
 //!   decision.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(feature = "config-schema")]
 mod config_schema;
 mod diagnostics;
 mod json;
 mod manifest;
 #[cfg(feature = "package")]
+#[cfg_attr(docsrs, doc(cfg(feature = "package")))]
 pub mod package;
 pub mod permission;
 mod secret;
@@ -107,8 +114,10 @@ pub mod webhook;
 pub mod wire;
 
 #[cfg(feature = "config-schema")]
+#[cfg_attr(docsrs, doc(cfg(feature = "config-schema")))]
 pub use config_schema::problem::{ConfigProblem, ConfigProblems};
 #[cfg(feature = "config-schema")]
+#[cfg_attr(docsrs, doc(cfg(feature = "config-schema")))]
 pub use config_schema::schema::ConfigSchema;
 pub use diagnostics::issue_code::IssueCode;
 pub use diagnostics::report::{Issue, ManifestError, Severity};

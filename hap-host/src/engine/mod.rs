@@ -38,10 +38,13 @@ use async_trait::async_trait;
 use hap_manifest::ImageRef;
 
 #[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub use self::contract::{ContractViolation, EngineContract};
 #[cfg(feature = "docker")]
+#[cfg_attr(docsrs, doc(cfg(feature = "docker")))]
 pub use self::docker::{DockerEngine, subnet::SubnetPool};
 #[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub use self::fake::{
     FakeEngine,
     faults::{FakeCall, FakeOperation},

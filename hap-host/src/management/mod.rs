@@ -39,6 +39,7 @@ use self::{
 };
 use crate::supervisor::Supervisor;
 
+#[cfg_attr(docsrs, doc(cfg(feature = "management")))]
 impl Supervisor {
     /// The management API's routes: list, install, start, stop, command, configure and watch
     /// plugins over HTTP. To be mounted in a server of the embedder's, behind the embedder's own

@@ -37,6 +37,13 @@ pub(crate) enum Target {
 
 /// One problem of a manifest: where it is, what was found, what is allowed, and often what to write
 /// instead.
+///
+/// ```
+/// let error = hap_manifest::Manifest::from_json(r#"{"id": "Porch"}"#).unwrap_err();
+/// let issue = &error.issues()[0];
+/// assert_eq!((issue.pointer(), issue.line(), issue.column()), ("/id", Some(1), Some(8)));
+/// assert_eq!(issue.help(), Some("try \"porch\""));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
     pointer: String,

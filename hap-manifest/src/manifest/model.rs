@@ -176,6 +176,19 @@ pub struct Manifest {
 }
 
 /// A manifest that was read, and what its author should look at.
+///
+/// ```
+/// use hap_manifest::{IssueCode, Manifest};
+///
+/// let parsed = Manifest::from_json(r#"{
+///   "id": "porch-light", "name": "Porch light", "version": "1.0.0",
+///   "description": "Switches the lamp", "author": "Example Home",
+///   "image": "example/porch-light:1.0.0", "volume": ["/data"]
+/// }"#)?;
+/// assert_eq!(parsed.manifest.id().as_str(), "porch-light");
+/// assert_eq!(parsed.warnings[0].code(), IssueCode::UnknownField);
+/// # Ok::<(), hap_manifest::ManifestError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Parsed {

@@ -81,4 +81,5 @@ pub use pack::pack;
 pub use pack_error::PackError;
 pub use reader::Package;
 #[cfg(feature = "signing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "signing")))]
 pub use signing::{PackageKey, PackageSignature, SignatureError};

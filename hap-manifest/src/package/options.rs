@@ -5,6 +5,15 @@ use std::collections::BTreeSet;
 use super::limits::Limits;
 
 /// What [`pack`](super::pack) may do beyond the default.
+///
+/// ```
+/// use hap_manifest::package::{Limits, PackOptions};
+///
+/// let options = PackOptions::new()
+///     .allow_secret("tests/example.pem")
+///     .limits(Limits::default().with_entries(100));
+/// # let _ = options;
+/// ```
 #[derive(Debug, Clone, Default)]
 #[must_use = "options do nothing until they are given to `pack`"]
 pub struct PackOptions {

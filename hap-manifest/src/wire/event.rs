@@ -187,6 +187,14 @@ impl From<Event> for EventDraft {
 }
 
 /// The body of a request to the platform's events endpoint: one event, or a batch.
+///
+/// ```
+/// use hap_manifest::wire::EventBody;
+///
+/// let body = EventBody::from_slice(br#"[{"type": "motion"}, {"type": "dark"}]"#)?;
+/// assert_eq!(body.into_drafts().len(), 2);
+/// # Ok::<(), hap_manifest::ParseError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventBody {

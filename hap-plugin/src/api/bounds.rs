@@ -22,6 +22,22 @@ use crate::error::Fault;
 ///
 /// Nobody has to implement it. An enum with `#[derive(serde::Deserialize, schemars::JsonSchema)]`
 /// and `#[serde(tag = "command", content = "params", rename_all = "snake_case")]` is one.
+///
+/// ```
+/// use hap_plugin::schemars;
+///
+/// #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// #[serde(tag = "command", content = "params", rename_all = "snake_case")]
+/// enum Command {
+///     /// Sent as `{"command": "turn_off"}`.
+///     TurnOff,
+///     /// Sent as `{"command": "set_level", "params": {"level": 40}}`.
+///     SetLevel { level: u8 },
+/// }
+///
+/// fn is_one<C: hap_plugin::CommandType>() {}
+/// is_one::<Command>();
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the commands of a plugin",
     label = "it cannot be read from JSON, has no schema, or is not `Send`",
@@ -94,6 +110,19 @@ struct Head<'a> {
 ///
 /// Nobody has to implement it. A struct with `#[derive(serde::Serialize, schemars::JsonSchema)]` is
 /// one.
+///
+/// ```
+/// use hap_plugin::schemars;
+///
+/// #[derive(serde::Serialize, schemars::JsonSchema)]
+/// struct Status {
+///     on: bool,
+///     level: u8,
+/// }
+///
+/// fn is_one<S: hap_plugin::StatusType>() {}
+/// is_one::<Status>();
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the status of a plugin",
     label = "it cannot be written as JSON, has no schema, or is not `Send`",

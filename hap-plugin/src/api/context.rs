@@ -24,6 +24,27 @@ use crate::storage::StateDir;
 use crate::telemetry::RequestContext;
 
 /// Who the plugin is, its events, and the request it is answering. Cloning is cheap.
+///
+/// Every hook of a [`Plugin`](crate::Plugin) gets one. A background task takes a clone:
+///
+/// ```
+/// use hap_plugin::{Context, Result};
+///
+/// async fn pair(cx: &Context) -> Result<()> {
+///     // Kept in the data directory, and given back after a restart.
+///     let devices: Vec<String> = cx.load("devices.json").await?.unwrap_or_default();
+///     tracing::info!(plugin = cx.name(), known = devices.len(), "pairing");
+///     cx.save("devices.json", &devices).await?;
+///     cx.emit("bridge.paired", &devices.len()).await?;
+///
+///     let (task_cx, stop) = (cx.clone(), cx.shutdown_token());
+///     cx.spawn("announce", async move {
+///         stop.cancelled().await;
+///         let _ = task_cx.try_emit("bridge.leaving", &());
+///     });
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Context {
     shared: Arc<Shared>,

@@ -8,6 +8,22 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 /// The command type of a plugin that takes none. It has no values: `match command {}` is its whole
 /// handling.
+///
+/// ```
+/// use hap_plugin::{Context, NoCommand, NoConfig, NoStatus, Plugin, Reply, Result};
+///
+/// struct Beacon;
+///
+/// impl Plugin for Beacon {
+///     type Config = NoConfig;
+///     type Command = NoCommand;
+///     type Status = NoStatus;
+///
+///     async fn command(&self, _: &Context, command: NoCommand) -> Result<Reply> {
+///         match command {}
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,

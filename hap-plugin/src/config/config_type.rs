@@ -16,6 +16,20 @@ use serde_json::Value;
 ///
 /// Nobody has to implement it. A struct with `#[derive(serde::Deserialize, schemars::JsonSchema)]`
 /// is one.
+///
+/// ```
+/// use hap_plugin::{Secret, schemars};
+///
+/// #[derive(Default, serde::Deserialize, schemars::JsonSchema)]
+/// #[serde(default, deny_unknown_fields)]
+/// struct Config {
+///     volume: u8,
+///     password: Option<Secret<String>>,
+/// }
+///
+/// fn is_one<C: hap_plugin::ConfigType>() {}
+/// is_one::<Config>();
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the configuration of a plugin",
     label = "it cannot be read from JSON, has no schema, or cannot be shared between threads",

@@ -19,6 +19,28 @@ const MAX_EVENT: usize = 256 * 1024;
 const MAX_TYPE: usize = 255;
 
 /// Emits events to the platform. Cloning is cheap, and clones may live in background tasks.
+///
+/// A [`Context`](crate::Context) has the same methods. A client of its own is for code that needs
+/// nothing else of it:
+///
+/// ```
+/// use hap_plugin::{Context, EmitError, EventClient};
+///
+/// struct Button {
+///     events: EventClient,
+/// }
+///
+/// impl Button {
+///     fn new(cx: &Context) -> Self {
+///         Self { events: cx.events().clone() }
+///     }
+///
+///     async fn pressed(&self, times: u32) -> Result<(), EmitError> {
+///         self.events.emit("button.pressed", &times).await?;
+///         Ok(())
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct EventClient {
     plugin: Arc<PluginId>,

@@ -54,6 +54,19 @@ pub fn serve<P: Plugin>(plugin: P) -> Serve<P> {
 
 /// A server to be; awaiting it serves.
 ///
+/// ```
+/// use std::time::Duration;
+///
+/// use hap_plugin::{Plugin, Settings, StartError, serve};
+///
+/// async fn for_a_minute<P: Plugin>(plugin: P, settings: Settings) -> Result<(), StartError> {
+///     serve(plugin)
+///         .settings(settings)
+///         .shutdown(tokio::time::sleep(Duration::from_secs(60)))
+///         .await
+/// }
+/// ```
+///
 /// # Errors
 /// The output tells why the plugin did not start, everything at once.
 ///

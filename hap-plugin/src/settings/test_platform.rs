@@ -19,6 +19,21 @@ const PATIENCE: Duration = Duration::from_secs(60 * 60);
 /// can be away, refuse, be slow, or lose its answers.
 ///
 /// Clones are one platform. It outlives the plugin, so it shows what reaches it after a restart.
+///
+/// ```
+/// use hap_plugin::testing::TestPlugin;
+///
+/// // In a test with paused time, of a plugin that emits `bell.rung` for its command `ring`.
+/// async fn an_event_waits_for_the_platform(bell: &TestPlugin) {
+///     bell.platform().set_unreachable();
+///     bell.command("ring", ()).await.assert_success();
+///     assert!(bell.platform().events().is_empty());
+///
+///     bell.platform().reset();
+///     let event = bell.platform().event("bell.rung").await;
+///     assert_eq!(event.r#type, "bell.rung");
+/// }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct TestPlatform(Arc<Shared>);
 

@@ -64,6 +64,20 @@ impl<P: Plugin> Running for Service<P> {
 /// Requests go through the real routes, with all their checks, in memory. [`stop`](Self::stop) and
 /// [`restart`](Self::restart) are what a host does, [`crash`](Self::crash) what a kill does;
 /// dropping it is a crash that nobody waits for.
+///
+/// The [module](crate::testing) has a whole test. What a plugin keeps over a kill:
+///
+/// ```
+/// use hap_plugin::{Plugin, StartError, serde_json::json, testing::TestPlugin};
+///
+/// async fn settings_survive<P: Plugin>(first: P, second: P) -> Result<(), StartError> {
+///     let plugin = TestPlugin::builder().temporary_data_dir().start(first).await?;
+///     plugin.configure(json!({"volume": 30})).await.assert_success();
+///     let plugin = plugin.crash_and_restart(second).await?;
+///     assert_eq!(plugin.health().await.pointer("/status"), "healthy");
+///     Ok(())
+/// }
+/// ```
 pub struct TestPlugin {
     router: Router,
     builder: TestPluginBuilder,

@@ -8,6 +8,18 @@ use serde_json::Value;
 ///
 /// The assertions hand the reply on, and fail with the whole answer in their message, and with its
 /// [cause](Self::cause) where that is hidden from the caller.
+///
+/// ```
+/// use hap_plugin::{serde_json::json, testing::TestPlugin};
+///
+/// async fn a_level_is_a_percentage(lamp: &TestPlugin) {
+///     let reply = lamp.command("set_level", json!({"level": 40})).await.assert_success();
+///     assert_eq!(reply.pointer("/data/level"), 40);
+///
+///     let refusal = lamp.command("set_level", json!({"level": 400})).await;
+///     assert_eq!(refusal.assert_error("invalid_params").pointer("/details/path"), "params.level");
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct TestReply {
     status: StatusCode,

@@ -9,6 +9,7 @@ use crate::package::limits::Limits;
 use crate::package::reader::Package;
 use crate::package::unpack::weigh;
 
+#[cfg_attr(docsrs, doc(cfg(feature = "signing")))]
 impl<R: Read + Seek> Package<R> {
     /// Reads a whole package that one of these keys has signed, and returns which one.
     ///
