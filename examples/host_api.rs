@@ -19,7 +19,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hap_examples::{Failure, instance, light};
-use hap_host::{ShutdownMode, Supervisor, UninstallOptions, engine::DockerEngine};
+use hap_host::{ShutdownMode, Supervisor, engine::DockerEngine};
 use hap_manifest::{
     ApiToken,
     package::{PackOptions, pack},
@@ -64,8 +64,7 @@ async fn main() -> Result<(), Failure> {
         }
         // Before the server waits for its last requests: streams end with the supervisor.
         for plugin in ending.plugins() {
-            let everything = UninstallOptions::default().remove_data(true).even_if_needed(true);
-            if let Err(error) = plugin.uninstall(everything).await {
+            if let Err(error) = plugin.uninstall().remove_data(true).ignore_dependents(true).await {
                 println!("{}", error.report());
             }
         }

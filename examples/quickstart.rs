@@ -8,7 +8,7 @@ use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use hap_examples::{Failure, Story, build_progress, instance, light, mebibytes, show_what_is_left};
 use hap_host::{
-    Delivery, InstallOptions, PluginHandle, ShutdownMode, SubscribeOptions, Supervisor, UninstallOptions,
+    Delivery, PluginHandle, PluginSource, ShutdownMode, SubscribeOptions, Supervisor,
     engine::{DockerEngine, Engine, EngineErrorKind, LogOptions, ProcessEngine},
 };
 use serde_json::json;
@@ -76,9 +76,7 @@ async fn tell(story: &Story) -> Result<(), Failure> {
     if told.is_err() {
         // A story that broke off leaves nothing behind either.
         for plugin in supervisor.plugins() {
-            plugin
-                .uninstall(UninstallOptions::default().remove_data(true))
-                .await?;
+            plugin.uninstall().remove_data(true).await?;
         }
     }
     supervisor.shutdown(ShutdownMode::StopPlugins).await?;
@@ -99,10 +97,11 @@ async fn live(
     let mut events = supervisor.plugin_events(SubscribeOptions::default());
 
     story.chapter("Install it from its folder: manifest.json and Dockerfile");
-    let options = InstallOptions::default()
-        .program(binary)
-        .progress(build_progress());
-    let light = supervisor.install_folder_with(folder, options).await?;
+    let light = supervisor
+        .install(PluginSource::folder(folder))
+        .process_program(binary)
+        .progress(build_progress())
+        .await?;
     let manifest = light.manifest();
     let limit = |set: Option<String>| set.unwrap_or_else(|| "the host's default".to_owned());
     story.say(&format!(
@@ -186,9 +185,7 @@ async fn live(
     story.chapter("Stop and uninstall it, with its data");
     light.stop().await?;
     story.say("stopped");
-    light
-        .uninstall(UninstallOptions::default().remove_data(true))
-        .await?;
+    light.uninstall().remove_data(true).await?;
     story.say("uninstalled");
     // An image stays for whoever installs it again, until somebody wants the disk back.
     let pruned = supervisor.prune_images().await?;

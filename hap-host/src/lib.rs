@@ -49,7 +49,7 @@ pub use self::{
     error::{Error, ErrorKind, Result},
     model::{
         activity::{Activity, EngineOperation, InstallProgress, OperationKind, PendingCall},
-        boot::Boot,
+        autostart::Autostart,
         config_state::ConfigState,
         dependency::{UnmetDependency, UnmetDependencyReason},
         desired::Desired,
@@ -65,10 +65,16 @@ pub use self::{
         update::{UpdateOutcome, UpdateResult, UpdateStage, UpdateState},
     },
     plugin::{
-        handle::{PluginHandle, logs::LogStream, permissions::PluginPermissions, state_watch::StateWatch},
-        options::UninstallOptions,
+        handle::{
+            PluginHandle,
+            logs::LogStream,
+            permissions::PluginPermissions,
+            plugin_call::PluginCall,
+            state_watch::StateWatch,
+            uninstall::UninstallRequest,
+            update_request::{RollBackRequest, UpdateRequest},
+        },
         source::PluginSource,
-        update_options::{RollBackOptions, UpdateOptions},
         usage::Usage,
     },
     policy::{
@@ -77,19 +83,17 @@ pub use self::{
         pattern::{DevicePattern, ImageSource},
         refusal::Refusal,
     },
-    protocol::{
-        client::options::CallOptions,
-        events::{
-            cursor::Cursor,
-            rate::EventRateLimit,
-            subscribe::{Delivery, PluginEvent, PluginEvents, SubscribeOptions},
-        },
+    protocol::events::{
+        cursor::Cursor,
+        rate::EventRateLimit,
+        subscribe::{Delivery, PluginEvent, PluginEvents, SubscribeOptions},
     },
     supervisor::{
         Supervisor,
         builder::SupervisorBuilder,
         event_stream::{EventStream, StreamItem},
-        options::{InstallOptions, ShutdownMode},
+        install::InstallRequest,
+        options::ShutdownMode,
         orphans::orphan::{Orphan, OrphanDisposition, OrphanReason, SweepReport},
     },
 };

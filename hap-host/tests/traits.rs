@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 
 use hap_host::{
-    CallOptions, EnvOverrides, Error, Event, EventStream, InstallOptions, LogStream, PluginEvent,
-    PluginEvents, PluginHandle, PluginState, Policy, StateWatch, Supervisor, SupervisorBuilder,
-    UninstallOptions,
+    EnvOverrides, Error, Event, EventStream, InstallRequest, LogStream, PluginCall, PluginEvent,
+    PluginEvents, PluginHandle, PluginSource, PluginState, Policy, RollBackRequest, StateWatch, Supervisor,
+    SupervisorBuilder, UninstallRequest, UpdateRequest,
     engine::{Engine, ProcessEngine},
 };
 
@@ -22,9 +22,12 @@ fn everything_can_be_shared_or_sent() {
     shared::<PluginEvent>();
     shared::<Event>();
     shared::<Policy>();
-    shared::<InstallOptions>();
     shared::<EnvOverrides>();
-    shared::<CallOptions>();
+    sent::<InstallRequest>();
+    sent::<UpdateRequest>();
+    shared::<RollBackRequest>();
+    shared::<UninstallRequest>();
+    sent::<PluginCall<()>>();
     shared::<ProcessEngine>();
     sent::<SupervisorBuilder>();
     sent::<EventStream>();
@@ -40,6 +43,7 @@ fn calls_can_be_made_from_any_task() {
     future(&|plugin| async move { plugin.start().await });
     future(&|plugin| async move { plugin.command("turn_on", ()).await });
     future(&|plugin| async move { plugin.set_env(EnvOverrides::new()).await });
-    future(&|plugin| async move { plugin.uninstall(UninstallOptions::default()).await });
+    future(&|plugin| async move { plugin.uninstall().await });
+    future(&|plugin| plugin.update(PluginSource::folder("light")).into_future());
     future(&|plugin| async move { plugin.watch().changed().await.cloned() });
 }

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use hap_examples::{Failure, Story, instance, light};
 use hap_host::{
-    PluginHandle, ShutdownMode, Supervisor, UninstallOptions,
+    PluginHandle, PluginSource, ShutdownMode, Supervisor,
     engine::{DockerEngine, Engine as _},
 };
 use hap_manifest::{TraceParent, env};
@@ -58,13 +58,11 @@ async fn measure(story: &Story) -> Result<(), Failure> {
     let engine = DockerEngine::connect().await?;
     let builder = Supervisor::builder(engine.clone(), state.path());
     let supervisor = builder.instance(instance("command")?).start().await?;
-    let light = supervisor.install_folder(light::folder()).await?;
+    let light = supervisor.install(PluginSource::folder(light::folder())).await?;
     light.start().await?;
     let bare = Bare::of(&engine, &light).await?;
     let run = rounds(story, &light, &bare).await;
-    light
-        .uninstall(UninstallOptions::default().remove_data(true))
-        .await?;
+    light.uninstall().remove_data(true).await?;
     supervisor.shutdown(ShutdownMode::StopPlugins).await?;
     run
 }

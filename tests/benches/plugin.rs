@@ -19,7 +19,7 @@ use hap_examples::{
     Failure, Story, instance, light, mebibytes,
     program::{Linkage, Program, Target},
 };
-use hap_host::{ShutdownMode, Supervisor, UninstallOptions, engine::DockerEngine};
+use hap_host::{PluginSource, ShutdownMode, Supervisor, engine::DockerEngine};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -140,7 +140,7 @@ async fn weight(story: &Story) -> Result<(), Failure> {
     let state = tempfile::tempdir()?;
     let builder = Supervisor::builder(DockerEngine::connect().await?, state.path());
     let supervisor = builder.instance(instance("weight")?).start().await?;
-    let light = supervisor.install_folder(light::folder()).await?;
+    let light = supervisor.install(PluginSource::folder(light::folder())).await?;
     light.start().await?;
     story.wait("letting the light idle", Duration::from_secs(5)).await;
     let docker = Docker::connect_with_local_defaults()?;
@@ -158,9 +158,7 @@ async fn weight(story: &Story) -> Result<(), Failure> {
         .size
         .and_then(|size| u64::try_from(size).ok())
         .unwrap_or_default();
-    light
-        .uninstall(UninstallOptions::default().remove_data(true))
-        .await?;
+    light.uninstall().remove_data(true).await?;
     supervisor.shutdown(ShutdownMode::StopPlugins).await?;
     println!("\nthe light in its container:");
     println!("  image                {:6.1} MiB", mebibytes(size));

@@ -20,7 +20,7 @@ use bollard::{
     query_parameters::InspectContainerOptions,
 };
 use hap_examples::{Failure, Story, instance, light};
-use hap_host::{PluginHandle, ShutdownMode, Supervisor, UninstallOptions, engine::DockerEngine};
+use hap_host::{PluginHandle, PluginSource, ShutdownMode, Supervisor, engine::DockerEngine};
 use hap_tests::measure::twin::{Twin, remove};
 
 /// Kills of each of the two.
@@ -51,15 +51,13 @@ async fn measure(story: &Story) -> Result<(), Failure> {
         .await?;
     let builder = Supervisor::builder(DockerEngine::connect().await?, state.path());
     let supervisor = builder.instance(instance("benchmark")?).start().await?;
-    let light = supervisor.install_folder(light::folder()).await?;
+    let light = supervisor.install(PluginSource::folder(light::folder())).await?;
     light.start().await?;
     let docker = Docker::connect_with_local_defaults()?;
     let rival = format!("restart-always-{}", std::process::id());
     let run = rounds(story, &docker, &light, &rival).await;
     remove(&docker, &rival).await;
-    light
-        .uninstall(UninstallOptions::default().remove_data(true))
-        .await?;
+    light.uninstall().remove_data(true).await?;
     supervisor.shutdown(ShutdownMode::StopPlugins).await?;
     let (mut ours, mut dockers) = run?;
     let (ours, dockers) = (median(&mut ours), median(&mut dockers));

@@ -20,7 +20,7 @@ use std::{
 use bollard::Docker;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hap_examples::{Failure, Story, instance, light};
-use hap_host::{Desired, ErrorKind, Phase, ShutdownMode, Supervisor, UninstallOptions, engine::DockerEngine};
+use hap_host::{Desired, ErrorKind, Phase, PluginSource, ShutdownMode, Supervisor, engine::DockerEngine};
 use hap_manifest::Manifest;
 use hap_tests::measure::{
     argument,
@@ -66,7 +66,7 @@ async fn measure(story: &Story, plugins: usize) -> Result<(), Failure> {
             .start()
     };
     let supervisor = open().await?;
-    let first = supervisor.install_folder(light::folder()).await?;
+    let first = supervisor.install(PluginSource::folder(light::folder())).await?;
     first.start().await?;
     let docker = Docker::connect_with_local_defaults()?;
     let twin = Twin::of(&docker, &first).await?;
@@ -136,9 +136,7 @@ async fn measure(story: &Story, plugins: usize) -> Result<(), Failure> {
         plugin.set_desired(Desired::Removed { with_data: true }).await?;
     }
     for plugin in supervisor.plugins() {
-        let removed = plugin
-            .uninstall(UninstallOptions::default().remove_data(true))
-            .await;
+        let removed = plugin.uninstall().remove_data(true).await;
         // It may be gone by now.
         if let Err(error) = removed
             && error.kind() != ErrorKind::Gone

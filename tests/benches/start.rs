@@ -18,7 +18,7 @@ use std::{
 
 use bollard::{Docker, query_parameters::RemoveVolumeOptions};
 use hap_examples::{Failure, Story, instance, light};
-use hap_host::{Phase, PluginHandle, ShutdownMode, Supervisor, UninstallOptions, engine::DockerEngine};
+use hap_host::{Phase, PluginHandle, PluginSource, ShutdownMode, Supervisor, engine::DockerEngine};
 use hap_tests::measure::twin::{Twin, remove};
 use tokio::process::Command;
 
@@ -48,16 +48,14 @@ async fn measure(story: &Story) -> Result<(), Failure> {
     let builder = Supervisor::builder(DockerEngine::connect().await?, state.path());
     let supervisor = builder.instance(instance("start")?).start().await?;
     story.say(&supervisor.engine_info().to_string());
-    let light = supervisor.install_folder(light::folder()).await?;
+    let light = supervisor.install(PluginSource::folder(light::folder())).await?;
     let docker = Docker::connect_with_local_defaults()?;
     let rival = format!("docker-run-{}", std::process::id());
     let run = rounds(story, &docker, &light, &rival).await;
     remove(&docker, &rival).await;
     // The volume that `docker run` was given a name for, if it came to that.
     let _ = docker.remove_volume(&rival, None::<RemoveVolumeOptions>).await;
-    light
-        .uninstall(UninstallOptions::default().remove_data(true))
-        .await?;
+    light.uninstall().remove_data(true).await?;
     supervisor.shutdown(ShutdownMode::StopPlugins).await?;
     let [ours, typed, raw] = run?.map(|mut figures| median(&mut figures));
     println!("\nfrom nothing to the first healthy answer, median of {ROUNDS}:");

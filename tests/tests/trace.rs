@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use hap_host::{
-    CallOptions, Delivery, InstallOptions, LogForwarding, ShutdownMode, SubscribeOptions, Supervisor,
-    engine::ProcessEngine,
-};
+use hap_host::{Delivery, LogForwarding, ShutdownMode, SubscribeOptions, Supervisor, engine::ProcessEngine};
 use hap_manifest::{Manifest, TraceParent};
 use hap_tests::spans::Spans;
 use serde_json::json;
@@ -28,15 +25,21 @@ async fn one_trace_leads_from_a_call_through_the_plugins_log_to_the_event_that_i
         .await
         .unwrap();
     let manifest = Manifest::builder("teller", "Teller", "1.0.0", "teller:1").build();
-    let options = InstallOptions::default().program(env!("CARGO_BIN_EXE_teller"));
-    let teller = supervisor.install_with(manifest.unwrap(), options).await.unwrap();
+    let teller = supervisor
+        .install(manifest.unwrap())
+        .process_program(env!("CARGO_BIN_EXE_teller"))
+        .await
+        .unwrap();
     teller.start().await.unwrap();
     let mut events = supervisor.plugin_events(SubscribeOptions::default());
 
     let trace = TraceParent::new([7; 16], [1; 8], true);
     let command = json!({"command": "say", "params": {"text": "good evening"}});
     let said = teller
-        .call_as::<String>(command, CallOptions::default().traceparent(Some(trace)))
+        .command_typed(command)
+        .traceparent(trace)
+        .result_as::<String>()
+        .into_future()
         .instrument(tracing::info_span!("the embedder's"))
         .await;
     assert_eq!(said.unwrap(), "said");

@@ -22,7 +22,6 @@ use super::{
 use crate::{
     error::{ErrorKind, Result},
     model::config_state::ConfigState,
-    protocol::client::options::CallOptions,
 };
 
 /// The deadlines that a caller may choose, in milliseconds.
@@ -34,21 +33,21 @@ pub(super) async fn command(
     headers: HeaderMap,
     JsonBody(request): JsonBody<CommandRequest>,
 ) -> Result<Json<CommandResponse>, Refusal> {
-    let mut options = CallOptions::default();
+    let mut call = plugin.command_typed(request);
     if let Some(millis) = params.number("timeout_ms", TIMEOUT_MS.0..=TIMEOUT_MS.1)? {
-        options = options.timeout(Duration::from_millis(millis.into()));
+        call = call.timeout(Duration::from_millis(millis.into()));
     }
     if let Some(key) = header(&headers, "idempotency-key")? {
-        options = options.idempotency_key(key);
+        call = call.idempotency_key(key);
     }
     if let Some(id) = header(&headers, "x-request-id")? {
-        options = options.request_id(id);
+        call = call.request_id(id);
     }
     // By its specification a trace that cannot be read is as good as none.
     if let Ok(Some(parent)) = header(&headers, TraceParent::HEADER) {
-        options = options.traceparent(TraceParent::parse(parent));
+        call = call.traceparent(TraceParent::parse(parent));
     }
-    Ok(Json(plugin.send(&request, options).await?))
+    Ok(Json(call.await?))
 }
 
 pub(super) async fn status(Named(plugin): Named) -> Result<Json<StatusReport>, Refusal> {

@@ -32,7 +32,7 @@ pub(super) async fn set_boot(
     Named(plugin): Named,
     JsonBody(wanted): JsonBody<WantedBoot>,
 ) -> Result<Json<PluginStateView>, Refusal> {
-    plugin.set_boot(wanted.boot.into()).await?;
+    plugin.set_autostart(wanted.boot.into()).await?;
     Ok(Json(PluginStateView::of(&plugin)))
 }
 

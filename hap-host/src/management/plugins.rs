@@ -30,8 +30,8 @@ use super::{
 use crate::{
     engine::progress::{ProgressSink, ProgressStream},
     error::Result,
-    plugin::{handle::PluginHandle, options::UninstallOptions, source::PluginSource},
-    supervisor::options::InstallOptions,
+    plugin::{handle::PluginHandle, source::PluginSource},
+    supervisor::install::InstallRequest,
 };
 
 /// How long an overview waits for another call that configures the plugin.
@@ -53,21 +53,18 @@ pub(super) async fn install(
     params: Params,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let mut options = InstallOptions::default();
-    for permission in params.all::<Permission>("grant")? {
-        options = options.grant(permission);
-    }
-    if params.flag("grant_all")? {
-        options = options.grant_all_requested();
-    }
+    let grants = params.all::<Permission>("grant")?;
+    let grant_all = params.flag("grant_all")?;
     let followed = accepts_events(request.headers());
     let source = source(&api, request).await?;
+    let installation = grants
+        .into_iter()
+        .fold(api.supervisor.install(source), InstallRequest::grant)
+        .grant_all_requested(grant_all);
     if followed {
         let (sink, progress) = ProgressSink::stream();
-        let streams = api.streams.clone();
         let installing = async move {
-            let installed = api.supervisor.install_with(source, options.progress(sink));
-            match installed.await.map_err(Refusal::from) {
+            match installation.progress(sink).await.map_err(Refusal::from) {
                 Ok(plugin) => match details(&plugin).await {
                     Ok(details) => Message::new("installed", &details),
                     Err(refusal) => Message::new("refused", refusal.body()),
@@ -75,9 +72,9 @@ pub(super) async fn install(
                 Err(refusal) => Message::new("refused", refusal.body()),
             }
         };
-        return streams.open(told(progress, installing.boxed()));
+        return api.streams.open(told(progress, installing.boxed()));
     }
-    let plugin = api.supervisor.install_with(source, options).await?;
+    let plugin = installation.await?;
     let mut response = (StatusCode::CREATED, Json(details(&plugin).await?)).into_response();
     // Relative to this path, wherever the embedder has put it. An id is a DNS label.
     if let Ok(location) = HeaderValue::from_str(&format!("plugins/{}", plugin.id())) {
@@ -88,10 +85,11 @@ pub(super) async fn install(
 
 pub(super) async fn uninstall(Named(plugin): Named, params: Params) -> Result<Json<Removed>, Refusal> {
     let data_removed = params.flag("remove_data")?;
-    let options = UninstallOptions::default()
+    plugin
+        .uninstall()
         .remove_data(data_removed)
-        .even_if_needed(params.flag("even_if_needed")?);
-    plugin.uninstall(options).await?;
+        .ignore_dependents(params.flag("even_if_needed")?)
+        .await?;
     Ok(Json(Removed {
         id: plugin.id().clone(),
         data_removed,

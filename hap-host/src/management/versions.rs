@@ -20,24 +20,8 @@ use crate::{
     engine::progress::ProgressSink,
     error::Result,
     model::update::UpdateOutcome,
-    plugin::{
-        handle::PluginHandle,
-        update_options::{RollBackOptions, UpdateOptions},
-    },
+    plugin::handle::{PluginHandle, update_request::UpdateRequest},
 };
-
-/// Sets an option of an update.
-type Set = fn(UpdateOptions) -> UpdateOptions;
-
-const FLAGS: [(&str, Set); 4] = [
-    ("grant_all", UpdateOptions::grant_all_requested),
-    ("allow_downgrade", UpdateOptions::allow_downgrade),
-    ("without_snapshot", UpdateOptions::without_snapshot),
-    (
-        "even_if_dependants_break",
-        UpdateOptions::even_if_dependants_break,
-    ),
-];
 
 pub(super) async fn update(
     State(api): State<Api>,
@@ -45,16 +29,27 @@ pub(super) async fn update(
     params: Params,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let options = options(&params)?;
+    let grants = params.all::<Permission>("grant")?;
+    let grant_all = params.flag("grant_all")?;
+    let allow_downgrade = params.flag("allow_downgrade")?;
+    let snapshot = !params.flag("without_snapshot")?;
+    let ignore_dependents = params.flag("even_if_dependants_break")?;
     let followed = accepts_events(request.headers());
     let source = source(&api, request).await?;
+    let update = grants
+        .into_iter()
+        .fold(plugin.update(source), UpdateRequest::grant)
+        .grant_all_requested(grant_all)
+        .allow_downgrade(allow_downgrade)
+        .snapshot(snapshot)
+        .ignore_dependents(ignore_dependents);
     if !followed {
-        let outcome = plugin.update_with(source, options).await?;
+        let outcome = update.await?;
         return Ok(Json(updated(&plugin, outcome)).into_response());
     }
     let (sink, progress) = ProgressSink::stream();
     let updating = async move {
-        match plugin.update_with(source, options.progress(sink)).await {
+        match update.progress(sink).await {
             Ok(outcome) => Message::new("updated", &updated(&plugin, outcome)),
             Err(error) => Message::new("refused", Refusal::from(error).body()),
         }
@@ -63,27 +58,14 @@ pub(super) async fn update(
 }
 
 pub(super) async fn roll_back(Named(plugin): Named, params: Params) -> Result<Json<Updated>, Refusal> {
-    let options = RollBackOptions::default().restore_data(params.flag("restore_data")?);
-    let outcome = plugin.roll_back(options).await?;
+    let restore_data = params.flag("restore_data")?;
+    let outcome = plugin.roll_back().restore_data(restore_data).await?;
     Ok(Json(updated(&plugin, outcome)))
 }
 
 pub(super) async fn forget_previous(Named(plugin): Named) -> Result<Json<PluginStateView>, Refusal> {
     plugin.forget_previous_version().await?;
     Ok(Json(PluginStateView::of(&plugin)))
-}
-
-fn options(params: &Params) -> Result<UpdateOptions, Refusal> {
-    let grants = params.all::<Permission>("grant")?;
-    let mut options = grants
-        .into_iter()
-        .fold(UpdateOptions::default(), UpdateOptions::grant);
-    for (name, set) in FLAGS {
-        if params.flag(name)? {
-            options = set(options);
-        }
-    }
-    Ok(options)
 }
 
 fn updated(plugin: &PluginHandle, outcome: UpdateOutcome) -> Updated {

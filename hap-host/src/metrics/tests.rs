@@ -18,7 +18,7 @@ fn scrape(metrics: &Metrics, id: &PluginId, phase: Phase) -> PluginScrape {
             health_message: None,
             time_to_healthy: None,
             config: ConfigState::None,
-            boot: crate::model::boot::Boot::default(),
+            autostart: crate::model::autostart::Autostart::default(),
             operation: None,
             waiting_for: Vec::new(),
             update: None,

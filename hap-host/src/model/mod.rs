@@ -4,7 +4,7 @@
 //! Values only: no tokio, no I/O. Of the crate it knows the engine's types.
 
 pub(crate) mod activity;
-pub(crate) mod boot;
+pub(crate) mod autostart;
 pub(crate) mod config_state;
 pub(crate) mod dependency;
 pub(crate) mod desired;

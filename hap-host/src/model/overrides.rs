@@ -2,12 +2,12 @@
 
 use hap_manifest::EnvName;
 
-use super::{boot::Boot, env::EnvOverrides};
+use super::{autostart::Autostart, env::EnvOverrides};
 
 /// The operator's choices, as they are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Choices {
-    pub boot: Boot,
+    pub autostart: Autostart,
     pub env: EnvOverrides,
     /// Counts the changes of the variables: part of the container's spec, which holds
     /// no secret value.
@@ -20,7 +20,7 @@ impl Choices {
     pub(crate) fn with_env(&self, mut env: EnvOverrides) -> Result<Option<Self>, EnvName> {
         env.keep_earlier(&self.env)?;
         Ok((env != self.env).then(|| Self {
-            boot: self.boot,
+            autostart: self.autostart,
             env,
             env_generation: self.env_generation.saturating_add(1),
         }))

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::{
     activity::EngineOperation,
-    boot::Boot,
+    autostart::Autostart,
     config_state::ConfigState,
     dependency::UnmetDependency,
     desired::Desired,
@@ -58,7 +58,8 @@ pub struct PluginState {
     /// How its last update ended.
     pub last_update: Option<UpdateOutcome>,
     /// What becomes of it when the host starts.
-    pub boot: Boot,
+    #[serde(rename = "boot")]
+    pub autostart: Autostart,
     /// What is being done to it on the engine, and since when.
     pub operation: Option<EngineOperation>,
 }
@@ -112,7 +113,7 @@ mod tests {
                 at,
                 result: UpdateResult::Committed,
             }),
-            boot: Boot::AsWanted,
+            autostart: Autostart::Restore,
             operation: Some(EngineOperation {
                 kind: OperationKind::SetLimits,
                 since: at,

@@ -20,7 +20,7 @@ pub struct UpdateState {
 }
 
 /// How far an update is. What happens before the plugin is touched, such as a pull, is told by the
-/// [progress](crate::plugin::update_options::UpdateOptions::progress) instead.
+/// [progress](crate::plugin::handle::update_request::UpdateRequest::progress) instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

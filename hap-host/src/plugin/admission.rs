@@ -22,7 +22,7 @@ pub(crate) fn refuse_if_it_breaks_dependants(manifest: &Manifest, shared: &Share
     }
     let message = format!(
         "version {} would break what depends on it: {}; update those first, or say so with \
-         even_if_dependants_break of the options",
+         ignore_dependents of the request",
         manifest.version(),
         broken.join(", ")
     );

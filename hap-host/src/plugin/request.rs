@@ -7,7 +7,7 @@ use tracing::Span;
 use super::update_plan::UpdateOrder;
 use crate::{
     error::Error,
-    model::{boot::Boot, desired::Desired, env::EnvOverrides, limits::LimitOverrides},
+    model::{autostart::Autostart, desired::Desired, env::EnvOverrides, limits::LimitOverrides},
 };
 
 /// A request to the actor. Each is answered when it is recorded, not when it is carried out.
@@ -20,7 +20,7 @@ pub(crate) enum Request {
     /// Gives the plugin new keys, on disk first, and makes its container anew with them.
     RotateKeys(oneshot::Sender<Result<(), Error>>),
     /// Makes this what becomes of the plugin when the host starts, on disk first.
-    SetBoot(Boot, oneshot::Sender<Result<(), Error>>),
+    SetAutostart(Autostart, oneshot::Sender<Result<(), Error>>),
     /// Makes these the operator's variables, on disk first, and the container anew with them.
     /// Whether they are others.
     SetEnv(EnvOverrides, oneshot::Sender<Result<bool, Error>>),

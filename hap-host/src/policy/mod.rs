@@ -27,7 +27,7 @@ use self::{
 /// A plugin asks for things in its manifest; what goes beyond the default is a
 /// [`Permission`](hap_manifest::permission::Permission). The policy says of each kind
 /// whether every plugin has it that asks, whether it takes a grant
-/// ([`InstallOptions::grant`](crate::supervisor::options::InstallOptions::grant)), or
+/// ([`InstallRequest::grant`](crate::supervisor::install::InstallRequest::grant)), or
 /// whether nobody gets it. It is judged before anything is installed, and again whenever a
 /// supervisor starts: a plugin that a stricter policy no longer allows is stopped and says
 /// why, and the others go on.

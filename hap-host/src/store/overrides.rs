@@ -18,7 +18,7 @@ pub(super) struct ChoicesRow {
 impl ChoicesRow {
     pub(super) fn of(choices: &Choices) -> Result<Self, Error> {
         Ok(Self {
-            boot: json("choice for the boot", &choices.boot)?,
+            boot: json("choice for the boot", &choices.autostart)?,
             choices: choices.clone(),
         })
     }
@@ -111,7 +111,7 @@ pub(super) fn read(connection: &Connection, id: &PluginId) -> Result<Choices, St
         }
     }
     Ok(Choices {
-        boot: serde_json::from_str(&boot)
+        autostart: serde_json::from_str(&boot)
             .map_err(|_| "its choice for the boot is not a known one".to_owned())?,
         env,
         env_generation,

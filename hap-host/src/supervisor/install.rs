@@ -1,20 +1,24 @@
-//! The supervisor's calls that install.
+//! How a plugin is installed.
 
-use std::path::Path;
+use std::{fmt, path::PathBuf, time::Duration};
 
-use hap_manifest::PluginId;
+use futures_core::future::BoxFuture;
+use hap_manifest::{Manifest, PluginId, permission::Permission};
 use tracing::Instrument as _;
 
-use super::{Supervisor, options::InstallOptions, registry::Reservation};
+use super::{Supervisor, registry::Reservation};
 use crate::{
-    engine::ImageId,
+    engine::{ImageId, progress::ProgressSink},
     error::{Error, ErrorKind},
     model::{
+        autostart::Autostart,
         desired::Desired,
+        env::EnvOverrides,
         event::{Event, EventKind},
-        grants::Admission,
+        grants::{Admission, InstallOrigin},
         keys::{KeyPair, PluginKeys},
         limits::LimitOverrides,
+        overrides::Choices,
         record::PluginRecord,
         version::UpdateRecord,
     },
@@ -52,7 +56,7 @@ impl Supervisor {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] with every problem of the manifest or of the package, or when
     /// the manifest is for another platform, [`ErrorKind::NotPermitted`] when it asks for what the
-    /// policy does not give and the options do not grant, or when its package is not signed as the
+    /// policy does not give and the request does not grant, or when its package is not signed as the
     /// policy wants it, with all reasons in [`Error::refusals`], [`ErrorKind::Dependency`] when it
     /// would depend on itself over others, [`ErrorKind::AlreadyInstalled`], [`ErrorKind::Busy`]
     /// while another call installs it or when the registry asks to wait for longer than that,
@@ -63,25 +67,24 @@ impl Supervisor {
     /// # Cancel safety
     /// When the future is dropped, the plugin is installed as a whole or not at all; a pull or a
     /// build is given up.
-    pub async fn install(&self, source: impl Into<PluginSource>) -> Result<PluginHandle, Error> {
-        self.install_with(source, InstallOptions::default()).await
+    pub fn install(&self, source: impl Into<PluginSource>) -> InstallRequest {
+        InstallRequest {
+            supervisor: self.clone(),
+            source: source.into(),
+            options: InstallOptions {
+                program: None,
+                progress: ProgressSink::none(),
+                choices: Choices::default(),
+                deadline: None,
+                grants: Vec::new(),
+                grants_all: false,
+            },
+        }
     }
 
-    /// As [`install`](Self::install), with options.
-    ///
-    /// # Errors
-    /// As [`install`](Self::install).
-    ///
-    /// # Cancel safety
-    /// As [`install`](Self::install).
-    pub async fn install_with(
-        &self,
-        source: impl Into<PluginSource>,
-        options: InstallOptions,
-    ) -> Result<PluginHandle, Error> {
-        let limit = options.deadline;
-        let obtaining = self.obtain(source.into(), &options);
-        let obtained = match limit {
+    async fn carry_out(&self, source: PluginSource, options: InstallOptions) -> Result<PluginHandle, Error> {
+        let obtaining = self.obtain(source, &options);
+        let obtained = match options.deadline {
             Some(limit) => tokio::time::timeout(limit, obtaining).await.unwrap_or_else(|_| {
                 let message = format!("it could not be had within {limit:?}: nothing is installed");
                 Err(Error::new(ErrorKind::Timeout, message))
@@ -93,13 +96,13 @@ impl Supervisor {
     }
 
     async fn obtain(&self, source: PluginSource, options: &InstallOptions) -> Result<Obtained, Error> {
-        let mut candidate = Candidate::open(source, &options.sink(), &self.0.shared.policy).await?;
+        let mut candidate = Candidate::open(source, &options.progress, &self.0.shared.policy).await?;
         let span = tracing::info_span!("installation", plugin = %candidate.manifest.id());
         async {
             let admission = options.admission(candidate.origin(), &candidate.manifest);
             admit(&candidate.manifest, &admission, &self.0.shared)?;
             let reserved = self.reserve(candidate.manifest.id())?;
-            let progress = reserved.watch(options.sink());
+            let progress = reserved.watch(options.progress.clone());
             let image = candidate.image(&self.0.shared, progress).await?;
             Ok(Obtained {
                 candidate,
@@ -110,56 +113,6 @@ impl Supervisor {
         }
         .instrument(span)
         .await
-    }
-
-    /// Installs a plugin from its folder: reads `manifest.json`, builds the image from the folder's
-    /// Dockerfile and tags it as the manifest says. On an engine without images the program of the
-    /// options stands for it.
-    ///
-    /// # Errors
-    /// As [`install`](Self::install).
-    ///
-    /// # Cancel safety
-    /// As [`install`](Self::install).
-    pub async fn install_folder(&self, path: impl AsRef<Path>) -> Result<PluginHandle, Error> {
-        self.install(PluginSource::folder(path.as_ref())).await
-    }
-
-    /// As [`install_folder`](Self::install_folder), with options.
-    ///
-    /// # Errors
-    /// As [`install`](Self::install).
-    ///
-    /// # Cancel safety
-    /// As [`install`](Self::install).
-    pub async fn install_folder_with(
-        &self,
-        path: impl AsRef<Path>,
-        options: InstallOptions,
-    ) -> Result<PluginHandle, Error> {
-        self.install_with(PluginSource::folder(path.as_ref()), options)
-            .await
-    }
-
-    /// Installs a plugin from its package: checks the zip to its last byte within the limits of
-    /// [`hap_manifest::package`], unpacks it into a private folder below the state folder, builds
-    /// the image and removes what was unpacked, also after a kill in between.
-    ///
-    /// ```no_run
-    /// # async fn run(supervisor: hap_host::Supervisor) -> Result<(), hap_host::Error> {
-    /// let light = supervisor.install_package("downloads/light-1.0.0.zip").await?;
-    /// println!("{} {}", light.id(), light.manifest().version());
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`install`](Self::install).
-    ///
-    /// # Cancel safety
-    /// As [`install`](Self::install).
-    pub async fn install_package(&self, path: impl AsRef<Path>) -> Result<PluginHandle, Error> {
-        self.install(PluginSource::package(path.as_ref())).await
     }
 
     fn reserve(&self, id: &PluginId) -> Result<Reservation, Error> {
@@ -205,5 +158,166 @@ impl Supervisor {
         });
         let ended = |_| Error::new(ErrorKind::ShuttingDown, "the supervisor shuts down");
         entering.await.map_err(ended)?
+    }
+}
+
+/// An installation, begun when it is awaited: [`Supervisor::install`] returns one.
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # async fn run(state: &std::path::Path) -> Result<(), Box<dyn std::error::Error>> {
+/// use hap_host::{Autostart, EnvOverrides, Supervisor, engine::FakeEngine};
+/// use hap_manifest::{Manifest, permission::Permission};
+///
+/// let supervisor = Supervisor::builder(FakeEngine::new(), state).start().await?;
+/// let manifest = Manifest::builder("light", "Light", "1.0.0", "light:1").build()?;
+/// let light = supervisor
+///     .install(manifest)
+///     .grant(Permission::WritableRoot)
+///     .env(EnvOverrides::new().with("LOG_LEVEL", "debug")?)
+///     .autostart(Autostart::Always)
+///     .await?;
+/// light.start().await?;
+/// # Ok(())
+/// # }
+/// # #[cfg(feature = "testing")]
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run(tempfile::tempdir().unwrap().path())).unwrap();
+/// ```
+///
+/// # Errors
+/// Those of [`Supervisor::install`].
+///
+/// # Cancel safety
+/// A request that was never awaited changes nothing. When the future is dropped, the plugin is
+/// installed as a whole or not at all; a pull or a build is given up.
+#[must_use = "requests do nothing unless awaited"]
+pub struct InstallRequest {
+    supervisor: Supervisor,
+    source: PluginSource,
+    options: InstallOptions,
+}
+
+/// How to install a plugin.
+struct InstallOptions {
+    program: Option<PathBuf>,
+    progress: ProgressSink,
+    choices: Choices,
+    deadline: Option<Duration>,
+    grants: Vec<Permission>,
+    grants_all: bool,
+}
+
+impl InstallRequest {
+    /// Grants something that the manifest asks for beyond the default; what it does not ask for is
+    /// left out. It is kept with the plugin. Default: nothing is granted.
+    ///
+    /// ```no_run
+    /// # async fn run(supervisor: hap_host::Supervisor) -> Result<(), Box<dyn std::error::Error>> {
+    /// use hap_host::PluginSource;
+    /// use hap_manifest::permission::Permission;
+    ///
+    /// let meter = supervisor
+    ///     .install(PluginSource::package("downloads/meter-1.0.0.zip"))
+    ///     .grant(Permission::Device("/dev/ttyUSB0".parse()?))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn grant(mut self, permission: Permission) -> Self {
+        self.options.grants.push(permission);
+        self
+    }
+
+    /// Sets whether everything that the manifest asks for is granted, after its owner was shown
+    /// [`permission::requested`](hap_manifest::permission::requested). Default: it is not.
+    pub const fn grant_all_requested(mut self, all: bool) -> Self {
+        self.options.grants_all = all;
+        self
+    }
+
+    /// Sets environment variables over those of the manifest; [`PluginHandle::set_env`] changes
+    /// them later. Default: none.
+    pub fn env(mut self, env: EnvOverrides) -> Self {
+        self.options.choices.env = env;
+        self
+    }
+
+    /// Sets what becomes of the plugin when the host starts; [`PluginHandle::set_autostart`]
+    /// changes it later. Default: it goes on as it was.
+    pub const fn autostart(mut self, autostart: Autostart) -> Self {
+        self.options.choices.autostart = autostart;
+        self
+    }
+
+    /// Sets the program that stands for the image on an engine without images, such as
+    /// [`ProcessEngine`](crate::engine::process::ProcessEngine). Others ignore it.
+    pub fn process_program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.options.program = Some(program.into());
+        self
+    }
+
+    /// Sets the time after which the whole installation is given up, queues included; nothing is
+    /// installed then. Default: reading and unpacking may take 5 minutes each, a pull 15 and 2
+    /// without progress, a build 15.
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.options.deadline = Some(deadline);
+        self
+    }
+
+    /// Sets the sink for progress of reading, pulling and building. Default: none.
+    ///
+    /// ```
+    /// use hap_host::{PluginSource, engine::{Progress, ProgressSink}};
+    ///
+    /// # async fn run(supervisor: hap_host::Supervisor) -> Result<(), hap_host::Error> {
+    /// let (sink, mut progress) = ProgressSink::stream();
+    /// tokio::spawn(async move {
+    ///     while let Some(report) = progress.next().await {
+    ///         match report {
+    ///             Progress::Stage(stage) => println!("{stage}"),
+    ///             Progress::Step(line) => println!("  {line}"),
+    ///             Progress::Bytes { done, total } => println!("  {done} of {total} bytes"),
+    ///             _ => {}
+    ///         }
+    ///     }
+    /// });
+    /// supervisor.install(PluginSource::package("light-1.0.0.zip")).progress(sink).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn progress(mut self, sink: ProgressSink) -> Self {
+        self.options.progress = sink;
+        self
+    }
+}
+
+impl InstallOptions {
+    fn admission(&self, origin: InstallOrigin, manifest: &Manifest) -> Admission {
+        if self.grants_all {
+            Admission::of_everything(origin, manifest)
+        } else {
+            Admission::new(origin, self.grants.iter().cloned(), manifest)
+        }
+    }
+}
+
+impl IntoFuture for InstallRequest {
+    type Output = Result<PluginHandle, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.supervisor.carry_out(self.source, self.options).await })
+    }
+}
+
+impl fmt::Debug for InstallRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InstallRequest")
+            .field("source", &self.source)
+            .field("choices", &self.options.choices)
+            .field("grants", &self.options.grants)
+            .field("grants_all", &self.options.grants_all)
+            .field("deadline", &self.options.deadline)
+            .finish_non_exhaustive()
     }
 }

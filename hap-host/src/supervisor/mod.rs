@@ -3,7 +3,7 @@
 pub(crate) mod builder;
 mod dispatch;
 pub(crate) mod event_stream;
-mod install;
+pub(crate) mod install;
 mod log_forwarding;
 pub(crate) mod options;
 pub(crate) mod orphans;
@@ -64,7 +64,7 @@ use crate::{
 /// ```
 /// # #[cfg(feature = "testing")]
 /// # async fn run(state: &std::path::Path) -> Result<(), hap_host::Error> {
-/// use hap_host::{InstallOptions, ShutdownMode, Supervisor, engine::FakeEngine};
+/// use hap_host::{ShutdownMode, Supervisor, engine::FakeEngine};
 ///
 /// let engine = FakeEngine::new();
 /// let supervisor = Supervisor::builder(engine, state).start().await?;

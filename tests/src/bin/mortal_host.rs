@@ -17,7 +17,7 @@ use std::{
 
 use async_trait::async_trait;
 use hap_host::{
-    PluginHandle, ProbationPolicy, ShutdownMode, Supervisor, UninstallOptions, UpdateOptions,
+    PluginHandle, ProbationPolicy, ShutdownMode, Supervisor,
     engine::{DockerEngine, EngineError, InstanceName},
 };
 use hap_manifest::Manifest;
@@ -130,17 +130,13 @@ async fn main() {
 }
 
 async fn act(deed: &str, plugin: &PluginHandle, manifest: Manifest) {
-    let with_data = UninstallOptions::default().remove_data(true);
     let done = match deed {
         "start" => plugin.start().await,
         "restart" => plugin.restart().await,
         "stop" => plugin.stop().await,
-        "update" => {
-            let options = UpdateOptions::default().allow_downgrade();
-            plugin.update_with(manifest, options).await.map(drop)
-        }
-        "uninstall" => plugin.uninstall(UninstallOptions::default()).await,
-        _ => plugin.uninstall(with_data).await,
+        "update" => plugin.update(manifest).allow_downgrade(true).await.map(drop),
+        "uninstall" => plugin.uninstall().await,
+        _ => plugin.uninstall().remove_data(true).await,
     };
     done.expect("the deed is done");
 }

@@ -1,7 +1,7 @@
 use std::io::Cursor;
 
 use hap_host::{
-    InstallOptions, Phase, PluginSource, ShutdownMode, UninstallOptions,
+    Phase, PluginSource, ShutdownMode,
     engine::{Progress, ProgressSink, Stage, labels},
 };
 use hap_manifest::package::{PackOptions, pack};
@@ -22,8 +22,7 @@ async fn a_packaged_light_is_installed_and_runs() {
 
     let (sink, mut stream) = ProgressSink::stream();
     let source = PluginSource::package_reader(Cursor::new(package));
-    let options = InstallOptions::default().progress(sink);
-    let light = supervisor.install_with(source, options).await.unwrap();
+    let light = supervisor.install(source).progress(sink).await.unwrap();
     light.start().await.unwrap();
     assert_eq!(light.state().phase, Phase::Healthy);
     assert_eq!(
@@ -63,9 +62,6 @@ async fn a_packaged_light_is_installed_and_runs() {
         "whatever somebody runs from this image would be taken for a plugin: {found:?}"
     );
 
-    light
-        .uninstall(UninstallOptions::default().remove_data(true))
-        .await
-        .unwrap();
+    light.uninstall().remove_data(true).await.unwrap();
     supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }

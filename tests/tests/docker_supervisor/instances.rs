@@ -26,9 +26,7 @@ async fn two_supervisors_on_one_engine_do_not_see_each_others_plugins() {
     ours.start().await.unwrap();
     theirs.start().await.unwrap();
     assert_ne!(ours.state().container, theirs.state().container);
-    ours.uninstall(hap_host::UninstallOptions::default().remove_data(true))
-        .await
-        .unwrap();
+    ours.uninstall().remove_data(true).await.unwrap();
     first.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     assert_eq!(theirs.state().phase, Phase::Healthy);
     theirs.restart().await.unwrap();

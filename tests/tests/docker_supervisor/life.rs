@@ -5,7 +5,7 @@ use bollard::{
     query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder},
 };
 use hap_host::{
-    Delivery, Desired, ErrorKind, Phase, ShutdownMode, SubscribeOptions, UninstallOptions,
+    Delivery, Desired, ErrorKind, Phase, PluginSource, ShutdownMode, SubscribeOptions,
     engine::{Engine as _, LogOptions, labels},
 };
 use hap_tests::docker::Instance;
@@ -47,7 +47,10 @@ async fn a_light_lives_its_whole_life_and_leaves_nothing() {
     let mut events = supervisor.plugin_events(SubscribeOptions::default());
 
     let folder = light::folder().await;
-    let light = supervisor.install_folder(folder.path()).await.unwrap();
+    let light = supervisor
+        .install(PluginSource::folder(folder.path()))
+        .await
+        .unwrap();
     assert_eq!(light.state().desired, Desired::Stopped);
     assert_eq!(
         light.command("turn_on", ()).await.unwrap_err().kind(),
@@ -127,7 +130,7 @@ async fn a_light_lives_its_whole_life_and_leaves_nothing() {
     let stopped = light.state();
     assert_eq!((stopped.phase, stopped.failure), (Phase::Stopped, None));
 
-    light.uninstall(UninstallOptions::default()).await.unwrap();
+    light.uninstall().await.unwrap();
     assert_eq!(
         left(&instance).await,
         (0, 2, 1),
@@ -136,7 +139,10 @@ async fn a_light_lives_its_whole_life_and_leaves_nothing() {
     assert!(supervisor.plugin(light.id()).is_none());
     assert_eq!(light.start().await.unwrap_err().kind(), ErrorKind::Gone);
 
-    let light = supervisor.install_folder(folder.path()).await.unwrap();
+    let light = supervisor
+        .install(PluginSource::folder(folder.path()))
+        .await
+        .unwrap();
     light.start().await.unwrap();
     let status = light.status().await.unwrap();
     assert!(
@@ -144,10 +150,7 @@ async fn a_light_lives_its_whole_life_and_leaves_nothing() {
         "its data was still there: {}",
         status.data
     );
-    light
-        .uninstall(UninstallOptions::default().remove_data(true))
-        .await
-        .unwrap();
+    light.uninstall().remove_data(true).await.unwrap();
     supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     assert_eq!(left(&instance).await, (0, 0, 0));
 }

@@ -10,7 +10,7 @@ use bollard::{
     },
 };
 use hap_host::{
-    Orphan, OrphanDisposition, OrphanReason, ShutdownMode, Supervisor, UninstallOptions,
+    Orphan, OrphanDisposition, OrphanReason, PluginSource, ShutdownMode, Supervisor,
     engine::{BuildContext, Engine as _, ProgressSink, ResourceKind, VolumeMount, labels},
 };
 use hap_manifest::ImageRef;
@@ -249,11 +249,17 @@ async fn images_that_were_built_go_when_nobody_needs_them_and_those_of_others_st
     let supervisor = crate::supervisor(&instance, state.path()).await;
     let tag = format!("hap-tests-built-{}:1", instance.name());
     write_plugin(folder.path(), &tag, EARLIER);
-    let built = supervisor.install_folder(folder.path()).await.unwrap();
+    let built = supervisor
+        .install(PluginSource::folder(folder.path()))
+        .await
+        .unwrap();
     assert_eq!(supervisor.orphans().await.unwrap(), []);
-    built.uninstall(UninstallOptions::default()).await.unwrap();
+    built.uninstall().await.unwrap();
     write_plugin(folder.path(), &tag, LATER);
-    let built = supervisor.install_folder(folder.path()).await.unwrap();
+    let built = supervisor
+        .install(PluginSource::folder(folder.path()))
+        .await
+        .unwrap();
 
     // Somebody goes on from our image, and inherits our labels.
     let theirs: ImageRef = format!("hap-tests-theirs-{}:1", instance.name()).parse().unwrap();
@@ -292,7 +298,7 @@ async fn images_that_were_built_go_when_nobody_needs_them_and_those_of_others_st
     assert!(docker.inspect_image(&earlier.id).await.is_err());
     engine.image(&tag.parse().unwrap()).await.unwrap();
 
-    built.uninstall(UninstallOptions::default()).await.unwrap();
+    built.uninstall().await.unwrap();
     // Theirs is made from it.
     let pruned = supervisor.prune_images().await.unwrap();
     assert_eq!((pruned.removed.len(), pruned.failed.len()), (0, 1), "{pruned:?}");

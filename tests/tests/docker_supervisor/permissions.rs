@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use hap_host::{ErrorKind, FailureCause, InstallOptions, PluginHandle, Policy, ShutdownMode, Supervisor};
+use hap_host::{ErrorKind, FailureCause, PluginHandle, Policy, ShutdownMode, Supervisor};
 use hap_manifest::{ImageRef, Manifest};
 use hap_tests::docker::{Instance, ask, probe_image};
 
@@ -60,8 +60,7 @@ async fn host(instance: &Instance, state: &std::path::Path, policy: Policy) -> S
 }
 
 async fn granted(host: &Supervisor, manifest: Manifest) -> PluginHandle {
-    let all = InstallOptions::default().grant_all_requested();
-    host.install_with(manifest, all).await.unwrap()
+    host.install(manifest).grant_all_requested(true).await.unwrap()
 }
 
 async fn status_line(instance: &Instance, plugin: &PluginHandle, name: &str) -> String {

@@ -7,8 +7,7 @@ use bollard::{
     query_parameters::{ListContainersOptionsBuilder, ListVolumesOptionsBuilder},
 };
 use hap_host::{
-    ErrorKind, LimitOverrides, Phase, PluginHandle, ProbationPolicy, RollBackOptions, ShutdownMode,
-    Supervisor, UninstallOptions, engine::labels,
+    ErrorKind, LimitOverrides, Phase, PluginHandle, ProbationPolicy, ShutdownMode, Supervisor, engine::labels,
 };
 use hap_manifest::{ImageRef, Manifest};
 use hap_tests::docker::{self, Fixture, Instance, Tree, ask};
@@ -100,10 +99,7 @@ async fn a_version_that_ruins_its_data_and_ends_is_undone_with_the_data() {
         .await
         .unwrap();
     told(&instance, &keeper, "write:/data/more:new").await.unwrap();
-    keeper
-        .roll_back(RollBackOptions::default().restore_data(true))
-        .await
-        .unwrap();
+    keeper.roll_back().restore_data(true).await.unwrap();
     assert_eq!(keeper.manifest().version().to_string(), "1.0.0");
     assert_eq!(
         told(&instance, &keeper, "read:/data/mark").await.unwrap(),
@@ -116,7 +112,7 @@ async fn a_version_that_ruins_its_data_and_ends_is_undone_with_the_data() {
         volumes.len() <= 3 && helpers == 0,
         "{volumes:?}, {helpers} helpers"
     );
-    keeper.uninstall(UninstallOptions::default()).await.unwrap();
+    keeper.uninstall().await.unwrap();
     let (volumes, helpers) = left(&instance).await;
     assert_eq!(
         (volumes.len(), helpers),
@@ -129,10 +125,7 @@ async fn a_version_that_ruins_its_data_and_ends_is_undone_with_the_data() {
         told(&instance, &again, "read:/data/mark").await.unwrap(),
         "precious"
     );
-    again
-        .uninstall(UninstallOptions::default().remove_data(true))
-        .await
-        .unwrap();
+    again.uninstall().remove_data(true).await.unwrap();
     supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }
 
@@ -186,16 +179,14 @@ async fn comes_back_as_it_was(user: &str) {
         let _ = told(&instance, &keeper, &format!("remove:/data/{entry}")).await;
     }
     assert_ne!(Tree::of(&data_folder(&instance).await).unwrap(), committed);
-    let back = RollBackOptions::default().restore_data(true);
-    keeper.roll_back(back).await.unwrap();
+    keeper.roll_back().restore_data(true).await.unwrap();
     assert_eq!(Tree::of(&data_folder(&instance).await).unwrap(), committed);
     assert_eq!(
         told(&instance, &keeper, "read:/data/mark").await.unwrap(),
         "precious"
     );
 
-    let removed = UninstallOptions::default().remove_data(true);
-    keeper.uninstall(removed).await.unwrap();
+    keeper.uninstall().remove_data(true).await.unwrap();
     supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     docker::remove_image(&instance, &image).await;
 }
@@ -297,9 +288,6 @@ async fn limits_change_in_place_on_a_running_container() {
     crate::until(&keeper, |state| state.phase == Phase::Healthy).await;
     assert_eq!(keeper.stats().await.unwrap().memory_limit_bytes, 32 << 20);
     assert_ne!(keeper.state().container, container);
-    keeper
-        .uninstall(UninstallOptions::default().remove_data(true))
-        .await
-        .unwrap();
+    keeper.uninstall().remove_data(true).await.unwrap();
     supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }

@@ -2,7 +2,6 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use hap_host::{ErrorKind, Phase};
-use hap_manifest::wire::CommandRequest;
 
 use crate::{
     bed::Bed,
@@ -72,7 +71,8 @@ async fn turn(victim: &Victim, manner: &Manner) -> Instant {
     let since = Instant::now();
     let error = victim
         .plugin
-        .send(&CommandRequest::new("look"), COMMAND)
+        .command("look", ())
+        .timeout(COMMAND)
         .await
         .unwrap_err();
     assert_eq!(error.kind(), manner.command, "{}: {error}", manner.mode);

@@ -8,7 +8,7 @@ use std::{
 
 use bollard::{Docker, query_parameters::ListVolumesOptionsBuilder};
 use hap_host::{
-    Desired, Phase, PluginHandle, ProbationPolicy, ShutdownMode, Supervisor, UninstallOptions, UpdateResult,
+    Desired, Phase, PluginHandle, ProbationPolicy, ShutdownMode, Supervisor, UpdateResult,
     engine::{ContainerStatus, Engine, Observed, labels},
 };
 use hap_manifest::{Manifest, PluginId};
@@ -88,8 +88,7 @@ impl Relay {
         let plugin = supervisor.plugin(self.id());
         if to == From::Nothing {
             if let Some(plugin) = plugin {
-                let with_data = UninstallOptions::default().remove_data(true);
-                plugin.uninstall(with_data).await.unwrap();
+                plugin.uninstall().remove_data(true).await.unwrap();
             }
             return;
         }

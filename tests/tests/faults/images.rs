@@ -85,10 +85,7 @@ async fn an_image_that_is_gone_holds_the_plugin_until_it_is_back() {
         detected: Some(detected - since),
         healthy: None,
     });
-    plugin
-        .uninstall(hap_host::UninstallOptions::default())
-        .await
-        .unwrap();
+    plugin.uninstall().await.unwrap();
     remove(&docker, &image).await;
     bed.end(&[]).await;
 }

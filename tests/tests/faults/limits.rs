@@ -8,7 +8,7 @@ use bollard::{
         StartContainerOptions,
     },
 };
-use hap_host::{Phase, UninstallOptions, engine::labels};
+use hap_host::{Phase, engine::labels};
 use hap_tests::docker::{self, Fixture};
 
 use crate::{
@@ -118,7 +118,7 @@ async fn small_volume(bed: &Bed, id: &str) {
     let engine = bystander(bed);
     let plugin = bed.install(id, Fixture::Faulty, "").await;
     plugin.start().await.unwrap();
-    plugin.uninstall(UninstallOptions::default()).await.unwrap();
+    plugin.uninstall().await.unwrap();
     let filters = HashMap::from([(
         "label",
         vec![

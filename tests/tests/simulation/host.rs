@@ -4,8 +4,8 @@ use std::{
 };
 
 use hap_host::{
-    Desired, Error, ErrorKind, LimitOverrides, Phase, PluginHandle, PluginState, RollBackOptions,
-    ShutdownMode, Supervisor, UpdateStage,
+    Desired, Error, ErrorKind, LimitOverrides, Phase, PluginHandle, PluginState, ShutdownMode, Supervisor,
+    UpdateStage,
     engine::{ContainerStatus, FakeEngine},
 };
 use hap_manifest::{Manifest, MemoryLimit, PluginId};
@@ -158,9 +158,12 @@ impl Host {
                         // What the earlier version left may be from before there was anything.
                         self.marked.remove(id);
                     }
-                    let options = RollBackOptions::default().restore_data(*with_data);
                     // There may be nothing to go back to; whether there is is not the point here.
-                    let _ = timeout(Duration::from_secs(60), plugin.roll_back(options)).await;
+                    let _ = timeout(
+                        Duration::from_secs(60),
+                        plugin.roll_back().restore_data(*with_data),
+                    )
+                    .await;
                     self.touch(id);
                 }
             }

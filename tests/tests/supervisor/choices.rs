@@ -1,7 +1,7 @@
 //! What the operator chooses for a plugin: its environment, and what becomes of it when the host starts.
 
 use hap_host::{
-    Boot, Desired, EnvOverrides, ErrorKind, InstallOptions, LogForwarding, Phase, PluginHandle, ShutdownMode,
+    Autostart, Desired, EnvOverrides, ErrorKind, LogForwarding, Phase, PluginHandle, ShutdownMode,
     engine::{FakeEngine, FakeOperation, LogOptions, LogSource},
 };
 
@@ -23,9 +23,8 @@ fn env(level: &str, key: &str) -> EnvOverrides {
 async fn the_operators_variables_hold_over_the_manifests_from_the_installation_on() {
     let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
     let supervisor = supervisor(&engine, state.path()).await;
-    let options = InstallOptions::default().env(env("2", "hunter2"));
     let asks = manifest_with("light", r#","env_vars":{"LEVEL":"1","OWN":"x"}"#);
-    let light = supervisor.install_with(asks, options).await.unwrap();
+    let light = supervisor.install(asks).env(env("2", "hunter2")).await.unwrap();
     light.start().await.unwrap();
     let told = ["LEVEL", "OWN", "KEY"].map(|name| variable(&engine, &light, name));
     assert_eq!(told, ["2", "x", "hunter2"]);
@@ -146,21 +145,24 @@ async fn a_secret_variable_shows_in_no_line_that_the_plugin_prints() {
 async fn what_becomes_of_a_plugin_when_the_host_starts_is_chosen_apart_from_what_is_wanted_now() {
     let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
     let first = supervisor(&engine, state.path()).await;
-    let never = InstallOptions::default().boot(Boot::Never);
-    let never = first.install_with(manifest("never"), never).await.unwrap();
+    let never = first
+        .install(manifest("never"))
+        .autostart(Autostart::Never)
+        .await
+        .unwrap();
     let always = first.install(manifest("always")).await.unwrap();
     let usual = first.install(manifest("usual")).await.unwrap();
-    always.set_boot(Boot::Always).await.unwrap();
+    always.set_autostart(Autostart::Always).await.unwrap();
     never.start().await.unwrap();
     usual.start().await.unwrap();
     // Chosen is for the next start; nothing happens now.
     assert_eq!(
-        (always.state().boot, always.state().phase),
-        (Boot::Always, Phase::Stopped)
+        (always.state().autostart, always.state().phase),
+        (Autostart::Always, Phase::Stopped)
     );
     assert_eq!(
-        (never.state().boot, never.state().phase),
-        (Boot::Never, Phase::Healthy)
+        (never.state().autostart, never.state().phase),
+        (Autostart::Never, Phase::Healthy)
     );
     first.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     drop((first, never, always, usual));
@@ -170,7 +172,10 @@ async fn what_becomes_of_a_plugin_when_the_host_starts_is_chosen_apart_from_what
     until(&of("always"), |state| state.phase == Phase::Healthy).await;
     until(&of("usual"), |state| state.phase == Phase::Healthy).await;
     let never = until(&of("never"), |state| state.phase == Phase::Stopped).await;
-    assert_eq!((never.desired, never.boot), (Desired::Stopped, Boot::Never));
+    assert_eq!(
+        (never.desired, never.autostart),
+        (Desired::Stopped, Autostart::Never)
+    );
     // It is only not started by itself.
     of("never").start().await.unwrap();
     let container = of("never").state().container;

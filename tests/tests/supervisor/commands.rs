@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
 use hap_host::{
-    Desired, ErrorKind, InstallOptions, OperationKind, Phase, ShutdownMode, UninstallOptions,
+    Desired, ErrorKind, OperationKind, Phase, ShutdownMode,
     engine::{Exit, FakeEngine, FakeImage, FakeOperation, Stage},
 };
 
@@ -26,8 +26,7 @@ async fn calls_that_want_the_same_share_one_operation() {
     for stopped in join_all((0..8).map(|_| light.stop())).await {
         stopped.unwrap();
     }
-    let all = UninstallOptions::default();
-    for removed in join_all((0..8).map(|_| light.uninstall(all))).await {
+    for removed in join_all((0..8).map(|_| light.uninstall().into_future())).await {
         removed.unwrap();
     }
     let made = [
@@ -170,8 +169,12 @@ async fn an_installation_is_seen_and_given_up_after_its_deadline() {
     engine.hang_next(FakeOperation::Pull);
     let installing = tokio::spawn({
         let supervisor = supervisor.clone();
-        let options = InstallOptions::default().deadline(Duration::from_millis(300));
-        async move { supervisor.install_with(manifest("light"), options).await }
+        async move {
+            supervisor
+                .install(manifest("light"))
+                .deadline(Duration::from_millis(300))
+                .await
+        }
     });
     let seen = async {
         loop {
@@ -206,19 +209,14 @@ async fn a_removal_is_not_taken_back_and_may_be_asked_for_again() {
         assert_eq!(late.unwrap_err().kind(), ErrorKind::Gone);
     }
     // Whoever was promised that the data goes is not let down by the next one, who did not ask for it.
-    light.uninstall(UninstallOptions::default()).await.unwrap();
+    light.uninstall().await.unwrap();
     assert_eq!(count(&engine, FakeOperation::RemoveVolumes), 1);
-    light
-        .uninstall(UninstallOptions::default().remove_data(true))
-        .await
-        .unwrap();
+    light.uninstall().remove_data(true).await.unwrap();
 
     let lock = supervisor.install(manifest("lock")).await.unwrap();
-    lock.uninstall(UninstallOptions::default()).await.unwrap();
-    lock.uninstall(UninstallOptions::default()).await.unwrap();
-    let left = lock
-        .uninstall(UninstallOptions::default().remove_data(true))
-        .await;
+    lock.uninstall().await.unwrap();
+    lock.uninstall().await.unwrap();
+    let left = lock.uninstall().remove_data(true).await;
     assert_eq!(left.unwrap_err().kind(), ErrorKind::Gone, "its data may be there");
 }
 

@@ -1,7 +1,7 @@
 use std::{fs, io::Cursor, path::Path, time::Duration};
 
 use hap_host::{
-    ErrorKind, InstallOptions, PluginSource,
+    ErrorKind, PluginSource,
     engine::{EngineErrorKind, FakeEngine, FakeImage, FakeOperation, Progress, ProgressSink, Stage},
 };
 use hap_manifest::package::{PackOptions, pack};
@@ -27,7 +27,7 @@ async fn a_package_is_built_and_leaves_nothing_unpacked() {
     let supervisor = supervisor(&engine, state.path()).await;
     let file = state.path().join("light.zip");
     fs::write(&file, package("light")).unwrap();
-    let light = supervisor.install_package(&file).await.unwrap();
+    let light = supervisor.install(PluginSource::package(&file)).await.unwrap();
     light.start().await.unwrap();
     let lock = PluginSource::package_reader(Cursor::new(package("lock")));
     supervisor.install(lock).await.unwrap();
@@ -48,7 +48,7 @@ async fn a_package_that_is_none_or_does_not_build_leaves_nothing() {
     }
     for (path, words) in [("missing.zip", "No such file"), ("", "no file")] {
         let error = supervisor
-            .install_package(state.path().join(path))
+            .install(PluginSource::package(state.path().join(path)))
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
@@ -100,7 +100,7 @@ async fn two_plugins_with_one_image_share_one_pull_and_both_hear_of_it() {
     let installs = ["one", "two", "three"].map(|id| {
         let (sink, stream) = ProgressSink::stream();
         streams.push(stream);
-        supervisor.install_with(manifest(id), InstallOptions::default().progress(sink))
+        supervisor.install(manifest(id)).progress(sink).into_future()
     });
     for installed in futures_util::future::join_all(installs).await {
         installed.unwrap();
@@ -182,8 +182,7 @@ async fn an_installation_tells_its_stages_in_order() {
     let supervisor = supervisor(&engine, state.path()).await;
     let (sink, mut stream) = ProgressSink::stream();
     let source = PluginSource::package_reader(Cursor::new(package("light")));
-    let options = InstallOptions::default().progress(sink);
-    supervisor.install_with(source, options).await.unwrap();
+    supervisor.install(source).progress(sink).await.unwrap();
     let mut stages = Vec::new();
     while let Some(progress) = stream.next().await {
         if let Progress::Stage(stage) = progress {

@@ -1,5 +1,5 @@
 use hap_host::{
-    Desired, ErrorKind, EventKind, Phase, ShutdownMode, StreamItem, UninstallOptions,
+    Desired, ErrorKind, EventKind, Phase, ShutdownMode, StreamItem,
     engine::{FakeEngine, FakeImage, FakeOperation},
 };
 
@@ -17,7 +17,7 @@ async fn install_start_stop_and_uninstall_leave_nothing_but_what_was_there() {
     assert_eq!(engine.containers().len(), 1);
     plugin.stop().await.unwrap();
     plugin.stop().await.unwrap();
-    plugin.uninstall(UninstallOptions::default()).await.unwrap();
+    plugin.uninstall().await.unwrap();
     assert!(engine.containers().is_empty());
     assert_eq!(engine.foreign(), ["somebody-elses"]);
     assert!(engine.overlaps().is_empty());

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use hap_host::{
-    Desired, ErrorKind, EventKind, FailureCause, Phase, ShutdownMode, StreamItem, UninstallOptions,
-    UnmetDependencyReason,
+    Desired, ErrorKind, EventKind, FailureCause, Phase, ShutdownMode, StreamItem, UnmetDependencyReason,
     engine::{Exit, FakeEnd, FakeEngine, FakeOperation, SimulatedHealth},
 };
 
@@ -165,11 +164,9 @@ async fn a_circle_that_came_to_be_all_the_same_holds_its_plugins_until_it_is_bro
     assert_eq!(error.kind(), ErrorKind::Dependency);
     assert!(error.to_string().contains("one -> two -> one"), "{error}");
     assert_eq!(one.state().phase, Phase::Failed);
-    let refused = two.uninstall(UninstallOptions::default()).await.unwrap_err();
+    let refused = two.uninstall().await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Dependency);
-    two.uninstall(UninstallOptions::default().even_if_needed(true))
-        .await
-        .unwrap();
+    two.uninstall().ignore_dependents(true).await.unwrap();
     until(&one, |state| state.phase == Phase::Waiting).await;
 }
 
@@ -184,12 +181,11 @@ async fn one_that_others_need_is_uninstalled_only_when_told_so() {
         .await
         .unwrap();
     light.start().await.unwrap();
-    let error = broker.uninstall(UninstallOptions::default()).await.unwrap_err();
+    let error = broker.uninstall().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Dependency);
     assert!(error.to_string().contains("needed by light"), "{error}");
     assert_eq!(broker.state().phase, Phase::Healthy);
-    let even = UninstallOptions::default().even_if_needed(true);
-    broker.uninstall(even).await.unwrap();
+    broker.uninstall().ignore_dependents(true).await.unwrap();
     let degraded = until(&light, |state| state.phase == Phase::Degraded).await;
     assert_eq!(
         degraded.waiting_for[0].reason,
@@ -314,7 +310,7 @@ async fn a_removal_that_is_wanted_and_not_waited_for_asks_those_that_need_the_pl
         assert!(error.to_string().contains("light"), "{error}");
     }
     assert_eq!(broker.state().desired, Desired::Running);
-    light.uninstall(UninstallOptions::default()).await.unwrap();
+    light.uninstall().await.unwrap();
     let with_data = false;
     broker.set_desired(Desired::Removed { with_data }).await.unwrap();
     until(&broker, |state| state.phase == Phase::Removed).await;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use hap_host::{
-    Error, ErrorKind, Orphan, OrphanDisposition, OrphanReason, ShutdownMode, Supervisor, UninstallOptions,
+    Error, ErrorKind, Orphan, OrphanDisposition, OrphanReason, PluginSource, ShutdownMode, Supervisor,
     engine::{
         ContainerSpec, Engine as _, EngineErrorKind, FakeEngine, FakeOperation, InstanceName, ResourceKind,
         ResourceLimits,
@@ -142,12 +142,15 @@ async fn images_and_data_are_told_of_and_go_by_their_own_calls_only() {
         let text = text.replace("plugin:1", &format!("{id}:1"));
         let folder = folder_with_a_plugin(id).await;
         std::fs::write(folder.path().join("manifest.json"), text).unwrap();
-        let plugin = supervisor.install_folder(folder.path()).await.unwrap();
+        let plugin = supervisor
+            .install(PluginSource::folder(folder.path()))
+            .await
+            .unwrap();
         plugin.start().await.unwrap();
     }
     let goes = supervisor.plugin(&"goes".parse().unwrap()).unwrap();
     assert_eq!(supervisor.orphans().await.unwrap(), []);
-    goes.uninstall(UninstallOptions::default()).await.unwrap();
+    goes.uninstall().await.unwrap();
     let volume = engine.volumes()[0].clone();
     assert!(volume.contains("goes"), "{volume}");
     let left = [

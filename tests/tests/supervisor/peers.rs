@@ -12,7 +12,6 @@ use async_trait::async_trait;
 use axum::{Router, routing::get};
 use hap_host::{
     ErrorKind, EventStream, HealthPolicy, OperationKind, Phase, ShutdownMode, StreamItem, Supervisor,
-    UninstallOptions,
     engine::{EngineError, FakeEngine, FakeOperation},
 };
 use hap_tests::between::{Between, Watched};
@@ -183,7 +182,7 @@ async fn a_state_is_followed_to_its_newest_and_to_its_end() {
         }
     });
     assert!(changed.await.is_err(), "and then nothing more happens");
-    light.uninstall(UninstallOptions::default()).await.unwrap();
+    light.uninstall().await.unwrap();
     let end = async {
         loop {
             if let Err(error) = watch.changed().await {

@@ -1,7 +1,7 @@
 //! What plugins ask for beyond the default, and what becomes of it.
 
 use hap_host::{
-    Access, ErrorKind, FailureCause, InstallOptions, Phase, Policy, Refusal, ShutdownMode,
+    Access, ErrorKind, FailureCause, InstallRequest, Phase, PluginSource, Policy, Refusal, ShutdownMode,
     engine::{FakeEngine, FakeImage, FakeOperation},
 };
 use hap_manifest::permission::{Permission, requested};
@@ -39,10 +39,10 @@ async fn what_was_not_granted_is_refused_before_anything_is_done_and_all_of_it_i
     assert!(supervisor.plugins().is_empty());
 
     // The very list is what a caller grants after its user has agreed.
-    let options = asked
+    let installation = asked
         .into_iter()
-        .fold(InstallOptions::default(), InstallOptions::grant);
-    let meter = supervisor.install_with(manifest, options).await.unwrap();
+        .fold(supervisor.install(manifest), InstallRequest::grant);
+    let meter = installation.await.unwrap();
     meter.start().await.unwrap();
     let spec = engine.spec(meter.id()).unwrap();
     assert_eq!(spec.devices[0].path, "/dev/ttyUSB0");
@@ -61,9 +61,9 @@ async fn a_maximum_is_told_with_both_values_and_no_grant_lifts_it() {
         .start()
         .await
         .unwrap();
-    let options = InstallOptions::default().grant_all_requested();
     let error = supervisor
-        .install_with(manifest_with("meter", ASKS), options)
+        .install(manifest_with("meter", ASKS))
+        .grant_all_requested(true)
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotPermitted);
@@ -92,9 +92,9 @@ async fn a_default_limit_is_no_more_than_a_plugin_gets_at_most() {
 async fn grants_outlive_the_host_and_a_stricter_policy_stops_only_whom_it_concerns() {
     let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
     let first = supervisor(&engine, state.path()).await;
-    let options = InstallOptions::default().grant_all_requested();
     let meter = first
-        .install_with(manifest_with("meter", ASKS), options)
+        .install(manifest_with("meter", ASKS))
+        .grant_all_requested(true)
         .await
         .unwrap();
     let light = first.install(manifest("light")).await.unwrap();
@@ -149,8 +149,11 @@ async fn a_grant_that_is_taken_back_stops_the_plugin_and_a_new_one_lets_it_run_a
     let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
     let first = supervisor(&engine, state.path()).await;
     let manifest = manifest_with("meter", ASKS);
-    let options = InstallOptions::default().grant_all_requested();
-    let meter = first.install_with(manifest.clone(), options).await.unwrap();
+    let meter = first
+        .install(manifest.clone())
+        .grant_all_requested(true)
+        .await
+        .unwrap();
     meter.start().await.unwrap();
     meter.set_grants([Permission::WritableRoot]).await.unwrap();
     until(&meter, |state| state.phase == Phase::Failed).await;
@@ -182,7 +185,10 @@ async fn images_come_from_where_they_may_and_builds_only_where_they_are_allowed(
     assert!(error.to_string().contains("ghcr.io/acme"), "{error}");
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("manifest.json"), manifest("light").to_json()).unwrap();
-    let error = supervisor.install_folder(folder.path()).await.unwrap_err();
+    let error = supervisor
+        .install(PluginSource::folder(folder.path()))
+        .await
+        .unwrap_err();
     assert!(matches!(error.refusals(), [Refusal::LocalBuild]), "{error}");
     assert_eq!(count(&engine, FakeOperation::Build), 0);
 }

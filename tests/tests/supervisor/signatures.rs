@@ -75,7 +75,7 @@ impl Host {
     async fn takes(&self, source: impl Into<PluginSource>) {
         let light = self.supervisor.install(source).await.unwrap();
         light.start().await.unwrap();
-        light.uninstall(Default::default()).await.unwrap();
+        light.uninstall().await.unwrap();
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use axum::{Json, Router, http::HeaderMap, routing::post};
-use hap_host::{CallOptions, ConfigState, ErrorKind, PluginHandle, Supervisor, engine::FakeEngine};
+use hap_host::{ConfigState, ErrorKind, PluginHandle, Supervisor, engine::FakeEngine};
 use hap_manifest::wire::CommandRequest;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -109,8 +109,11 @@ async fn a_command_carries_what_the_caller_says_about_it() {
     };
     serve(&engine, &light, Router::new().route("/command", post(echo))).await;
     light.start().await.unwrap();
-    let options = CallOptions::default().idempotency_key("key-1").request_id("id-1");
-    let answer = light.send(&CommandRequest::new("go"), options).await.unwrap();
+    let call = light
+        .command("go", ())
+        .idempotency_key("key-1")
+        .request_id("id-1");
+    let answer = call.await.unwrap();
     assert_eq!(answer.result, json!(["key-1", "id-1"]));
 }
 
@@ -145,19 +148,17 @@ async fn commands_answers_and_status_may_be_types_of_the_callers() {
     serve(&engine, &light, router).await;
     light.start().await.unwrap();
 
-    let sent = light.call(Command::TurnOn).await.unwrap().result;
+    let sent = light.command_typed(Command::TurnOn).await.unwrap().result;
     assert_eq!(sent["command"], "turn_on");
-    let soon = Duration::from_secs(20);
-    let told: Told = light
-        .call_as(Command::SetLevel { level: 40 }, soon)
-        .await
-        .unwrap();
+    let level = light.command_typed(Command::SetLevel { level: 40 });
+    let told: Told = level.timeout(Duration::from_secs(20)).result_as().await.unwrap();
     assert_eq!(told, Told { level: 40 });
-    assert_eq!(light.status_as::<Told>().await.unwrap(), told);
-    let odd = light.call_as::<Told>(Command::TurnOn, soon).await.unwrap_err();
+    assert_eq!(light.status().data_as::<Told>().await.unwrap(), told);
+    let odd = light.command_typed(Command::TurnOn).result_as::<Told>();
+    let odd = odd.await.unwrap_err();
     assert_eq!(odd.kind(), ErrorKind::InvalidReply);
     assert!(odd.to_string().contains("missing field `level`"), "{odd}");
-    let none = light.call(json!({"turn_on": 1})).await.unwrap_err();
+    let none = light.command_typed(json!({"turn_on": 1})).await.unwrap_err();
     assert_eq!(none.kind(), ErrorKind::InvalidInput);
 }
 
@@ -175,9 +176,13 @@ async fn each_kind_of_call_ends_at_its_own_deadline() {
     light.start().await.unwrap();
     let soon = Duration::from_millis(50);
     let ended = [
-        light.call_with(CommandRequest::new("go"), soon).await.err(),
-        light.configure_with(json!({"level": 3}), soon).await.err(),
-        light.status_with(soon).await.err(),
+        light
+            .command_typed(CommandRequest::new("go"))
+            .timeout(soon)
+            .await
+            .err(),
+        light.configure(json!({"level": 3})).timeout(soon).await.err(),
+        light.status().timeout(soon).await.err(),
     ];
     for error in ended {
         assert_eq!(error.unwrap().kind(), ErrorKind::Timeout);

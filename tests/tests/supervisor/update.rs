@@ -3,8 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use hap_host::{
-    ErrorKind, Phase, PluginHandle, ProbationPolicy, RollBackOptions, ShutdownMode, Supervisor,
-    UpdateOptions, UpdateResult, UpdateStage,
+    ErrorKind, Phase, PluginHandle, ProbationPolicy, ShutdownMode, Supervisor, UpdateResult, UpdateStage,
     engine::{EngineErrorKind, Exit, FakeEngine, FakeOperation},
 };
 use hap_manifest::Manifest;
@@ -90,7 +89,7 @@ async fn a_version_that_proves_itself_stays_and_the_one_before_can_come_back() {
     assert_eq!(engine.read_volume(&kept[0]).unwrap(), "of 1.0.0");
 
     engine.write_volume(&data(&engine), "of 1.1.0");
-    light.roll_back(RollBackOptions::default()).await.unwrap();
+    light.roll_back().await.unwrap();
     assert_eq!(light.manifest().version().to_string(), "1.0.0");
     assert_eq!(
         engine.read_volume(&data(&engine)).unwrap(),
@@ -98,19 +97,16 @@ async fn a_version_that_proves_itself_stays_and_the_one_before_can_come_back() {
         "data stays unless told"
     );
 
-    light.roll_back(RollBackOptions::default()).await.unwrap();
+    light.roll_back().await.unwrap();
     assert_eq!(light.manifest().version().to_string(), "1.1.0");
     engine.write_volume(&data(&engine), "newer");
-    light
-        .roll_back(RollBackOptions::default().restore_data(true))
-        .await
-        .unwrap();
+    light.roll_back().restore_data(true).await.unwrap();
     assert_eq!(engine.read_volume(&data(&engine)).unwrap(), "of 1.1.0");
     assert_eq!(light.state().phase, Phase::Healthy);
 
     light.forget_previous_version().await.unwrap();
     until_no_snapshot(&engine).await;
-    let error = light.roll_back(RollBackOptions::default()).await.unwrap_err();
+    let error = light.roll_back().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
     assert_eq!(engine.overlaps(), []);
     supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
@@ -126,10 +122,14 @@ async fn a_version_that_fails_is_replaced_by_the_old_one_with_its_data_and_setti
         light.configure(json!({"level": 1})).await.unwrap_err();
         broken(&engine, "2.0.0", code);
 
-        let options = UpdateOptions::default().settings(json!({"brightness": 1}));
         let updating = tokio::spawn({
             let light = light.clone();
-            async move { light.update_with(version("2.0.0", VOLUME), options).await }
+            async move {
+                light
+                    .update(version("2.0.0", VOLUME))
+                    .settings(json!({"brightness": 1}))
+                    .await
+            }
         });
         until(&light, |state| {
             state
@@ -206,16 +206,18 @@ async fn nothing_stops_for_an_update_that_cannot_be() {
     assert_eq!(light.manifest().version().to_string(), "1.0.0");
     assert_eq!(light.state().last_update, None);
 
-    let options = UpdateOptions::default().settings(json!({"level": 3}));
     light
-        .update_with(version("1.1.0", schema), options)
+        .update(version("1.1.0", schema))
+        .settings(json!({"level": 3}))
         .await
         .unwrap();
     assert_eq!(light.config().await.unwrap().unwrap(), json!({"level": 3}));
-    let options = UpdateOptions::default()
-        .even_if_dependants_break()
-        .settings(json!({}));
-    light.update_with(version("2.0.0", ""), options).await.unwrap();
+    light
+        .update(version("2.0.0", ""))
+        .ignore_dependents(true)
+        .settings(json!({}))
+        .await
+        .unwrap();
     assert_eq!(lamp.state().phase, Phase::Stopped);
 }
 
@@ -227,10 +229,7 @@ async fn what_was_granted_stays_granted_and_more_takes_a_grant() {
     let error = light.update(greedy.clone()).await.unwrap_err();
     assert_eq!(error.refusals().len(), 1);
     let wish = error.refusals()[0].grantable().unwrap().clone();
-    light
-        .update_with(greedy, UpdateOptions::default().grant(wish))
-        .await
-        .unwrap();
+    light.update(greedy).grant(wish).await.unwrap();
     light
         .update(version("1.2.0", r#","writable_rootfs":true"#))
         .await
@@ -246,7 +245,7 @@ async fn a_stopped_plugin_is_updated_without_being_started() {
     light.update(version("1.1.0", VOLUME)).await.unwrap();
     assert_eq!(light.state().phase, Phase::Stopped);
     assert_eq!(light.manifest().version().to_string(), "1.1.0");
-    light.roll_back(RollBackOptions::default()).await.unwrap();
+    light.roll_back().await.unwrap();
     assert_eq!(light.manifest().version().to_string(), "1.0.0");
     light.start().await.unwrap();
 }
@@ -272,9 +271,9 @@ async fn data_that_cannot_be_copied_stops_the_update_and_the_old_version_goes_on
     assert_eq!(light.state().phase, Phase::Healthy);
     assert_eq!(light.manifest().version().to_string(), "1.0.0");
     until_no_snapshot(&engine).await;
-    let options = UpdateOptions::default().without_snapshot();
     light
-        .update_with(version("1.1.0", VOLUME), options)
+        .update(version("1.1.0", VOLUME))
+        .snapshot(false)
         .await
         .unwrap();
     assert_eq!(snapshots(&engine), [] as [String; 0]);
@@ -308,7 +307,7 @@ async fn a_second_update_is_refused_while_one_is_under_way_and_it_can_be_ended_e
     assert_eq!(error.kind(), ErrorKind::Busy);
     assert!(error.to_string().contains("from 1.0.0 to 1.1.0"), "{error}");
     engine.write_volume(&data(&engine), "after");
-    light.roll_back(RollBackOptions::default()).await.unwrap();
+    light.roll_back().await.unwrap();
     assert_eq!(updating.await.unwrap().unwrap_err().kind(), ErrorKind::Failed);
     assert_eq!(light.manifest().version().to_string(), "1.0.0");
     assert_eq!(engine.read_volume(&data(&engine)).unwrap(), "before");
@@ -384,10 +383,7 @@ async fn a_plugin_that_is_uninstalled_during_an_update_leaves_no_copy() {
     let (_supervisor, light) = running(&engine, state.path(), VOLUME).await;
     light.update(version("1.1.0", VOLUME)).await.unwrap();
     assert_eq!(snapshots(&engine).len(), 1);
-    light
-        .uninstall(hap_host::UninstallOptions::default())
-        .await
-        .unwrap();
+    light.uninstall().await.unwrap();
     assert_eq!(snapshots(&engine), [] as [String; 0]);
     assert_eq!(engine.volumes().len(), 1, "its data stays");
 }
@@ -419,10 +415,7 @@ async fn a_plugin_that_is_uninstalled_while_its_data_comes_back_keeps_that_data(
             .is_some_and(|u| u.stage == UpdateStage::Restore)
     })
     .await;
-    light
-        .uninstall(hap_host::UninstallOptions::default())
-        .await
-        .unwrap();
+    light.uninstall().await.unwrap();
     updating.await.unwrap().unwrap_err();
     assert_eq!(engine.read_volume(&data(&engine)).unwrap(), "precious");
     assert_eq!(snapshots(&engine), [] as [String; 0]);
@@ -435,10 +428,7 @@ async fn a_snapshot_that_somebody_removed_costs_no_data_and_is_told() {
     light.update(version("1.1.0", VOLUME)).await.unwrap();
     engine.write_volume(&data(&engine), "of 1.1.0");
     engine.remove_volume_by_hand(&snapshots(&engine)[0]);
-    let error = light
-        .roll_back(RollBackOptions::default().restore_data(true))
-        .await
-        .unwrap_err();
+    let error = light.roll_back().restore_data(true).await.unwrap_err();
     assert!(
         error.to_string().contains("the copy of its data is gone"),
         "{error}"
@@ -452,15 +442,15 @@ async fn what_was_revoked_does_not_come_back_with_the_version_before() {
     let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
     let supervisor = supervisor(&engine, state.path()).await;
     let asks = r#","writable_rootfs":true"#;
-    let options = hap_host::InstallOptions::default().grant_all_requested();
     let light = supervisor
-        .install_with(version("1.0.0", asks), options)
+        .install(version("1.0.0", asks))
+        .grant_all_requested(true)
         .await
         .unwrap();
     light.start().await.unwrap();
     light.update(version("1.1.0", asks)).await.unwrap();
     light.set_grants([]).await.unwrap();
-    let error = light.roll_back(RollBackOptions::default()).await.unwrap_err();
+    let error = light.roll_back().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotPermitted, "{error}");
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use hap_host::{
-    LogForwarding, Phase, Supervisor, UninstallOptions,
+    LogForwarding, Phase, Supervisor,
     engine::{Exit, FakeEngine, LogSource},
 };
 use tracing::{Level, Metadata, field::Field, span};
@@ -45,7 +45,7 @@ async fn the_metrics_tell_what_a_plugin_went_through_until_it_is_uninstalled() {
             "{line} is not in\n{text}"
         );
     }
-    light.uninstall(UninstallOptions::default()).await.unwrap();
+    light.uninstall().await.unwrap();
     assert!(!supervisor.metrics().contains("light"));
 }
 

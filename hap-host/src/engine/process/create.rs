@@ -72,20 +72,20 @@ fn program(spec: &ContainerSpec) -> Result<PathBuf, EngineError> {
     let Some(program) = &spec.program else {
         return Err(refuse(format!(
             "this engine runs plugins as local processes and needs a program in place of image {}: give one with \
-             `InstallOptions::program` when installing the plugin",
+             `InstallRequest::process_program` when installing the plugin",
             spec.image
         )));
     };
     let shown = program.display();
     let meta = fs::metadata(program).map_err(|error| {
         refuse(format!(
-            "the program {shown} cannot be run: {error}: give the right path with `InstallOptions::program`"
+            "the program {shown} cannot be run: {error}: give the right path with `InstallRequest::process_program`"
         ))
         .with_source(error)
     })?;
     if !meta.is_file() || meta.permissions().mode() & 0o111 == 0 {
         return Err(refuse(format!(
-            "the program {shown} is not an executable file: give one with `InstallOptions::program`, or allow its \
+            "the program {shown} is not an executable file: give one with `InstallRequest::process_program`, or allow its \
              execution"
         )));
     }

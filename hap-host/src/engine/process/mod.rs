@@ -50,7 +50,7 @@ use super::{
 ///
 /// # What stands for what
 /// * There are no images: the program comes from
-///   [`InstallOptions::program`](crate::supervisor::options::InstallOptions::program), and
+///   [`InstallRequest::process_program`](crate::supervisor::install::InstallRequest::process_program), and
 ///   [`image`](Engine::image) finds every reference, so that a plugin can be installed. `pull` and
 ///   `build` are unsupported.
 /// * A container is a record in the state folder and a process group. Its environment is the spec's
@@ -262,6 +262,6 @@ fn unsupported(operation: &'static str, image: &ImageRef) -> EngineError {
         operation,
         image.as_str(),
         "there are no images where plugins run as local processes: install the plugin with \
-         `InstallOptions::program`",
+         `InstallRequest::process_program`",
     )
 }

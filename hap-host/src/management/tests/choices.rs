@@ -50,7 +50,7 @@ async fn what_becomes_of_a_plugin_at_a_boot_is_chosen_and_shown() {
     for boot in ["never", "always", "as_wanted"] {
         let answer = bed.put(path, &json!({"boot": boot})).await;
         assert_eq!(answer.good()["boot"], boot);
-        assert_eq!(serde_json::to_value(light.state().boot).unwrap(), boot);
+        assert_eq!(serde_json::to_value(light.state().autostart).unwrap(), boot);
     }
     for wrong in [
         json!({}),

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{boot::Boot, env::EnvOverrides, limits::LimitOverrides, redact::REDACTED},
+    model::{autostart::Autostart, env::EnvOverrides, limits::LimitOverrides, redact::REDACTED},
     plugin::handle::PluginHandle,
 };
 
@@ -96,22 +96,22 @@ pub(in crate::management) enum BootState {
     Always,
 }
 
-impl From<BootState> for Boot {
+impl From<BootState> for Autostart {
     fn from(state: BootState) -> Self {
         match state {
-            BootState::AsWanted => Self::AsWanted,
+            BootState::AsWanted => Self::Restore,
             BootState::Never => Self::Never,
             BootState::Always => Self::Always,
         }
     }
 }
 
-impl From<Boot> for BootState {
-    fn from(boot: Boot) -> Self {
-        match boot {
-            Boot::AsWanted => Self::AsWanted,
-            Boot::Never => Self::Never,
-            Boot::Always => Self::Always,
+impl From<Autostart> for BootState {
+    fn from(autostart: Autostart) -> Self {
+        match autostart {
+            Autostart::Restore => Self::AsWanted,
+            Autostart::Never => Self::Never,
+            Autostart::Always => Self::Always,
         }
     }
 }

@@ -155,7 +155,7 @@ impl PluginStateView {
             update: state.update.as_ref().map(UpdateStateView::from),
             last_update: state.last_update.map(UpdateOutcomeView::from),
             previous_version: plugin.previous_version().map(|version| version.to_string()),
-            boot: state.boot.into(),
+            boot: state.autostart.into(),
             operation: state.operation.map(OperationView::from),
         }
     }

@@ -13,7 +13,7 @@ impl Actor {
         if let Some(trouble) = self.update_trouble() {
             state.failure = Some(trouble.clone());
         }
-        state.boot = self.record.choices.boot;
+        state.autostart = self.record.choices.autostart;
         state.operation = self.work.operation;
         let next = Snapshot {
             client: self.client.clone(),

@@ -20,9 +20,9 @@ impl Actor {
             Request::Desire(desired, reply) => answer(reply, self.set_desired(desired).await),
             Request::Restart(reply) => answer(reply, self.restart()),
             Request::RotateKeys(reply) => answer(reply, self.rotate_keys().await),
-            Request::SetBoot(boot, reply) => {
+            Request::SetAutostart(autostart, reply) => {
                 let choices = Choices {
-                    boot,
+                    autostart,
                     ..self.record.choices.clone()
                 };
                 answer(reply, self.set_overrides(choices).await);

@@ -9,35 +9,47 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::PluginHandle;
+use super::{PluginHandle, plugin_call::PluginCall};
 use crate::{
     error::{Error, ErrorKind},
     protocol::client::options::CallOptions,
 };
 
 impl PluginHandle {
-    /// Sends a command and returns the plugin's answer. `params` is anything that
-    /// serialises to JSON.
+    /// Sends a command, and returns the plugin's answer. `params` is anything that serialises to
+    /// JSON.
     ///
     /// It goes straight to the plugin: a restart or a slow engine operation of another plugin never
-    /// delays it. It is sent once and never repeated; [`send`](Self::send) takes options.
+    /// delays it. It is sent once, unless it gets an
+    /// [idempotency key](PluginCall::idempotency_key).
+    ///
+    /// ```
+    /// # async fn run(light: hap_host::PluginHandle) -> Result<(), hap_host::Error> {
+    /// use serde_json::json;
+    ///
+    /// let answer = light.command("set_brightness", json!({"level": 40})).await?;
+    /// println!("{}", answer.result);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::NotRunning`], [`ErrorKind::Unreachable`] and [`ErrorKind::Busy`] (64 calls to
     /// it are under way): it was not delivered. [`ErrorKind::Rejected`]: the plugin refused it, see
-    /// [`Error::wire`]. [`ErrorKind::Timeout`] (30 s) and [`ErrorKind::Interrupted`]: it may have
-    /// been carried out. [`ErrorKind::InvalidReply`]: the plugin answered, but not by the protocol.
-    /// [`ErrorKind::InvalidInput`]: it is larger than 1 MiB or no JSON.
+    /// [`Error::wire`]. [`ErrorKind::Timeout`] (30 s, see [`PluginCall::timeout`]) and
+    /// [`ErrorKind::Interrupted`]: it may have been carried out. [`ErrorKind::InvalidReply`]: the
+    /// plugin answered, but not by the protocol. [`ErrorKind::InvalidInput`]: it is larger than
+    /// 1 MiB or no JSON.
     ///
     /// # Cancel safety
     /// When the future is dropped, the command may have been delivered.
-    pub async fn command(&self, name: &str, params: impl Serialize) -> Result<CommandResponse, Error> {
-        let request = CommandRequest::new(name).with_params(to_value(params)?);
-        self.send(&request, CallOptions::default()).await
+    pub fn command(&self, name: &str, params: impl Serialize) -> PluginCall<CommandResponse> {
+        self.call(to_value(params).map(|params| CommandRequest::new(name).with_params(params)))
     }
 
     /// Sends a command of the plugin's own type: an enum with
-    /// `#[serde(tag = "command", content = "params")]`.
+    /// `#[serde(tag = "command", content = "params")]`, or a
+    /// [`CommandRequest`](hap_manifest::wire::CommandRequest).
     ///
     /// ```
     /// # async fn run(light: hap_host::PluginHandle) -> Result<(), hap_host::Error> {
@@ -48,9 +60,10 @@ impl PluginHandle {
     ///     SetBrightness { level: u8 },
     /// }
     ///
-    /// light.call(Command::TurnOn).await?;
-    /// let answer = light.call(Command::SetBrightness { level: 40 }).await?;
-    /// println!("{}", answer.result);
+    /// light.command_typed(Command::TurnOn).await?;
+    /// let set = light.command_typed(Command::SetBrightness { level: 40 });
+    /// let sentence: String = set.result_as().await?;
+    /// println!("{sentence}");
     /// # Ok(())
     /// # }
     /// ```
@@ -59,85 +72,29 @@ impl PluginHandle {
     /// As [`command`](Self::command).
     ///
     /// # Cancel safety
-    /// When the future is dropped, the command may have been delivered.
-    pub async fn call(&self, command: impl Serialize) -> Result<CommandResponse, Error> {
-        self.call_with(command, CallOptions::default()).await
-    }
-
-    /// As [`call`](Self::call), with options.
-    ///
-    /// # Errors
     /// As [`command`](Self::command).
-    ///
-    /// # Cancel safety
-    /// When the future is dropped, the command may have been delivered.
-    pub async fn call_with(
-        &self,
-        command: impl Serialize,
-        options: impl Into<CallOptions>,
-    ) -> Result<CommandResponse, Error> {
-        let request = serde_json::from_value(to_value(command)?).map_err(|error| {
-            let message = "the command does not serialise to an object with a `command`: give its enum \
-                           #[serde(tag = \"command\", content = \"params\", rename_all = \"snake_case\")]";
-            Error::new(ErrorKind::InvalidInput, message).with_source(error)
-        })?;
-        self.send(&request, options).await
+    pub fn command_typed(&self, command: impl Serialize) -> PluginCall<CommandResponse> {
+        let request = to_value(command).and_then(|command| {
+            serde_json::from_value(command).map_err(|error| {
+                let message = "the command does not serialise to an object with a `command`: give its enum \
+                               #[serde(tag = \"command\", content = \"params\", rename_all = \"snake_case\")]";
+                Error::new(ErrorKind::InvalidInput, message).with_source(error)
+            })
+        });
+        self.call(request)
     }
 
-    /// As [`call_with`](Self::call_with), and reads the `result` of the answer into a type.
-    ///
-    /// ```
-    /// # async fn run(room: hap_host::PluginHandle) -> Result<(), hap_host::Error> {
-    /// use std::time::Duration;
-    ///
-    /// #[derive(serde::Deserialize)]
-    /// struct Reading {
-    ///     celsius: f64,
-    /// }
-    ///
-    /// let command = serde_json::json!({"command": "measure"});
-    /// let reading: Reading = room.call_as(command, Duration::from_secs(2)).await?;
-    /// println!("{} degrees", reading.celsius);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`command`](Self::command); [`ErrorKind::InvalidReply`] also when the result does not fit
-    /// the type: then the command was carried out.
-    ///
-    /// # Cancel safety
-    /// When the future is dropped, the command may have been delivered.
-    pub async fn call_as<R: DeserializeOwned>(
-        &self,
-        command: impl Serialize,
-        options: impl Into<CallOptions>,
-    ) -> Result<R, Error> {
-        let answer = self.call_with(command, options).await?;
-        self.read("the result of its answer", answer.result)
-    }
-
-    /// Sends a command with options: a deadline other than 30 s, the caller's trace, an
-    /// idempotency key.
-    ///
-    /// # Errors
-    /// As [`command`](Self::command).
-    ///
-    /// # Cancel safety
-    /// When the future is dropped, the command may have been delivered.
-    pub async fn send(
-        &self,
-        request: &CommandRequest,
-        options: impl Into<CallOptions>,
-    ) -> Result<CommandResponse, Error> {
-        let options = options.into();
-        let manifest = self.manifest();
-        let path = manifest.command_endpoint().as_str();
-        self.counted("command", async {
-            let _permit = self.cell().gate.enter(self.id())?;
-            self.client()?.command(path, request, &options).await
+    fn call(&self, request: Result<CommandRequest, Error>) -> PluginCall<CommandResponse> {
+        PluginCall::new(self, "command", async move |handle, options| {
+            let request = request?;
+            let manifest = handle.manifest();
+            let path = manifest.command_endpoint().as_str();
+            let sent = async {
+                let _permit = handle.cell().gate.enter(handle.id())?;
+                handle.client()?.command(path, &request, &options).await
+            };
+            handle.counted("command", sent).await
         })
-        .await
     }
 
     /// Gives the plugin its settings. They are kept on disk before they are sent, and sent again
@@ -156,26 +113,12 @@ impl PluginHandle {
     ///
     /// # Cancel safety
     /// Once begun it goes on when the future is dropped.
-    pub async fn configure(&self, config: impl Serialize) -> Result<ConfigAck, Error> {
-        self.configure_with(config, CallOptions::default()).await
-    }
-
-    /// As [`configure`](Self::configure), with options. They are those of the call that is made
-    /// now; what it does not deliver is sent again with the usual ones.
-    ///
-    /// # Errors
-    /// As [`configure`](Self::configure).
-    ///
-    /// # Cancel safety
-    /// Once begun it goes on when the future is dropped.
-    pub async fn configure_with(
-        &self,
-        config: impl Serialize,
-        options: impl Into<CallOptions>,
-    ) -> Result<ConfigAck, Error> {
-        let config = to_value(config)?;
-        self.counted("config", self.configure_beside(config, options.into()))
-            .await
+    pub fn configure(&self, config: impl Serialize) -> PluginCall<ConfigAck> {
+        let config = to_value(config);
+        PluginCall::new(self, "config", async move |handle, options| {
+            let configuring = handle.configure_beside(config?, options);
+            handle.counted("config", configuring).await
+        })
     }
 
     /// Beside the caller: half of it done, the disk and the memory would tell different settings.
@@ -216,43 +159,20 @@ impl PluginHandle {
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.
-    pub async fn status(&self) -> Result<StatusReport, Error> {
-        self.status_with(CallOptions::default()).await
-    }
-
-    /// As [`status`](Self::status), with options.
-    ///
-    /// # Errors
-    /// As [`command`](Self::command).
-    ///
-    /// # Cancel safety
-    /// Dropping the future changes nothing.
-    pub async fn status_with(&self, options: impl Into<CallOptions>) -> Result<StatusReport, Error> {
-        let options = options.into();
-        let manifest = self.manifest();
-        let path = manifest.status_endpoint().as_str();
-        self.counted("status", async {
-            let _permit = self.cell().gate.enter(self.id())?;
-            self.client()?.status(path, &options).await
+    pub fn status(&self) -> PluginCall<StatusReport> {
+        PluginCall::new(self, "status", async |handle, options| {
+            let manifest = handle.manifest();
+            let path = manifest.status_endpoint().as_str();
+            let asked = async {
+                let _permit = handle.cell().gate.enter(handle.id())?;
+                handle.client()?.status(path, &options).await
+            };
+            handle.counted("status", asked).await
         })
-        .await
-    }
-
-    /// Asks the plugin for its status, and reads its `data` into a type.
-    ///
-    /// # Errors
-    /// As [`command`](Self::command); [`ErrorKind::InvalidReply`] also when the data does
-    /// not fit the type.
-    ///
-    /// # Cancel safety
-    /// Dropping the future changes nothing.
-    pub async fn status_as<S: DeserializeOwned>(&self) -> Result<S, Error> {
-        let report = self.status().await?;
-        self.read("the data of its status", report.data)
     }
 
     /// Reads what a plugin answered. What it says of a value that does not fit may hold a secret.
-    fn read<R: DeserializeOwned>(&self, what: &str, value: Value) -> Result<R, Error> {
+    pub(super) fn read<R: DeserializeOwned>(&self, what: &str, value: Value) -> Result<R, Error> {
         serde_json::from_value(value).map_err(|error| {
             let message = format!("{what} is not what was expected: {error}");
             let error = Error::new(ErrorKind::InvalidReply, message).with_plugin(self.id());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hap_manifest::Manifest;
 use tracing::Instrument as _;
 
-use super::{PluginHandle, shutting_down};
+use super::PluginHandle;
 use crate::{
     engine::deadline,
     error::{Error, ErrorKind},
@@ -15,7 +15,7 @@ use crate::{
         failure::{Failure, FailureCause},
         phase::Phase,
     },
-    plugin::{options::UninstallOptions, request::Request, snapshot::Snapshot},
+    plugin::{request::Request, snapshot::Snapshot},
 };
 
 /// Longest wait of [`PluginHandle::start`] and [`PluginHandle::restart`]. A plugin that is neither
@@ -118,49 +118,6 @@ impl PluginHandle {
         .await
     }
 
-    /// Removes the plugin, and waits until nothing of it is left but, unless told otherwise, its
-    /// volumes. Fine when it is gone already. A removal is not taken back: until it is done every
-    /// other call returns [`ErrorKind::Gone`], and once its data shall be removed they are.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Dependency`] when others depend on it, unless the options say otherwise:
-    /// nothing has changed then. [`ErrorKind::Gone`] when its data shall be removed and it is gone
-    /// without them. [`ErrorKind::Timeout`] when the engine did not get it done; the supervisor
-    /// goes on trying. Also as [`set_desired`](Self::set_desired).
-    ///
-    /// # Cancel safety
-    /// Once recorded, the removal goes on when the future is dropped.
-    pub async fn uninstall(&self, options: UninstallOptions) -> Result<(), Error> {
-        self.lifecycle("uninstall", self.remove(options)).await
-    }
-
-    async fn remove(&self, options: UninstallOptions) -> Result<(), Error> {
-        if !options.even_if_needed {
-            self.refuse_if_needed()?;
-        }
-        let with_data = options.remove_data;
-        match self.desire(Desired::Removed { with_data }).await {
-            // Somebody else's removal came first.
-            Err(error) if error.kind() == ErrorKind::Gone => {}
-            recorded => recorded?,
-        }
-        let mut snapshot = self.0.snapshot.clone();
-        // The actor ends, and with it the channel, only after the record is gone from the disk.
-        let gone = async move {
-            while snapshot.changed().await.is_ok() {}
-            let state = snapshot.borrow().state.clone();
-            match state.desired {
-                _ if state.phase != Phase::Removed => Err(shutting_down()),
-                Desired::Removed { with_data: false } if with_data => {
-                    let message = "it was uninstalled before, and its data was kept";
-                    Err(Error::new(ErrorKind::Gone, message).with_plugin(self.id()))
-                }
-                _ => Ok(()),
-            }
-        };
-        self.bounded(self.stop_deadline(), "was not removed", gone).await
-    }
-
     /// A call that waits for the plugin: written down as long as it does, in a span of its own.
     pub(crate) async fn lifecycle<T>(
         &self,
@@ -239,7 +196,7 @@ impl PluginHandle {
         (self.stop_deadline() + deadline::DATA + self.start_deadline() + waits) * 2 + watch
     }
 
-    fn stop_deadline(&self) -> Duration {
+    pub(super) fn stop_deadline(&self) -> Duration {
         STOP_DEADLINE + self.manifest().stop_timeout().unwrap_or_default()
     }
 }

@@ -4,8 +4,11 @@ mod limits;
 pub(crate) mod logs;
 mod overrides;
 pub(crate) mod permissions;
+pub(crate) mod plugin_call;
 pub(crate) mod state_watch;
+pub(crate) mod uninstall;
 mod update;
+pub(crate) mod update_request;
 mod usage;
 
 use std::{sync::Arc, time::Duration};
@@ -137,7 +140,7 @@ impl PluginHandle {
     ///
     /// # Errors
     /// [`ErrorKind::Dependency`] when it shall be removed and others depend on it:
-    /// [`uninstall`](Self::uninstall) removes it all the same where its options say so.
+    /// [`uninstall`](Self::uninstall) removes it all the same when the request says so.
     /// [`ErrorKind::Store`] when it could not be recorded (nothing has changed then),
     /// [`ErrorKind::Gone`], [`ErrorKind::ShuttingDown`], or [`ErrorKind::Busy`] when too many calls
     /// wait for this plugin.

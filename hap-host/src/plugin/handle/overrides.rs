@@ -3,20 +3,21 @@
 use super::PluginHandle;
 use crate::{
     error::Error,
-    model::{boot::Boot, desired::Desired, env::EnvOverrides},
+    model::{autostart::Autostart, desired::Desired, env::EnvOverrides},
     plugin::request::Request,
 };
 
 impl PluginHandle {
-    /// Says what becomes of the plugin when the host starts, on disk first. It changes nothing now.
+    /// Sets what becomes of the plugin when the host starts, on disk first. It changes nothing now.
     ///
     /// # Errors
     /// As [`set_desired`](Self::set_desired).
     ///
     /// # Cancel safety
     /// When the future is dropped, it may or may not have been recorded.
-    pub async fn set_boot(&self, boot: Boot) -> Result<(), Error> {
-        self.request(|reply| Request::SetBoot(boot, reply)).await
+    pub async fn set_autostart(&self, autostart: Autostart) -> Result<(), Error> {
+        self.request(|reply| Request::SetAutostart(autostart, reply))
+            .await
     }
 
     /// The environment variables that the operator set for the plugin, without the values

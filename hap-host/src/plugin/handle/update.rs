@@ -1,4 +1,4 @@
-//! The calls of a [`PluginHandle`] that change the plugin's version.
+//! How a plugin's version is changed.
 
 use std::{
     sync::Arc,
@@ -9,7 +9,10 @@ use hap_manifest::{Manifest, permission::requested, rfc3339};
 use semver::Version;
 use tokio::time::{Instant, timeout_at};
 
-use super::PluginHandle;
+use super::{
+    PluginHandle,
+    update_request::{RollBackRequest, UpdateOptions, UpdateRequest},
+};
 use crate::{
     error::{Error, ErrorKind},
     model::{
@@ -25,7 +28,6 @@ use crate::{
         settings::{check_settings, keep_earlier_secrets},
         snapshot::Snapshot,
         source::{PluginSource, acquire::Candidate},
-        update_options::{RollBackOptions, UpdateOptions},
         update_plan::{Grants, UpdateOrder},
     },
 };
@@ -77,30 +79,18 @@ impl PluginHandle {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn update(&self, source: impl Into<PluginSource>) -> Result<UpdateOutcome, Error> {
-        self.update_with(source, UpdateOptions::default()).await
+    pub fn update(&self, source: impl Into<PluginSource>) -> UpdateRequest {
+        UpdateRequest::new(self.clone(), source.into())
     }
 
-    /// As [`update`](Self::update), with options.
-    ///
-    /// # Errors
-    /// As [`update`](Self::update).
-    ///
-    /// # Cancel safety
-    /// As [`update`](Self::update).
-    pub async fn update_with(
+    pub(super) async fn go_to(
         &self,
-        source: impl Into<PluginSource>,
+        source: PluginSource,
         options: UpdateOptions,
     ) -> Result<UpdateOutcome, Error> {
-        self.lifecycle("update", Box::pin(self.go_to(source.into(), options)))
-            .await
-    }
-
-    async fn go_to(&self, source: PluginSource, options: UpdateOptions) -> Result<UpdateOutcome, Error> {
         let _turn = self.turn()?;
         let shared = Arc::clone(&self.cell().shared);
-        let mut candidate = Candidate::open(source, &options.sink(), &shared.policy).await?;
+        let mut candidate = Candidate::open(source, &options.progress, &shared.policy).await?;
         let (old, new) = (self.manifest(), candidate.manifest.clone());
         self.check_versions(&old, &new, &options)?;
         let before = self.snapshot();
@@ -116,11 +106,11 @@ impl PluginHandle {
             _ => Admission::new(origin, granted.iter().chain(&options.grants).cloned(), &new),
         };
         admit(&new, &admission, &shared)?;
-        if !options.even_if_dependants_break {
+        if !options.ignore_dependents {
             refuse_if_it_breaks_dependants(&new, &shared)?;
         }
         self.settings_for(&old, &new, options.settings.clone()).await?;
-        let image = candidate.image(&shared, options.sink()).await?;
+        let image = candidate.image(&shared, options.progress.clone()).await?;
         // Again, because that may have taken minutes.
         let settings = self.settings_for(&old, &new, options.settings.clone()).await?;
         let version = PluginVersion {
@@ -140,7 +130,7 @@ impl PluginHandle {
             });
         }
         self.carry_out(UpdateOrder {
-            snapshot: !options.without_snapshot,
+            snapshot: options.snapshot,
             restore: None,
             version,
             grants,
@@ -154,7 +144,7 @@ impl PluginHandle {
     /// While the new version is still watched, that is the end of the watch: the old version
     /// comes back with its settings and its data. Later it is an update like any other, with a
     /// snapshot of its own and a watch: the settings stay where they fit, else those of then come
-    /// back, and so does the data, if the options say so. The version that is left is the one to
+    /// back, and so does the data, if the request says so. The version that is left is the one to
     /// go back to then.
     ///
     /// # Errors
@@ -163,11 +153,11 @@ impl PluginHandle {
     ///
     /// # Cancel safety
     /// As [`update`](Self::update).
-    pub async fn roll_back(&self, options: RollBackOptions) -> Result<UpdateOutcome, Error> {
-        self.lifecycle("roll_back", Box::pin(self.go_back(options))).await
+    pub fn roll_back(&self) -> RollBackRequest {
+        RollBackRequest::new(self.clone())
     }
 
-    async fn go_back(&self, options: RollBackOptions) -> Result<UpdateOutcome, Error> {
+    pub(super) async fn go_back(&self, options: &RollBackRequest) -> Result<UpdateOutcome, Error> {
         let before = self.snapshot();
         let refuse =
             |message: String| Err(Error::new(ErrorKind::InvalidInput, message).with_plugin(self.id()));
@@ -193,7 +183,7 @@ impl PluginHandle {
             ));
         }
         admit(&previous.manifest, &previous.admission, &self.cell().shared)?;
-        if !options.even_if_dependants_break {
+        if !options.ignore_dependents {
             refuse_if_it_breaks_dependants(&previous.manifest, &self.cell().shared)?;
         }
         let kept = self
@@ -275,9 +265,9 @@ impl PluginHandle {
                 new.id()
             ));
         }
-        if new.version() < old.version() && !options.downgrade {
+        if new.version() < old.version() && !options.allow_downgrade {
             return refuse(format!(
-                "{} is lower than the {} that it has: say so with UpdateOptions::allow_downgrade, or roll back",
+                "{} is lower than the {} that it has: say so with UpdateRequest::allow_downgrade, or roll back",
                 new.version(),
                 old.version()
             ));
@@ -306,7 +296,7 @@ impl PluginHandle {
                     check_settings(new, kept).map_err(|problems| {
                         refuse(format!(
                             "the settings that are kept for it are not for version {}: {problems}; hand in others \
-                             with UpdateOptions::settings",
+                             with UpdateRequest::settings",
                             new.version()
                         ))
                     })?;

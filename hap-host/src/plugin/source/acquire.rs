@@ -127,7 +127,7 @@ impl Candidate {
     pub(crate) async fn image(&mut self, shared: &Shared, progress: ProgressSink) -> Result<ImageId, Error> {
         let manifest = &self.manifest;
         let obtained = match std::mem::replace(&mut self.build, Build::Nothing) {
-            // Where there are no images, the program of the options stands for one.
+            // Where there are no images, the program of the request stands for one.
             _ if !shared.engine.capabilities().isolation => find_or_pull(shared, manifest, progress).await,
             Build::Nothing => find_or_pull(shared, manifest, progress).await,
             Build::Folder(path) => build(shared, manifest, &path, progress).await,

@@ -29,7 +29,24 @@ fn client(address: SocketAddr) -> PluginClient {
 const SECOND: Duration = Duration::from_secs(1);
 
 fn in_a_second() -> CallOptions {
-    SECOND.into()
+    CallOptions {
+        timeout: SECOND,
+        ..CallOptions::default()
+    }
+}
+
+fn with_request_id(id: &str) -> CallOptions {
+    CallOptions {
+        request_id: Some(id.to_owned()),
+        ..CallOptions::default()
+    }
+}
+
+fn with_key(key: &str) -> CallOptions {
+    CallOptions {
+        idempotency_key: Some(key.to_owned()),
+        ..CallOptions::default()
+    }
 }
 
 async fn command(router: Router) -> Result<CommandResponse, Error> {
@@ -272,7 +289,7 @@ async fn a_command_that_may_have_been_delivered_is_not_sent_again() {
 #[tokio::test]
 async fn a_command_with_an_idempotency_key_is_sent_again_under_the_same_key() {
     let (address, mut requests) = breaking(2).await;
-    let options = CallOptions::default().idempotency_key("order-4711");
+    let options = with_key("order-4711");
     turn_on(address, &options).await.unwrap();
     let requests = received(&mut requests);
     assert_eq!(requests.len(), 3);
@@ -293,7 +310,10 @@ async fn a_command_with_an_idempotency_key_is_sent_again_under_the_same_key() {
 #[tokio::test]
 async fn nothing_is_sent_again_past_the_deadline() {
     let (address, mut requests) = breaking(10).await;
-    let options = CallOptions::from(Duration::from_millis(90)).idempotency_key("k");
+    let options = CallOptions {
+        timeout: Duration::from_millis(90),
+        ..with_key("k")
+    };
     turn_on(address, &options).await.unwrap_err();
     assert_eq!(received(&mut requests).len(), 1);
 }
@@ -302,9 +322,10 @@ async fn nothing_is_sent_again_past_the_deadline() {
 async fn the_callers_trace_goes_on_and_its_request_id_is_used() {
     let (address, mut requests) = breaking(0).await;
     let parent = TraceParent::new([1; 16], [2; 8], true);
-    let options = CallOptions::default()
-        .traceparent(Some(parent))
-        .request_id("call-1");
+    let options = CallOptions {
+        trace: Some(parent),
+        ..with_request_id("call-1")
+    };
     turn_on(address, &options).await.unwrap();
     let request = received(&mut requests).remove(0);
     assert!(request.contains("x-request-id: call-1\r\n"), "{request}");
@@ -322,12 +343,9 @@ async fn the_callers_trace_goes_on_and_its_request_id_is_used() {
 async fn ids_that_are_no_header_are_refused_by_name() {
     let address = "127.0.0.1:9".parse().unwrap();
     for (options, what) in [
-        (CallOptions::default().request_id("two\r\nlines"), "request id"),
-        (CallOptions::default().idempotency_key(""), "idempotency key"),
-        (
-            CallOptions::default().idempotency_key("x".repeat(129)),
-            "idempotency key",
-        ),
+        (with_request_id("two\r\nlines"), "request id"),
+        (with_key(""), "idempotency key"),
+        (with_key(&"x".repeat(129)), "idempotency key"),
     ] {
         let error = turn_on(address, &options).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);

@@ -26,8 +26,9 @@ use super::{
 use crate::{
     engine::observed::Exit,
     model::{
-        activity::OperationKind, boot::Boot, config_state::ConfigState, dependency::UnmetDependency,
-        desired::Desired, event::EventKind, failure::Failure, phase::Phase, state::PluginState,
+        activity::OperationKind, autostart::Autostart, config_state::ConfigState,
+        dependency::UnmetDependency, desired::Desired, event::EventKind, failure::Failure, phase::Phase,
+        state::PluginState,
     },
 };
 
@@ -247,7 +248,7 @@ impl Machine {
             config: ConfigState::None,
             update: None,
             last_update: None,
-            boot: Boot::default(),
+            autostart: Autostart::default(),
             operation: None,
         }
     }

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use super::*;
 use crate::{
     error::ErrorKind,
-    model::{boot::Boot, env::EnvOverrides, version::SettingsChange},
+    model::{autostart::Autostart, env::EnvOverrides, version::SettingsChange},
 };
 
 fn assert_same(left: &PluginRecord, right: &PluginRecord) {
@@ -169,7 +169,7 @@ async fn what_the_operator_chose_comes_back_with_its_secrets_apart() {
     store.put_plugin(&record("light")).await.unwrap();
     let env = EnvOverrides::new().with("TZ", "UTC").unwrap();
     let chosen = Choices {
-        boot: Boot::Never,
+        autostart: Autostart::Never,
         env: env.with_secret("KEY", "hunter2").unwrap(),
         env_generation: 3,
     };

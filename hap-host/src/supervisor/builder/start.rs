@@ -265,7 +265,7 @@ async fn apply_boot(store: &Store, plugins: &mut [PluginRecord], listing: &Listi
     for record in plugins {
         let id = record.manifest.id();
         let runs = listing.get(id).is_some_and(Observed::is_running);
-        let desired = record.choices.boot.desired(record.desired, runs);
+        let desired = record.choices.autostart.desired(record.desired, runs);
         if desired != record.desired {
             store.set_desired(id, desired).await?;
             record.desired = desired;

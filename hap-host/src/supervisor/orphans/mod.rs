@@ -99,7 +99,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyInstalled`] when the plugin is known: then its data goes with
-    /// [`UninstallOptions::remove_data`](crate::plugin::options::UninstallOptions::remove_data)
+    /// [`UninstallRequest::remove_data`](crate::plugin::handle::uninstall::UninstallRequest::remove_data)
     /// only. [`ErrorKind::Engine`], [`ErrorKind::Timeout`], [`ErrorKind::Store`] and
     /// [`ErrorKind::Busy`] while it is being installed.
     ///

@@ -128,7 +128,7 @@ impl Actor {
                 }
                 Err(error) => {
                     let reason = format!(
-                        "its data could not be copied: {error}; say so with UpdateOptions::without_snapshot to \
+                        "its data could not be copied: {error}; say so with UpdateRequest::snapshot(false) to \
                          go on without a copy"
                     );
                     self.give_up(reason).await;

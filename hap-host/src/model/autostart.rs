@@ -9,10 +9,11 @@ use super::desired::Desired;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Boot {
+pub enum Autostart {
     /// It goes on as it was: one that was wanted running runs again.
     #[default]
-    AsWanted,
+    #[serde(rename = "as_wanted")]
+    Restore,
     /// It is not started: one that does not run is wanted stopped from then on, until
     /// somebody starts it.
     Never,
@@ -20,7 +21,7 @@ pub enum Boot {
     Always,
 }
 
-impl Boot {
+impl Autostart {
     /// What is wanted of a plugin when the host starts.
     pub(crate) const fn desired(self, before: Desired, runs: bool) -> Desired {
         match (self, before) {
@@ -36,21 +37,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wanted_at_a_boot_is_what_was_chosen_and_a_removal_goes_on() {
+    fn what_is_wanted_at_a_start_of_the_host_is_what_was_chosen_and_a_removal_goes_on() {
         let gone = Desired::Removed { with_data: true };
         let rows = [
-            (Boot::AsWanted, Desired::Running, false, Desired::Running),
-            (Boot::AsWanted, Desired::Stopped, true, Desired::Stopped),
-            (Boot::Never, Desired::Running, false, Desired::Stopped),
-            (Boot::Never, Desired::Running, true, Desired::Running),
-            (Boot::Never, Desired::Stopped, false, Desired::Stopped),
-            (Boot::Always, Desired::Stopped, false, Desired::Running),
-            (Boot::Always, Desired::Running, true, Desired::Running),
-            (Boot::Always, gone, true, gone),
-            (Boot::Never, gone, false, gone),
+            (Autostart::Restore, Desired::Running, false, Desired::Running),
+            (Autostart::Restore, Desired::Stopped, true, Desired::Stopped),
+            (Autostart::Never, Desired::Running, false, Desired::Stopped),
+            (Autostart::Never, Desired::Running, true, Desired::Running),
+            (Autostart::Never, Desired::Stopped, false, Desired::Stopped),
+            (Autostart::Always, Desired::Stopped, false, Desired::Running),
+            (Autostart::Always, Desired::Running, true, Desired::Running),
+            (Autostart::Always, gone, true, gone),
+            (Autostart::Never, gone, false, gone),
         ];
-        for (boot, before, runs, wanted) in rows {
-            assert_eq!(boot.desired(before, runs), wanted, "{boot:?} {before} {runs}");
+        for (autostart, before, runs, wanted) in rows {
+            assert_eq!(
+                autostart.desired(before, runs),
+                wanted,
+                "{autostart:?} {before} {runs}"
+            );
         }
     }
 }

@@ -1,0 +1,234 @@
+//! Requests that change a plugin's version, before they are carried out.
+
+use std::{fmt, path::PathBuf};
+
+use futures_core::future::BoxFuture;
+use hap_manifest::permission::Permission;
+use serde_json::Value;
+
+use super::PluginHandle;
+use crate::{
+    engine::progress::ProgressSink, error::Error, model::update::UpdateOutcome, plugin::source::PluginSource,
+};
+
+/// An update, begun when it is awaited: [`PluginHandle::update`] returns one.
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # async fn run(state: &std::path::Path) -> Result<(), Box<dyn std::error::Error>> {
+/// use hap_host::{Supervisor, engine::FakeEngine};
+/// use hap_manifest::Manifest;
+///
+/// let supervisor = Supervisor::builder(FakeEngine::new(), state).start().await?;
+/// let version = |version: &str| Manifest::builder("light", "Light", version, "light:1").build();
+/// let light = supervisor.install(version("2.0.0")?).await?;
+///
+/// let outcome = light.update(version("1.0.0")?).allow_downgrade(true).snapshot(false).await?;
+/// assert_eq!(outcome.to.to_string(), "1.0.0");
+/// # Ok(())
+/// # }
+/// # #[cfg(feature = "testing")]
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run(tempfile::tempdir().unwrap().path())).unwrap();
+/// ```
+///
+/// # Errors
+/// Those of [`PluginHandle::update`].
+///
+/// # Cancel safety
+/// A request that was never awaited changes nothing. Else as [`PluginHandle::update`] says.
+#[must_use = "requests do nothing unless awaited"]
+pub struct UpdateRequest {
+    handle: PluginHandle,
+    source: PluginSource,
+    options: UpdateOptions,
+}
+
+/// How to update a plugin.
+pub(super) struct UpdateOptions {
+    pub program: Option<PathBuf>,
+    pub progress: ProgressSink,
+    pub grants: Vec<Permission>,
+    pub grants_all: bool,
+    pub settings: Option<Value>,
+    pub allow_downgrade: bool,
+    pub snapshot: bool,
+    pub ignore_dependents: bool,
+}
+
+impl UpdateRequest {
+    pub(super) fn new(handle: PluginHandle, source: PluginSource) -> Self {
+        Self {
+            handle,
+            source,
+            options: UpdateOptions {
+                program: None,
+                progress: ProgressSink::none(),
+                grants: Vec::new(),
+                grants_all: false,
+                settings: None,
+                allow_downgrade: false,
+                snapshot: true,
+                ignore_dependents: false,
+            },
+        }
+    }
+
+    /// Grants something that the new version asks for and the old one was not granted. Default:
+    /// what the plugin was granted stays granted, and nothing else is.
+    pub fn grant(mut self, permission: Permission) -> Self {
+        self.options.grants.push(permission);
+        self
+    }
+
+    /// Sets whether everything that the new version asks for is granted, after its owner was shown
+    /// what [`permission::added`](hap_manifest::permission::added) says. Default: it is not.
+    pub const fn grant_all_requested(mut self, all: bool) -> Self {
+        self.options.grants_all = all;
+        self
+    }
+
+    /// Gives the plugin other settings with the new version, for a `config_schema` that the kept
+    /// ones do not fit. They come back with the old version. A secret that says `[REDACTED]` stays
+    /// as it is. Default: the kept ones.
+    pub fn settings(mut self, settings: Value) -> Self {
+        self.options.settings = Some(settings);
+        self
+    }
+
+    /// Sets whether the plugin may go to a lower version than it has. Default: that is refused.
+    pub const fn allow_downgrade(mut self, allow: bool) -> Self {
+        self.options.allow_downgrade = allow;
+        self
+    }
+
+    /// Sets whether the plugin's volumes are copied while it is stopped, where the engine can do
+    /// that. Default: they are. Without a copy, for data that is large or can be made again, a
+    /// version that fails leaves behind what it wrote.
+    pub const fn snapshot(mut self, snapshot: bool) -> Self {
+        self.options.snapshot = snapshot;
+        self
+    }
+
+    /// Sets whether the plugin is also updated to a version that plugins which depend on it do not
+    /// accept; they go on without it, degraded. Default: that is refused.
+    pub const fn ignore_dependents(mut self, ignore: bool) -> Self {
+        self.options.ignore_dependents = ignore;
+        self
+    }
+
+    /// Sets the program that stands for the image on an engine without images, such as
+    /// [`ProcessEngine`](crate::engine::process::ProcessEngine). Default: the one that the plugin
+    /// has.
+    pub fn process_program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.options.program = Some(program.into());
+        self
+    }
+
+    /// Sets the sink for progress of reading, pulling and building; see
+    /// [`InstallRequest::progress`](crate::supervisor::install::InstallRequest::progress).
+    pub fn progress(mut self, sink: ProgressSink) -> Self {
+        self.options.progress = sink;
+        self
+    }
+}
+
+impl IntoFuture for UpdateRequest {
+    type Output = Result<UpdateOutcome, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let updating = self.handle.go_to(self.source, self.options);
+            self.handle.lifecycle("update", updating).await
+        })
+    }
+}
+
+impl fmt::Debug for UpdateRequest {
+    /// Without the settings, some of which are secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpdateRequest")
+            .field("plugin", self.handle.id())
+            .field("source", &self.source)
+            .field("grants", &self.options.grants)
+            .field("grants_all", &self.options.grants_all)
+            .field("settings", &self.options.settings.is_some())
+            .field("allow_downgrade", &self.options.allow_downgrade)
+            .field("snapshot", &self.options.snapshot)
+            .field("ignore_dependents", &self.options.ignore_dependents)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A way back to the version before the last update, begun when it is awaited:
+/// [`PluginHandle::roll_back`] returns one. Default: with the data as it is now.
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # async fn run(state: &std::path::Path) -> Result<(), Box<dyn std::error::Error>> {
+/// use hap_host::{Supervisor, engine::FakeEngine};
+/// use hap_manifest::Manifest;
+///
+/// let supervisor = Supervisor::builder(FakeEngine::new(), state).start().await?;
+/// let version = |version: &str| Manifest::builder("light", "Light", version, "light:1").build();
+/// let light = supervisor.install(version("1.0.0")?).await?;
+/// light.update(version("2.0.0")?).await?;
+///
+/// let outcome = light.roll_back().restore_data(false).await?;
+/// assert_eq!(outcome.to.to_string(), "1.0.0");
+/// # Ok(())
+/// # }
+/// # #[cfg(feature = "testing")]
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run(tempfile::tempdir().unwrap().path())).unwrap();
+/// ```
+///
+/// # Errors
+/// Those of [`PluginHandle::roll_back`].
+///
+/// # Cancel safety
+/// A request that was never awaited changes nothing. Else as [`PluginHandle::update`] says.
+#[derive(Debug, Clone)]
+#[must_use = "requests do nothing unless awaited"]
+pub struct RollBackRequest {
+    handle: PluginHandle,
+    pub(super) restore_data: bool,
+    pub(super) ignore_dependents: bool,
+}
+
+impl RollBackRequest {
+    pub(super) const fn new(handle: PluginHandle) -> Self {
+        Self {
+            handle,
+            restore_data: false,
+            ignore_dependents: false,
+        }
+    }
+
+    /// Sets whether the data comes back as the old version left it. What was written since is lost,
+    /// unless the plugin fails in this version too and comes back to the newer one. Default: the
+    /// data stays as it is.
+    pub const fn restore_data(mut self, restore: bool) -> Self {
+        self.restore_data = restore;
+        self
+    }
+
+    /// Sets whether the plugin also goes back to a version that plugins which depend on it do not
+    /// accept; they go on without it, degraded. Default: that is refused, unless the new version is
+    /// still watched.
+    pub const fn ignore_dependents(mut self, ignore: bool) -> Self {
+        self.ignore_dependents = ignore;
+        self
+    }
+}
+
+impl IntoFuture for RollBackRequest {
+    type Output = Result<UpdateOutcome, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let going = self.handle.go_back(&self);
+            self.handle.lifecycle("roll_back", going).await
+        })
+    }
+}
