@@ -4,9 +4,9 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use hap_host::engine::{
-    BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineError, EngineEvent,
-    EngineInfo, EngineStream, HostEndpoints, ImageId, InstanceName, LogLine, LogOptions, Observed,
-    ProgramFault, ProgressSink, Resource, ResourceKind, StatsSample,
+    BuildContext, ContainerId, ContainerSpec, Engine, EngineCapabilities, EngineDiagnostics, EngineError,
+    EngineEvent, EngineInfo, EngineStream, HostEndpoints, ImageId, InstanceName, LogLine, LogOptions,
+    Observed, ProgramFault, ProgressSink, Resource, ResourceKind, StatsSample,
 };
 use hap_manifest::{ImageRef, PluginId};
 
@@ -120,14 +120,6 @@ impl<B: Between> Engine for Watched<B> {
         self.pass("inspect", self.engine.inspect(id)).await
     }
 
-    async fn listening(&self, id: &ContainerId) -> Result<Option<Vec<SocketAddr>>, EngineError> {
-        self.pass("listening", self.engine.listening(id)).await
-    }
-
-    async fn program_fault(&self, id: &ContainerId) -> Result<Option<ProgramFault>, EngineError> {
-        self.pass("program fault", self.engine.program_fault(id)).await
-    }
-
     async fn list_resources(
         &self,
         instance: &InstanceName,
@@ -164,5 +156,26 @@ impl<B: Between> Engine for Watched<B> {
 
     async fn stats(&self, id: &ContainerId) -> Result<StatsSample, EngineError> {
         self.pass("stats", self.engine.stats(id)).await
+    }
+
+    fn diagnostics(&self) -> Option<&dyn EngineDiagnostics> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl<B: Between> EngineDiagnostics for Watched<B> {
+    async fn listening(&self, id: &ContainerId) -> Result<Option<Vec<SocketAddr>>, EngineError> {
+        match self.engine.diagnostics() {
+            Some(behind) => self.pass("listening", behind.listening(id)).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn program_fault(&self, id: &ContainerId) -> Result<Option<ProgramFault>, EngineError> {
+        match self.engine.diagnostics() {
+            Some(behind) => self.pass("program fault", behind.program_fault(id)).await,
+            None => Ok(None),
+        }
     }
 }

@@ -37,6 +37,9 @@ pub enum EngineErrorKind {
     RateLimited,
     /// This engine cannot do it at all.
     Unsupported,
+    /// The host does not have a device that the container is to have. It may be plugged in at any
+    /// time.
+    DeviceMissing,
 }
 
 impl EngineError {

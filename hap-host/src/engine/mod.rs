@@ -8,6 +8,7 @@ pub(crate) mod build;
 #[cfg(feature = "testing")]
 mod contract;
 pub(crate) mod deadline;
+pub(crate) mod diagnostics;
 #[cfg(feature = "docker")]
 mod docker;
 pub(crate) mod error;
@@ -15,6 +16,7 @@ pub(crate) mod error;
 pub(crate) mod fake;
 pub(crate) mod info;
 pub(crate) mod instance;
+pub(crate) mod into_engine;
 pub mod labels;
 pub(crate) mod listing;
 pub(crate) mod naming;
@@ -26,13 +28,11 @@ pub(crate) mod report;
 pub(crate) mod resource;
 pub(crate) mod spec;
 pub(crate) mod stream;
+#[cfg(feature = "testing")]
+pub(crate) mod testing;
 pub(crate) mod volume_copy;
 
-use std::{
-    fmt,
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{fmt, net::IpAddr, time::Duration};
 
 use async_trait::async_trait;
 use hap_manifest::ImageRef;
@@ -51,11 +51,15 @@ pub use self::fake::{
     run::{FakeEnd, FakeRun},
     state::FakeImage,
 };
+#[cfg(feature = "testing")]
+pub use self::testing::{EngineTesting, SimulatedHealth};
 pub use self::{
     build::BuildContext,
+    diagnostics::EngineDiagnostics,
     error::{EngineError, EngineErrorKind},
     info::EngineInfo,
     instance::InstanceName,
+    into_engine::IntoEngine,
     observed::{ContainerId, ContainerStatus, Exit, Observed, ObservedLimits},
     process::ProcessEngine,
     program_fault::ProgramFault,
@@ -69,10 +73,6 @@ pub use self::{
     volume_copy::VolumeCopy,
 };
 
-/// The operation of an error that is about a device of the host: [`EngineErrorKind::NotFound`]
-/// while it is not there.
-pub const FIND_DEVICE: &str = "find device";
-
 /// Runs containers for one or more supervisors.
 ///
 /// Implementations are stateless towards the supervisor: what exists is always asked, never
@@ -83,6 +83,10 @@ pub const FIND_DEVICE: &str = "find device";
 /// # Deadlines
 /// The supervisor puts a deadline around each call and drops the future when it passes; an
 /// implementation must stay correct when dropped at any await.
+///
+/// # Compatibility
+/// A method added later has a default that says what an engine without it does, so an
+/// implementation stays valid. That is no breaking change.
 ///
 /// `EngineContract`, with the feature `testing`, checks an implementation.
 #[async_trait]
@@ -184,19 +188,6 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// Looks at one container. [`EngineErrorKind::NotFound`] when it is gone.
     async fn inspect(&self, id: &ContainerId) -> Result<Observed, EngineError>;
 
-    /// The addresses on which programs in a running container listen, seen from inside it: for
-    /// telling why a plugin cannot be reached. `None`, the default, where the engine cannot tell.
-    async fn listening(&self, _id: &ContainerId) -> Result<Option<Vec<SocketAddr>>, EngineError> {
-        Ok(None)
-    }
-
-    /// What keeps a container's program from being run at all: for telling why a start came
-    /// to nothing. `None`, the default, where nothing is found to be wrong, and where the
-    /// engine cannot tell.
-    async fn program_fault(&self, _id: &ContainerId) -> Result<Option<ProgramFault>, EngineError> {
-        Ok(None)
-    }
-
     /// All containers of an instance, running or not.
     async fn list(&self, instance: &InstanceName) -> Result<Vec<Observed>, EngineError>;
 
@@ -275,9 +266,16 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// One sample of a container's resource use.
     async fn stats(&self, id: &ContainerId) -> Result<StatsSample, EngineError>;
 
-    /// What a plugin answers to a health check, for engines with no real plugin behind. `None`, the
-    /// default, lets the supervisor ask the plugin itself over HTTP.
-    fn simulated_health(&self, _plugin: &hap_manifest::PluginId) -> Option<SimulatedHealth> {
+    /// Returns what the engine can find out about a plugin that failed. `None`, the default, where
+    /// that is nothing.
+    fn diagnostics(&self) -> Option<&dyn EngineDiagnostics> {
+        None
+    }
+
+    /// Returns what a test's engine says in place of its plugins. `None`, the default, lets the
+    /// supervisor ask the plugins themselves.
+    #[cfg(feature = "testing")]
+    fn testing(&self) -> Option<&dyn EngineTesting> {
         None
     }
 }
@@ -310,18 +308,6 @@ pub(crate) fn not_of_instance(instance: &InstanceName, resource: &Resource) -> E
         &resource.name,
         message,
     )
-}
-
-/// An answer to a health check without a plugin behind it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SimulatedHealth {
-    /// It is well.
-    Healthy,
-    /// It works in part.
-    Degraded,
-    /// It does not answer, or not well; the reason in words.
-    Failing(String),
 }
 
 /// What an [`Engine`] gives, so that a host can say plainly what it does not.

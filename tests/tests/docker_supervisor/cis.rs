@@ -7,7 +7,7 @@ use bollard::{
     models::{ContainerInspectResponse, HostConfig, SystemInfo},
     query_parameters::{InspectContainerOptions, TopOptions},
 };
-use hap_host::{Phase, PluginHandle, ShutdownMode, engine::Engine as _};
+use hap_host::{Phase, PluginHandle, ShutdownMode, engine::EngineDiagnostics};
 use hap_manifest::Manifest;
 use hap_tests::{
     docker::{Instance, ask, probe_image},
@@ -45,7 +45,10 @@ impl Sight {
             .await
             .unwrap();
         let at: SocketAddr = address(instance, plugin).await;
-        let listening = instance.engine().listening(&id).await.unwrap().unwrap();
+        let listening = EngineDiagnostics::listening(instance.engine(), &id)
+            .await
+            .unwrap()
+            .unwrap();
         Self {
             info: docker.info().await.unwrap(),
             host: inspected.host_config.clone().unwrap(),

@@ -46,7 +46,7 @@ impl Bed {
 
     async fn bare(instance: Instance, engine: Arc<dyn Engine>) -> Self {
         let state = tempfile::tempdir().unwrap();
-        let builder = Supervisor::builder_over(engine, state.path()).instance(instance.name().clone());
+        let builder = Supervisor::builder(engine, state.path()).instance(instance.name().clone());
         let supervisor = builder.start().await.unwrap();
         Self {
             timeline: Timeline::of(&supervisor),

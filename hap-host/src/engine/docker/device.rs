@@ -4,11 +4,12 @@ use bollard::models::DeviceMapping;
 
 use super::client::Client;
 use crate::engine::{
-    FIND_DEVICE,
     error::{EngineError, EngineErrorKind},
     spec::{ContainerSpec, DeviceAccess},
 };
 
+/// The operation that errors name.
+const FIND_DEVICE: &str = "find device";
 /// Entries of a folder of devices that are looked at; `/dev/input` of a large machine
 /// has some dozens.
 const MOST_ENTRIES: usize = 512;
@@ -107,7 +108,7 @@ impl Trouble {
 /// A device that the host does not have now.
 pub(super) fn missing(path: &str) -> EngineError {
     let message = "the host has no such device now: plug it in, or correct its name in the manifest";
-    EngineError::new(EngineErrorKind::NotFound, FIND_DEVICE, path, message)
+    EngineError::new(EngineErrorKind::DeviceMissing, FIND_DEVICE, path, message)
 }
 
 /// The device that the engine names when it cannot find it at a start.
@@ -216,10 +217,7 @@ mod tests {
     #[test]
     fn a_device_that_is_not_there_is_named_unless_it_may_be_missing() {
         let error = look_at_all(&[wanted("/dev/null"), wanted("/dev/hap-nowhere")]).unwrap_err();
-        assert_eq!(
-            (error.kind(), error.operation()),
-            (EngineErrorKind::NotFound, FIND_DEVICE)
-        );
+        assert_eq!(error.kind(), EngineErrorKind::DeviceMissing);
         assert!(
             error
                 .to_string()

@@ -34,6 +34,7 @@ use self::{client::Client, subnet::SubnetPool};
 use super::{
     Engine, EngineCapabilities, HostEndpoints, ImageId,
     build::BuildContext,
+    diagnostics::EngineDiagnostics,
     error::{EngineError, EngineErrorKind},
     info::EngineInfo,
     instance::InstanceName,
@@ -235,14 +236,6 @@ impl Engine for DockerEngine {
         container::inspect(&self.client, id).await
     }
 
-    async fn listening(&self, id: &ContainerId) -> Result<Option<Vec<SocketAddr>>, EngineError> {
-        listening::of(&self.client, id).await
-    }
-
-    async fn program_fault(&self, id: &ContainerId) -> Result<Option<ProgramFault>, EngineError> {
-        program_fault::fault(&self.client, id).await
-    }
-
     async fn list(&self, instance: &InstanceName) -> Result<Vec<Observed>, EngineError> {
         container::list(&self.client, instance, None).await
     }
@@ -279,5 +272,20 @@ impl Engine for DockerEngine {
 
     async fn stats(&self, id: &ContainerId) -> Result<StatsSample, EngineError> {
         stats::sample(&self.client, id).await
+    }
+
+    fn diagnostics(&self) -> Option<&dyn EngineDiagnostics> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl EngineDiagnostics for DockerEngine {
+    async fn listening(&self, id: &ContainerId) -> Result<Option<Vec<SocketAddr>>, EngineError> {
+        listening::of(&self.client, id).await
+    }
+
+    async fn program_fault(&self, id: &ContainerId) -> Result<Option<ProgramFault>, EngineError> {
+        program_fault::fault(&self.client, id).await
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 
 use super::{FakeEngine, Told, faults::FakeOperation, image_id, missing, run::FakeEnd, state::FakeImage};
 use crate::engine::{
-    Engine, EngineCapabilities, HostEndpoints, ImageId, SimulatedHealth,
+    Engine, EngineCapabilities, HostEndpoints, ImageId,
     build::BuildContext,
     error::{EngineError, EngineErrorKind},
     info::EngineInfo,
@@ -22,6 +22,7 @@ use crate::engine::{
     resource::{Resource, ResourceKind},
     spec::{ContainerSpec, ResourceLimits},
     stream::{EngineEvent, EngineEventKind, EngineStream, LogLine, LogOptions, StatsSample},
+    testing::{EngineTesting, SimulatedHealth},
     volume_copy::VolumeCopy,
 };
 
@@ -291,6 +292,12 @@ impl Engine for FakeEngine {
         Ok(StatsSample::default())
     }
 
+    fn testing(&self) -> Option<&dyn EngineTesting> {
+        Some(self)
+    }
+}
+
+impl EngineTesting for FakeEngine {
     fn simulated_health(&self, plugin: &PluginId) -> Option<SimulatedHealth> {
         let world = self.world();
         if world.is_paused(plugin) {

@@ -27,12 +27,13 @@ use self::{
     state::{FakeImage, World},
 };
 use super::{
-    ImageId, SimulatedHealth,
+    ImageId,
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
     observed::{ContainerId, Exit, Observed},
     spec::ContainerSpec,
     stream::{EngineEvent, EngineEventKind, LogLine},
+    testing::SimulatedHealth,
 };
 
 /// An engine that only pretends: containers are entries in a table, plugins answer

@@ -12,7 +12,7 @@ use super::{
     run::{FakeEnd, FakeRun},
 };
 use crate::engine::{
-    HostEndpoints, SimulatedHealth,
+    HostEndpoints,
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
     labels,
@@ -20,6 +20,7 @@ use crate::engine::{
     resource::Resource,
     spec::{ContainerSpec, ResourceLimits},
     stream::LogLine,
+    testing::SimulatedHealth,
     volume_copy::VolumeCopy,
 };
 

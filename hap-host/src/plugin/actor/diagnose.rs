@@ -81,7 +81,7 @@ pub(crate) type Listening = Option<Vec<SocketAddr>>;
 /// Asks the engine where the programs in a container listen; what it cannot tell in time is left
 /// out.
 pub(crate) async fn listening(engine: Arc<dyn Engine>, container: ContainerId) -> Listening {
-    let asked = tokio::time::timeout(deadline::DIAGNOSIS, engine.listening(&container));
+    let asked = tokio::time::timeout(deadline::DIAGNOSIS, engine.diagnostics()?.listening(&container));
     asked.await.ok()?.ok()?
 }
 
@@ -141,7 +141,8 @@ pub(crate) async fn program_fault(
     if failure.cause != FailureCause::Exited || !lines.last().is_some_and(|line| never_ran(line)) {
         return None;
     }
-    let asked = tokio::time::timeout(deadline::DIAGNOSIS, engine.program_fault(container));
+    let asked = engine.diagnostics()?.program_fault(container);
+    let asked = tokio::time::timeout(deadline::DIAGNOSIS, asked);
     asked.await.ok()?.ok()?
 }
 

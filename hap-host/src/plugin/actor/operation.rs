@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, watch};
 use super::spec::stop_timeout;
 use crate::{
     engine::{
-        Engine, FIND_DEVICE, HostEndpoints,
+        Engine, HostEndpoints,
         deadline::{self, within},
         error::{EngineError, EngineErrorKind},
         observed::{ContainerId, ContainerStatus, Observed},
@@ -164,7 +164,7 @@ impl Operator {
                     ),
                 )),
             },
-            Err(error) if error.operation() == FIND_DEVICE => Err(device_error(error)),
+            Err(error) if error.kind() == EngineErrorKind::DeviceMissing => Err(device_missing(&error)),
             // Of what creating needs only the image can be missing for good; a network is prepared
             // again.
             Err(error) if error.kind() == EngineErrorKind::NotFound && error.operation() == "create" => {
@@ -207,9 +207,9 @@ impl Operator {
                 seen => Ok(seen),
             },
             // The next container is made with the devices that there are then.
-            Err(error) if error.operation() == FIND_DEVICE => {
+            Err(error) if error.kind() == EngineErrorKind::DeviceMissing => {
                 self.control(self.engine.remove(id)).await?;
-                Err(device_error(error))
+                Err(device_missing(&error))
             }
             Err(error) => match error.kind() {
                 EngineErrorKind::Unavailable | EngineErrorKind::Timeout => Err(error.into()),
@@ -270,13 +270,9 @@ fn is_cut_off(observed: &Observed) -> bool {
     observed.status == ContainerStatus::Running && observed.address.is_none()
 }
 
-/// A device that is not there may be plugged in at any time; one that is refused stays refused.
-fn device_error(error: EngineError) -> OperationError {
-    if error.kind() == EngineErrorKind::NotFound {
-        OperationError::Plugin(Failure::new(FailureCause::Device, error.to_string()))
-    } else {
-        OperationError::Engine(error)
-    }
+/// A device that is not there may be plugged in at any time.
+fn device_missing(error: &EngineError) -> OperationError {
+    OperationError::Plugin(Failure::new(FailureCause::Device, error.to_string()))
 }
 
 enum OperationError {

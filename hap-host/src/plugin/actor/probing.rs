@@ -2,25 +2,15 @@
 
 use super::state::Actor;
 use crate::{
-    engine::{SimulatedHealth, observed::ContainerStatus},
-    model::probe::ProbeResult,
-    reconcile::machine::observation::Seen,
+    engine::observed::ContainerStatus, model::probe::ProbeResult, reconcile::machine::observation::Seen,
 };
 
 impl Actor {
     /// Begins the probe of one generation, or answers it where there is nothing to ask.
     pub(super) fn launch_probe(&mut self, generation: u64) {
         let redactor = self.settings.redactor();
-        if let Some(health) = self.shared.engine.simulated_health(&self.id) {
-            let answered = |degraded| ProbeResult::Answered {
-                degraded,
-                message: None,
-            };
-            let result = match health {
-                SimulatedHealth::Healthy => answered(false),
-                SimulatedHealth::Degraded => answered(true),
-                SimulatedHealth::Failing(reason) => ProbeResult::Missed(redactor.owned(reason)),
-            };
+        #[cfg(feature = "testing")]
+        if let Some(result) = self.simulated_probe() {
             return self.health.answer(generation, result);
         }
         match &self.client {
@@ -32,6 +22,23 @@ impl Actor {
                 self.health.answer(generation, result);
             }
         }
+    }
+
+    /// What a test's engine says in the plugin's place.
+    #[cfg(feature = "testing")]
+    fn simulated_probe(&self) -> Option<ProbeResult> {
+        use crate::engine::testing::SimulatedHealth;
+
+        let answered = |degraded| ProbeResult::Answered {
+            degraded,
+            message: None,
+        };
+        let health = self.shared.engine.testing()?.simulated_health(&self.id)?;
+        Some(match health {
+            SimulatedHealth::Healthy => answered(false),
+            SimulatedHealth::Degraded => answered(true),
+            SimulatedHealth::Failing(reason) => ProbeResult::Missed(self.settings.redactor().owned(reason)),
+        })
     }
 
     fn why_no_address(&self) -> &'static str {

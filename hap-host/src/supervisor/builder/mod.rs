@@ -6,7 +6,7 @@ use std::{num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 use super::{Supervisor, orphans::MINIMUM_AGE};
 use crate::{
-    engine::{Engine, instance::InstanceName},
+    engine::{Engine, instance::InstanceName, into_engine::IntoEngine},
     model::{
         limits::DefaultLimits,
         log_forwarding::LogForwarding,
@@ -19,16 +19,11 @@ use crate::{
 };
 
 impl Supervisor {
-    /// Describes a supervisor over an engine, with its state in a folder of its own.
+    /// Describes a supervisor over an engine, with its state in a folder of its own. The engine is
+    /// any [`Engine`], or an `Arc<dyn Engine>` that was chosen at run time.
     #[must_use = "nothing happens until `start`"]
-    pub fn builder(engine: impl Engine, state_folder: impl Into<PathBuf>) -> SupervisorBuilder {
-        SupervisorBuilder::new(Arc::new(engine), state_folder.into())
-    }
-
-    /// Does what [`builder`](Self::builder) does, with an engine that was chosen at run time.
-    #[must_use = "nothing happens until `start`"]
-    pub fn builder_over(engine: Arc<dyn Engine>, state_folder: impl Into<PathBuf>) -> SupervisorBuilder {
-        SupervisorBuilder::new(engine, state_folder.into())
+    pub fn builder(engine: impl IntoEngine, state_folder: impl Into<PathBuf>) -> SupervisorBuilder {
+        SupervisorBuilder::new(engine.into_engine(), state_folder.into())
     }
 }
 
