@@ -8,7 +8,7 @@ use crate::{
         report::report,
     },
     model::{failure::Failure, redact::Redactor},
-    policy::refusal::{Refusal, words},
+    policy::violation::{PolicyViolation, words},
 };
 
 /// What a fallible call of this crate returns.
@@ -31,7 +31,7 @@ struct Inner {
     plugin: Option<PluginId>,
     wire: Option<WireError>,
     http_status: Option<u16>,
-    refusals: Vec<Refusal>,
+    violations: Vec<PolicyViolation>,
     failure: Option<Failure>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -71,7 +71,7 @@ pub enum ErrorKind {
     /// The plugin answered with something that is no valid reply.
     InvalidReply,
     /// The host's policy does not permit the plugin as it is, and it was not granted: see
-    /// [`Error::refusals`].
+    /// [`Error::violations`].
     NotPermitted,
     /// What plugins depend on forbids it: a circle, or others that need the plugin.
     Dependency,
@@ -116,7 +116,7 @@ impl Error {
             plugin: None,
             wire: None,
             http_status: None,
-            refusals: Vec::new(),
+            violations: Vec::new(),
             failure: None,
             source: None,
         }))
@@ -171,12 +171,12 @@ impl Error {
         self
     }
 
-    pub(crate) fn not_permitted(refusals: Vec<Refusal>) -> Self {
+    pub(crate) fn not_permitted(violations: Vec<PolicyViolation>) -> Self {
         let mut error = Self::new(
             ErrorKind::NotPermitted,
-            format!("is not permitted: it {}", words(&refusals)),
+            format!("is not permitted: it {}", words(&violations)),
         );
-        error.0.refusals = refusals;
+        error.0.violations = violations;
         error
     }
 
@@ -212,12 +212,12 @@ impl Error {
         self.0.http_status
     }
 
-    /// All reasons at once why the plugin is not permitted, when the kind is
+    /// Returns all reasons at once why the plugin is not permitted, when the kind is
     /// [`ErrorKind::NotPermitted`] and a call was refused for it. What its owner may consent to is
-    /// [`Refusal::grantable`].
+    /// [`PolicyViolation::missing_permission`].
     #[must_use]
-    pub fn refusals(&self) -> &[Refusal] {
-        &self.0.refusals
+    pub fn violations(&self) -> &[PolicyViolation] {
+        &self.0.violations
     }
 
     /// The diagnosis that the message holds, for programs: when the kind is

@@ -81,7 +81,7 @@ pub use self::{
         Policy,
         access::Access,
         pattern::{DevicePattern, ImageSource},
-        refusal::Refusal,
+        violation::PolicyViolation,
     },
     protocol::events::{
         cursor::Cursor,

@@ -14,13 +14,13 @@ pub struct VolumeCopy {
     /// It is never run.
     pub image: String,
     /// Another one that will do, should the first not be there any more.
-    pub other_image: Option<String>,
+    pub fallback_image: Option<String>,
     /// Names of the volumes, each source with its target.
     pub volumes: Vec<(String, String)>,
     /// A source that does not exist is
     /// [`EngineErrorKind::NotFound`](super::error::EngineErrorKind::NotFound), before any target is
     /// touched, instead of counting as empty.
-    pub sources_required: bool,
+    pub require_sources: bool,
 }
 
 impl VolumeCopy {
@@ -36,23 +36,23 @@ impl VolumeCopy {
             instance,
             plugin,
             image,
-            other_image: None,
+            fallback_image: None,
             volumes,
-            sources_required: false,
+            require_sources: false,
         }
     }
 
-    /// Names another image that will do.
+    /// Sets another image that will do.
     #[must_use]
-    pub fn or_image(mut self, image: Option<String>) -> Self {
-        self.other_image = image;
+    pub fn fallback_image(mut self, image: Option<String>) -> Self {
+        self.fallback_image = image;
         self
     }
 
-    /// Lets a source that does not exist be an error.
+    /// Sets whether a source that does not exist is an error. Default: it counts as empty.
     #[must_use]
-    pub const fn requiring_sources(mut self) -> Self {
-        self.sources_required = true;
+    pub const fn require_sources(mut self, require: bool) -> Self {
+        self.require_sources = require;
         self
     }
 }

@@ -140,8 +140,8 @@ impl From<Error> for Refusal {
         }
         let mut refusal = Self::new(status(kind), kind.as_str(), error.report());
         let mut details = Map::new();
-        if !error.refusals().is_empty() {
-            let reasons: Vec<_> = error.refusals().iter().map(RefusalReason::of).collect();
+        if !error.violations().is_empty() {
+            let reasons: Vec<_> = error.violations().iter().map(RefusalReason::of).collect();
             details.insert("refusals".to_owned(), json!(reasons));
         }
         if let Some(failure) = error.failure() {

@@ -20,7 +20,7 @@ fn scrape(metrics: &Metrics, id: &PluginId, phase: Phase) -> PluginScrape {
             config: ConfigState::None,
             autostart: crate::model::autostart::Autostart::default(),
             operation: None,
-            waiting_for: Vec::new(),
+            unmet_dependencies: Vec::new(),
             update: None,
             last_update: None,
         },

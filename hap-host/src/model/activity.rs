@@ -37,8 +37,9 @@ pub struct EngineOperation {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OperationKind {
-    /// Looks at the container.
-    Look,
+    /// Inspects the container.
+    #[serde(rename = "look")]
+    Inspect,
     /// Makes the container. The only one that is given up when the plugin shall not run after all.
     Create,
     /// Changes the container's limits in place.
@@ -58,7 +59,7 @@ impl OperationKind {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Look => "look",
+            Self::Inspect => "look",
             Self::Create => "create",
             Self::SetLimits => "set_limits",
             Self::Start => "start",
@@ -115,7 +116,7 @@ mod tests {
     #[test]
     fn an_operation_has_one_name_everywhere() {
         for kind in [
-            OperationKind::Look,
+            OperationKind::Inspect,
             OperationKind::Create,
             OperationKind::SetLimits,
             OperationKind::Start,

@@ -12,7 +12,7 @@ pub enum Phase {
     /// Nothing is known yet: the engine has not been asked or does not answer.
     Unknown,
     /// It is wanted running, and what it depends on is not healthy yet: see
-    /// [`PluginState::waiting_for`](crate::PluginState::waiting_for).
+    /// [`PluginState::unmet_dependencies`](crate::PluginState::unmet_dependencies).
     Waiting,
     /// Its image is fetched or its container is made.
     Preparing,

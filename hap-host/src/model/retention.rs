@@ -51,7 +51,7 @@ impl EventRetention {
     /// Remembers the ids of at most this many events of a plugin beyond those kept, to tell
     /// repeated deliveries.
     #[must_use]
-    pub const fn remembered_ids(mut self, most: u64) -> Self {
+    pub const fn dedup_window(mut self, most: u64) -> Self {
         self.remembered = most;
         self
     }

@@ -47,7 +47,8 @@ pub struct PluginState {
     pub health_message: Option<String>,
     /// What it depends on and does not have now. While it is wanted running and does not run, its
     /// start waits for that; while it runs, it is [`Phase::Degraded`] by it.
-    pub waiting_for: Vec<UnmetDependency>,
+    #[serde(rename = "waiting_for")]
+    pub unmet_dependencies: Vec<UnmetDependency>,
     /// From its last end, or from the request to start it, until its first healthy answer.
     #[serde(rename = "time_to_healthy_ms", serialize_with = "as_millis")]
     pub time_to_healthy: Option<Duration>,
@@ -98,7 +99,7 @@ mod tests {
             last_failure: None,
             retry_in: Some(Duration::from_millis(1_500)),
             health_message: Some("dim".to_owned()),
-            waiting_for: Vec::new(),
+            unmet_dependencies: Vec::new(),
             time_to_healthy: None,
             config: ConfigState::Refused("too bright".to_owned()),
             update: Some(UpdateState {

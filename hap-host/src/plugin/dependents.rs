@@ -14,7 +14,7 @@ use crate::{
         record::PluginRecord,
         state::PluginState,
     },
-    policy::refusal::words,
+    policy::violation::words,
     reconcile::dependencies::{Board, Standing, circle, needed_by},
 };
 
@@ -49,7 +49,10 @@ pub(crate) fn post(board: &watch::Sender<Board>, record: &PluginRecord, state: &
 pub(crate) fn bar(shared: &Shared, record: &PluginRecord) -> Option<Failure> {
     let refusals = shared.policy.judge(&record.manifest, &record.admission);
     if !refusals.is_empty() {
-        let hint = if refusals.iter().all(|refusal| refusal.grantable().is_some()) {
+        let hint = if refusals
+            .iter()
+            .all(|refusal| refusal.missing_permission().is_some())
+        {
             "grant it with PluginHandle::set_grants"
         } else {
             "the host's policy would have to allow it"
@@ -77,7 +80,7 @@ pub(crate) fn refuse_if_needed(shared: &Shared, id: &PluginId) -> Result<(), Err
     }
     let names: Vec<_> = needed_by.iter().map(PluginId::as_str).collect();
     let message = format!(
-        "it is needed by {}: uninstall that first, or say so with UninstallOptions::even_if_needed",
+        "it is needed by {}: uninstall that first, or say so with UninstallRequest::ignore_dependents",
         names.join(", ")
     );
     Err(Error::new(ErrorKind::Dependency, message).with_plugin(id))

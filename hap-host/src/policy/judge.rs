@@ -3,7 +3,7 @@ use hap_manifest::{
     permission::{Permission, requested},
 };
 
-use super::{Policy, access::Access, pattern::DevicePattern, refusal::Refusal};
+use super::{Policy, access::Access, pattern::DevicePattern, violation::PolicyViolation};
 use crate::{
     engine::spec::ResourceLimits,
     model::{
@@ -18,19 +18,19 @@ impl Policy {
     /// Where its image is from is judged as for one that is pulled; whether it may be built here is
     /// judged when it is.
     #[must_use]
-    pub fn evaluate(&self, manifest: &Manifest, granted: &[Permission]) -> Vec<Refusal> {
+    pub fn evaluate(&self, manifest: &Manifest, granted: &[Permission]) -> Vec<PolicyViolation> {
         let admission = Admission::new(InstallOrigin::Image, granted.iter().cloned(), manifest);
         self.judge(manifest, &admission)
     }
 
-    pub(crate) fn judge(&self, manifest: &Manifest, admission: &Admission) -> Vec<Refusal> {
+    pub(crate) fn judge(&self, manifest: &Manifest, admission: &Admission) -> Vec<PolicyViolation> {
         let mut refusals: Vec<_> = requested(manifest)
             .into_iter()
             .filter_map(|permission| match self.access(&permission) {
                 Access::Allowed => None,
                 Access::ByGrant if admission.has(&permission) => None,
-                Access::ByGrant => Some(Refusal::NotGranted { permission }),
-                Access::Denied => Some(Refusal::Denied { permission }),
+                Access::ByGrant => Some(PolicyViolation::NotGranted { permission }),
+                Access::Denied => Some(PolicyViolation::Denied { permission }),
             })
             .collect();
         refusals.extend(self.above_maximum(
@@ -39,14 +39,14 @@ impl Policy {
             manifest.pids_limit(),
         ));
         if let Some(user) = manifest.user().filter(|_| !self.own_user) {
-            refusals.push(Refusal::User {
+            refusals.push(PolicyViolation::User {
                 user: user.to_owned(),
             });
         }
         refusals.extend(match admission.origin() {
             InstallOrigin::Image => self.refuses_image(manifest.image()),
             InstallOrigin::Build | InstallOrigin::Signed(_) => {
-                (!self.local_builds).then_some(Refusal::LocalBuild)
+                (!self.local_builds).then_some(PolicyViolation::LocalBuild)
             }
         });
         refusals.extend(self.refuses_signer(admission.origin()));
@@ -54,7 +54,7 @@ impl Policy {
     }
 
     /// Why an operator cannot give a plugin these limits.
-    pub(crate) fn refuses_limits(&self, limits: &LimitOverrides) -> Vec<Refusal> {
+    pub(crate) fn refuses_limits(&self, limits: &LimitOverrides) -> Vec<PolicyViolation> {
         self.above_maximum(limits.memory, limits.cpu, limits.pids)
             .collect()
     }
@@ -96,32 +96,32 @@ impl Policy {
         memory: Option<MemoryLimit>,
         cpu: Option<CpuLimit>,
         processes: Option<PidsLimit>,
-    ) -> impl Iterator<Item = Refusal> + use<> {
+    ) -> impl Iterator<Item = PolicyViolation> + use<> {
         let memory = memory.zip(self.max_memory).filter(|(asked, most)| asked > most);
         let cpu = cpu.zip(self.max_cpu).filter(|(asked, most)| asked > most);
         let processes = processes.zip(self.max_processes);
         let processes = processes.filter(|(asked, most)| asked > most);
-        let memory = memory.map(|(asked, most)| Refusal::Memory { asked, most });
-        let cpu = cpu.map(|(asked, most)| Refusal::Cpu { asked, most });
-        let processes = processes.map(|(asked, most)| Refusal::Processes { asked, most });
+        let memory = memory.map(|(asked, most)| PolicyViolation::Memory { asked, most });
+        let cpu = cpu.map(|(asked, most)| PolicyViolation::Cpu { asked, most });
+        let processes = processes.map(|(asked, most)| PolicyViolation::Processes { asked, most });
         memory.into_iter().chain(cpu).chain(processes)
     }
 
-    fn refuses_signer(&self, origin: InstallOrigin) -> Option<Refusal> {
+    fn refuses_signer(&self, origin: InstallOrigin) -> Option<PolicyViolation> {
         match origin {
             _ if self.unsigned_packages => None,
             InstallOrigin::Image => None,
-            InstallOrigin::Build => Some(Refusal::Unsigned),
+            InstallOrigin::Build => Some(PolicyViolation::Unsigned),
             InstallOrigin::Signed(key) if self.trusted_keys.contains(&key) => None,
             // It was when the package was installed.
-            InstallOrigin::Signed(key) => Some(Refusal::UnknownKey { key: key.id() }),
+            InstallOrigin::Signed(key) => Some(PolicyViolation::UnknownKey { key: key.id() }),
         }
     }
 
-    fn refuses_image(&self, image: &ImageRef) -> Option<Refusal> {
+    fn refuses_image(&self, image: &ImageRef) -> Option<PolicyViolation> {
         let sources = self.images.as_ref()?;
         let allowed = sources.iter().any(|source| source.contains(image));
-        (!allowed).then(|| Refusal::Image {
+        (!allowed).then(|| PolicyViolation::Image {
             image: image.clone(),
             sources: sources.iter().cloned().collect(),
         })

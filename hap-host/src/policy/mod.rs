@@ -3,10 +3,10 @@
 pub(crate) mod access;
 mod judge;
 pub(crate) mod pattern;
-pub(crate) mod refusal;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trust;
+pub(crate) mod violation;
 
 use std::collections::BTreeSet;
 

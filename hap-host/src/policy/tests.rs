@@ -5,7 +5,7 @@ use hap_manifest::{
 };
 use proptest::prelude::*;
 
-use super::refusal::Refusal;
+use super::violation::PolicyViolation;
 use super::*;
 use crate::{
     engine::spec::ResourceLimits,
@@ -55,7 +55,11 @@ fn a_plugin_that_asks_for_nothing_special_may_run_under_the_default() {
 fn everything_that_was_not_granted_is_told_at_once_and_is_all_that_a_grant_takes() {
     let manifest = manifest(GREEDY);
     let refusals = Policy::default().evaluate(&manifest, &[]);
-    let asked: Vec<_> = refusals.iter().filter_map(Refusal::grantable).cloned().collect();
+    let asked: Vec<_> = refusals
+        .iter()
+        .filter_map(PolicyViolation::missing_permission)
+        .cloned()
+        .collect();
     let beyond_network: Vec<_> = requested(&manifest)
         .into_iter()
         .filter(|permission| *permission != Permission::Network)
@@ -159,9 +163,9 @@ fn an_image_is_judged_by_where_it_comes_from_and_a_build_by_whether_it_may_be() 
     let pulled = Admission::new(InstallOrigin::Image, [], &manifest);
     let built = Admission::new(InstallOrigin::Build, [], &manifest);
     let told = policy.judge(&manifest, &pulled);
-    assert!(matches!(&told[..], [Refusal::Image { .. }]), "{told:?}");
+    assert!(matches!(&told[..], [PolicyViolation::Image { .. }]), "{told:?}");
     assert!(told[0].to_string().contains("ghcr.io/acme"), "{}", told[0]);
-    assert_eq!(policy.judge(&manifest, &built), [Refusal::LocalBuild]);
+    assert_eq!(policy.judge(&manifest, &built), [PolicyViolation::LocalBuild]);
     assert_eq!(policy.local_builds(true).judge(&manifest, &built), []);
 }
 
@@ -174,8 +178,8 @@ fn where_packages_have_to_be_signed_what_is_pulled_need_not_be() {
     let told = |policy: &Policy, origin| policy.judge(&manifest, &Admission::new(origin, [], &manifest));
     let policy = Policy::default().unsigned_packages(false);
     assert_eq!(told(&policy, InstallOrigin::Image), []);
-    assert_eq!(told(&policy, InstallOrigin::Build), [Refusal::Unsigned]);
-    let unknown = Refusal::UnknownKey { key: key.id() };
+    assert_eq!(told(&policy, InstallOrigin::Build), [PolicyViolation::Unsigned]);
+    let unknown = PolicyViolation::UnknownKey { key: key.id() };
     assert_eq!(
         told(&policy, InstallOrigin::Signed(key)),
         std::slice::from_ref(&unknown)
@@ -187,7 +191,7 @@ fn where_packages_have_to_be_signed_what_is_pulled_need_not_be() {
     assert_eq!(told(&Policy::default(), InstallOrigin::Signed(key)), []);
     // A signature makes up for nothing else.
     let both = told(&policy.local_builds(false), InstallOrigin::Signed(key));
-    assert_eq!(both, [Refusal::LocalBuild, unknown]);
+    assert_eq!(both, [PolicyViolation::LocalBuild, unknown]);
 }
 
 #[test]

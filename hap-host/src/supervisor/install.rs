@@ -57,7 +57,7 @@ impl Supervisor {
     /// [`ErrorKind::InvalidInput`] with every problem of the manifest or of the package, or when
     /// the manifest is for another platform, [`ErrorKind::NotPermitted`] when it asks for what the
     /// policy does not give and the request does not grant, or when its package is not signed as the
-    /// policy wants it, with all reasons in [`Error::refusals`], [`ErrorKind::Dependency`] when it
+    /// policy wants it, with all reasons in [`Error::violations`], [`ErrorKind::Dependency`] when it
     /// would depend on itself over others, [`ErrorKind::AlreadyInstalled`], [`ErrorKind::Busy`]
     /// while another call installs it or when the registry asks to wait for longer than that,
     /// [`ErrorKind::Image`] when the image can neither be found, nor pulled, nor built,

@@ -12,7 +12,7 @@ use crate::{DEADLINE, address, probe, until};
 
 async fn supervisor(instance: &Instance, state: &Path) -> Supervisor {
     let builder = Supervisor::builder(instance.engine().clone(), state).instance(instance.name().clone());
-    builder.plugins_outlive_host(true).start().await.unwrap()
+    builder.restart_without_host(true).start().await.unwrap()
 }
 
 async fn running(instance: &Instance, supervisor: &Supervisor) -> (PluginHandle, ContainerId) {

@@ -66,7 +66,10 @@ impl Host {
         for action in order {
             self.act(action).await;
             self.mark();
-            assert!(self.engine.overlaps().is_empty(), "two operations at once");
+            assert!(
+                self.engine.concurrent_operations().is_empty(),
+                "two operations at once"
+            );
         }
     }
 
@@ -78,10 +81,10 @@ impl Host {
             Action::Hand(plugin, Meddling::Remove) => {
                 // With the container goes what it tells of its last run.
                 self.touch(&id(*plugin));
-                self.engine.remove_by_hand(&id(*plugin));
+                self.engine.remove_externally(&id(*plugin));
             }
-            Action::Hand(plugin, Meddling::Pause) => self.engine.pause_by_hand(&id(*plugin)),
-            Action::Hand(plugin, Meddling::Resume) => self.engine.resume_by_hand(&id(*plugin)),
+            Action::Hand(plugin, Meddling::Pause) => self.engine.pause(&id(*plugin)),
+            Action::Hand(plugin, Meddling::Resume) => self.engine.resume(&id(*plugin)),
             Action::Engine(fault) => self.break_engine(fault),
             Action::Host(fault) => self.end_host(fault).await,
         }
@@ -266,7 +269,7 @@ impl Host {
             EngineFault::Slow(operation, delay) => engine.set_delay(*operation, *delay),
             EngineFault::Away(away) => engine.set_unavailable(*away),
             EngineFault::LosesEvents(events) => engine.lose_events(*events),
-            EngineFault::CutsEvents => engine.cut_events(),
+            EngineFault::CutsEvents => engine.break_event_stream(),
         }
     }
 
@@ -303,7 +306,7 @@ impl Host {
             }
             // The engine comes back sooner or later.
             if attempt == 20 {
-                self.engine.calm();
+                self.engine.clear_faults();
             }
             sleep(Duration::from_secs(1)).await;
         }
@@ -311,8 +314,8 @@ impl Host {
 
     /// Lets the dust settle, and checks that everything is as it is wanted, and stays so.
     pub(crate) async fn comes_to_what_is_wanted(mut self) {
-        self.engine.calm();
-        self.engine.cut_events();
+        self.engine.clear_faults();
+        self.engine.break_event_stream();
         self.settle().await;
         // What was given up for good is tried again when somebody acts.
         let plugins = self.supervisor.as_ref().unwrap().plugins();
@@ -340,7 +343,10 @@ impl Host {
             "something happened to a plugin that was well"
         );
         law::backoff_was_kept(&runs, &self.acted);
-        assert!(self.engine.overlaps().is_empty(), "two operations at once");
+        assert!(
+            self.engine.concurrent_operations().is_empty(),
+            "two operations at once"
+        );
         assert_eq!(self.engine.foreign(), [FOREIGN], "somebody else's was touched");
         let supervisor = self.supervisor.take().unwrap();
         supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();

@@ -73,7 +73,7 @@ async fn other_variables_make_the_container_anew_and_the_same_ones_do_nothing() 
         0,
         "a change is no failure that was mended"
     );
-    assert!(engine.overlaps().is_empty());
+    assert!(engine.concurrent_operations().is_empty());
 }
 
 #[tokio::test]

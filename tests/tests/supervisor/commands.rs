@@ -36,7 +36,7 @@ async fn calls_that_want_the_same_share_one_operation() {
         FakeOperation::Remove,
     ];
     assert_eq!(made.map(|operation| count(&engine, operation)), [1, 2, 2, 1]);
-    assert!(engine.overlaps().is_empty());
+    assert!(engine.concurrent_operations().is_empty());
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn the_last_wish_counts_whatever_is_under_way() {
         (state.phase, state.restarts, state.last_failure),
         (Phase::Healthy, 0, None)
     );
-    assert!(engine.overlaps().is_empty());
+    assert!(engine.concurrent_operations().is_empty());
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ async fn an_engine_that_fails_for_a_while_is_asked_again() {
             0,
             "{operation:?}: the engine's fault is not the plugin's"
         );
-        assert!(engine.overlaps().is_empty());
+        assert!(engine.concurrent_operations().is_empty());
     }
 }
 

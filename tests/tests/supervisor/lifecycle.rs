@@ -20,7 +20,7 @@ async fn install_start_stop_and_uninstall_leave_nothing_but_what_was_there() {
     plugin.uninstall().await.unwrap();
     assert!(engine.containers().is_empty());
     assert_eq!(engine.foreign(), ["somebody-elses"]);
-    assert!(engine.overlaps().is_empty());
+    assert!(engine.concurrent_operations().is_empty());
     let mut phases = Vec::new();
     while phases.last() != Some(&Phase::Removed) {
         match tokio::time::timeout(DEADLINE, events.next())
@@ -128,7 +128,7 @@ async fn a_stop_is_recorded_at_once_while_a_container_takes_for_ever_to_be_made(
     quick.start().await.unwrap();
     slow.stop().await.unwrap();
     assert_eq!(slow.state().phase, Phase::Stopped);
-    assert!(engine.overlaps().is_empty());
+    assert!(engine.concurrent_operations().is_empty());
 }
 
 #[tokio::test]

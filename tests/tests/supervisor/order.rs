@@ -21,7 +21,10 @@ async fn a_plugin_starts_as_soon_as_what_it_depends_on_is_healthy_and_not_before
         .unwrap();
     light.set_desired(Desired::Running).await.unwrap();
     let waiting = until(&light, |state| state.phase == Phase::Waiting).await;
-    assert_eq!(waiting.waiting_for[0].reason, UnmetDependencyReason::NotInstalled);
+    assert_eq!(
+        waiting.unmet_dependencies[0].reason,
+        UnmetDependencyReason::NotInstalled
+    );
     assert!(
         light
             .command("on", ())
@@ -33,7 +36,7 @@ async fn a_plugin_starts_as_soon_as_what_it_depends_on_is_healthy_and_not_before
 
     let broker = supervisor.install(manifest("broker")).await.unwrap();
     until(&light, |state| {
-        state.waiting_for[0].reason == UnmetDependencyReason::NotWanted
+        state.unmet_dependencies[0].reason == UnmetDependencyReason::NotWanted
     })
     .await;
     engine.set_health(broker.id(), SimulatedHealth::Failing("not yet".to_owned()));
@@ -41,7 +44,7 @@ async fn a_plugin_starts_as_soon_as_what_it_depends_on_is_healthy_and_not_before
     until(&broker, |state| state.container.is_some()).await;
     until(&light, |state| {
         matches!(
-            state.waiting_for[0].reason,
+            state.unmet_dependencies[0].reason,
             UnmetDependencyReason::NotHealthy { .. }
         )
     })
@@ -50,7 +53,10 @@ async fn a_plugin_starts_as_soon_as_what_it_depends_on_is_healthy_and_not_before
 
     engine.set_health(broker.id(), SimulatedHealth::Healthy);
     light.start().await.unwrap();
-    assert_eq!((light.state().restarts, light.state().waiting_for), (0, vec![]));
+    assert_eq!(
+        (light.state().restarts, light.state().unmet_dependencies),
+        (0, vec![])
+    );
 }
 
 #[tokio::test]
@@ -69,7 +75,7 @@ async fn another_version_than_the_one_that_is_needed_is_told_and_waited_for() {
     light.set_desired(Desired::Running).await.unwrap();
     let waiting = until(&light, |state| state.phase == Phase::Waiting).await;
     assert_eq!(
-        waiting.waiting_for[0].to_string(),
+        waiting.unmet_dependencies[0].to_string(),
         "broker ^2, of which 1.0.0 is installed"
     );
 }
@@ -111,7 +117,7 @@ async fn losing_a_dependency_degrades_and_its_return_mends_without_a_restart() {
     engine.crash_at_start(broker.id(), Some(Exit::code(1)));
     engine.crash(broker.id(), Exit::code(1));
     let degraded = until(&light, |state| state.phase == Phase::Degraded).await;
-    assert_eq!(degraded.waiting_for[0].plugin, *broker.id());
+    assert_eq!(degraded.unmet_dependencies[0].plugin, *broker.id());
     engine.crash_at_start(broker.id(), None);
     until(&light, |state| state.phase == Phase::Healthy).await;
     assert_eq!(light.state().restarts, 0);
@@ -188,7 +194,7 @@ async fn one_that_others_need_is_uninstalled_only_when_told_so() {
     broker.uninstall().ignore_dependents(true).await.unwrap();
     let degraded = until(&light, |state| state.phase == Phase::Degraded).await;
     assert_eq!(
-        degraded.waiting_for[0].reason,
+        degraded.unmet_dependencies[0].reason,
         UnmetDependencyReason::NotInstalled
     );
 }

@@ -11,7 +11,7 @@ use crate::{builder, count, manifest, until};
 async fn a_host_adopts_what_the_engine_restarted_and_takes_restarts_over_while_it_lives() {
     let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
     let start = async || {
-        let builder = builder(&engine, state.path()).plugins_outlive_host(true);
+        let builder = builder(&engine, state.path()).restart_without_host(true);
         builder.start().await.unwrap()
     };
     let first = start().await;

@@ -1,7 +1,8 @@
 //! What plugins ask for beyond the default, and what becomes of it.
 
 use hap_host::{
-    Access, ErrorKind, FailureCause, InstallRequest, Phase, PluginSource, Policy, Refusal, ShutdownMode,
+    Access, ErrorKind, FailureCause, InstallRequest, Phase, PluginSource, Policy, PolicyViolation,
+    ShutdownMode,
     engine::{FakeEngine, FakeImage, FakeOperation},
 };
 use hap_manifest::permission::{Permission, requested};
@@ -20,9 +21,9 @@ async fn what_was_not_granted_is_refused_before_anything_is_done_and_all_of_it_i
     let error = supervisor.install(manifest.clone()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotPermitted);
     let asked: Vec<_> = error
-        .refusals()
+        .violations()
         .iter()
-        .filter_map(Refusal::grantable)
+        .filter_map(PolicyViolation::missing_permission)
         .cloned()
         .collect();
     assert_eq!(asked.len(), 4, "{error}");
@@ -49,7 +50,7 @@ async fn what_was_not_granted_is_refused_before_anything_is_done_and_all_of_it_i
     assert_eq!(spec.capabilities, ["NET_RAW"]);
     assert!(spec.writable_rootfs);
     let permissions = meter.permissions();
-    assert_eq!((permissions.granted.len(), permissions.refusals), (4, vec![]));
+    assert_eq!((permissions.granted.len(), permissions.violations), (4, vec![]));
 }
 
 #[tokio::test]
@@ -67,7 +68,7 @@ async fn a_maximum_is_told_with_both_values_and_no_grant_lifts_it() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotPermitted);
-    assert_eq!(error.refusals().len(), 1);
+    assert_eq!(error.violations().len(), 1);
     assert!(
         error.to_string().contains("2g") && error.to_string().contains("1g"),
         "{error}"
@@ -158,7 +159,7 @@ async fn a_grant_that_is_taken_back_stops_the_plugin_and_a_new_one_lets_it_run_a
     meter.set_grants([Permission::WritableRoot]).await.unwrap();
     until(&meter, |state| state.phase == Phase::Failed).await;
     assert_eq!(meter.permissions().granted, [Permission::WritableRoot]);
-    assert_eq!(meter.permissions().refusals.len(), 3);
+    assert_eq!(meter.permissions().violations.len(), 3);
     first.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     drop(first);
 
@@ -167,7 +168,7 @@ async fn a_grant_that_is_taken_back_stops_the_plugin_and_a_new_one_lets_it_run_a
     until(&meter, |state| state.phase == Phase::Failed).await;
     meter.set_grants(requested(&manifest)).await.unwrap();
     until(&meter, |state| state.phase == Phase::Healthy).await;
-    assert!(engine.overlaps().is_empty());
+    assert!(engine.concurrent_operations().is_empty());
 }
 
 #[tokio::test]
@@ -189,6 +190,9 @@ async fn images_come_from_where_they_may_and_builds_only_where_they_are_allowed(
         .install(PluginSource::folder(folder.path()))
         .await
         .unwrap_err();
-    assert!(matches!(error.refusals(), [Refusal::LocalBuild]), "{error}");
+    assert!(
+        matches!(error.violations(), [PolicyViolation::LocalBuild]),
+        "{error}"
+    );
     assert_eq!(count(&engine, FakeOperation::Build), 0);
 }

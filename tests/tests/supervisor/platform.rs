@@ -60,8 +60,8 @@ async fn plugins_follow_the_host_to_another_address_and_their_events_arrive_ther
     let before = online.state().container;
 
     // The isolated network came back elsewhere, which is found out when the next container is made.
-    engine.move_platform(HostEndpoints::new(THERE, HERE));
-    engine.remove_by_hand(light.id());
+    engine.set_host_endpoints(HostEndpoints::new(THERE, HERE));
+    engine.remove_externally(light.id());
     for plugin in [&light, &lock] {
         healthy_at(&engine, plugin, "127.0.0.2").await;
     }
@@ -76,7 +76,7 @@ async fn plugins_follow_the_host_to_another_address_and_their_events_arrive_ther
     }
     assert_eq!(online.state().container, before, "its network is where it was");
     assert_eq!(engine.containers().len(), 3);
-    assert!(engine.overlaps().is_empty());
+    assert!(engine.concurrent_operations().is_empty());
 
     let containers = engine.containers();
     first.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
@@ -95,7 +95,7 @@ async fn a_container_that_was_taken_off_its_network_is_made_anew() {
     let light = supervisor.install(manifest_with("light", "")).await.unwrap();
     light.start().await.unwrap();
     let container = light.state().container;
-    engine.disconnect_by_hand(light.id());
+    engine.disconnect(light.id());
     let another = |id: &Option<_>| id.is_some() && *id != container;
     let healed = until(&light, |state| {
         state.phase == Phase::Healthy && another(&state.container)

@@ -18,7 +18,7 @@ async fn one_that_crashes_at_each_start_is_a_crash_loop_until_it_is_mended() {
     engine.crash_at_start(plugin.id(), None);
     let healed = until(&plugin, |state| state.phase == Phase::Healthy).await;
     assert!(healed.crash_loop, "one healthy moment does not end the loop");
-    assert!(engine.overlaps().is_empty());
+    assert!(engine.concurrent_operations().is_empty());
 }
 
 #[tokio::test]

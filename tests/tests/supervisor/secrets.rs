@@ -120,7 +120,7 @@ async fn both_pairs_are_good_while_the_container_is_replaced() {
     }
     assert_eq!(posted(supervisor.events_port(), &new).await, 202);
     assert!(calls_with(&light, &new).await);
-    assert!(engine.overlaps().is_empty());
+    assert!(engine.concurrent_operations().is_empty());
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{fs, io::Cursor, path::PathBuf};
 
 use hap_host::{
-    ErrorKind, FailureCause, Phase, PluginSource, Policy, Refusal, ShutdownMode, Supervisor,
+    ErrorKind, FailureCause, Phase, PluginSource, Policy, PolicyViolation, ShutdownMode, Supervisor,
     engine::{FakeEngine, FakeOperation},
 };
 use hap_manifest::package::PackageKey;
@@ -59,13 +59,13 @@ impl Host {
     }
 
     /// Why a package is not permitted; nothing was built of it.
-    async fn refuses(&self, source: impl Into<PluginSource>) -> Refusal {
+    async fn refuses(&self, source: impl Into<PluginSource>) -> PolicyViolation {
         let built = count(&self.engine, FakeOperation::Build);
         let error = self.supervisor.install(source).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotPermitted, "{error}");
         assert_eq!(count(&self.engine, FakeOperation::Build), built);
         assert!(self.supervisor.plugins().is_empty());
-        let [refusal] = error.refusals() else {
+        let [refusal] = error.violations() else {
             panic!("{error}")
         };
         assert!(error.to_string().contains(&refusal.to_string()), "{error}");
@@ -90,7 +90,7 @@ async fn only_what_a_trusted_key_has_signed_is_taken_and_each_refusal_is_told_ap
     let good = sign(&ours, &bytes, COMMENT);
 
     let refusal = host.refuses(PluginSource::package(host.put(&bytes, None))).await;
-    assert_eq!(refusal, Refusal::Unsigned);
+    assert_eq!(refusal, PolicyViolation::Unsigned);
     assert!(refusal.to_string().contains(".minisig"), "{refusal}");
 
     let foreign = sign(&other, &bytes, COMMENT);
@@ -99,7 +99,7 @@ async fn only_what_a_trusted_key_has_signed_is_taken_and_each_refusal_is_told_ap
         .await;
     let key = public(&other).id();
     assert!(refusal.to_string().contains(&key), "{refusal}");
-    assert_eq!(refusal, Refusal::UnknownKey { key });
+    assert_eq!(refusal, PolicyViolation::UnknownKey { key });
 
     let mut changed = bytes.clone();
     *changed.last_mut().unwrap() ^= 1;
@@ -107,32 +107,38 @@ async fn only_what_a_trusted_key_has_signed_is_taken_and_each_refusal_is_told_ap
     let refusal = host
         .refuses(PluginSource::package(host.put(&changed, Some(&good))))
         .await;
-    assert_eq!(refusal, Refusal::Modified { key });
+    assert_eq!(refusal, PolicyViolation::Modified { key });
 
     let next = sign(&ours, &bytes, "id:light version:1.0.1");
     let refusal = host
         .refuses(PluginSource::package(host.put(&bytes, Some(&next))))
         .await;
     let (signed, found) = ("light 1.0.1".to_owned(), "light 1.0.0".to_owned());
-    assert_eq!(refusal, Refusal::SignedAsOther { signed, found });
+    assert_eq!(refusal, PolicyViolation::SignedAsOther { signed, found });
     let lock = package("lock");
     let other_id = sign(&ours, &lock, COMMENT);
     let refusal = host
         .refuses(PluginSource::package(host.put(&lock, Some(&other_id))))
         .await;
-    assert!(matches!(refusal, Refusal::SignedAsOther { .. }), "{refusal}");
+    assert!(
+        matches!(refusal, PolicyViolation::SignedAsOther { .. }),
+        "{refusal}"
+    );
 
     let unbound = sign(&ours, &bytes, "timestamp:1700000000");
     let refusal = host
         .refuses(PluginSource::package(host.put(&bytes, Some(&unbound))))
         .await;
-    assert_eq!(refusal, Refusal::UnboundSignature);
+    assert_eq!(refusal, PolicyViolation::UnboundSignature);
 
     for broken in ["", "not a signature", &good.repeat(100)] {
         let refusal = host
             .refuses(PluginSource::package(host.put(&bytes, Some(broken))))
             .await;
-        assert!(matches!(refusal, Refusal::MalformedSignature { .. }), "{refusal}");
+        assert!(
+            matches!(refusal, PolicyViolation::MalformedSignature { .. }),
+            "{refusal}"
+        );
         assert!(refusal.to_string().contains("light.zip.minisig"), "{refusal}");
     }
 
@@ -143,10 +149,10 @@ async fn only_what_a_trusted_key_has_signed_is_taken_and_each_refusal_is_told_ap
     fs::write(folder.join("Dockerfile"), "FROM scratch\n").unwrap();
     assert_eq!(
         host.refuses(PluginSource::folder(&folder)).await,
-        Refusal::Unsigned
+        PolicyViolation::Unsigned
     );
     let reader = || PluginSource::package_reader(Cursor::new(bytes.clone()));
-    assert_eq!(host.refuses(reader()).await, Refusal::Unsigned);
+    assert_eq!(host.refuses(reader()).await, PolicyViolation::Unsigned);
 
     host.takes(PluginSource::package(host.put(&bytes, Some(&good))))
         .await;
@@ -172,11 +178,11 @@ async fn where_unsigned_packages_are_taken_a_signature_of_a_trusted_key_has_to_b
     let refusal = host
         .refuses(PluginSource::package(host.put(&package("lock"), Some(&good))))
         .await;
-    assert!(matches!(refusal, Refusal::Modified { .. }), "{refusal}");
+    assert!(matches!(refusal, PolicyViolation::Modified { .. }), "{refusal}");
     // Unless the caller has asked for it.
     let given = PluginSource::package(host.put(&bytes, None)).signed(foreign.parse().unwrap());
     let refusal = host.refuses(given).await;
-    assert!(matches!(refusal, Refusal::UnknownKey { .. }), "{refusal}");
+    assert!(matches!(refusal, PolicyViolation::UnknownKey { .. }), "{refusal}");
 }
 
 #[tokio::test]
@@ -189,7 +195,7 @@ async fn by_default_no_signature_is_looked_at_unless_one_is_given() {
     let refusal = host
         .refuses(PluginSource::package(host.put(&bytes, None)).signed(signature))
         .await;
-    assert!(matches!(refusal, Refusal::UnknownKey { .. }), "{refusal}");
+    assert!(matches!(refusal, PolicyViolation::UnknownKey { .. }), "{refusal}");
     let signature = sign(&new_key(), &bytes, COMMENT).parse().unwrap();
     let error = host
         .supervisor
@@ -228,6 +234,9 @@ async fn who_signed_a_plugin_is_kept_with_it_and_judged_anew_at_each_start() {
     let state = until(&light, |state| state.phase == Phase::Failed).await;
     assert_eq!(state.failure.unwrap().cause, FailureCause::NotPermitted);
     let key = public(&ours).id();
-    assert_eq!(light.permissions().refusals, [Refusal::UnknownKey { key }]);
+    assert_eq!(
+        light.permissions().violations,
+        [PolicyViolation::UnknownKey { key }]
+    );
     third.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }

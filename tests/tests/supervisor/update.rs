@@ -108,7 +108,7 @@ async fn a_version_that_proves_itself_stays_and_the_one_before_can_come_back() {
     until_no_snapshot(&engine).await;
     let error = light.roll_back().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
-    assert_eq!(engine.overlaps(), []);
+    assert_eq!(engine.concurrent_operations(), []);
     supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }
 
@@ -157,7 +157,7 @@ async fn a_version_that_fails_is_replaced_by_the_old_one_with_its_data_and_setti
         assert!(matches!(last.result, UpdateResult::RolledBack { .. }));
         assert_eq!(light.previous_version(), None);
         until_no_snapshot(&engine).await;
-        assert_eq!(engine.overlaps(), []);
+        assert_eq!(engine.concurrent_operations(), []);
         supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     }
 }
@@ -227,8 +227,8 @@ async fn what_was_granted_stays_granted_and_more_takes_a_grant() {
     let (_supervisor, light) = running(&engine, state.path(), "").await;
     let greedy = version("1.1.0", r#","writable_rootfs":true"#);
     let error = light.update(greedy.clone()).await.unwrap_err();
-    assert_eq!(error.refusals().len(), 1);
-    let wish = error.refusals()[0].grantable().unwrap().clone();
+    assert_eq!(error.violations().len(), 1);
+    let wish = error.violations()[0].missing_permission().unwrap().clone();
     light.update(greedy).grant(wish).await.unwrap();
     light
         .update(version("1.2.0", r#","writable_rootfs":true"#))
@@ -267,7 +267,7 @@ async fn data_that_cannot_be_copied_stops_the_update_and_the_old_version_goes_on
     engine.fail_next(FakeOperation::CopyVolumes, EngineErrorKind::Failed);
     let error = light.update(version("1.1.0", VOLUME)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Failed);
-    assert!(error.to_string().contains("without_snapshot"), "{error}");
+    assert!(error.to_string().contains("snapshot(false)"), "{error}");
     assert_eq!(light.state().phase, Phase::Healthy);
     assert_eq!(light.manifest().version().to_string(), "1.0.0");
     until_no_snapshot(&engine).await;
@@ -427,7 +427,7 @@ async fn a_snapshot_that_somebody_removed_costs_no_data_and_is_told() {
     let (_supervisor, light) = running(&engine, state.path(), VOLUME).await;
     light.update(version("1.1.0", VOLUME)).await.unwrap();
     engine.write_volume(&data(&engine), "of 1.1.0");
-    engine.remove_volume_by_hand(&snapshots(&engine)[0]);
+    engine.remove_volume_externally(&snapshots(&engine)[0]);
     let error = light.roll_back().restore_data(true).await.unwrap_err();
     assert!(
         error.to_string().contains("the copy of its data is gone"),

@@ -24,7 +24,7 @@ impl FakeEngine {
 
     /// Breaks all event streams. They are opened again by whoever reads them, and what happened in
     /// between is lost.
-    pub fn cut_events(&self) {
+    pub fn break_event_stream(&self) {
         // Nobody listening is fine.
         let _ = self.events.send(Told::Cut);
     }
@@ -32,13 +32,13 @@ impl FakeEngine {
     /// Moves the host: where [`prepare`](crate::engine::Engine::prepare) says from now on
     /// that plugins find it, as when networks were removed and come back on other subnets.
     /// Default: 127.0.0.1.
-    pub fn move_platform(&self, platform: HostEndpoints) {
+    pub fn set_host_endpoints(&self, platform: HostEndpoints) {
         self.world().platform = Some(platform);
     }
 
     /// Takes the containers of a plugin off their network: they run, nobody reaches them, and no
     /// start brings them back.
-    pub fn disconnect_by_hand(&self, plugin: &PluginId) {
+    pub fn disconnect(&self, plugin: &PluginId) {
         let mut world = self.world();
         let of = world.containers.values_mut();
         for container in of.filter(|container| container.observed.plugin == *plugin) {
@@ -48,18 +48,18 @@ impl FakeEngine {
     }
 
     /// Freezes the containers of a plugin that run: they exist, and answer no health check.
-    pub fn pause_by_hand(&self, plugin: &PluginId) {
+    pub fn pause(&self, plugin: &PluginId) {
         self.set_status(plugin, ContainerStatus::Running, ContainerStatus::Paused);
     }
 
     /// Lets the frozen containers of a plugin go on.
-    pub fn resume_by_hand(&self, plugin: &PluginId) {
+    pub fn resume(&self, plugin: &PluginId) {
         self.set_status(plugin, ContainerStatus::Paused, ContainerStatus::Running);
     }
 
     /// Lets the engine start the containers of a plugin again that ended by themselves, as Docker
     /// does after a moment. Only those of a host whose [plugins outlive
-    /// it](crate::supervisor::builder::SupervisorBuilder::plugins_outlive_host), and only until
+    /// it](crate::supervisor::builder::SupervisorBuilder::restart_without_host), and only until
     /// somebody stopped them.
     pub fn restart_by_engine(&self, plugin: &PluginId) {
         let started = self.world().start_again(plugin);
@@ -80,7 +80,7 @@ impl FakeEngine {
 
     /// Takes back everything that was scripted: faults, delays, crashes at start, answers to health
     /// checks, and that the engine is away. What exists stays as it is.
-    pub fn calm(&self) {
+    pub fn clear_faults(&self) {
         let mut world = self.world();
         world.script.faults.clear();
         world.script.delays.clear();
@@ -92,7 +92,7 @@ impl FakeEngine {
     }
 
     /// Removes a volume behind the supervisor's back.
-    pub fn remove_volume_by_hand(&self, name: &str) {
+    pub fn remove_volume_externally(&self, name: &str) {
         self.world().volumes.remove(name);
     }
 

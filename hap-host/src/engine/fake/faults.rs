@@ -95,7 +95,7 @@ pub(super) struct Script {
     pub(super) unavailable: bool,
     pub(super) events_to_lose: u32,
     pub(super) calls: VecDeque<FakeCall>,
-    pub(super) overlaps: Vec<PluginId>,
+    pub(super) concurrent: Vec<PluginId>,
     pub(super) in_flight: BTreeMap<PluginId, u32>,
 }
 

@@ -22,7 +22,7 @@ impl InFlight {
             let count = script.in_flight.entry(plugin.clone()).or_default();
             *count += 1;
             if *count > 1 {
-                script.overlaps.push(plugin.clone());
+                script.concurrent.push(plugin.clone());
             }
         }
         Self {

@@ -189,7 +189,7 @@ impl FakeEngine {
     }
 
     /// Removes a plugin's container behind the supervisor's back.
-    pub fn remove_by_hand(&self, plugin: &PluginId) {
+    pub fn remove_externally(&self, plugin: &PluginId) {
         let all = self.world().all_of(plugin);
         for container in all {
             self.forget(&container);
@@ -256,8 +256,8 @@ impl FakeEngine {
     /// Plugins on which two operations that change something were under way at once. A supervisor
     /// leaves this empty.
     #[must_use]
-    pub fn overlaps(&self) -> Vec<PluginId> {
-        self.world().script.overlaps.clone()
+    pub fn concurrent_operations(&self) -> Vec<PluginId> {
+        self.world().script.concurrent.clone()
     }
 
     fn world(&self) -> MutexGuard<'_, World> {

@@ -191,7 +191,7 @@ impl World {
     pub(super) fn copy_volumes(&mut self, copy: &VolumeCopy) -> Result<(), EngineError> {
         let mut sources = copy.volumes.iter().map(|(source, _)| source);
         if let Some(missing) =
-            sources.find(|source| copy.sources_required && !self.volumes.contains_key(*source))
+            sources.find(|source| copy.require_sources && !self.volumes.contains_key(*source))
         {
             let kind = EngineErrorKind::NotFound;
             return Err(EngineError::new(

@@ -2,7 +2,7 @@ use hap_manifest::permission::Permission;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{plugin::handle::permissions::PluginPermissions, policy::refusal::Refusal};
+use crate::{plugin::handle::permissions::PluginPermissions, policy::violation::PolicyViolation};
 
 /// What a plugin asks for beyond what every plugin gets, and what became of it.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -20,7 +20,7 @@ impl Permissions {
         Self {
             requested: PermissionView::all(&permissions.requested),
             granted: PermissionView::all(&permissions.granted),
-            refusals: permissions.refusals.iter().map(RefusalReason::of).collect(),
+            refusals: permissions.violations.iter().map(RefusalReason::of).collect(),
         }
     }
 }
@@ -58,10 +58,10 @@ pub(in crate::management) struct RefusalReason {
 }
 
 impl RefusalReason {
-    pub(in crate::management) fn of(refusal: &Refusal) -> Self {
+    pub(in crate::management) fn of(refusal: &PolicyViolation) -> Self {
         Self {
             text: refusal.to_string(),
-            grantable: refusal.grantable().map(Permission::id),
+            grantable: refusal.missing_permission().map(Permission::id),
         }
     }
 }

@@ -149,7 +149,7 @@ impl PluginStateView {
             last_failure: state.last_failure.map(FailureView::from),
             retry_in_ms: state.retry_in.map(millis),
             health_message: state.health_message,
-            waiting_for: state.waiting_for.iter().map(UnmetView::of).collect(),
+            waiting_for: state.unmet_dependencies.iter().map(UnmetView::of).collect(),
             time_to_healthy_ms: state.time_to_healthy.map(millis),
             config: ConfigStateView::from(&state.config),
             update: state.update.as_ref().map(UpdateStateView::from),

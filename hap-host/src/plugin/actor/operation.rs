@@ -82,8 +82,8 @@ impl Operator {
 
     async fn carry_out(&self, op: OperationKind, container: Option<ContainerId>) -> Outcome {
         let done = match (op, container) {
-            (OperationKind::Look, Some(id)) => self.look(&id).await,
-            (OperationKind::Look, None) => self.find().await,
+            (OperationKind::Inspect, Some(id)) => self.look(&id).await,
+            (OperationKind::Inspect, None) => self.find().await,
             (OperationKind::Create, _) => self.create().await,
             (OperationKind::Start, Some(id)) => self.start(&id).await,
             (OperationKind::SetLimits, Some(id)) => self.set_limits(&id).await,

@@ -198,7 +198,7 @@ impl PluginHandle {
         let snapshot = self.0.snapshot.borrow();
         let message = match (&snapshot.state.failure, snapshot.state.desired) {
             (Some(failure), _) => format!("it does not run now: {}", failure.message),
-            (None, Desired::Running) => match snapshot.state.waiting_for.first() {
+            (None, Desired::Running) => match snapshot.state.unmet_dependencies.first() {
                 Some(unmet) if snapshot.state.phase == Phase::Waiting => {
                     format!("it does not run yet, it waits for {unmet}")
                 }

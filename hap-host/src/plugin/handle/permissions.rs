@@ -6,7 +6,7 @@ use hap_manifest::permission::{Permission, requested};
 use serde::Serialize;
 
 use super::PluginHandle;
-use crate::{error::Result, plugin::request::Request, policy::refusal::Refusal};
+use crate::{error::Error, plugin::request::Request, policy::violation::PolicyViolation};
 
 /// What a plugin asks for beyond what every plugin gets, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,7 +18,8 @@ pub struct PluginPermissions {
     /// is not among it.
     pub granted: Vec<Permission>,
     /// Why it may not run, none if it may.
-    pub refusals: Vec<Refusal>,
+    #[serde(rename = "refusals")]
+    pub violations: Vec<PolicyViolation>,
 }
 
 impl PluginHandle {
@@ -30,7 +31,7 @@ impl PluginHandle {
         PluginPermissions {
             requested: requested(&version.manifest),
             granted: version.admission.granted().to_vec(),
-            refusals: cell.shared.policy.judge(&version.manifest, &version.admission),
+            violations: cell.shared.policy.judge(&version.manifest, &version.admission),
         }
     }
 
@@ -43,7 +44,7 @@ impl PluginHandle {
     ///
     /// # Cancel safety
     /// When the future is dropped, it may or may not have been recorded.
-    pub async fn set_grants(&self, grants: impl IntoIterator<Item = Permission>) -> Result<()> {
+    pub async fn set_grants(&self, grants: impl IntoIterator<Item = Permission>) -> Result<(), Error> {
         let grants = grants.into_iter().collect();
         self.request(|reply| Request::Grant(grants, reply)).await
     }

@@ -55,7 +55,7 @@ impl PluginHandle {
     /// [`ErrorKind::Failed`]: the new version did not prove itself ([`Error::failure`] says how),
     /// or the data could not be copied; the old one is back. [`ErrorKind::InvalidInput`]: the
     /// source is another plugin, a lower version or no valid plugin, or the settings do not fit.
-    /// [`ErrorKind::NotPermitted`]: it asks for what was not granted, see [`Error::refusals`].
+    /// [`ErrorKind::NotPermitted`]: it asks for what was not granted, see [`Error::violations`].
     /// [`ErrorKind::Dependency`]: it would depend on itself over others, or others do not accept
     /// this version. [`ErrorKind::Image`], [`ErrorKind::Engine`], [`ErrorKind::Store`],
     /// [`ErrorKind::Gone`], [`ErrorKind::ShuttingDown`]. [`ErrorKind::Busy`] while another update

@@ -11,7 +11,7 @@ use hap_manifest::package::{Limits, Package, PackageError, PackageKey, PackageSi
 use super::{PackageReader, file::open_file};
 use crate::{
     error::{Error, ErrorKind},
-    policy::{refusal::Refusal, trust::Trust},
+    policy::{trust::Trust, violation::PolicyViolation},
 };
 
 /// A package to be read, and whatever there is to verify it with.
@@ -93,21 +93,21 @@ fn read_signature(package: &Path) -> Result<Option<PackageSignature>, Error> {
     });
     signature.map(Some).map_err(|problem| {
         let problem = format!("{}: {problem}", path.display());
-        Error::not_permitted(vec![Refusal::MalformedSignature { problem }])
+        Error::not_permitted(vec![PolicyViolation::MalformedSignature { problem }])
     })
 }
 
 fn refusal(error: SignatureError, named: &str) -> Error {
     let refusal = match &error {
-        SignatureError::UnknownKey { key_id } => Refusal::UnknownKey { key: key_id.clone() },
-        SignatureError::Modified { key_id } => Refusal::Modified { key: key_id.clone() },
-        SignatureError::Unbound => Refusal::UnboundSignature,
+        SignatureError::UnknownKey { key_id } => PolicyViolation::UnknownKey { key: key_id.clone() },
+        SignatureError::Modified { key_id } => PolicyViolation::Modified { key: key_id.clone() },
+        SignatureError::Unbound => PolicyViolation::UnboundSignature,
         SignatureError::OtherPackage {
             signed_id,
             signed_version,
             id,
             version,
-        } => Refusal::SignedAsOther {
+        } => PolicyViolation::SignedAsOther {
             signed: format!("{signed_id} {signed_version}"),
             found: format!("{id} {version}"),
         },

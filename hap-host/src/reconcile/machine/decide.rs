@@ -15,7 +15,7 @@ impl Machine {
             return None;
         }
         if self.seen == Seen::Unknown || self.look_again {
-            return Some(OperationKind::Look);
+            return Some(OperationKind::Inspect);
         }
         let running = self.seen.is_running();
         let observed = match &self.seen {
@@ -108,7 +108,9 @@ impl Machine {
         match self.goal.now() {
             Desired::Removed { .. } => Phase::Stopping,
             _ if self.seen == Seen::Unknown && op != Some(OperationKind::Create) => Phase::Unknown,
-            Desired::Stopped if running || op.is_some_and(|op| op != OperationKind::Look) => Phase::Stopping,
+            Desired::Stopped if running || op.is_some_and(|op| op != OperationKind::Inspect) => {
+                Phase::Stopping
+            }
             Desired::Stopped => Phase::Stopped,
             Desired::Running if self.goal.hold != Hold::None && !self.is_held_down() => Phase::Stopping,
             Desired::Running if self.goal.hold != Hold::None => Phase::Updating,

@@ -130,7 +130,7 @@ impl Machine {
             step.op = self.next_op(now, &mut step.events);
             self.in_flight = step.op.map(InFlight::new);
             self.stop_expected |= step.op == Some(OperationKind::Stop);
-            self.look_again &= step.op != Some(OperationKind::Look);
+            self.look_again &= step.op != Some(OperationKind::Inspect);
         }
         let pace = self.probation.as_ref().map(Probation::pace);
         self.watchdog.set_pace(pace, now);
@@ -238,7 +238,7 @@ impl Machine {
             last_exit: self.last_exit.clone(),
             last_failure: self.last_failure.clone(),
             failure: self.goal.barred().or(self.failure.as_ref()).cloned(),
-            waiting_for: self.needs.unmet().to_vec(),
+            unmet_dependencies: self.needs.unmet().to_vec(),
             retry_in: self
                 .start_gate
                 .filter(|_| waiting)

@@ -27,7 +27,7 @@ impl Machine {
         let stale = ended.is_some_and(|ended| ended.stale);
         match outcome {
             Outcome::Done(seen) => {
-                if op == Some(OperationKind::Look) {
+                if op == Some(OperationKind::Inspect) {
                     self.engine.open();
                 } else {
                     self.engine.reset();
@@ -61,7 +61,7 @@ impl Machine {
             }
             Outcome::Retry(_) if cancelled => self.seen = Seen::Unknown,
             Outcome::Retry(reason) => {
-                self.seen = if op == Some(OperationKind::Look) {
+                self.seen = if op == Some(OperationKind::Inspect) {
                     self.seen.clone()
                 } else {
                     Seen::Unknown

@@ -129,10 +129,10 @@ async fn the_last_seq_is_told_after_the_commit() {
 #[tokio::test]
 async fn numbers_never_come_back_not_even_after_everything_is_gone() {
     let folder = folder();
-    let retention = EventRetention::default().events(1).remembered_ids(0);
+    let retention = EventRetention::default().events(1).dedup_window(0);
     let store = open_with(&folder, retention.clone()).await;
     append(&store, "light", &["a", "b", "c"]).await.unwrap();
-    let none_left = EventRetention::default().events(0).remembered_ids(0);
+    let none_left = EventRetention::default().events(0).dedup_window(0);
     drop(store);
     let store = open_with(&folder, none_left).await;
     store.prune_events(at(0)).await.unwrap();
@@ -169,7 +169,7 @@ async fn retention_by_number_takes_the_oldest_and_a_reader_learns_how_many() {
 #[tokio::test]
 async fn a_flooding_plugin_loses_its_own_events_and_nobody_elses() {
     let folder = folder();
-    let store = open_with(&folder, EventRetention::default().events(2).remembered_ids(1)).await;
+    let store = open_with(&folder, EventRetention::default().events(2).dedup_window(1)).await;
     append(&store, "lock", &["precious"]).await.unwrap();
     for n in 0..10 {
         append(&store, "noisy", &[&n.to_string()]).await.unwrap();
@@ -251,7 +251,7 @@ async fn a_clock_that_jumped_does_not_put_stages_out_of_order() {
 #[tokio::test]
 async fn the_last_status_outlives_retention_but_not_its_plugin() {
     let folder = folder();
-    let store = open_with(&folder, EventRetention::default().events(1).remembered_ids(0)).await;
+    let store = open_with(&folder, EventRetention::default().events(1).dedup_window(0)).await;
     store.put_plugin(&record("light")).await.unwrap();
     assert_eq!(store.last_status(&id("light")).await.unwrap(), None);
     let events = vec![
@@ -353,7 +353,7 @@ async fn bounds_that_became_much_narrower_are_reached_in_steps() {
         }
     }
     drop(store);
-    let store = open_with(&folder, EventRetention::default().events(10).remembered_ids(10)).await;
+    let store = open_with(&folder, EventRetention::default().events(10).dedup_window(10)).await;
     append(&store, "light", &["one-more"]).await.unwrap();
     let page = store.events_since(0, 1, &of("light")).await.unwrap();
     assert!(

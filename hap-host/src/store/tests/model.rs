@@ -74,7 +74,7 @@ async fn run(acts: Vec<Act>) {
     let folder = folder();
     let retention = EventRetention::default()
         .events(10)
-        .remembered_ids(5)
+        .dedup_window(5)
         .age(Duration::from_secs(100));
     let mut store = open_with(&folder, retention.clone()).await;
     let mut readers: Vec<_> = PLUGINS

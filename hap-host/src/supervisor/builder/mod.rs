@@ -103,8 +103,8 @@ impl SupervisorBuilder {
     /// over at once, with the pauses and the holds of [`restart_policy`](Self::restart_policy).
     /// Another choice than that of the last start recreates all containers. `ProcessEngine` starts
     /// nothing by itself.
-    pub const fn plugins_outlive_host(mut self, outlive: bool) -> Self {
-        self.outlive = outlive;
+    pub const fn restart_without_host(mut self, restart: bool) -> Self {
+        self.outlive = restart;
         self
     }
 

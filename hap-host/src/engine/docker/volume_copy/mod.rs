@@ -37,7 +37,7 @@ pub(super) async fn copy(client: &Client, copy: &VolumeCopy) -> Result<(), Engin
         if volume::exists(client, instance, plugin, source).await? {
             sources.push(source.as_str());
             targets.push(target.as_str());
-        } else if copy.sources_required {
+        } else if copy.require_sources {
             let message = "there is no such volume: was it removed by hand?";
             let kind = EngineErrorKind::NotFound;
             return Err(EngineError::new(kind, "copy volumes", source, message));
@@ -115,7 +115,7 @@ async fn create_helper(
     volumes: &[&str],
 ) -> Result<String, EngineError> {
     let created = create_from(client, copy, side, volumes, &copy.image).await;
-    match (created, &copy.other_image) {
+    match (created, &copy.fallback_image) {
         (Err(failure), Some(other)) if failure.is(404) => {
             create_from(client, copy, side, volumes, other).await
         }

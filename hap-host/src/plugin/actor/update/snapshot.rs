@@ -55,9 +55,9 @@ impl Actor {
     pub(super) fn begin_restore(&mut self, snapshot: u32) {
         // The snapshot was made of the volumes that this version has.
         let volumes = self.names_of(snapshot).into_iter().zip(self.live_volumes());
-        let copy = self.volume_copy(volumes.collect()).requiring_sources();
+        let copy = self.volume_copy(volumes.collect()).require_sources(true);
         self.copy(
-            copy.or_image(self.updating.other_image.clone()),
+            copy.fallback_image(self.updating.other_image.clone()),
             deadline::RESTORE,
         );
     }

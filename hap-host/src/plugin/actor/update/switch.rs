@@ -14,7 +14,7 @@ use crate::{
         version::{PluginVersion, UpdateRecord, UpdateStep},
     },
     plugin::update_plan::UpdateOrder,
-    policy::refusal::words,
+    policy::violation::words,
     reconcile::machine::step::{Hold, Input},
 };
 

@@ -88,7 +88,7 @@ async fn a_slow_reader_loses_nothing_and_a_dropped_wait_neither() {
 
 #[tokio::test(start_paused = true)]
 async fn a_gap_is_told_once_with_its_size() {
-    let retention = EventRetention::default().events(3).remembered_ids(1000);
+    let retention = EventRetention::default().events(3).dedup_window(1000);
     let bench = Bench::with(retention, rate(1_000_000, 1_000_000)).await;
     for n in 0..10 {
         let batch: Vec<_> = (0..100)

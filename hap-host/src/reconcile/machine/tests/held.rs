@@ -27,14 +27,14 @@ fn a_start_waits_for_what_is_missing_and_follows_it_at_once() {
     assert_eq!(bench.phase(), Phase::Stopped);
     bench.feed(Input::Desire(Desired::Running));
     assert_eq!(bench.phase(), Phase::Waiting);
-    assert_eq!(bench.machine.state(bench.now).waiting_for.len(), 1);
+    assert_eq!(bench.machine.state(bench.now).unmet_dependencies.len(), 1);
     bench.pass(secs(299));
     assert_eq!((bench.phase(), starts(&bench)), (Phase::Waiting, 0));
     bench.feed(needs(false));
     assert_eq!(bench.phase(), Phase::Healthy);
     let state = bench.machine.state(bench.now);
     assert_eq!(
-        (state.restarts, state.waiting_for, state.failure),
+        (state.restarts, state.unmet_dependencies, state.failure),
         (0, vec![], None)
     );
 }

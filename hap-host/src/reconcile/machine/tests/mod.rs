@@ -125,7 +125,7 @@ impl Bench {
 
     fn perform(&mut self, op: OperationKind) -> Outcome {
         match op {
-            OperationKind::Look => {}
+            OperationKind::Inspect => {}
             OperationKind::Create => {
                 self.containers += 1;
                 self.truth = Seen::Present(Observed::created(
@@ -216,7 +216,11 @@ fn a_plugin_that_shall_run_is_created_started_and_probed_until_healthy() {
     bench.feed(Input::Tick);
     assert_eq!(
         bench.ops,
-        [OperationKind::Look, OperationKind::Create, OperationKind::Start]
+        [
+            OperationKind::Inspect,
+            OperationKind::Create,
+            OperationKind::Start
+        ]
     );
     assert_eq!(bench.phase(), Phase::Healthy);
 }
@@ -225,7 +229,7 @@ fn a_plugin_that_shall_run_is_created_started_and_probed_until_healthy() {
 fn a_plugin_that_shall_not_run_is_left_alone() {
     let mut bench = Bench::new(Desired::Stopped);
     bench.feed(Input::Tick);
-    assert_eq!(bench.ops, [OperationKind::Look]);
+    assert_eq!(bench.ops, [OperationKind::Inspect]);
     assert_eq!(bench.phase(), Phase::Stopped);
 }
 
@@ -234,7 +238,7 @@ fn a_running_container_with_the_right_digest_is_adopted_and_not_restarted() {
     let mut bench = Bench::new(Desired::Running);
     bench.truth = Seen::Present(Bench::running(ContainerStatus::Running, 1, "d1", 5));
     bench.feed(Input::Tick);
-    assert_eq!(bench.ops, [OperationKind::Look]);
+    assert_eq!(bench.ops, [OperationKind::Inspect]);
     assert_eq!(bench.phase(), Phase::Healthy);
     assert_eq!(bench.machine.state(bench.now).restarts, 0);
 }
@@ -247,7 +251,7 @@ fn a_running_container_with_another_digest_is_replaced() {
     assert_eq!(
         bench.ops,
         [
-            OperationKind::Look,
+            OperationKind::Inspect,
             OperationKind::Stop,
             OperationKind::Remove,
             OperationKind::Create,
@@ -263,7 +267,7 @@ fn one_crash_after_a_calm_run_is_started_again_at_once() {
     bench.pass(secs(30));
     bench.ops.clear();
     bench.crash(Exit::code(137));
-    assert_eq!(bench.ops, [OperationKind::Look, OperationKind::Start]);
+    assert_eq!(bench.ops, [OperationKind::Inspect, OperationKind::Start]);
     assert_eq!(bench.phase(), Phase::Healthy);
     let state = bench.machine.state(bench.now);
     assert_eq!((state.restarts, state.failure), (1, None));
@@ -275,10 +279,10 @@ fn a_crash_after_a_short_run_waits_first() {
     bench.pass(secs(2));
     bench.ops.clear();
     bench.crash(Exit::code(1));
-    assert_eq!(bench.ops, [OperationKind::Look]);
+    assert_eq!(bench.ops, [OperationKind::Inspect]);
     assert_eq!(bench.phase(), Phase::Backoff);
     bench.pass(secs(1));
-    assert_eq!(bench.ops, [OperationKind::Look, OperationKind::Start]);
+    assert_eq!(bench.ops, [OperationKind::Inspect, OperationKind::Start]);
     assert_eq!(bench.phase(), Phase::Healthy);
 }
 
@@ -315,7 +319,11 @@ fn exit_code_78_is_not_retried_until_someone_starts_it_again() {
     bench.pass(secs(3600));
     assert_eq!(
         bench.ops,
-        [OperationKind::Look, OperationKind::Create, OperationKind::Start]
+        [
+            OperationKind::Inspect,
+            OperationKind::Create,
+            OperationKind::Start
+        ]
     );
     assert_eq!(bench.phase(), Phase::Failed);
     bench.crash_with = None;
@@ -338,7 +346,11 @@ fn traces_that_show_a_fault_of_the_image_end_the_starts() {
     bench.pass(secs(3600));
     assert_eq!(
         bench.ops,
-        [OperationKind::Look, OperationKind::Create, OperationKind::Start]
+        [
+            OperationKind::Inspect,
+            OperationKind::Create,
+            OperationKind::Start
+        ]
     );
     let state = bench.machine.state(bench.now);
     assert_eq!(
@@ -412,7 +424,7 @@ fn one_that_never_becomes_healthy_is_started_again_after_the_deadline() {
     assert_eq!(
         bench.ops,
         [
-            OperationKind::Look,
+            OperationKind::Inspect,
             OperationKind::Create,
             OperationKind::Start,
             OperationKind::Stop,
@@ -434,7 +446,7 @@ fn a_stop_while_the_container_is_made_gives_that_up_at_once() {
     let step = machine.step(Input::Desire(Desired::Stopped), now);
     assert!(step.cancel && step.op.is_none());
     let step = machine.step(Input::OpDone(Outcome::Retry("given up".to_owned())), now);
-    assert_eq!(step.op, Some(OperationKind::Look));
+    assert_eq!(step.op, Some(OperationKind::Inspect));
     let step = machine.step(Input::OpDone(Outcome::Done(Seen::Absent)), now);
     assert_eq!(step.op, None);
     assert_eq!(machine.state(now).phase, Phase::Stopped);
@@ -463,7 +475,11 @@ fn a_container_removed_by_hand_is_made_again() {
     bench.feed(Input::Hint);
     assert_eq!(
         bench.ops,
-        [OperationKind::Look, OperationKind::Create, OperationKind::Start]
+        [
+            OperationKind::Inspect,
+            OperationKind::Create,
+            OperationKind::Start
+        ]
     );
     assert_eq!(bench.phase(), Phase::Healthy);
 }
@@ -496,14 +512,14 @@ fn a_lost_event_is_repaired_by_the_next_list() {
     bench.end(Exit::code(1));
     let listed = bench.truth.clone();
     bench.feed(Input::Listed(listed));
-    assert_eq!(bench.ops, [OperationKind::Look, OperationKind::Start]);
+    assert_eq!(bench.ops, [OperationKind::Inspect, OperationKind::Start]);
 }
 
 #[test]
 fn a_stale_list_makes_the_machine_look_and_nothing_more() {
     let mut bench = Bench::new(Desired::Running).healthy();
     bench.feed(Input::Listed(Seen::Absent));
-    assert_eq!(bench.ops, [OperationKind::Look]);
+    assert_eq!(bench.ops, [OperationKind::Inspect]);
     assert_eq!(bench.phase(), Phase::Healthy);
 }
 
@@ -515,7 +531,7 @@ fn a_dead_engine_is_asked_again_with_growing_pauses_and_is_no_failure_of_the_plu
     let mut step = machine.step(Input::Tick, now);
     let mut looks = 0;
     while now < start + secs(120) {
-        assert_eq!(step.op, Some(OperationKind::Look));
+        assert_eq!(step.op, Some(OperationKind::Inspect));
         looks += 1;
         let waiting = machine.step(Input::OpDone(Outcome::Retry("no answer".to_owned())), now);
         assert_eq!(waiting.op, None);
@@ -698,7 +714,7 @@ fn a_run_that_ended_while_the_engine_did_not_answer_is_counted() {
     let step = machine.step(Input::OpDone(Outcome::Retry("connection lost".to_owned())), now);
     assert_eq!(step.op, None);
     let later = now + Duration::from_secs(1);
-    assert_eq!(machine.step(Input::Tick, later).op, Some(OperationKind::Look));
+    assert_eq!(machine.step(Input::Tick, later).op, Some(OperationKind::Inspect));
     let mut gone = Bench::running(ContainerStatus::Exited, 1, "d1", 1);
     gone.exit = Some(Exit::code(3));
     let step = machine.step(Input::OpDone(Outcome::Done(Seen::Present(gone))), later);
@@ -734,7 +750,7 @@ fn one_that_is_still_starting_when_it_is_adopted_is_waited_for() {
     bench.pass(secs(1));
     assert_eq!(bench.phase(), Phase::Healthy);
     assert!(
-        bench.ops.iter().all(|op| *op == OperationKind::Look),
+        bench.ops.iter().all(|op| *op == OperationKind::Inspect),
         "{:?}",
         bench.ops
     );
@@ -778,7 +794,7 @@ mod that_outlive_their_host {
         bench.feed(Input::Hint);
         assert_eq!(
             bench.ops,
-            [OperationKind::Look, OperationKind::Stop, OperationKind::Start],
+            [OperationKind::Inspect, OperationKind::Stop, OperationKind::Start],
             "at once after a calm run"
         );
         let state = bench.machine.state(bench.now);
@@ -790,7 +806,7 @@ mod that_outlive_their_host {
         bench.feed(Input::Hint);
         assert_eq!(
             (bench.phase(), &bench.ops[..]),
-            (Phase::Backoff, &[OperationKind::Look, OperationKind::Stop][..])
+            (Phase::Backoff, &[OperationKind::Inspect, OperationKind::Stop][..])
         );
         bench.pass(secs(2));
         assert_eq!(bench.phase(), Phase::Healthy);
@@ -823,7 +839,7 @@ mod that_outlive_their_host {
         );
         assert_eq!(
             bench.ops,
-            [OperationKind::Look],
+            [OperationKind::Inspect],
             "it runs, and there is no pause to keep"
         );
 
@@ -855,7 +871,7 @@ mod that_outlive_their_host {
         bench.feed(Input::Tick);
         assert_eq!(
             (bench.phase(), &bench.ops[..]),
-            (Phase::Healthy, &[OperationKind::Look][..])
+            (Phase::Healthy, &[OperationKind::Inspect][..])
         );
         let state = bench.machine.state(bench.now);
         assert_eq!((state.restarts, state.last_failure), (0, None));
@@ -868,7 +884,7 @@ mod that_outlive_their_host {
         bench.feed(Input::Tick);
         assert_eq!(
             (bench.phase(), &bench.ops[..]),
-            (Phase::Stopped, &[OperationKind::Look, OperationKind::Stop][..])
+            (Phase::Stopped, &[OperationKind::Inspect, OperationKind::Stop][..])
         );
         // And a stop that found nothing to stop excuses no later end.
         bench.feed(Input::Desire(Desired::Running));

@@ -269,7 +269,7 @@ fn limits_that_somebody_changed_by_hand_are_put_back() {
     }
     let listed = bench.truth.clone();
     bench.feed(Input::Listed(listed));
-    assert_eq!(bench.ops, [OperationKind::Look, OperationKind::SetLimits]);
+    assert_eq!(bench.ops, [OperationKind::Inspect, OperationKind::SetLimits]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::pattern::ImageSource;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum PolicyViolation {
     /// It asks for something that was not granted to it, and that may be granted.
     NotGranted {
         /// What it asks for.
@@ -86,10 +86,10 @@ pub enum Refusal {
     },
 }
 
-impl Refusal {
-    /// What its owner would have to grant, if that is all.
+impl PolicyViolation {
+    /// Returns what its owner would have to grant, if that is all.
     #[must_use]
-    pub const fn grantable(&self) -> Option<&Permission> {
+    pub const fn missing_permission(&self) -> Option<&Permission> {
         match self {
             Self::NotGranted { permission } => Some(permission),
             _ => None,
@@ -97,7 +97,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for PolicyViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotGranted { permission } => write!(f, "wants to {permission}, which was not granted"),
@@ -161,8 +161,8 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Several refusals as they complete "it".
-pub(crate) fn words(refusals: &[Refusal]) -> String {
-    let all: Vec<_> = refusals.iter().map(ToString::to_string).collect();
+/// Several violations as they complete "it".
+pub(crate) fn words(violations: &[PolicyViolation]) -> String {
+    let all: Vec<_> = violations.iter().map(ToString::to_string).collect();
     all.join("; it ")
 }
