@@ -207,7 +207,7 @@ proptest! {
         *at.get_mut(&mut changed) ^= flip;
         prop_assert!(!verify(secrets, "id", &stamp, &signature, &changed));
         prop_assert!(!verify(secrets, "id2", &stamp, &signature, &body));
-        prop_assert!(!verify(secrets, "id", &(now + 1).to_string(), &signature, &body));
+        prop_assert!(!verify(secrets, "id", &(seconds + 1).to_string(), &signature, &body));
         let mut text = signature.clone().into_bytes();
         *at.get_mut(&mut text) ^= flip;
         if let Ok(text) = String::from_utf8(text) {

@@ -199,7 +199,7 @@ impl Sender {
             .post(&self.url)
             .header("content-type", kind)
             .header(webhook::ID_HEADER, id)
-            .header(webhook::TIMESTAMP_HEADER, now.to_string())
+            .header(webhook::TIMESTAMP_HEADER, webhook::timestamp(now).to_string())
             .header(webhook::SIGNATURE_HEADER, signature)
             .body(body);
         let answer = request.send().await?;

@@ -1,6 +1,6 @@
 //! What is wanted of a plugin, and what is known of it.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
@@ -73,6 +73,8 @@ fn as_millis<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Resul
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use serde_json::json;
 
     use super::*;

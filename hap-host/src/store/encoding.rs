@@ -1,7 +1,9 @@
 //! Values as the database holds them.
 
-use std::path::Path;
-use std::time::SystemTime;
+use std::{
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use hap_manifest::PluginId;
 

@@ -1,7 +1,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use hap_manifest::PluginId;
@@ -60,7 +60,7 @@ pub(super) struct World {
     pub(super) script: Script,
     pub(super) runs: VecDeque<FakeRun>,
     made: u64,
-    started: i64,
+    started: u64,
 }
 
 #[derive(Debug)]

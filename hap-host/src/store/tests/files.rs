@@ -91,7 +91,7 @@ async fn an_opener_waits_for_an_owner_that_is_going() {
     let folder = folder();
     let store = open(&folder).await;
     let next = tokio::spawn(Store::open(folder.path().to_path_buf()));
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
     drop(store);
     next.await.unwrap().unwrap();
 }

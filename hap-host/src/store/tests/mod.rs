@@ -6,8 +6,10 @@ mod model;
 mod plugins;
 mod secrets;
 
-use std::path::PathBuf;
-use std::time::SystemTime;
+use std::{
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 use hap_manifest::{ApiToken, ImageRef, Manifest, PluginId, WebhookSecret, wire::Event};
 use serde_json::json;
@@ -113,8 +115,8 @@ fn pair(byte: u8) -> KeyPair {
 }
 
 /// A moment of a clock that the tests turn.
-fn at(second: u64) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + second)
+fn at(second: i64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs((1_700_000_000 + second).unsigned_abs())
 }
 
 fn event(plugin: &str, event_id: &str, kind: &str) -> Event {

@@ -115,6 +115,8 @@ fn address(settings: &NetworkSettings, port: u16) -> Option<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::{Value, json};
 
     use super::*;

@@ -6,7 +6,10 @@ use bollard::{models::Network, query_parameters::ListNetworksOptionsBuilder};
 
 use super::shape::{isolates, name};
 use crate::engine::{
-    docker::{client::Client, convert::owner::carries},
+    docker::{
+        client::Client,
+        convert::{observed::moment, owner::carries},
+    },
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
     labels,
@@ -89,6 +92,7 @@ pub(super) async fn all(
                 .is_some_and(|labels| carries(labels, instance, None))
         })
         .collect();
-    found.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+    let created = |network: &Network| network.created.as_deref().and_then(moment);
+    found.sort_by(|a, b| (created(a), &a.id).cmp(&(created(b), &b.id)));
     Ok(found)
 }

@@ -5,7 +5,11 @@ mod proofs;
 mod take;
 mod wire;
 
-use std::{num::NonZeroU32, sync::Arc, time::SystemTime};
+use std::{
+    num::NonZeroU32,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::{
     body::Body,
@@ -143,8 +147,8 @@ fn keys(n: u8) -> PluginKeys {
     PluginKeys::new(pair(n))
 }
 
-fn now() -> u64 {
-    webhook::timestamp(SystemTime::now())
+fn now() -> i64 {
+    webhook::timestamp(SystemTime::now()).try_into().unwrap()
 }
 
 fn to(plugin: &str) -> axum::http::request::Builder {
@@ -160,7 +164,7 @@ fn by_token(plugin: &str, key: u8, body: impl Into<Body>) -> Request<Body> {
 }
 
 /// A request signed with a key for a moment, and the body that it carries.
-fn signed(plugin: &str, key: u8, timestamp: u64, signed: &str, sent: &str) -> Request<Body> {
+fn signed(plugin: &str, key: u8, timestamp: i64, signed: &str, sent: &str) -> Request<Body> {
     to(plugin)
         .header(webhook::ID_HEADER, "msg-1")
         .header(webhook::TIMESTAMP_HEADER, timestamp)
@@ -169,7 +173,7 @@ fn signed(plugin: &str, key: u8, timestamp: u64, signed: &str, sent: &str) -> Re
             webhook::sign(
                 &secret(key),
                 "msg-1",
-                SystemTime::UNIX_EPOCH + Duration::from_secs(timestamp),
+                SystemTime::UNIX_EPOCH + Duration::from_secs(timestamp.unsigned_abs()),
                 signed.as_bytes(),
             ),
         )

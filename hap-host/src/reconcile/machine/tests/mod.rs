@@ -23,7 +23,7 @@ struct Bench {
     digest: &'static str,
     /// The truth on the engine.
     truth: Seen,
-    runs: i64,
+    runs: u64,
     containers: u32,
     ops: Vec<OperationKind>,
     events: Vec<EventKind>,
@@ -84,7 +84,7 @@ impl Bench {
         }
     }
 
-    fn running(status: ContainerStatus, container: u32, digest: &str, run: i64) -> Observed {
+    fn running(status: ContainerStatus, container: u32, digest: &str, run: u64) -> Observed {
         let id = ContainerId::new(format!("c{container}"));
         let mut observed = Observed::created(id, PluginId::new("p").unwrap(), digest.to_owned());
         observed.status = status;
