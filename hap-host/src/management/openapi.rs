@@ -31,7 +31,7 @@ fn document() -> Value {
         let operation = operation(route, &refusal, &mut schemas);
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         if let Some(path) = path.as_object_mut() {
-            path.insert(route.verb.method().as_str().to_ascii_lowercase(), operation);
+            path.insert(route.method.to_ascii_lowercase(), operation);
         }
     }
     json!({

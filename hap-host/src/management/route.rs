@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::{http::Method, routing::MethodRouter};
+use axum::routing::MethodRouter;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::state::Api;
@@ -11,7 +11,8 @@ use crate::error::ErrorKind;
 /// One method of one path: how it is served, checked and described.
 #[derive(Debug)]
 pub(super) struct Route {
-    pub verb: Verb,
+    /// Its HTTP method.
+    pub method: &'static str,
     pub path: &'static str,
     /// Its name in the OpenAPI document.
     pub operation: &'static str,
@@ -28,21 +29,29 @@ pub(super) struct Route {
     pub serve: fn() -> MethodRouter<Api>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verb {
-    Get,
-    Post,
-    Put,
-    Delete,
-}
-
-impl Verb {
-    pub(super) const fn method(self) -> Method {
-        match self {
-            Self::Get => Method::GET,
-            Self::Post => Method::POST,
-            Self::Put => Method::PUT,
-            Self::Delete => Method::DELETE,
+impl Route {
+    /// A route that takes nothing, answers at once and fails in no way of its own. The summary
+    /// comes as a comment does, with the blank before it.
+    pub(super) const fn new(
+        method: &'static str,
+        path: &'static str,
+        operation: &'static str,
+        summary: &'static str,
+        output: Output,
+        serve: fn() -> MethodRouter<Api>,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            operation,
+            summary: summary.trim_ascii_start(),
+            parameters: &[],
+            input: Input::None,
+            output,
+            errors: &[],
+            asks_plugin: false,
+            limit: Limit::Quick,
+            serve,
         }
     }
 }
@@ -65,6 +74,34 @@ impl Parameter {
     }
 }
 
+/// A parameter of the query.
+pub(super) const fn query(name: &'static str, kind: Kind, about: &'static str) -> Parameter {
+    Parameter {
+        name,
+        header: false,
+        required: false,
+        kind,
+        about,
+    }
+}
+
+/// One that is true or false.
+pub(super) const fn flag(name: &'static str, about: &'static str) -> Parameter {
+    query(name, Kind::Flag, about)
+}
+
+/// One that is any text.
+pub(super) const fn text(name: &'static str, about: &'static str) -> Parameter {
+    query(name, Kind::Text, about)
+}
+
+/// A text in a header.
+pub(super) const fn in_header(name: &'static str, about: &'static str) -> Parameter {
+    let mut parameter = text(name, about);
+    parameter.header = true;
+    parameter
+}
+
 /// The form of a parameter.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
@@ -82,6 +119,16 @@ pub(super) type Shape = fn(&mut SchemaGenerator) -> Schema;
 /// The schema of a type.
 pub(super) fn shape<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
+}
+
+/// A body that is JSON of this type.
+pub(super) const fn body<T: JsonSchema>() -> Input {
+    Input::Json(shape::<T>)
+}
+
+/// An answer that is 200 with JSON of this type.
+pub(super) const fn json<T: JsonSchema>() -> Output {
+    Output::Json(&[200], shape::<T>)
 }
 
 /// What the body of a request has to be.

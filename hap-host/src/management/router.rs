@@ -13,7 +13,7 @@ use super::{
     body::{JSON, ZIP, media, read_nothing},
     error::{Refusal, quoted},
     params::Params,
-    route::{Input, Route, Verb},
+    route::{Input, Route},
     state::Api,
     table::ROUTES,
 };
@@ -46,7 +46,7 @@ async fn guard(route: &'static Route, api: &Api, request: Request, next: Next) -
         Ok(request) => request,
         Err(refusal) => return refusal.into_response(),
     };
-    let changes = route.verb != Verb::Get;
+    let changes = route.method != "GET";
     let path = changes.then(|| request.uri().path().to_owned());
     let limit = route.limit.of(api);
     let answered = tokio::time::timeout(limit, next.run(request)).await;
@@ -142,11 +142,7 @@ async fn no_such_method(State(_): State<Api>, matched: Option<MatchedPath>, requ
         let matched = matched.as_ref().map(MatchedPath::as_str);
         matched.is_some_and(|path| path.ends_with(route.path))
     };
-    let allowed: Vec<_> = ROUTES
-        .iter()
-        .filter(here)
-        .map(|route| route.verb.method().to_string())
-        .collect();
+    let allowed: Vec<_> = ROUTES.iter().filter(here).map(|route| route.method).collect();
     let message = format!(
         "{} takes {}, not {}",
         quoted(request.uri().path()),

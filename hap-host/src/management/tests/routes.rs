@@ -5,7 +5,7 @@ use axum::body::Body;
 use super::*;
 use crate::{
     management::{
-        route::{Input, Route, Verb},
+        route::{Input, Route},
         table::ROUTES,
     },
     supervisor::options::ShutdownMode,
@@ -20,12 +20,12 @@ async fn every_route_is_there_and_names_the_plugin_that_is_not() {
     let bed = Bed::new().await;
     for route in &ROUTES {
         let path = path(route);
-        let method = route.verb.method();
+        let method = route.method;
         let body = match route.input {
             Input::Json(_) => Body::from("{}"),
             _ => Body::empty(),
         };
-        let response = bed.response(method.as_str(), &path, &[JSON], body).await;
+        let response = bed.response(method, &path, &[JSON], body).await;
         if !route.path.contains("{id}") {
             assert!(
                 !matches!(response.status().as_u16(), 404 | 405),
@@ -54,12 +54,12 @@ async fn whatever_changes_something_takes_no_content_type_that_a_page_elsewhere_
     ];
     for route in ROUTES
         .iter()
-        .filter(|route| matches!(route.verb, Verb::Post | Verb::Put))
+        .filter(|route| matches!(route.method, "POST" | "PUT"))
     {
         for headers in forms {
             let path = route.path.replace("{id}", "light");
-            let method = route.verb.method();
-            let answer = bed.send(method.as_str(), &path, headers, Body::from("{}")).await;
+            let method = route.method;
+            let answer = bed.send(method, &path, headers, Body::from("{}")).await;
             assert_eq!(
                 answer.refused(415),
                 "unsupported_media_type",
@@ -74,7 +74,7 @@ async fn whatever_changes_something_takes_no_content_type_that_a_page_elsewhere_
     assert!(
         ROUTES
             .iter()
-            .all(|route| route.verb != Verb::Get || matches!(route.input, Input::None))
+            .all(|route| route.method != "GET" || matches!(route.input, Input::None))
     );
 }
 
@@ -84,9 +84,7 @@ async fn a_parameter_that_is_not_known_is_refused_and_those_that_are_are_named()
     bed.installed("light").await;
     for route in &ROUTES {
         let path = format!("{}?remove_dta=true", route.path.replace("{id}", "light"));
-        let answer = bed
-            .send(route.verb.method().as_str(), &path, &[JSON], Body::empty())
-            .await;
+        let answer = bed.send(route.method, &path, &[JSON], Body::empty()).await;
         assert_eq!(answer.refused(400), "unknown_parameter", "{path}");
         for known in route.parameters.iter().filter(|parameter| !parameter.header) {
             assert!(answer.error().contains(known.name), "{}", answer.text);
@@ -122,10 +120,8 @@ async fn after_the_supervisor_has_ended_everything_is_refused() {
     let bed = Bed::new().await;
     bed.supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     for route in &ROUTES {
-        let method = route.verb.method();
-        let answer = bed
-            .send(method.as_str(), &path(route), &[JSON], Body::empty())
-            .await;
+        let method = route.method;
+        let answer = bed.send(method, &path(route), &[JSON], Body::empty()).await;
         assert_eq!(answer.refused(503), "shutting_down", "{method} {}", route.path);
     }
 }
