@@ -53,8 +53,6 @@ impl Metrics {
     }
 }
 
-type Value<'a> = &'a dyn Fn(&PluginScrape) -> Option<f64>;
-
 impl Collector for Scrape {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut out = Out(encoder);
@@ -63,6 +61,22 @@ impl Collector for Scrape {
         self.traffic(&mut out)?;
         self.resources(&mut out)
     }
+}
+
+/// Writes families of one series for each plugin: their type, name, unit, help and value. A plugin
+/// without a value is left out.
+macro_rules! each {
+    ($scrape:expr, $out:expr; $($kind:ident $name:literal $([$unit:ident])? $help:literal: |$of:ident| $value:expr;)+) => {
+        $({
+            #[allow(unused_mut, unused_assignments, reason = "most have no unit")]
+            let mut unit = None;
+            $(unit = Some(&Unit::$unit);)?
+            let value = |$of: &PluginScrape| -> Option<f64> { $value };
+            let plugins = $scrape.plugins.iter();
+            let series = plugins.filter_map(|plugin| Some((plugin.labels(&[]), value(plugin)?)));
+            $out.family(MetricType::$kind, $name, $help, unit, series)?;
+        })+
+    };
 }
 
 impl Scrape {
@@ -78,42 +92,22 @@ impl Scrape {
                 .into_iter()
                 .map(move |(value, count)| (vec![(label, value.to_owned())], float(count)))
         };
-        out.gauge(
-            "plugins",
-            "Installed plugins, by phase",
-            None,
-            by("phase", phases),
-        )?;
-        out.gauge(
-            "plugins_config",
-            "Installed plugins, by how far their settings are",
-            None,
-            by("state", configs),
-        )?;
-        let healthy = |plugin: &PluginScrape| Some(flag(plugin.state.phase == Phase::Healthy));
-        out.gauge(
-            "plugin_healthy",
-            "Whether it answers its health checks well",
-            None,
-            self.each(&healthy),
-        )?;
-        let looping = |plugin: &PluginScrape| Some(flag(plugin.state.crash_loop));
-        out.gauge(
-            "plugin_crash_looping",
-            "Whether it is in a crash loop",
-            None,
-            self.each(&looping),
-        )
+        out.gauge("plugins", "Installed plugins, by phase", by("phase", phases))?;
+        let help = "Installed plugins, by how far their settings are";
+        out.gauge("plugins_config", help, by("state", configs))?;
+        each! { self, out;
+            Gauge "plugin_healthy" "Whether it answers its health checks well":
+                |plugin| Some(flag(plugin.state.phase == Phase::Healthy));
+            Gauge "plugin_crash_looping" "Whether it is in a crash loop":
+                |plugin| Some(flag(plugin.state.crash_loop));
+        }
+        Ok(())
     }
 
     fn lives(&self, out: &mut Out<'_>) -> fmt::Result {
-        let restarts = |plugin: &PluginScrape| Some(float(plugin.state.restarts));
-        out.counter(
-            "plugin_restarts",
-            "Starts after a failure",
-            None,
-            self.each(&restarts),
-        )?;
+        each! { self, out;
+            Counter "plugin_restarts" "Starts after a failure": |plugin| Some(float(plugin.state.restarts));
+        }
         let failures = self.plugins.iter().flat_map(|plugin| {
             let counts = plugin.counters.failures.all().into_iter();
             counts.map(|(cause, count)| (plugin.labels(&[("cause", cause)]), float(count)))
@@ -121,127 +115,69 @@ impl Scrape {
         out.counter(
             "plugin_failures",
             "Failed runs and operations, by cause",
-            None,
             failures,
         )?;
-        let loops = |plugin: &PluginScrape| Some(float(read(&plugin.counters.crash_loops)));
-        out.counter(
-            "plugin_crash_loops",
-            "Crash loops entered",
-            None,
-            self.each(&loops),
-        )
+        each! { self, out;
+            Counter "plugin_crash_loops" "Crash loops entered":
+                |plugin| Some(float(read(&plugin.counters.crash_loops)));
+        }
+        Ok(())
     }
 
     fn traffic(&self, out: &mut Out<'_>) -> fmt::Result {
         let calls = self.plugins.iter().flat_map(|plugin| {
             let counts = plugin.counters.calls.all().into_iter();
             counts.map(|((call, outcome), count)| {
-                (
-                    plugin.labels(&[("call", call), ("outcome", outcome)]),
-                    float(count),
-                )
+                let labels = plugin.labels(&[("call", call), ("outcome", outcome)]);
+                (labels, float(count))
             })
         });
-        out.counter(
-            "plugin_calls",
-            "Calls to plugins, by call and outcome",
-            None,
-            calls,
-        )?;
-        let events = |plugin: &PluginScrape| Some(float(read(&plugin.counters.events)));
-        out.counter("events_received", "Events made durable", None, self.each(&events))?;
-        let duplicates = |plugin: &PluginScrape| Some(float(read(&plugin.counters.duplicate_events)));
-        out.counter(
-            "events_duplicate",
-            "Events that were there already",
-            None,
-            self.each(&duplicates),
-        )?;
+        out.counter("plugin_calls", "Calls to plugins, by call and outcome", calls)?;
+        each! { self, out;
+            Counter "events_received" "Events made durable":
+                |plugin| Some(float(read(&plugin.counters.events)));
+            Counter "events_duplicate" "Events that were there already":
+                |plugin| Some(float(read(&plugin.counters.duplicate_events)));
+        }
         let refused = self.refused_events.iter();
         let refused = refused.map(|(code, count)| (vec![("code", (*code).to_owned())], float(*count)));
-        out.counter(
-            "event_requests_refused",
-            "Refused requests of plugins, by code",
-            None,
-            refused,
-        )?;
+        let help = "Refused requests of plugins, by code";
+        out.counter("event_requests_refused", help, refused)?;
+        let readers = u64::try_from(self.reader_lags.len()).unwrap_or(u64::MAX);
+        let lag = self.reader_lags.iter().max().copied().unwrap_or(0);
+        let help = "Events that the slowest reader has before it, at most";
         out.single(
             "event_log_last",
             "Number of the last event in the log",
             self.last_event,
         )?;
-        let readers = u64::try_from(self.reader_lags.len()).unwrap_or(u64::MAX);
         out.single("event_readers", "Readers of the event log", readers)?;
-        let lag = self.reader_lags.iter().max().copied().unwrap_or(0);
-        let help = "Events that the slowest reader has before it, at most";
         out.single("event_reader_lag", help, lag)?;
-        let lines = |plugin: &PluginScrape| Some(float(read(&plugin.counters.forwarded_lines)));
-        out.counter(
-            "log_lines_forwarded",
-            "Lines of output sent to tracing",
-            None,
-            self.each(&lines),
-        )?;
-        let lost = |plugin: &PluginScrape| Some(float(read(&plugin.counters.suppressed_lines)));
-        out.counter(
-            "log_lines_suppressed",
-            "Lines of output left out by the flood limit",
-            None,
-            self.each(&lost),
-        )
+        each! { self, out;
+            Counter "log_lines_forwarded" "Lines of output sent to tracing":
+                |plugin| Some(float(read(&plugin.counters.forwarded_lines)));
+            Counter "log_lines_suppressed" "Lines of output left out by the flood limit":
+                |plugin| Some(float(read(&plugin.counters.suppressed_lines)));
+        }
+        Ok(())
     }
 
     fn resources(&self, out: &mut Out<'_>) -> fmt::Result {
-        let cpu = |plugin: &PluginScrape| Some(plugin.counters.recent_sample()?.cpu_time.as_secs_f64());
-        out.counter(
-            "plugin_cpu",
-            "CPU time since the container's start",
-            Some(&Unit::Seconds),
-            self.each(&cpu),
-        )?;
-        let throttled =
-            |plugin: &PluginScrape| Some(float(plugin.counters.recent_sample()?.throttled_periods));
-        out.counter(
-            "plugin_cpu_throttled_periods",
-            "Periods held back by the CPU limit",
-            None,
-            self.each(&throttled),
-        )?;
-        let memory = |plugin: &PluginScrape| Some(float(plugin.counters.recent_sample()?.memory_bytes));
-        out.gauge(
-            "plugin_memory",
-            "Memory without droppable cache",
-            Some(&Unit::Bytes),
-            self.each(&memory),
-        )?;
-        let limit = |plugin: &PluginScrape| Some(float(plugin.counters.recent_sample()?.memory_limit_bytes));
-        out.gauge(
-            "plugin_memory_limit",
-            "The memory limit",
-            Some(&Unit::Bytes),
-            self.each(&limit),
-        )?;
-        let hits = |plugin: &PluginScrape| Some(float(plugin.counters.recent_sample()?.memory_limit_hits));
-        out.counter(
-            "plugin_memory_limit_hits",
-            "Times at the memory limit",
-            None,
-            self.each(&hits),
-        )?;
-        let pids = |plugin: &PluginScrape| Some(float(plugin.counters.recent_sample()?.pids));
-        out.gauge(
-            "plugin_processes",
-            "Processes and threads",
-            None,
-            self.each(&pids),
-        )
-    }
-
-    /// One series for each plugin that has a value.
-    fn each<'a>(&'a self, value: Value<'a>) -> impl Iterator<Item = Series> + 'a {
-        let plugins = self.plugins.iter();
-        plugins.filter_map(move |plugin| Some((plugin.labels(&[]), value(plugin)?)))
+        each! { self, out;
+            Counter "plugin_cpu" [Seconds] "CPU time since the container's start":
+                |plugin| Some(plugin.counters.recent_sample()?.cpu_time.as_secs_f64());
+            Counter "plugin_cpu_throttled_periods" "Periods held back by the CPU limit":
+                |plugin| Some(float(plugin.counters.recent_sample()?.throttled_periods));
+            Gauge "plugin_memory" [Bytes] "Memory without droppable cache":
+                |plugin| Some(float(plugin.counters.recent_sample()?.memory_bytes));
+            Gauge "plugin_memory_limit" [Bytes] "The memory limit":
+                |plugin| Some(float(plugin.counters.recent_sample()?.memory_limit_bytes));
+            Counter "plugin_memory_limit_hits" "Times at the memory limit":
+                |plugin| Some(float(plugin.counters.recent_sample()?.memory_limit_hits));
+            Gauge "plugin_processes" "Processes and threads":
+                |plugin| Some(float(plugin.counters.recent_sample()?.pids));
+        }
+        Ok(())
     }
 }
 
@@ -257,37 +193,36 @@ type Series = (Vec<(&'static str, String)>, f64);
 struct Out<'a>(DescriptorEncoder<'a>);
 
 impl Out<'_> {
-    fn counter(
+    fn family(
         &mut self,
+        kind: MetricType,
         name: &str,
         help: &str,
         unit: Option<&Unit>,
         series: impl Iterator<Item = Series>,
     ) -> fmt::Result {
-        let mut family = self.0.encode_descriptor(name, help, unit, MetricType::Counter)?;
+        let mut family = self.0.encode_descriptor(name, help, unit, kind)?;
         for (labels, value) in series {
-            ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
+            let series = family.encode_family(&labels)?;
+            match kind {
+                MetricType::Counter => ConstCounter::new(value).encode(series)?,
+                _ => ConstGauge::new(value).encode(series)?,
+            }
         }
         Ok(())
+    }
+
+    fn counter(&mut self, name: &str, help: &str, series: impl Iterator<Item = Series>) -> fmt::Result {
+        self.family(MetricType::Counter, name, help, None, series)
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, series: impl Iterator<Item = Series>) -> fmt::Result {
+        self.family(MetricType::Gauge, name, help, None, series)
     }
 
     fn single(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         let gauge = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
         ConstGauge::new(float(value)).encode(gauge)
-    }
-
-    fn gauge(
-        &mut self,
-        name: &str,
-        help: &str,
-        unit: Option<&Unit>,
-        series: impl Iterator<Item = Series>,
-    ) -> fmt::Result {
-        let mut family = self.0.encode_descriptor(name, help, unit, MetricType::Gauge)?;
-        for (labels, value) in series {
-            ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
-        }
-        Ok(())
     }
 }
 
