@@ -12,66 +12,29 @@ use crate::settings::Settings;
 
 const JSON: &str = "application/json";
 
+/// Makes the rows of [`REFUSALS`].
+macro_rules! refusals {
+    ($($status:literal $name:ident $about:literal;)+) => {
+        [$(($status, stringify!($name), $about)),+]
+    };
+}
+
 /// What each status says, for every endpoint that may answer it.
-const REFUSALS: [(u16, &str, &str); 13] = [
-    (
-        400,
-        "BadRequest",
-        "The body is not JSON, or not all of it came: `invalid_json`, `body_incomplete`.",
-    ),
-    (
-        401,
-        "Unauthorized",
-        "The token is missing or wrong: `unauthorized`.",
-    ),
-    (
-        404,
-        "NotFound",
-        "There is no such command, configuration or path: `unknown_command` (`details.known` lists what there is), `config_not_supported`, `not_found`.",
-    ),
-    (
-        405,
-        "MethodNotAllowed",
-        "The path takes another method: `method_not_allowed`.",
-    ),
-    (
-        408,
-        "BodyTooSlow",
-        "The body did not come in time: `body_too_slow`.",
-    ),
-    (
-        409,
-        "NotConfigured",
-        "The plugin needs a configuration first: `not_configured`.",
-    ),
-    (413, "BodyTooLong", "The body is too long: `body_too_long`."),
-    (
-        415,
-        "UnsupportedMediaType",
-        "The body says that it is not JSON: `unsupported_media_type`.",
-    ),
-    (
-        422,
-        "Unprocessable",
-        "Understood and refused: `invalid_command`, `invalid_params`, `invalid_config` (`details.path` tells where, `.` is the whole), or a code of the plugin's own.",
-    ),
-    (
-        429,
-        "Busy",
-        "Too many at a time: `busy`. Come back after `Retry-After`.",
-    ),
-    (
-        500,
-        "Failed",
-        "The plugin failed: `internal`, `panicked`, `config_not_saved`. `details.error_id` leads to the cause in its log.",
-    ),
-    (
-        503,
-        "NotNow",
-        "The plugin is starting or stopping, or a device does not answer: `starting`, `stopping`, `unavailable`.",
-    ),
-    (504, "TimedOut", "The plugin was not done in time: `timeout`."),
-];
+const REFUSALS: [(u16, &str, &str); 13] = refusals! {
+    400 BadRequest "The body is not JSON, or not all of it came: `invalid_json`, `body_incomplete`.";
+    401 Unauthorized "The token is missing or wrong: `unauthorized`.";
+    404 NotFound "There is no such command, configuration or path: `unknown_command` (`details.known` lists what there is), `config_not_supported`, `not_found`.";
+    405 MethodNotAllowed "The path takes another method: `method_not_allowed`.";
+    408 BodyTooSlow "The body did not come in time: `body_too_slow`.";
+    409 NotConfigured "The plugin needs a configuration first: `not_configured`.";
+    413 BodyTooLong "The body is too long: `body_too_long`.";
+    415 UnsupportedMediaType "The body says that it is not JSON: `unsupported_media_type`.";
+    422 Unprocessable "Understood and refused: `invalid_command`, `invalid_params`, `invalid_config` (`details.path` tells where, `.` is the whole), or a code of the plugin's own.";
+    429 Busy "Too many at a time: `busy`. Come back after `Retry-After`.";
+    500 Failed "The plugin failed: `internal`, `panicked`, `config_not_saved`. `details.error_id` leads to the cause in its log.";
+    503 NotNow "The plugin is starting or stopping, or a device does not answer: `starting`, `stopping`, `unavailable`.";
+    504 TimedOut "The plugin was not done in time: `timeout`.";
+};
 
 /// Builds the document. What the author routes beside the plugin's API is not in it.
 pub(crate) fn document(schemas: &Schemas, settings: &Settings) -> Value {
