@@ -7,7 +7,7 @@ use hap_manifest::PluginId;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    plugin::handle::PluginHandle,
+    plugin::{actor::spec::DEFAULT_STOP_TIMEOUT, handle::PluginHandle},
     reconcile::dependencies::{Board, may_stop},
 };
 
@@ -16,8 +16,6 @@ use crate::{
 const ORDER_KEPT: Duration = Duration::from_secs(15);
 /// Time for what stops at the end of that, on top of the longest grace.
 const LAST_STOPS: Duration = Duration::from_secs(15);
-/// Grace of a plugin that names none.
-const USUAL_GRACE: Duration = Duration::from_secs(10);
 
 /// Stops the plugins and returns those that were not down in time: twice the longest grace
 /// among them and 30 s.
@@ -25,7 +23,7 @@ pub(crate) async fn stop_all(plugins: Vec<PluginHandle>, board: &Board) -> Vec<P
     let graces = plugins
         .iter()
         .filter_map(|plugin| plugin.manifest().stop_timeout());
-    let grace = graces.max().unwrap_or(USUAL_GRACE).max(USUAL_GRACE);
+    let grace = graces.max().unwrap_or_default().max(DEFAULT_STOP_TIMEOUT);
     let begun = Instant::now();
     let ordered_until = begun + ORDER_KEPT + grace;
     let until = ordered_until + LAST_STOPS + grace;

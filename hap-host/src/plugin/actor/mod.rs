@@ -24,7 +24,7 @@ mod publish;
 mod readers;
 mod requests;
 mod settings;
-mod spec;
+pub(crate) mod spec;
 mod state;
 mod update;
 

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Time for a stop where the manifest sets none.
-const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Makes the container's spec for a record under this supervisor.
 pub(super) fn spec_of(shared: &Shared, record: &PluginRecord) -> ContainerSpec {
