@@ -61,6 +61,7 @@ pub use self::{
         phase::Phase,
         retention::EventRetention,
         run_policy::{HealthPolicy, ProbationPolicy, RestartPolicy},
+        second_container::SecondContainer,
         state::PluginState,
         update::{UpdateOutcome, UpdateResult, UpdateStage, UpdateState},
     },

@@ -25,6 +25,7 @@ fn spec(plugin: &str) -> ContainerSpec {
 fn labelled(mut spec: ContainerSpec) -> ContainerSpec {
     spec.labels
         .insert(labels::SPEC_DIGEST.to_owned(), "a digest".to_owned());
+    spec.labels.insert(labels::SEAL.to_owned(), "a seal".to_owned());
     spec
 }
 

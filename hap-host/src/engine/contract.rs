@@ -6,6 +6,7 @@ use futures_util::StreamExt as _;
 
 use super::{
     Engine,
+    endpoints::HostEndpoints,
     error::{EngineError, EngineErrorKind},
     labels,
     observed::{ContainerId, ContainerStatus, Observed},
@@ -100,16 +101,12 @@ impl<'a> EngineContract<'a> {
     /// # Cancel safety
     /// Dropped half way, it leaves containers behind.
     pub async fn check(&self) -> Result<(), ContractViolation> {
-        for _ in 0..2 {
-            ok(
-                "preparing may be repeated",
-                self.engine.prepare(&self.stays.instance),
-            )
-            .await?;
-        }
+        let prepare = || self.engine.prepare(&self.stays.instance);
+        ok("preparing may be repeated", prepare()).await?;
+        let endpoints = ok("preparing may be repeated", prepare()).await?;
         let mut events = self.engine.events(&self.stays.instance);
         let id = self.create().await?;
-        self.start(&id).await?;
+        self.start(&id, &endpoints).await?;
         self.hears(&mut events, &id, EngineEventKind::Started).await?;
         self.limit(&id).await?;
         self.stop(&id).await?;
@@ -145,6 +142,12 @@ impl<'a> EngineContract<'a> {
         rule(
             "what is seen names the plugin and the digest of the labels",
             labelled,
+            &seen,
+        )?;
+        let marked = seen.name == spec.name && seen.seal.as_ref() == spec.labels.get(labels::SEAL);
+        rule(
+            "what is seen has the name and the seal that it was made with, on its instance's network",
+            marked && seen.on_network,
             &seen,
         )?;
         let kind = EngineErrorKind::Conflict;
@@ -217,7 +220,7 @@ impl<'a> EngineContract<'a> {
         fails("data is not discarded", kind, discard).await
     }
 
-    async fn start(&self, id: &ContainerId) -> Checked {
+    async fn start(&self, id: &ContainerId, endpoints: &HostEndpoints) -> Checked {
         ok("a container starts", self.engine.start(id)).await?;
         let first = self.look(id).await?;
         ok("starting what runs changes nothing", self.engine.start(id)).await?;
@@ -226,6 +229,12 @@ impl<'a> EngineContract<'a> {
         rule("a started container runs", runs, &seen)?;
         let reachable = seen.started_at.is_some() && seen.address.is_some();
         rule("a run has a start and an address", reachable, &seen)?;
+        let covered = seen.address.is_some_and(|address| endpoints.covers(address.ip()));
+        rule(
+            "an address is one that preparing proved to be on this machine",
+            covered,
+            &(&seen, endpoints),
+        )?;
         rule(
             "starting what runs changes nothing",
             first.started_at == seen.started_at,
@@ -323,7 +332,18 @@ impl<'a> EngineContract<'a> {
 
     async fn end_by_itself(&self) -> Checked {
         let engine = self.engine;
-        let id = ok("a container is made from its spec", engine.create(&self.ends)).await?;
+        let made = ok(
+            "a container that is made with all its walls is told as it was made",
+            engine.create_checked(&self.ends),
+        )
+        .await?;
+        let fresh = made.status == ContainerStatus::Created && made == self.look(&made.id).await?;
+        rule(
+            "a container that is made with all its walls is told as it was made",
+            fresh,
+            &made,
+        )?;
+        let id = made.id;
         ok("a start does not wait for the run", engine.start(&id)).await?;
         let deadline = tokio::time::Instant::now() + PATIENCE;
         let seen = loop {

@@ -5,7 +5,7 @@ use serde::Serialize;
 /// What an engine says that it is. Everything but its name and version is `None` where
 /// it does not tell.
 ///
-/// Nothing is decided by it: what an engine can do is tried, or asked of
+/// But for the [`runtimes`](Self::runtimes) nothing is decided by it: what an engine can do is tried, or asked of
 /// [`EngineCapabilities`](super::EngineCapabilities). It is for people, for logs and for
 /// reports of faults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,6 +24,9 @@ pub struct EngineInfo {
     /// The runtime that it starts containers with unless told otherwise, with its
     /// version: `runc 1.3.6`.
     pub runtime: Option<String>,
+    /// Names of all runtimes that it has; `None` where it does not tell.
+    #[serde(skip)]
+    pub runtimes: Option<Vec<String>>,
     /// The kernel's version.
     pub kernel: Option<String>,
     /// The processor's architecture, such as `amd64`.
@@ -41,6 +44,7 @@ impl EngineInfo {
             storage: None,
             cgroup: None,
             runtime: None,
+            runtimes: None,
             kernel: None,
             architecture: None,
         }
@@ -65,6 +69,9 @@ impl EngineInfo {
             if value.is_none() {
                 value.clone_from(known);
             }
+        }
+        if self.runtimes.is_none() {
+            self.runtimes.clone_from(&known.runtimes);
         }
         self
     }

@@ -21,6 +21,11 @@ pub const PLUGIN_PORT: &str = "hap.plugin.port";
 /// Digest of the spec that the container was created from.
 pub const SPEC_DIGEST: &str = "hap.spec.digest";
 
+/// The seal on a container, which no image can know: what [`SealKey::seal`] makes.
+///
+/// [`SealKey::seal`]: super::SealKey::seal
+pub const SEAL: &str = "hap.seal";
+
 /// On the container by which volumes are copied, in place of [`INSTANCE`]: it is no plugin's, never
 /// runs, and is gone when the copy is made.
 pub const COPY_INSTANCE: &str = "hap.copy.instance";
@@ -65,6 +70,25 @@ pub(crate) fn of_image(
         (IMAGE_INSTANCE.to_owned(), instance.as_str().to_owned()),
         (IMAGE_PLUGIN.to_owned(), plugin.as_str().to_owned()),
     ])
+}
+
+/// The labels by which containers are known, emptied: for an image that is built here, so that what
+/// its author wrote under these names does not come to the containers that are made from it.
+pub(crate) fn neutral() -> impl Iterator<Item = (&'static str, &'static str)> {
+    [
+        SCHEMA,
+        INSTANCE,
+        PLUGIN_ID,
+        PLUGIN_VERSION,
+        PLUGIN_PORT,
+        SPEC_DIGEST,
+        SEAL,
+        COPY_INSTANCE,
+        KEY_GENERATION,
+        ENV_GENERATION,
+    ]
+    .into_iter()
+    .map(|label| (label, ""))
 }
 
 /// A reference as engines print it among an image's tags.

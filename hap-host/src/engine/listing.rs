@@ -6,5 +6,11 @@ use hap_manifest::PluginId;
 
 use super::observed::Observed;
 
-/// All containers of the instance at one moment.
-pub(crate) type Listing = BTreeMap<PluginId, Observed>;
+/// The containers of an instance at one moment that its supervisor made.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    /// The container of each plugin.
+    pub(crate) ours: BTreeMap<PluginId, Observed>,
+    /// Copies of them under other names.
+    pub(crate) copies: BTreeMap<PluginId, Vec<Observed>>,
+}

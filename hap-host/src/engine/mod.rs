@@ -11,6 +11,7 @@ pub(crate) mod deadline;
 pub(crate) mod diagnostics;
 #[cfg(feature = "docker")]
 mod docker;
+pub(crate) mod endpoints;
 pub(crate) mod error;
 #[cfg(feature = "testing")]
 pub(crate) mod fake;
@@ -26,13 +27,14 @@ pub(crate) mod program_fault;
 pub(crate) mod progress;
 pub(crate) mod report;
 pub(crate) mod resource;
+pub(crate) mod seal;
 pub(crate) mod spec;
 pub(crate) mod stream;
 #[cfg(feature = "testing")]
 pub(crate) mod testing;
 pub(crate) mod volume_copy;
 
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use hap_manifest::ImageRef;
@@ -56,6 +58,7 @@ pub use self::testing::{EngineTesting, SimulatedHealth};
 pub use self::{
     build::BuildContext,
     diagnostics::EngineDiagnostics,
+    endpoints::HostEndpoints,
     error::{EngineError, EngineErrorKind},
     info::EngineInfo,
     instance::InstanceName,
@@ -65,6 +68,7 @@ pub use self::{
     program_fault::ProgramFault,
     progress::{Progress, ProgressSink, ProgressStream, Stage},
     resource::{Resource, ResourceKind},
+    seal::SealKey,
     spec::{
         ContainerSpec, DeviceAccess, EnvVar, LogRotation, NetworkMode, ResourceLimits, TmpfsMount,
         VolumeMount,
@@ -99,6 +103,12 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
 
     /// Makes the networks of an instance if they do not exist, and says where the host is
     /// found from inside.
+    ///
+    /// It also proves, within seconds, that these networks are on this machine and in this process's
+    /// own network, so that the host and its plugins reach each other; what it proves goes into the
+    /// answer, and [`HostEndpoints::covers`] tells. Without that proof it fails, with what to do: the
+    /// address of a container of another machine is somebody else's here, and what is sent to it
+    /// carries keys.
     async fn prepare(&self, instance: &InstanceName) -> Result<HostEndpoints, EngineError>;
 
     /// Removes the instance's networks. Fine when they are gone already; a network still in
@@ -127,6 +137,16 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// [`EngineErrorKind::Conflict`] when a container of that name exists: the caller
     /// inspects and decides.
     async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, EngineError>;
+
+    /// Creates a container as [`create`](Self::create) does, and looks at it once.
+    ///
+    /// What the engine granted is compared with what was asked for. An engine may drop what it does
+    /// not know, so a container that lacks a wall is removed, and the error names the wall:
+    /// [`EngineErrorKind::Unsupported`]. The default looks and compares nothing.
+    async fn create_checked(&self, spec: &ContainerSpec) -> Result<Observed, EngineError> {
+        let id = self.create(spec).await?;
+        self.inspect(&id).await
+    }
 
     /// Starts a container. Fine when it runs already.
     async fn start(&self, id: &ContainerId) -> Result<(), EngineError>;
@@ -330,36 +350,6 @@ impl EngineCapabilities {
             name,
             isolation,
             limits,
-        }
-    }
-}
-
-/// Where the platform is found from inside a plugin, by the plugin's network.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct HostEndpoints {
-    /// The host's address on the network of plugins without network access.
-    pub isolated_gateway: IpAddr,
-    /// The host's address on the network of plugins with network access.
-    pub outbound_gateway: IpAddr,
-}
-
-impl HostEndpoints {
-    /// Names both gateways.
-    #[must_use]
-    pub const fn new(isolated_gateway: IpAddr, outbound_gateway: IpAddr) -> Self {
-        Self {
-            isolated_gateway,
-            outbound_gateway,
-        }
-    }
-
-    /// The host's address as a plugin on `network` sees it.
-    #[must_use]
-    pub const fn gateway(&self, network: NetworkMode) -> IpAddr {
-        match network {
-            NetworkMode::Isolated => self.isolated_gateway,
-            NetworkMode::Outbound => self.outbound_gateway,
         }
     }
 }

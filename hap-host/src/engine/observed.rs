@@ -35,11 +35,19 @@ impl fmt::Display for ContainerId {
 pub struct Observed {
     /// The container.
     pub id: ContainerId,
+    /// Its name on the engine.
+    pub name: String,
     /// The plugin that its label names.
     pub plugin: PluginId,
     /// The digest of the spec that it was created from, by its label; empty when the
     /// label is missing.
     pub spec_digest: String,
+    /// What it carries under [`labels::SEAL`](super::labels::SEAL). The engine hands it on as it
+    /// is; the supervisor checks it.
+    pub seal: Option<String>,
+    /// It joins one of the networks that [`prepare`](super::Engine::prepare) makes for its
+    /// instance, or the engine has no networks.
+    pub on_network: bool,
     /// What it is doing.
     pub status: ContainerStatus,
     /// When it was started last.
@@ -52,6 +60,8 @@ pub struct Observed {
     pub limits: ObservedLimits,
     /// The engine began its last run by itself, because the one before had ended.
     pub restarted_by_engine: bool,
+    /// It is from before there were seals: it is made anew when it is down. Set by the supervisor.
+    pub(crate) is_unsealed: bool,
 }
 
 /// Limits of a container; `None` for one that is not enforced, and where the engine does not tell.
@@ -88,13 +98,16 @@ impl From<&ResourceLimits> for ObservedLimits {
 }
 
 impl Observed {
-    /// A container that was created and never started.
+    /// A container that was created and never started, without a name, a seal and a network.
     #[must_use]
     pub const fn created(id: ContainerId, plugin: PluginId, spec_digest: String) -> Self {
         Self {
             id,
+            name: String::new(),
             plugin,
             spec_digest,
+            seal: None,
+            on_network: false,
             status: ContainerStatus::Created,
             started_at: None,
             exit: None,
@@ -105,7 +118,13 @@ impl Observed {
                 pids: None,
             },
             restarted_by_engine: false,
+            is_unsealed: false,
         }
+    }
+
+    /// Whether there is a process, or the engine is about to make one.
+    pub(crate) const fn may_run(&self) -> bool {
+        self.is_running() || matches!(self.status, ContainerStatus::Restarting)
     }
 
     /// Whether there is a process, frozen or not.

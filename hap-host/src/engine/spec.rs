@@ -46,6 +46,9 @@ pub struct ContainerSpec {
     /// Whether the engine itself starts the container again when its run ends or the engine does,
     /// unless it was stopped. An engine that cannot leaves it down.
     pub outlives_host: bool,
+    /// The engine's runtime that the container runs in, by the engine's name for it; `None` is the
+    /// engine's default. An engine that lacks it fails.
+    pub runtime: Option<String>,
     /// Program to run for engines without images; ignored by those that have them.
     pub program: Option<PathBuf>,
 }
@@ -83,6 +86,7 @@ impl ContainerSpec {
             capabilities: Vec::new(),
             log: LogRotation::default(),
             outlives_host: false,
+            runtime: None,
             program: None,
         }
     }

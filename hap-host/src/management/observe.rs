@@ -18,6 +18,7 @@ use super::{
         activity::{ActivityView, InstallingList, InstallingView},
         answer::{EngineReport, Health},
         log::{LogLineView, LogLines},
+        second_container::SecondContainerView,
         usage::UsageView,
     },
 };
@@ -96,6 +97,12 @@ pub(super) async fn health(State(api): State<Api>) -> Result<Json<Health>, Refus
         engine: EngineReport::new(&engine, info),
         events_port: api.supervisor.events_port(),
         phases,
+        second_containers: api
+            .supervisor
+            .second_containers()
+            .into_iter()
+            .map(SecondContainerView::from)
+            .collect(),
     }))
 }
 

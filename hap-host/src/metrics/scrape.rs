@@ -16,13 +16,15 @@ use super::{
 use crate::model::{phase::Phase, state::PluginState};
 
 /// What is known at the moment of a scrape besides what was counted.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Scrape {
     pub plugins: Vec<PluginScrape>,
     /// The number of the last event in the log.
     pub last_event: u64,
     /// How far each reader of events is behind.
     pub reader_lags: Vec<u64>,
+    /// Containers that carry a plugin's labels and are not its own.
+    pub second_containers: u64,
     pub refused_events: Vec<(&'static str, u64)>,
 }
 
@@ -36,12 +38,10 @@ pub(crate) struct PluginScrape {
 
 impl Metrics {
     /// The whole text, in the OpenMetrics format.
-    pub(crate) fn text(&self, plugins: Vec<PluginScrape>, last_event: u64, reader_lags: Vec<u64>) -> String {
+    pub(crate) fn text(&self, scrape: Scrape) -> String {
         let scrape = Scrape {
-            plugins,
-            last_event,
-            reader_lags,
             refused_events: self.refused_events.all(),
+            ..scrape
         };
         let mut moment = Registry::with_prefix("hap");
         moment.register_collector(Box::new(scrape));
@@ -153,6 +153,8 @@ impl Scrape {
         )?;
         out.single("event_readers", "Readers of the event log", readers)?;
         out.single("event_reader_lag", help, lag)?;
+        let help = "Containers that carry a plugin's labels and are not its own";
+        out.single("second_containers", help, self.second_containers)?;
         each! { self, out;
             Counter "log_lines_forwarded" "Lines of output sent to tracing":
                 |plugin| Some(float(read(&plugin.counters.forwarded_lines)));

@@ -1,5 +1,8 @@
 use super::*;
-use super::{counters::add, scrape::PluginScrape};
+use super::{
+    counters::add,
+    scrape::{PluginScrape, Scrape},
+};
 use crate::model::{config_state::ConfigState, desired::Desired, phase::Phase, state::PluginState};
 
 fn scrape(metrics: &Metrics, id: &PluginId, phase: Phase) -> PluginScrape {
@@ -49,9 +52,16 @@ fn the_text_tells_what_was_counted() {
     metrics.probed(true, Duration::from_millis(2));
     metrics.operated("start", "done", Duration::from_millis(300));
     metrics.called("command", Duration::from_millis(1));
-    let text = metrics.text(plugins, 17, vec![4, 9]);
+    let text = metrics.text(Scrape {
+        plugins,
+        last_event: 17,
+        reader_lags: vec![4, 9],
+        second_containers: 3,
+        ..Scrape::default()
+    });
     for line in [
         r#"hap_plugins{phase="healthy"} 1"#,
+        "hap_second_containers 3",
         r#"hap_plugins{phase="crash_loop"} 1"#,
         r#"hap_plugin_healthy{plugin="light"} 1"#,
         r#"hap_plugin_healthy{plugin="lock"} 0"#,
@@ -84,7 +94,7 @@ fn a_plugin_that_is_gone_is_counted_no_more() {
     metrics.install(&id("light")).failures.add("exited");
     metrics.forget(&id("light"));
     assert!(metrics.plugin(&id("light")).is_none());
-    assert!(!metrics.text(Vec::new(), 0, Vec::new()).contains("light"));
+    assert!(!metrics.text(Scrape::default()).contains("light"));
     assert!(metrics.install(&id("light")).failures.all().is_empty());
 }
 
@@ -92,7 +102,12 @@ fn a_plugin_that_is_gone_is_counted_no_more() {
 fn resources_are_told_only_when_they_were_sampled() {
     let metrics = Metrics::new();
     let light = id("light");
-    let text = |metrics: &Metrics| metrics.text(vec![scrape(metrics, &light, Phase::Healthy)], 0, Vec::new());
+    let text = |metrics: &Metrics| {
+        metrics.text(Scrape {
+            plugins: vec![scrape(metrics, &light, Phase::Healthy)],
+            ..Scrape::default()
+        })
+    };
     assert!(!text(&metrics).contains("hap_plugin_memory_bytes{"));
     let sample = crate::engine::stream::StatsSample {
         memory_bytes: 4096,

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use hap_manifest::PluginId;
 
-use super::{dependency::UnmetDependency, failure::Failure, phase::Phase};
+use super::{dependency::UnmetDependency, failure::Failure, phase::Phase, second_container::SecondContainer};
 
 /// Something that happened to one plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub enum EventKind {
     DependenciesLost(Vec<UnmetDependency>),
     /// All that it depends on is healthy again.
     DependenciesBack,
+    /// A container that is not its own carries its labels: a copy of its own, or somebody else's.
+    SecondContainer(SecondContainer),
     /// It has been healthy long enough, or someone acted: the crash loop is over.
     CrashLoopLeft,
 }

@@ -22,6 +22,7 @@ pub(crate) mod record;
 pub(crate) mod redact;
 pub(crate) mod retention;
 pub(crate) mod run_policy;
+pub(crate) mod second_container;
 pub(crate) mod secret_paths;
 pub(crate) mod settings_schema;
 pub(crate) mod state;

@@ -4,7 +4,10 @@ use hap_manifest::PluginId;
 use tokio::sync::{Semaphore, broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::source::{pulls::Pulls, staging::Staging};
+use super::{
+    ownership::Ownership,
+    source::{pulls::Pulls, staging::Staging},
+};
 use crate::{
     engine::{Engine, HostEndpoints, info::EngineInfo, instance::InstanceName, listing::Listing},
     metrics::Metrics,
@@ -31,6 +34,8 @@ pub(crate) struct Shared {
     pub engine_info: watch::Sender<EngineInfo>,
     pub instance: InstanceName,
     pub store: Store,
+    /// Whose the containers are that carry this supervisor's labels.
+    pub ownership: Ownership,
     pub credentials: Credentials,
     /// Where plugins find the host, as the engine said last: networks that were removed by hand may
     /// come back elsewhere.

@@ -6,6 +6,7 @@ pub(crate) mod admission;
 pub(crate) mod context;
 mod dependents;
 pub(crate) mod handle;
+pub(crate) mod ownership;
 mod request;
 pub(crate) mod settings;
 mod snapshot;

@@ -3,6 +3,7 @@
 pub(crate) mod access;
 mod judge;
 pub(crate) mod pattern;
+mod runtime;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trust;
@@ -19,6 +20,7 @@ use hap_manifest::{
 use self::{
     access::Access,
     pattern::{DevicePattern, ImageSource},
+    runtime::Runtimes,
     trust::Trust,
 };
 
@@ -76,6 +78,7 @@ pub struct Policy {
     local_builds: bool,
     trusted_keys: BTreeSet<PackageKey>,
     unsigned_packages: bool,
+    runtimes: Runtimes,
 }
 
 /// Devices behind which are the disks, the memory or the open files of the machine.
@@ -152,6 +155,7 @@ impl Default for Policy {
             local_builds: true,
             trusted_keys: BTreeSet::new(),
             unsigned_packages: true,
+            runtimes: Runtimes::default(),
         }
     }
 }

@@ -23,7 +23,9 @@ impl SpecMark {
 
     /// Whether the container has to be made anew.
     pub(super) fn is_outdated(&self, observed: &Observed) -> bool {
-        observed.spec_digest != self.digest || observed.status == ContainerStatus::Dead
+        observed.spec_digest != self.digest
+            || observed.status == ContainerStatus::Dead
+            || (observed.is_unsealed && !observed.is_running())
     }
 
     /// Whether the container has other limits than it should.

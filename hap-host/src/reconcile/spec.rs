@@ -33,6 +33,8 @@ pub(crate) struct SpecInputs<'a> {
     pub choices: &'a Choices,
     pub program: Option<&'a std::path::Path>,
     pub outlives_host: bool,
+    /// The engine's runtime; `None` is its default.
+    pub runtime: Option<&'a str>,
 }
 
 /// Size of a memory file system that the manifest asks for.
@@ -64,6 +66,7 @@ pub(crate) fn container_spec(inputs: &SpecInputs<'_>) -> ContainerSpec {
         .collect();
     spec.program = inputs.program.map(ToOwned::to_owned);
     spec.outlives_host = inputs.outlives_host;
+    spec.runtime = inputs.runtime.map(ToOwned::to_owned);
     spec.volumes = manifest
         .volumes()
         .iter()
@@ -193,6 +196,9 @@ fn digest(spec: &ContainerSpec) -> String {
     if spec.outlives_host {
         field("outlives", "host");
     }
+    if let Some(runtime) = &spec.runtime {
+        field("runtime", runtime);
+    }
     hex(&hash.finalize())
 }
 
@@ -242,6 +248,7 @@ mod tests {
             choices,
             program: None,
             outlives_host: false,
+            runtime: None,
         })
     }
 

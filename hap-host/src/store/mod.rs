@@ -17,11 +17,13 @@ mod schema;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod unsealed;
 mod version;
 mod worker;
 mod writer;
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -218,6 +220,18 @@ impl Store {
     pub(crate) async fn set_meta(&self, key: &str, value: &str) -> Result<(), Error> {
         let (key, value) = (key.to_owned(), value.to_owned());
         self.write(move |writer| plugin::set_meta(writer.connection(), &key, &value))
+            .await
+    }
+
+    /// Which plugins may still have a container from before there were seals.
+    pub(crate) async fn unsealed(&self) -> Result<BTreeSet<PluginId>, Error> {
+        self.read(|connection| unsealed::all(connection)).await
+    }
+
+    /// Records that a plugin has no container from before there were seals any more.
+    pub(crate) async fn set_sealed(&self, id: &PluginId) -> Result<(), Error> {
+        let id = id.clone();
+        self.write(move |writer| unsealed::remove(writer.connection(), &id))
             .await
     }
 

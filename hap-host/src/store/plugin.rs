@@ -313,7 +313,12 @@ pub(super) fn remove(connection: &mut Connection, id: &PluginId) -> Result<(), E
         let transaction = connection.transaction()?;
         overrides::remove(&transaction, id)?;
         let id = [id.as_str()];
-        for table in ["config_secrets", "previous_config", "previous_config_secrets"] {
+        for table in [
+            "config_secrets",
+            "previous_config",
+            "previous_config_secrets",
+            "unsealed",
+        ] {
             transaction.execute(&format!("DELETE FROM {table} WHERE plugin = ?1"), id)?;
         }
         transaction.execute("DELETE FROM plugins WHERE id = ?1", id)?;

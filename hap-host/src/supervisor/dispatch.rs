@@ -113,7 +113,7 @@ pub(crate) async fn dispatch(shared: Arc<Shared>, hints: Hints, listed: watch::S
                     listing = None.into();
                     match result {
                         Ok(all) => {
-                            let listing = all.into_iter().map(|observed| (observed.plugin.clone(), observed)).collect();
+                            let listing = shared.ownership.sort(all);
                             listed.send_replace(Some(Arc::new(listing)));
                             // Not before it answers again: what waits in a socket for it
                             // would be given up.

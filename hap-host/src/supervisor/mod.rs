@@ -9,6 +9,8 @@ pub(crate) mod options;
 pub(crate) mod orphans;
 mod registry;
 mod shutdown;
+#[cfg(all(test, feature = "testing"))]
+mod tests;
 mod usage_sampling;
 
 use std::{sync::Arc, time::Duration};
@@ -31,8 +33,10 @@ use crate::{
         info::EngineInfo,
     },
     error::{Error, ErrorKind},
-    metrics::scrape::PluginScrape,
-    model::{activity::InstallProgress, keys::random, record::PluginRecord},
+    metrics::scrape::{PluginScrape, Scrape},
+    model::{
+        activity::InstallProgress, keys::random, record::PluginRecord, second_container::SecondContainer,
+    },
     plugin::{
         actor::{Actor, MAILBOX, Parts},
         context::Shared,
@@ -167,6 +171,14 @@ impl Supervisor {
         self.0.registry.installing()
     }
 
+    /// Containers that carry a plugin's labels and are not the plugin's own, as they were seen last:
+    /// at the start, with each list of all containers, and whenever a plugin's container was looked
+    /// for.
+    #[must_use]
+    pub fn second_containers(&self) -> Vec<SecondContainer> {
+        self.0.shared.ownership.second_containers()
+    }
+
     /// What happens to plugins from now on.
     #[must_use]
     pub fn events(&self) -> EventStream {
@@ -199,7 +211,13 @@ impl Supervisor {
         });
         let (last_event, reader_lags) = self.0.inbox.lag();
         let metrics = &self.0.shared.metrics;
-        metrics.text(plugins.collect(), last_event, reader_lags)
+        metrics.text(Scrape {
+            plugins: plugins.collect(),
+            last_event,
+            reader_lags,
+            second_containers: u64::try_from(self.second_containers().len()).unwrap_or(u64::MAX),
+            refused_events: Vec::new(),
+        })
     }
 
     /// The media type of [`metrics`](Self::metrics).

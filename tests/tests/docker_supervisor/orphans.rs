@@ -11,7 +11,7 @@ use bollard::{
 };
 use hap_host::{
     Orphan, OrphanDisposition, OrphanReason, PluginSource, ShutdownMode, Supervisor,
-    engine::{BuildContext, Engine as _, ProgressSink, ResourceKind, VolumeMount, labels},
+    engine::{BuildContext, ContainerId, Engine as _, ProgressSink, ResourceKind, labels},
 };
 use hap_manifest::ImageRef;
 use hap_tests::docker::{Instance, OWNER, probe_image};
@@ -50,6 +50,35 @@ async fn network_by_hand(docker: &Docker, name: &str, labels: Labels) {
     docker.create_network(request).await.unwrap();
 }
 
+/// A running container of a plugin that a supervisor over `state` made, whose folder was then restored
+/// from an older copy; its name and that of its volume with it.
+async fn lost(instance: &Instance, state: &Path, image: &ImageRef) -> (String, String, String) {
+    let first = crate::supervisor(instance, state).await;
+    first.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
+    let newer = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(state).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            std::fs::copy(entry.path(), newer.path().join(entry.file_name())).unwrap();
+        }
+    }
+    let second = crate::supervisor(instance, newer.path()).await;
+    let plugin = second
+        .install(probe("lost", image, r#","volumes":["/data"]"#))
+        .await
+        .unwrap();
+    plugin.start().await.unwrap();
+    let id = plugin.state().container.unwrap().as_str().to_owned();
+    second.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
+    let found = bystander(instance)
+        .inspect_container(&id, None::<InspectContainerOptions>)
+        .await
+        .unwrap();
+    let name = found.name.unwrap().trim_start_matches('/').to_owned();
+    let volume = found.mounts.unwrap().pop().unwrap().name.unwrap();
+    (id, name, volume)
+}
+
 fn told(orphans: &[Orphan]) -> Vec<(ResourceKind, &str, OrphanReason, OrphanDisposition)> {
     let mut told: Vec<_> = orphans
         .iter()
@@ -74,12 +103,8 @@ async fn what_we_left_is_swept_and_what_only_looks_like_it_is_not() {
     };
     let (docker, image) = (bystander(&ours), probe_image().await);
     let (our_name, other_name) = (ours.name().as_str(), others.name().as_str());
-    ours.engine().prepare(ours.name()).await.unwrap();
-    let mut spec = ours.spec("lost", &image);
-    let volume = format!("hap.{our_name}.lost.data");
-    spec.volumes = vec![VolumeMount::new(volume.clone(), "/data".to_owned())];
-    let lost = ours.engine().create(&spec).await.unwrap();
-    ours.engine().start(&lost).await.unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let (_, container, volume) = lost(&ours, state.path(), &image).await;
 
     let owner = [(OWNER, our_name)];
     let foreign = [
@@ -103,6 +128,18 @@ async fn what_we_left_is_swept_and_what_only_looks_like_it_is_not() {
             labelled(&owner),
         )
         .await,
+        // Every label of ours, and no seal.
+        by_hand(
+            &docker,
+            &format!("hap.{our_name}.labelled"),
+            &image,
+            labelled(&[
+                (labels::SCHEMA, "1"),
+                (labels::INSTANCE, our_name),
+                (labels::PLUGIN_ID, "labelled"),
+            ]),
+        )
+        .await,
         // The instance's label alone.
         by_hand(
             &docker,
@@ -118,7 +155,6 @@ async fn what_we_left_is_swept_and_what_only_looks_like_it_is_not() {
     let foreign_network = format!("hap-{our_name}-isolated-2");
     network_by_hand(&docker, &foreign_network, labelled(&owner)).await;
 
-    let state = tempfile::tempdir().unwrap();
     let supervisor = Supervisor::builder(ours.engine().clone(), state.path())
         .instance(ours.name().clone())
         .sweep_orphans_after(None)
@@ -135,7 +171,7 @@ async fn what_we_left_is_swept_and_what_only_looks_like_it_is_not() {
         [
             (
                 ResourceKind::Container,
-                spec.name.as_str(),
+                container.as_str(),
                 gone,
                 OrphanDisposition::Young
             ),
@@ -205,10 +241,9 @@ async fn a_leftover_goes_by_itself_when_it_is_old_enough() {
     };
     let image = probe_image().await;
     let engine = instance.engine();
-    engine.prepare(instance.name()).await.unwrap();
-    let lost = engine.create(&instance.spec("lost", &image)).await.unwrap();
-    engine.start(&lost).await.unwrap();
     let state = tempfile::tempdir().unwrap();
+    let (lost, _, _) = lost(&instance, state.path(), &image).await;
+    let lost = ContainerId::new(lost);
     let supervisor = Supervisor::builder(engine.clone(), state.path())
         .instance(instance.name().clone())
         .sweep_orphans_after(Some(Duration::from_secs(2)))

@@ -15,6 +15,7 @@ mod limits;
 mod order;
 mod orphans;
 mod outliving;
+mod ownership;
 mod peers;
 mod permissions;
 mod platform;

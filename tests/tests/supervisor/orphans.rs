@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use hap_host::{
     Error, ErrorKind, Orphan, OrphanDisposition, OrphanReason, PluginSource, ShutdownMode, Supervisor,
@@ -13,8 +13,26 @@ use crate::{count, manifest, manifest_with, supervisor};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A container of a plugin that no supervisor of this test knows.
-async fn stray(engine: &FakeEngine, instance: &InstanceName, plugin: &str) {
+/// A running container of a plugin that a supervisor over `state` made, whose folder was then restored
+/// from an older copy.
+async fn stray(engine: &FakeEngine, state: &Path, plugin: &str) {
+    let first = supervisor(engine, state).await;
+    first.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
+    let newer = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(state).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            std::fs::copy(entry.path(), newer.path().join(entry.file_name())).unwrap();
+        }
+    }
+    let second = supervisor(engine, newer.path()).await;
+    let lost = second.install(manifest(plugin)).await.unwrap();
+    lost.start().await.unwrap();
+    second.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
+}
+
+/// A container that somebody made from an image with a supervisor's labels.
+async fn look_alike(engine: &FakeEngine, instance: &InstanceName, plugin: &str) {
     let limits = ResourceLimits::new(64 << 20, 1_000_000_000, 64);
     let (name, id) = (format!("hap.{instance}.{plugin}"), plugin.parse().unwrap());
     let spec = ContainerSpec::new(name, id, instance.clone(), "image:1".to_owned(), limits, 8000);
@@ -48,8 +66,9 @@ async fn a_container_of_nobody_is_told_of_at_once_and_swept_after_its_time() {
     let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
     let ours = InstanceName::default();
     let others = InstanceName::new("others").unwrap();
-    stray(&engine, &ours, "lost").await;
-    stray(&engine, &others, "theirs").await;
+    stray(&engine, state.path(), "lost").await;
+    look_alike(&engine, &ours, "labelled").await;
+    look_alike(&engine, &others, "theirs").await;
     engine.add_foreign("hap.default.look-alike");
     // It was there long before this host.
     tokio::time::sleep(60 * MINUTE).await;
@@ -75,9 +94,9 @@ async fn a_container_of_nobody_is_told_of_at_once_and_swept_after_its_time() {
     );
     assert!(orphan.age.unwrap() >= 60 * MINUTE);
     tokio::time::sleep(4 * MINUTE).await;
-    assert_eq!(names(&engine), ["light", "lost", "theirs"]);
+    assert_eq!(names(&engine), ["labelled", "light", "lost", "theirs"]);
     tokio::time::sleep(3 * MINUTE).await;
-    assert_eq!(names(&engine), ["light", "theirs"]);
+    assert_eq!(names(&engine), ["labelled", "light", "theirs"]);
     assert_eq!(engine.foreign(), ["hap.default.look-alike"]);
     assert_eq!(supervisor.orphans().await.unwrap(), []);
     assert_eq!(count(&engine, FakeOperation::RemoveResource), 1);
@@ -86,7 +105,7 @@ async fn a_container_of_nobody_is_told_of_at_once_and_swept_after_its_time() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_swept_by_itself_where_the_embedder_says_never() {
     let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
-    stray(&engine, &InstanceName::default(), "lost").await;
+    stray(&engine, state.path(), "lost").await;
     let builder = crate::builder(&engine, state.path()).sweep_orphans_after(None);
     let supervisor = builder.start().await.unwrap();
     tokio::time::sleep(600 * MINUTE).await;
@@ -101,7 +120,7 @@ async fn nothing_is_swept_by_itself_where_the_embedder_says_never() {
 #[tokio::test(start_paused = true)]
 async fn what_is_installed_in_time_is_not_swept() {
     let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
-    stray(&engine, &InstanceName::default(), "late").await;
+    stray(&engine, state.path(), "late").await;
     let supervisor = supervisor(&engine, state.path()).await;
     tokio::time::sleep(4 * MINUTE).await;
     let late = supervisor.install(manifest("late")).await.unwrap();

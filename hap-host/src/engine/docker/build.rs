@@ -21,6 +21,7 @@ use crate::engine::{
     ImageId,
     build::BuildContext,
     error::{EngineError, EngineErrorKind},
+    labels,
     progress::{Progress, ProgressSink, Stage},
 };
 
@@ -65,11 +66,12 @@ pub(super) async fn build(
             )
             .with_source(error)
         })??;
-    let labels: HashMap<&str, &str> = context
+    let ours = context
         .labels()
         .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut labels: HashMap<&str, &str> = labels::neutral().collect();
+    labels.extend(ours);
     let options = BuildImageOptionsBuilder::default()
         .dockerfile(&dockerfile)
         .t(&name)

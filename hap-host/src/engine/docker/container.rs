@@ -15,6 +15,7 @@ use super::{
     client::{CONTROL_DEADLINE, Client},
     convert::{
         create_body::{create_body, update_body},
+        granted::missing_wall,
         observed::observed,
         owner::{self, is_ours},
     },
@@ -37,6 +38,11 @@ const CONCURRENT_INSPECTS: usize = 8;
 const REMOVAL_POLL: Duration = Duration::from_millis(100);
 
 pub(super) async fn create(client: &Client, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {
+    create_checked(client, spec).await.map(|observed| observed.id)
+}
+
+/// Creates a container and looks at it once, for its state and for what it was granted.
+pub(super) async fn create_checked(client: &Client, spec: &ContainerSpec) -> Result<Observed, EngineError> {
     let (network, devices, ()) = tokio::try_join!(
         network::find::id(client, &spec.instance, spec.network),
         device::resolve(client, spec),
@@ -57,7 +63,24 @@ pub(super) async fn create(client: &Client, spec: &ContainerSpec) -> Result<Cont
         // than was asked for.
         tracing::warn!(plugin = %spec.plugin, warning, "the engine does not enforce everything");
     }
-    Ok(ContainerId::new(created.id))
+    let id = ContainerId::new(created.id);
+    let found = inspect_raw(client, "create", &id).await?;
+    if let Some(wall) = missing_wall(spec, &network, &found) {
+        // It never ran.
+        remove(client, &id).await?;
+        return Err(EngineError::new(
+            EngineErrorKind::Unsupported,
+            "create",
+            &spec.name,
+            format!(
+                "the engine did not grant what the container was asked for, so it was removed again and nothing \
+                 runs without its walls. {wall}. Use Docker Engine, see docs/engines.md"
+            ),
+        ));
+    }
+    let observed = observed(&found).ok_or_else(|| foreign("create", &id))?;
+    client.remember_as_ours(observed.id.as_str());
+    Ok(observed)
 }
 
 fn explain_create(failure: Failure, spec: &ContainerSpec) -> EngineError {

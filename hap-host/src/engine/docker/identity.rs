@@ -64,7 +64,13 @@ fn told(version: &SystemVersion, described: SystemInfo) -> EngineInfo {
             name
         }
     });
+    let runtimes = described.runtimes.map(|all| {
+        let mut names: Vec<_> = all.into_keys().collect();
+        names.sort();
+        names
+    });
     EngineInfo {
+        runtimes,
         api: version.api_version.clone(),
         storage,
         cgroup: described

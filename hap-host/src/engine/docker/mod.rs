@@ -195,6 +195,10 @@ impl Engine for DockerEngine {
         container::create(&self.client, spec).await
     }
 
+    async fn create_checked(&self, spec: &ContainerSpec) -> Result<Observed, EngineError> {
+        container::create_checked(&self.client, spec).await
+    }
+
     async fn start(&self, id: &ContainerId) -> Result<(), EngineError> {
         container::start(&self.client, id).await
     }

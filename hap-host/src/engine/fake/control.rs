@@ -8,7 +8,12 @@ use super::{
     run::FakeRun,
 };
 use crate::engine::{
-    HostEndpoints, error::EngineErrorKind, observed::ContainerStatus, stream::EngineEventKind,
+    HostEndpoints,
+    error::EngineErrorKind,
+    labels,
+    observed::{ContainerId, ContainerStatus},
+    spec::ContainerSpec,
+    stream::EngineEventKind,
 };
 
 impl FakeEngine {
@@ -65,6 +70,34 @@ impl FakeEngine {
         let started = self.world().start_again(plugin);
         for container in started {
             self.tell(&container, EngineEventKind::Started);
+        }
+    }
+
+    /// Duplicates a plugin's container under another name, with its labels and its volumes, as a
+    /// container manager does, and starts the copy. `None` without a container.
+    pub fn duplicate(&self, plugin: &PluginId, name: &str) -> Option<ContainerId> {
+        let spec = ContainerSpec {
+            name: name.to_owned(),
+            ..self.spec(plugin)?
+        };
+        let id = {
+            let mut world = self.world();
+            let id = world.create(&spec).ok()?;
+            world.start(&id);
+            id
+        };
+        self.tell(&id, EngineEventKind::Started);
+        Some(id)
+    }
+
+    /// Takes the seal off all containers of a plugin: as a version of the supervisor made them that
+    /// knew none, or somebody whose image carries the labels.
+    pub fn remove_seal(&self, plugin: &PluginId) {
+        let mut world = self.world();
+        let of = world.containers.values_mut();
+        for container in of.filter(|container| container.observed.plugin == *plugin) {
+            container.observed.seal = None;
+            container.spec.labels.remove(labels::SEAL);
         }
     }
 

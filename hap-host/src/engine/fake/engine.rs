@@ -34,7 +34,9 @@ impl Engine for FakeEngine {
 
     async fn info(&self) -> Result<EngineInfo, EngineError> {
         self.enter(FakeOperation::Info, "engine", None).await?;
-        Ok(EngineInfo::new("fake", "fake"))
+        let mut info = EngineInfo::new("fake", "fake");
+        info.runtimes = Some(vec!["fake".to_owned()]);
+        Ok(info)
     }
 
     async fn prepare(&self, instance: &InstanceName) -> Result<HostEndpoints, EngineError> {

@@ -111,6 +111,9 @@ impl World {
         let digest = spec.labels.get(labels::SPEC_DIGEST).cloned().unwrap_or_default();
         let mut observed = Observed::created(id.clone(), spec.plugin.clone(), digest);
         observed.limits = ObservedLimits::from(&spec.limits);
+        observed.name.clone_from(&spec.name);
+        observed.seal = spec.labels.get(labels::SEAL).cloned();
+        observed.on_network = true;
         let container = FakeContainer {
             observed,
             spec: spec.clone(),

@@ -164,6 +164,10 @@ impl Record {
     pub(super) fn observed(&self) -> Option<Observed> {
         let digest = self.labels.get(labels::SPEC_DIGEST).cloned().unwrap_or_default();
         let mut observed = Observed::created(self.container(), self.plugin.clone(), digest);
+        observed.name.clone_from(&self.name);
+        observed.seal = self.labels.get(labels::SEAL).cloned();
+        // There are no networks.
+        observed.on_network = true;
         match &self.run {
             Run::Created => {}
             Run::Starting { .. } => return None,

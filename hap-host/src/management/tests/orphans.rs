@@ -15,14 +15,16 @@ async fn stray(bed: &Bed) {
         "lost".parse().unwrap(),
     );
     let instance = InstanceName::default();
-    let spec = ContainerSpec::new(
-        "hap.lost".to_owned(),
+    let mut spec = ContainerSpec::new(
+        "hap.default.lost".to_owned(),
         id,
         instance,
         "image:1".to_owned(),
         limits,
         8000,
     );
+    // It is this supervisor's own, from before its folder was restored.
+    bed.supervisor.0.shared.ownership.seal(&mut spec);
     bed.engine.create(&spec).await.unwrap();
 }
 

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{event::PluginEventView, plugin::ConfigStateView};
+use super::{event::PluginEventView, plugin::ConfigStateView, second_container::SecondContainerView};
 use crate::engine::{EngineCapabilities, info::EngineInfo};
 
 /// A plugin is gone.
@@ -58,6 +58,9 @@ pub(in crate::management) struct Health {
     pub events_port: u16,
     /// How many plugins are in each phase; phases without any are left out.
     pub phases: BTreeMap<&'static str, u64>,
+    /// Containers that carry a plugin's labels and are not the plugin's own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub second_containers: Vec<SecondContainerView>,
 }
 
 /// What runs the containers.

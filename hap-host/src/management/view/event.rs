@@ -6,6 +6,7 @@ use super::{
     failure::{FailureView, phase_schema},
     plugin::UnmetView,
     rfc3339,
+    second_container::SecondContainerView,
 };
 use crate::{
     model::event::{Event, EventKind},
@@ -55,6 +56,11 @@ pub(in crate::management) enum What {
     },
     /// All that it depends on is healthy again.
     DependenciesBack,
+    /// A container that is not its own carries its labels.
+    SecondContainer {
+        /// Which.
+        container: SecondContainerView,
+    },
 }
 
 impl From<Event> for SupervisorEvent {
@@ -74,6 +80,9 @@ impl From<Event> for SupervisorEvent {
                 unmet: unmet.iter().map(UnmetView::of).collect(),
             },
             EventKind::DependenciesBack => What::DependenciesBack,
+            EventKind::SecondContainer(second) => What::SecondContainer {
+                container: second.into(),
+            },
         };
         Self {
             plugin: event.plugin,

@@ -11,6 +11,7 @@ pub(crate) mod overrides;
 pub(crate) mod plugin;
 pub(crate) mod progress;
 pub(crate) mod request;
+pub(crate) mod second_container;
 mod update;
 pub(crate) mod usage;
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::state::Actor;
+use crate::engine::report::report;
 
 impl Actor {
     /// Removes the copies of data and the record. The container is gone before, so that a kill in
@@ -10,6 +11,10 @@ impl Actor {
     pub(super) async fn cleanup(&mut self) {
         if !self.remove_copies().await {
             return;
+        }
+        // What cannot be removed now belongs to no plugin afterwards, and is swept.
+        if let Err(error) = self.work.operator.remove_container_copies().await {
+            tracing::warn!(plugin = %self.id, error = %report(&error), "copies of the plugin's container may be left");
         }
         let mut pause = Duration::from_millis(200);
         while let Err(error) = self.shared.store.remove_plugin(&self.id).await {
@@ -21,6 +26,7 @@ impl Actor {
         }
         self.shared.credentials.remove(&self.id);
         self.shared.metrics.forget(&self.id);
+        self.shared.ownership.forget(&self.id);
         self.publish();
     }
 }

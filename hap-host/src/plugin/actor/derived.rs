@@ -56,7 +56,11 @@ impl Actor {
     /// Keeps the client in step with the container's address: each run gets another client.
     pub(super) fn update_client(&mut self) {
         let observed = match self.machine.seen() {
-            Seen::Present(observed) => observed.address.map(|address| (observed, address)),
+            // Elsewhere somebody else may answer, and would be told the token.
+            Seen::Present(observed) => observed
+                .address
+                .filter(|address| self.shared.platform.borrow().covers(address.ip()))
+                .map(|address| (observed, address)),
             _ => None,
         };
         match (observed, &self.client) {

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::{
     engine::{HostEndpoints, listing::Listing},
     model::dependency::UnmetDependency,
-    plugin::request::Envelope,
+    plugin::{ownership::alive, request::Envelope},
     reconcile::{
         dependencies::{Board, unmet},
         machine::observation::Seen,
@@ -22,6 +22,8 @@ pub(super) struct Inputs {
     pub(super) hints: Arc<Notify>,
     /// The newest list of all containers.
     pub(super) listed: watch::Receiver<Option<Arc<Listing>>>,
+    /// Copies of its container ran when all were listed.
+    pub(super) copies_run: bool,
     /// Where plugins find the host.
     pub(super) platform: watch::Receiver<HostEndpoints>,
     pub(super) dependencies: DependencyWatch,
@@ -33,7 +35,9 @@ impl Inputs {
     /// What the newest list says of the plugin; `None` before there is a list.
     pub(super) fn seen_in_list(&mut self, id: &PluginId) -> Option<Seen> {
         let listing = self.listed.borrow_and_update().clone()?;
-        Some(listing.get(id).cloned().map_or(Seen::Absent, Seen::Present))
+        let copies = listing.copies.get(id);
+        self.copies_run = copies.is_some_and(|copies| !alive(copies).is_empty());
+        Some(listing.ours.get(id).cloned().map_or(Seen::Absent, Seen::Present))
     }
 
     /// Whether plugins find the host elsewhere than when `latest_platform` was called last.

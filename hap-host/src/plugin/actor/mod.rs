@@ -10,6 +10,7 @@
 mod background;
 mod cleanup;
 mod clock;
+mod copies;
 mod derived;
 mod diagnose;
 mod diagnosis;
@@ -34,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::clock::sleep_until;
 pub(crate) use self::state::{Actor, MAILBOX, Parts};
-use crate::{plugin::request::Envelope, reconcile::machine::step::Input};
+use crate::{model::desired::Desired, plugin::request::Envelope, reconcile::machine::step::Input};
 
 impl Actor {
     /// Runs until the plugin is gone or the supervisor ends.
@@ -58,6 +59,13 @@ impl Actor {
     async fn prepare_round(&mut self) {
         self.drive_update().await;
         self.retire_secrets().await;
+        if self.inputs.copies_run
+            && self.machine.desired() != Desired::Running
+            && self.work.operation.is_none()
+        {
+            self.inputs.copies_run = false;
+            self.work.operator.stop_copies_if_possible().await;
+        }
         if self.work.operation.is_none() && !self.machine.phase().is_passing() {
             self.work.release_caller();
         }

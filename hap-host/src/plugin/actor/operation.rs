@@ -19,7 +19,7 @@ use crate::{
         activity::OperationKind,
         failure::{Failure, FailureCause},
     },
-    plugin::context::Shared,
+    plugin::{context::Shared, ownership::Ownership},
     reconcile::machine::{observation::Seen, step::Outcome},
 };
 
@@ -32,6 +32,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 pub(crate) struct Operator {
     pub engine: Arc<dyn Engine>,
     pub spec: Arc<ContainerSpec>,
+    pub ownership: Ownership,
     /// Caps how many plugins are created or started at a time: the engine saturates at about twice
     /// the cores.
     pub starts: Arc<Semaphore>,
@@ -54,6 +55,7 @@ impl Operator {
         Self {
             engine: Arc::clone(&shared.engine),
             spec,
+            ownership: shared.ownership.clone(),
             starts: Arc::clone(&shared.starts),
             stop_grace: stop_timeout(manifest),
             platform,
@@ -93,13 +95,7 @@ impl Operator {
                 .await
                 .map(|()| Seen::Absent)
                 .map_err(OperationError::from),
-            (OperationKind::RemoveData, _) => {
-                let removal = self.engine.remove_volumes(&self.spec.instance, &self.spec.plugin);
-                self.control(removal)
-                    .await
-                    .map(|()| Seen::Absent)
-                    .map_err(OperationError::from)
-            }
+            (OperationKind::RemoveData, _) => self.remove_data().await,
             // What is to be started, stopped or removed is gone already.
             (
                 OperationKind::SetLimits | OperationKind::Start | OperationKind::Stop | OperationKind::Remove,
@@ -121,7 +117,10 @@ impl Operator {
 
     async fn look(&self, id: &ContainerId) -> Result<Seen, OperationError> {
         match self.control(self.engine.inspect(id)).await {
-            Ok(observed) => Ok(Seen::Present(observed)),
+            Ok(observed) => match self.ownership.own(observed) {
+                Some(observed) => Ok(Seen::Present(observed)),
+                None => self.find().await,
+            },
             // Another container may have taken its place.
             Err(error) if error.kind() == EngineErrorKind::NotFound => self.find().await,
             Err(error) => Err(error.into()),
@@ -129,9 +128,11 @@ impl Operator {
     }
 
     async fn find(&self) -> Result<Seen, OperationError> {
-        let found = self.engine.find(&self.spec.instance, &self.spec.plugin);
-        let first = self.control(found).await?.into_iter().next();
-        Ok(first.map_or(Seen::Absent, Seen::Present))
+        let ours = self.pick().await?.ours;
+        if ours.as_ref().is_none_or(|observed| !observed.is_unsealed) {
+            self.ownership.settle(&self.spec.plugin).await;
+        }
+        Ok(ours.map_or(Seen::Absent, Seen::Present))
     }
 
     /// Looks for the container until it shows. A host that was killed may have left the engine
@@ -154,8 +155,15 @@ impl Operator {
         if self.is_elsewhere(&platform) {
             return Ok(Seen::Absent);
         }
-        match self.control(self.engine.create(&self.spec)).await {
-            Ok(id) => self.look(&id).await,
+        self.stop_known_copies().await?;
+        match self.control(self.engine.create_checked(&self.spec)).await {
+            Ok(observed) => {
+                self.ownership.settle(&self.spec.plugin).await;
+                match self.ownership.own(observed) {
+                    Some(observed) => Ok(Seen::Present(observed)),
+                    None => self.find().await,
+                }
+            }
             Err(error) if error.kind() == EngineErrorKind::Conflict => match self.find_soon().await? {
                 Seen::Present(observed) => Ok(Seen::Present(observed)),
                 _ => Err(OperationError::Plugin(
@@ -195,6 +203,7 @@ impl Operator {
     }
 
     async fn start(&self, id: &ContainerId) -> Result<Seen, OperationError> {
+        self.stop_known_copies().await?;
         let permit = self.starts.acquire().await;
         let started = self.control(self.engine.start(id)).await;
         drop(permit);
@@ -255,10 +264,11 @@ impl Operator {
     async fn stop(&self, id: &ContainerId) -> Result<Seen, OperationError> {
         let limit = deadline::CONTROL + self.stop_grace;
         within(limit, "stop", id, self.engine.stop(id, self.stop_grace)).await?;
-        self.look(id).await
+        let ours = self.stop_copies().await?;
+        Ok(ours.map_or(Seen::Absent, Seen::Present))
     }
 
-    async fn control<T>(
+    pub(super) async fn control<T>(
         &self,
         call: impl Future<Output = Result<T, EngineError>> + Send,
     ) -> Result<T, EngineError> {
@@ -275,7 +285,7 @@ fn device_missing(error: &EngineError) -> OperationError {
     OperationError::Plugin(Failure::new(FailureCause::Device, error.to_string()))
 }
 
-enum OperationError {
+pub(super) enum OperationError {
     Engine(EngineError),
     Plugin(Failure),
 }

@@ -46,6 +46,10 @@ impl Actor {
             Seen::Present(observed) if observed.status == ContainerStatus::Paused => {
                 "its container was paused by someone else"
             }
+            Seen::Present(observed) if observed.address.is_some() => {
+                "its address is in none of the subnets that were proved to be on this machine: is the engine \
+                 another one than before?"
+            }
             _ => "the engine names no address for it: was it taken off its network?",
         }
     }

@@ -49,6 +49,10 @@ impl Actor {
         };
         self.shared.store.set_desired(&self.id, desired).await?;
         self.feed(Input::Desire(desired));
+        if desired == Desired::Stopped && self.work.operation.is_none() {
+            // Nothing of its own is to be stopped, and a stop leaves no copy running either.
+            self.work.operator.stop_copies_if_possible().await;
+        }
         Ok(())
     }
 

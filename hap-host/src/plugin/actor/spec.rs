@@ -22,7 +22,7 @@ pub(crate) const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) fn spec_of(shared: &Shared, record: &PluginRecord) -> ContainerSpec {
     let manifest = &record.manifest;
     let network = network_of(manifest);
-    container_spec(&SpecInputs {
+    let mut spec = container_spec(&SpecInputs {
         manifest,
         instance: &shared.instance,
         image: record
@@ -37,7 +37,12 @@ pub(super) fn spec_of(shared: &Shared, record: &PluginRecord) -> ContainerSpec {
         choices: &record.choices,
         program: record.program.as_deref(),
         outlives_host: shared.outlive,
-    })
+        runtime: shared
+            .policy
+            .runtime_for(manifest.id(), record.admission.origin()),
+    });
+    shared.ownership.seal(&mut spec);
+    spec
 }
 
 /// Makes the terms under which the machine runs a version.

@@ -87,6 +87,7 @@ impl Actor {
                 mailbox: parts.mailbox,
                 hints: parts.hints,
                 listed: shared.listed.clone(),
+                copies_run: false,
                 platform,
                 dependencies,
                 wake_at: None,

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -26,9 +26,10 @@ use crate::{
     },
     error::{Error, ErrorKind},
     metrics::Metrics,
-    model::record::PluginRecord,
+    model::{event::Event, record::PluginRecord},
     plugin::{
         context::Shared,
+        ownership::Ownership,
         source::{pulls::Pulls, staging::Staging},
     },
     protocol::{
@@ -51,6 +52,8 @@ struct OpenState {
     store: Store,
     staging: Staging,
     plugins: Vec<PluginRecord>,
+    ownership: Ownership,
+    events: broadcast::Sender<Event>,
 }
 
 /// What the engine said when the supervisor started.
@@ -74,8 +77,8 @@ impl SupervisorBuilder {
     /// running.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for a policy that breaks its rule or a state folder of another
-    /// instance, [`ErrorKind::Store`] when the state cannot be opened (another supervisor may have
+    /// [`ErrorKind::InvalidInput`] for a policy that breaks its rule or names a runtime that the engine
+    /// lacks, or a state folder of another instance, [`ErrorKind::Store`] when the state cannot be opened (another supervisor may have
     /// it open), [`ErrorKind::Engine`] and [`ErrorKind::Timeout`] when the engine does not answer
     /// or no address can be listened on.
     ///
@@ -85,18 +88,25 @@ impl SupervisorBuilder {
         let checked = self.restart.check().and_then(|()| self.probation.check());
         checked.map_err(|message| Error::new(ErrorKind::InvalidInput, message))?;
         let mut state = self.open_state().await?;
-        let found = self.prepare_engine().await?;
+        let found = self.prepare_engine(&state).await?;
         apply_boot(&state.store, &mut state.plugins, &found.listing).await?;
         let (inbox, listener, endpoint) = self.listen(&state, found.platform).await?;
         let OpenState {
             store,
             staging,
             plugins,
+            ownership,
+            events,
         } = state;
         let usage_interval = self.usage_interval;
         let (listed, listed_reader) = watch::channel(Some(Arc::new(found.listing)));
         let inner = Inner {
-            shared: Arc::new(self.into_shared(store, staging, found.info, endpoint, listed_reader)),
+            shared: Arc::new(self.into_shared(
+                (store, staging, ownership, events),
+                found.info,
+                endpoint,
+                listed_reader,
+            )),
             registry: Registry::default(),
             inbox,
             listener,
@@ -118,6 +128,8 @@ impl SupervisorBuilder {
             tracing::error!(plugin = %entry.id_text, reason = %entry.reason, "the stored record of a plugin cannot be read; it is left as it is and the plugin is not run");
         }
         self.claim(&store).await?;
+        let events = event_channel();
+        let ownership = Ownership::open(&store, &self.instance, events.clone()).await?;
         let folder = self.state_folder.clone();
         let staging = tokio::task::spawn_blocking(move || Staging::open(&folder))
             .await
@@ -128,6 +140,8 @@ impl SupervisorBuilder {
             store,
             staging,
             plugins: loaded.plugins,
+            ownership,
+            events,
         })
     }
 
@@ -148,9 +162,10 @@ impl SupervisorBuilder {
     }
 
     /// Asks the engine what it is, makes the networks, and lists the containers that there are.
-    async fn prepare_engine(&self) -> Result<FoundEngine, Error> {
+    async fn prepare_engine(&self, state: &OpenState) -> Result<FoundEngine, Error> {
         let info = ask(&self.engine).await.map_err(Error::engine)?;
         tracing::info!(engine = %info, instance = %self.instance, "the supervisor starts");
+        self.check_runtimes(&info)?;
         let prepare = self.engine.prepare(&self.instance);
         let platform = within(deadline::CONTROL, "prepare", &self.instance, prepare)
             .await
@@ -159,15 +174,40 @@ impl SupervisorBuilder {
         let running = within(deadline::CONTROL, "list", &self.instance, list)
             .await
             .map_err(Error::engine)?;
-        let listing = running
-            .into_iter()
-            .map(|observed| (observed.plugin.clone(), observed))
-            .collect();
+        let listing = state.ownership.sort(running);
+        for record in &state.plugins {
+            let id = record.manifest.id();
+            if listing.ours.get(id).is_none_or(|observed| !observed.is_unsealed) {
+                state.ownership.settle(id).await;
+            }
+        }
         Ok(FoundEngine {
             info,
             platform,
             listing,
         })
+    }
+
+    /// Refuses runtimes that the engine lacks, or of which it does not tell.
+    fn check_runtimes(&self, info: &EngineInfo) -> Result<(), Error> {
+        let has = info.runtimes.as_deref().unwrap_or_default();
+        let named = self.policy.named_runtimes();
+        let Some(missing) = named
+            .into_iter()
+            .find(|name| !has.iter().any(|known| known == name))
+        else {
+            return Ok(());
+        };
+        let known = match &info.runtimes {
+            Some(_) => format!("it has {}", has.join(", ")),
+            None => "it does not tell which it has".to_owned(),
+        };
+        let message = format!(
+            "the policy runs plugins in the runtime {missing:?}, which the engine {} {} lacks: {known}. Set the \
+             runtime up in the engine, or name another in the policy",
+            info.name, info.version
+        );
+        Err(Error::new(ErrorKind::InvalidInput, message))
     }
 
     /// Listens for what plugins post, on the port of the last start where none is set.
@@ -218,8 +258,7 @@ impl SupervisorBuilder {
     /// Puts together what all tasks of the supervisor share.
     fn into_shared(
         self,
-        store: Store,
-        staging: Staging,
+        (store, staging, ownership, events): (Store, Staging, Ownership, broadcast::Sender<Event>),
         engine_info: EngineInfo,
         endpoint: Endpoint,
         listed: watch::Receiver<Option<Arc<Listing>>>,
@@ -233,6 +272,7 @@ impl SupervisorBuilder {
             engine_info: watch::Sender::new(engine_info),
             instance: self.instance,
             store,
+            ownership,
             credentials: endpoint.credentials,
             platform: endpoint.platform,
             port: endpoint.port,
@@ -240,7 +280,7 @@ impl SupervisorBuilder {
             outlive: self.outlive,
             health: self.health,
             probation: self.probation,
-            events: event_channel(),
+            events,
             starts: Arc::new(Semaphore::new(starts)),
             parallel_calls: self.parallel_calls,
             staging,
@@ -264,7 +304,7 @@ impl SupervisorBuilder {
 async fn apply_boot(store: &Store, plugins: &mut [PluginRecord], listing: &Listing) -> Result<(), Error> {
     for record in plugins {
         let id = record.manifest.id();
-        let runs = listing.get(id).is_some_and(Observed::is_running);
+        let runs = listing.ours.get(id).is_some_and(Observed::is_running);
         let desired = record.choices.autostart.desired(record.desired, runs);
         if desired != record.desired {
             store.set_desired(id, desired).await?;

@@ -10,6 +10,7 @@ use crate::{
     engine::{
         deadline::{self, within},
         error::EngineErrorKind,
+        observed::ContainerId,
         resource::{Resource, ResourceKind},
     },
     error::Error,
@@ -56,5 +57,29 @@ pub(super) async fn find(
     for stored in shared.store.known_plugins().await? {
         known.note(stored);
     }
-    Ok(judge(resources, &known, minimum_age))
+    let mut orphans = Vec::new();
+    for orphan in judge(resources, &known, minimum_age) {
+        if orphan.kind != ResourceKind::Container || is_made_here(shared, &orphan).await? {
+            orphans.push(orphan);
+        }
+    }
+    Ok(orphans)
+}
+
+/// Whether this supervisor made a container, rather than somebody whose image carries its labels.
+async fn is_made_here(shared: &Shared, orphan: &Orphan) -> Result<bool, Error> {
+    let id = ContainerId::new(orphan.id.as_str());
+    let look = shared.engine.inspect(&id);
+    match within(deadline::CONTROL, "inspect", &orphan.name, look).await {
+        Ok(observed) => Ok(shared.ownership.made(&observed)),
+        Err(error)
+            if matches!(
+                error.kind(),
+                EngineErrorKind::NotFound | EngineErrorKind::Rejected
+            ) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(Error::engine(error)),
+    }
 }

@@ -35,7 +35,8 @@ impl Supervisor {
     /// Containers and networks are swept on their own when they are old enough, see
     /// [`SupervisorBuilder::sweep_orphans_after`](super::builder::SupervisorBuilder::sweep_orphans_after);
     /// images and data are removed by explicit calls only. What lacks our labels is never looked
-    /// at.
+    /// at, and a container that carries them without the seal of this state folder is somebody
+    /// else's and left out.
     ///
     /// ```no_run
     /// # async fn run(supervisor: hap_host::Supervisor) -> Result<(), hap_host::Error> {

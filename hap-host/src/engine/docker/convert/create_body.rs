@@ -98,6 +98,7 @@ fn host_config(spec: &ContainerSpec, network: &str, devices: Devices) -> HostCon
         network_mode: Some(network.to_owned()),
         dns: dns(spec.network),
         dns_options: dns_options(spec.network),
+        runtime: spec.runtime.clone(),
         publish_all_ports: Some(false),
         auto_remove: Some(false),
         restart_policy: Some(RestartPolicy {

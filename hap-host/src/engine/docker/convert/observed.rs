@@ -1,26 +1,34 @@
 //! What the engine says of a container, in our words.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::SystemTime};
+use std::{net::SocketAddr, time::SystemTime};
 
 use bollard::models::{
-    ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HostConfig, NetworkSettings,
+    ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, EndpointSettings, HostConfig,
 };
 use hap_manifest::{PluginId, rfc3339};
 
 use super::owner::labels_of;
 use crate::engine::{
+    docker::network::shape::name,
+    instance::InstanceName,
     labels,
     observed::{ContainerId, ContainerStatus, Exit, Observed, ObservedLimits},
+    spec::NetworkMode,
 };
 
 /// What the engine says of a container, in our words; `None` unless its labels say
 /// which plugin it is.
 pub(in crate::engine::docker) fn observed(found: &ContainerInspectResponse) -> Option<Observed> {
     let labels = labels_of(found)?;
-    labels.get(labels::INSTANCE)?;
+    let instance = InstanceName::new(labels.get(labels::INSTANCE)?).ok()?;
     let plugin = PluginId::new(labels.get(labels::PLUGIN_ID)?).ok()?;
     let digest = labels.get(labels::SPEC_DIGEST).cloned().unwrap_or_default();
     let mut observed = Observed::created(ContainerId::new(found.id.as_deref()?), plugin, digest);
+    let name = found.name.as_deref().unwrap_or_default();
+    name.trim_start_matches('/').clone_into(&mut observed.name);
+    observed.seal = labels.get(labels::SEAL).cloned();
+    let joined = joined(found, &instance);
+    observed.on_network = !joined.is_empty();
     observed.limits = found.host_config.as_ref().map(limits).unwrap_or_default();
     let Some(state) = &found.state else {
         return Some(observed);
@@ -30,7 +38,7 @@ pub(in crate::engine::docker) fn observed(found: &ContainerInspectResponse) -> O
     match observed.status {
         ContainerStatus::Running => {
             let port = labels.get(labels::PLUGIN_PORT).and_then(|port| port.parse().ok());
-            observed.address = port.and_then(|port| address(found.network_settings.as_ref()?, port));
+            observed.address = port.and_then(|port| address(&joined, port));
             // Any start that was asked for sets the count to zero.
             observed.restarted_by_engine = found.restart_count.is_some_and(|count| count > 0);
         }
@@ -97,17 +105,26 @@ pub(in crate::engine::docker) fn moment(text: &str) -> Option<SystemTime> {
         .filter(|time| *time > SystemTime::UNIX_EPOCH)
 }
 
-/// We join one network only; should somebody have joined more, ours is preferred, then
-/// the first by name.
-fn address(settings: &NetworkSettings, port: u16) -> Option<SocketAddr> {
-    let networks: BTreeMap<_, _> = settings.networks.as_ref()?.iter().collect();
-    let (ours, others): (Vec<_>, Vec<_>) = networks
+/// The container's places on the networks of its instance. Should somebody have put it on others
+/// too, those are nobody's to be asked for.
+fn joined<'a>(found: &'a ContainerInspectResponse, instance: &InstanceName) -> Vec<&'a EndpointSettings> {
+    let networks = found
+        .network_settings
+        .as_ref()
+        .and_then(|settings| settings.networks.as_ref());
+    let ours = [NetworkMode::Isolated, NetworkMode::Outbound].map(|mode| name(instance, mode));
+    let mut joined: Vec<_> = networks
         .into_iter()
-        .partition(|(name, _)| name.starts_with("hap-"));
-    let mut addresses = ours
-        .into_iter()
-        .chain(others)
-        .filter_map(|(_, endpoint)| endpoint.ip_address.as_ref());
+        .flatten()
+        .filter(|(network, _)| ours.contains(network))
+        .collect();
+    joined.sort_by_key(|(network, _)| network.as_str());
+    joined.into_iter().map(|(_, endpoint)| endpoint).collect()
+}
+
+/// Where the container is reached on one of them.
+fn address(joined: &[&EndpointSettings], port: u16) -> Option<SocketAddr> {
+    let mut addresses = joined.iter().filter_map(|endpoint| endpoint.ip_address.as_ref());
     addresses
         .find_map(|address| address.parse().ok())
         .map(|ip| SocketAddr::new(ip, port))
@@ -125,6 +142,7 @@ mod tests {
     fn inspected(state: &Value) -> ContainerInspectResponse {
         serde_json::from_value(json!({
             "Id": "0123456789abcdef",
+            "Name": "/hap.home.light",
             "Config": { "Labels": {
                 "hap.instance": "home", "hap.plugin.id": "light", "hap.plugin.port": "8000",
                 "hap.spec.digest": "d1"
@@ -153,6 +171,25 @@ mod tests {
             (observed.plugin.as_str(), observed.spec_digest.as_str()),
             ("light", "d1")
         );
+    }
+
+    #[test]
+    fn the_name_the_seal_and_the_network_are_told_and_other_networks_give_no_address() {
+        let mut found = inspected(&json!({ "Status": "running", "Running": true }));
+        let seen = observed(&found).unwrap();
+        assert_eq!(
+            (seen.name.as_str(), seen.seal, seen.on_network),
+            ("hap.home.light", None, true)
+        );
+        let labels = found.config.as_mut().unwrap().labels.as_mut().unwrap();
+        labels.insert(labels::SEAL.to_owned(), "5ea1".to_owned());
+        for elsewhere in ["bridge", "hap-away-isolated", "hap-home-isolated2"] {
+            let networks = json!({ "Networks": { elsewhere: { "IPAddress": "10.213.9.2" } } });
+            found.network_settings = Some(serde_json::from_value(networks).unwrap());
+            let seen = observed(&found).unwrap();
+            assert_eq!(seen.seal.as_deref(), Some("5ea1"));
+            assert_eq!((seen.on_network, seen.address), (false, None), "{elsewhere}");
+        }
     }
 
     #[test]

@@ -21,7 +21,9 @@ pub(in crate::engine::docker) fn carries(
 
 /// Whether any supervisor made this container.
 pub(in crate::engine::docker) fn is_ours(found: &ContainerInspectResponse) -> bool {
-    labels_of(found).is_some_and(|labels| labels.contains_key(labels::INSTANCE))
+    let instance = labels_of(found).and_then(|labels| labels.get(labels::INSTANCE));
+    // Images that are built here have it, emptied.
+    instance.is_some_and(|instance| !instance.is_empty())
 }
 
 pub(in crate::engine::docker) fn labels_of(

@@ -1,8 +1,10 @@
 //! The two networks of an instance: one that leads nowhere, and one with a way out.
 
 mod create;
+mod filter;
 pub(super) mod find;
+mod local;
 pub(super) mod prepare;
 pub(super) mod remove;
-mod shape;
+pub(super) mod shape;
 pub(super) mod unusable;

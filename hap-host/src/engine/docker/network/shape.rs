@@ -18,7 +18,7 @@ pub(super) const ICC: &str = "com.docker.network.bridge.enable_icc";
 /// The auxiliary address under this name becomes the default gateway of containers.
 const DEFAULT_GATEWAY: &str = "DefaultGatewayIPv4";
 
-pub(super) fn name(instance: &InstanceName, mode: NetworkMode) -> String {
+pub(in crate::engine::docker) fn name(instance: &InstanceName, mode: NetworkMode) -> String {
     match mode {
         NetworkMode::Isolated => format!("hap-{instance}-isolated"),
         NetworkMode::Outbound => format!("hap-{instance}-outbound"),
@@ -102,7 +102,7 @@ pub(super) fn has_dead_end(network: &Network) -> bool {
     addresses.any(|addresses| addresses.contains_key(DEFAULT_GATEWAY))
 }
 
-fn address_ranges(network: &Network) -> impl Iterator<Item = &IpamConfig> {
+pub(super) fn address_ranges(network: &Network) -> impl Iterator<Item = &IpamConfig> {
     let configs = network.ipam.iter().filter_map(|ipam| ipam.config.as_ref());
     configs.flatten()
 }

@@ -60,7 +60,10 @@ pub(super) async fn remove_helper(
     let ours = labels_of(&found)
         .and_then(|labels| labels.get(labels::COPY_INSTANCE))
         .is_some_and(|found| found == instance.as_str());
-    if !ours {
+    // One of ours never ran. An image may carry the label, and then somebody runs it.
+    let started = found.state.as_ref().and_then(|state| state.started_at.as_deref());
+    let never_ran = started.is_none_or(|moment| moment.starts_with("0001-"));
+    if !ours || !never_ran {
         let message = "a container of that name exists and is somebody else's: rename or remove it";
         return Err(EngineError::new(
             EngineErrorKind::Conflict,
