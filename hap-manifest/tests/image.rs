@@ -144,6 +144,12 @@ fn others_are_refused_with_a_reason() {
             HEX,
             "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab\"...: it is an image id, not a name",
         ),
+        (
+            "sha256:0123456789abcdef",
+            "\"sha256:0123456789abcdef\": it is an image id, not a name",
+        ),
+        ("sha384", "\"sha384\": it is an image id, not a name"),
+        ("sha512:1", "\"sha512:1\": it is an image id, not a name"),
         ("x.y:0/a", "\"x.y:0/a\": \"0\" is not a registry port"),
         ("x.y:99999/a", "\"x.y:99999/a\": \"99999\" is not a registry port"),
         ("x.y:+80/a", "\"x.y:+80/a\": \"+80\" is not a registry port"),

@@ -154,6 +154,7 @@ fn consent_is_kept_as_json() {
 #[test]
 fn permissions_have_short_names() {
     for (id, json) in [
+        ("build", r#"{"kind":"build"}"#),
         ("capability:KILL", r#"{"kind":"capability","value":"KILL"}"#),
         ("root", r#"{"kind":"root"}"#),
         ("root_group", r#"{"kind":"root_group"}"#),
@@ -173,8 +174,8 @@ fn permissions_have_short_names() {
         assert_eq!(serde_json::to_string(&permission).unwrap(), json);
         assert_eq!(serde_json::from_str::<Permission>(json).unwrap(), permission);
     }
-    let kinds = "the kinds are root, root_group, host_devices, network, writable_root, capability, device, memory, \
-                 cpu, processes";
+    let kinds = "the kinds are build, root, root_group, host_devices, network, writable_root, capability, device, \
+                 memory, cpu, processes";
     for (id, rule) in [
         (
             "",
@@ -218,6 +219,18 @@ fn permissions_have_short_names() {
     ] {
         assert_eq!(id.parse::<Permission>().unwrap_err().to_string(), rule);
     }
+}
+
+#[test]
+fn a_build_has_words_of_its_own_and_no_manifest_asks_for_it() {
+    let text = Permission::Build.to_string();
+    assert_eq!(
+        text,
+        "run its author's program, with network, on this computer while it is installed"
+    );
+    let all = with_all(&[Request::Network, Request::Root, Request::WritableRoot]);
+    assert!(!requested(&all).contains(&Permission::Build));
+    assert!(Permission::Build < requested(&all)[0]);
 }
 
 #[test]

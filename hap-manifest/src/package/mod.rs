@@ -42,6 +42,7 @@
 mod bytes;
 mod content;
 mod digest;
+mod dockerfile;
 mod entry;
 mod error;
 #[cfg(unix)]
@@ -69,6 +70,7 @@ mod unpack;
 mod walk;
 
 pub use digest::Digest;
+pub use dockerfile::{BuildStep, Dockerfile, DockerfileFault};
 pub use entry::PackageEntry;
 pub use error::PackageError;
 #[cfg(unix)]

@@ -10,7 +10,8 @@ use crate::value::number::PidsLimit;
 
 const WHAT: &str = "permission";
 /// Kinds that stand alone, and kinds with a value behind a colon and an example of one.
-const PLAIN: [(&str, Permission); 5] = [
+const PLAIN: [(&str, Permission); 6] = [
+    ("build", Permission::Build),
     ("root", Permission::Root),
     ("root_group", Permission::RootGroup),
     ("host_devices", Permission::HostDevices),
@@ -31,6 +32,7 @@ impl Permission {
     #[must_use]
     pub fn id(&self) -> String {
         match self {
+            Self::Build => "build".to_owned(),
             Self::Capability(name) => format!("capability:{name}"),
             Self::Root => "root".to_owned(),
             Self::RootGroup => "root_group".to_owned(),

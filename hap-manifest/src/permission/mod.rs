@@ -4,6 +4,9 @@
 //! not, [`missing`] what was not granted. Nothing is granted here: that is the host's decision, and
 //! the owner's.
 //!
+//! Only [`Permission::Build`] is asked for by no manifest: whether an image that is built on the host
+//! takes it is up to its Dockerfile, which `package::Dockerfile` reads.
+//!
 //! A user other than root is no permission: it can do no more than the image's own, and naming one
 //! is good practice. Volumes and memory file systems are what every plugin may have; the latter
 //! count as memory.

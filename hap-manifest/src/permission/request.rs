@@ -30,6 +30,11 @@ use crate::value::{
 #[serde(tag = "kind", content = "value", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Permission {
+    /// To run a program of its author on the host while its image is built there.
+    ///
+    /// No manifest asks for it: whether it is needed is up to the Dockerfile, see
+    /// `package::Dockerfile`.
+    Build,
     /// A Linux capability.
     Capability(Capability),
     /// To run as root in its container.
@@ -78,6 +83,9 @@ impl Permission {
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Build => {
+                f.write_str("run its author's program, with network, on this computer while it is installed")
+            }
             Self::Capability(name) => write!(f, "{} ({name})", of_capability(name.as_str())),
             Self::Root => f.write_str("run as root in its container"),
             Self::RootGroup => f.write_str("run in the group of root in its container"),
@@ -97,6 +105,8 @@ impl fmt::Display for Permission {
 /// A manifest with devices gets those; one with `device_access` and none listed gets all that the
 /// host keeps for plugins. So a new version that no longer lists its devices, but keeps the access,
 /// asks for more.
+///
+/// [`Permission::Build`] is not among it: the Dockerfile decides about that.
 #[must_use]
 pub fn requested(manifest: &Manifest) -> Vec<Permission> {
     let mut list: BTreeSet<Permission> = BTreeSet::new();

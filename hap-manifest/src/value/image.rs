@@ -88,6 +88,9 @@ impl ImageRef {
         let part = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
         if let Some(registry) = &parts.registry {
             check_registry(part(registry)).map_err(&refuse)?;
+        } else if matches!(part(&parts.repository), "sha256" | "sha384" | "sha512") {
+            // Engines take the whole for the id of an image of their own, wherever that is from.
+            return Err(refuse("it is an image id, not a name".to_owned()));
         }
         check_repository(part(&parts.repository)).map_err(|rule| {
             let error = refuse(rule);
@@ -118,7 +121,7 @@ text_newtype!(
     ImageRef,
     max: 520,
     pattern: pattern(),
-    except: r"^(localhost/|[^/]*[.:\[][^/]*/)?[0-9a-f]{64}([:@]|$)",
+    except: r"^((localhost/|[^/]*[.:\[][^/]*/)?[0-9a-f]{64}|sha256|sha384|sha512)([:@]|$)",
     about: "Container image reference: [registry/]repository[:tag][@digest].",
     examples: ["example/porch-light:1.0.0", "registry.example.com:5000/home/light:1.2"],
 );
