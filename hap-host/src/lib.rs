@@ -81,6 +81,7 @@ pub use self::{
     policy::{
         Policy,
         access::Access,
+        image_volumes::ImageVolumes,
         pattern::{DevicePattern, ImageSource},
         violation::PolicyViolation,
     },
@@ -96,5 +97,6 @@ pub use self::{
         install::InstallRequest,
         options::ShutdownMode,
         orphans::orphan::{Orphan, OrphanDisposition, OrphanReason, SweepReport},
+        review::PluginReview,
     },
 };

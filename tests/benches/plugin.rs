@@ -153,7 +153,8 @@ async fn weight(story: &Story) -> Result<(), Failure> {
         .and_then(|state| state.pid)
         .ok_or("the light has no process")?;
     let resident = plugin_memory(init)?;
-    let image = docker.inspect_image(light.manifest().image().as_str()).await?;
+    let image = seen.image.ok_or("the engine does not tell which image runs")?;
+    let image = docker.inspect_image(&image).await?;
     let size = image
         .size
         .and_then(|size| u64::try_from(size).ok())

@@ -76,7 +76,7 @@ async fn rounds(
     light.start().await?;
     let twin = Twin::of(docker, light).await?;
     forget_container(docker, light).await?;
-    let image = light.manifest().image().to_string();
+    let image = twin.image().to_owned();
     let mut figures = [const { Vec::new() }; 3];
     // The first turn of each warms what can be warm, and does not count.
     for round in 0..=ROUNDS {

@@ -81,6 +81,10 @@ impl<B: Between> Engine for Watched<B> {
         self.pass("pull", self.engine.pull(image, progress)).await
     }
 
+    async fn image_volumes(&self, image: &ImageId) -> Result<Vec<String>, EngineError> {
+        self.pass("image volumes", self.engine.image_volumes(image)).await
+    }
+
     async fn build(
         &self,
         context: &BuildContext,

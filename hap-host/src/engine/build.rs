@@ -1,7 +1,10 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
 };
+
+use super::{instance::InstanceName, spec::ResourceLimits};
 
 /// A folder to build an image from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,7 +12,15 @@ pub struct BuildContext {
     folder: PathBuf,
     dockerfile: String,
     labels: BTreeMap<String, String>,
+    content: Option<Arc<[u8]>>,
+    limits: ResourceLimits,
+    network: Option<InstanceName>,
+    images: Vec<String>,
+    pull: bool,
 }
+
+/// Limits of a step of a build where nothing else is said: 2 GiB, 2 cores, 1,024 processes.
+const DEFAULT_LIMITS: ResourceLimits = ResourceLimits::new(2 << 30, 2_000_000_000, 1024);
 
 impl BuildContext {
     /// Builds from `folder` with the `dockerfile` in it, by its path relative to the folder.
@@ -18,7 +29,45 @@ impl BuildContext {
             folder: folder.into(),
             dockerfile: dockerfile.into(),
             labels: BTreeMap::new(),
+            content: None,
+            limits: DEFAULT_LIMITS,
+            network: None,
+            images: Vec::new(),
+            pull: false,
         }
+    }
+
+    /// Builds from these bytes instead of the Dockerfile in the folder: what was judged is what is
+    /// built, whatever became of the file since.
+    #[must_use]
+    pub fn with_content(mut self, dockerfile: impl Into<Arc<[u8]>>) -> Self {
+        self.content = Some(dockerfile.into());
+        self
+    }
+
+    /// Limits each step that runs something. Default: 2 GiB, 2 cores, 1,024 processes.
+    #[must_use]
+    pub const fn with_limits(mut self, limits: ResourceLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Lets steps reach what the plugins of this instance with network access reach. Default: they
+    /// have no network.
+    #[must_use]
+    pub fn with_network_of(mut self, instance: InstanceName) -> Self {
+        self.network = Some(instance);
+        self
+    }
+
+    /// Names the images that the Dockerfile begins with or copies from. They are looked at first:
+    /// one with instructions of its own for builds is refused. `pull`: those on this machine do not
+    /// count, each is pulled anew.
+    #[must_use]
+    pub fn with_images(mut self, images: Vec<String>, pull: bool) -> Self {
+        self.images = images;
+        self.pull = pull;
+        self
     }
 
     /// Puts labels on the image. Containers that are made from it inherit them, so they must not be
@@ -39,6 +88,36 @@ impl BuildContext {
     #[must_use]
     pub fn dockerfile(&self) -> &str {
         &self.dockerfile
+    }
+
+    /// What stands for the Dockerfile in the folder, if something does.
+    #[must_use]
+    pub fn content(&self) -> Option<&[u8]> {
+        self.content.as_deref()
+    }
+
+    /// Limits of each step that runs something.
+    #[must_use]
+    pub const fn limits(&self) -> &ResourceLimits {
+        &self.limits
+    }
+
+    /// The instance whose network with a way out steps are on; `None` where they have none.
+    #[must_use]
+    pub const fn network(&self) -> Option<&InstanceName> {
+        self.network.as_ref()
+    }
+
+    /// The images that the Dockerfile begins with or copies from.
+    #[must_use]
+    pub fn images(&self) -> &[String] {
+        &self.images
+    }
+
+    /// Whether those images are pulled anew.
+    #[must_use]
+    pub const fn pulls(&self) -> bool {
+        self.pull
     }
 
     /// Labels of the image.

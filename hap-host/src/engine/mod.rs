@@ -116,7 +116,8 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     async fn teardown(&self, instance: &InstanceName) -> Result<(), EngineError>;
 
     /// Looks up a local image and returns what pins it, without contacting a registry.
-    /// [`EngineErrorKind::NotFound`] when it is not there.
+    /// [`EngineErrorKind::NotFound`] when it is not there, or when the reference names a registry
+    /// that the engine does not have it from: anybody can give an image such a name.
     async fn image(&self, image: &ImageRef) -> Result<ImageId, EngineError>;
 
     /// Pulls an image from its registry.
@@ -124,13 +125,20 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// The future may run for minutes; dropping it gives up the pull.
     async fn pull(&self, image: &ImageRef, progress: ProgressSink) -> Result<ImageId, EngineError>;
 
-    /// Builds an image from a folder and tags it. Dropping the future gives up the build.
+    /// Builds an image from a folder within the limits of the context, and tags it. Dropping the
+    /// future gives up the build.
     async fn build(
         &self,
         context: &BuildContext,
         tag: &ImageRef,
         progress: ProgressSink,
     ) -> Result<ImageId, EngineError>;
+
+    /// The paths at which an image declares volumes. None, the default, where the engine has no
+    /// images.
+    async fn image_volumes(&self, _image: &ImageId) -> Result<Vec<String>, EngineError> {
+        Ok(Vec::new())
+    }
 
     /// Creates a container, and its volumes where they do not exist, without starting it.
     ///

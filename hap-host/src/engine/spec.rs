@@ -33,6 +33,9 @@ pub struct ContainerSpec {
     pub volumes: Vec<VolumeMount>,
     /// Memory file systems; `/tmp` is always among them.
     pub tmpfs: Vec<TmpfsMount>,
+    /// Size of the memory file system at each path where the image declares a volume and this spec
+    /// has none, in bytes. No engine makes a volume because an image says so.
+    pub image_volume_bytes: u64,
     /// `user[:group]` to run as instead of the image's.
     pub user: Option<String>,
     /// Whether the root file system may be written.
@@ -80,6 +83,7 @@ impl ContainerSpec {
                 path: "/tmp".to_owned(),
                 size_bytes: 64 << 20,
             }],
+            image_volume_bytes: 16 << 20,
             user: None,
             writable_rootfs: false,
             devices: Vec::new(),

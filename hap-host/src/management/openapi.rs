@@ -83,7 +83,7 @@ fn operation(route: &Route, refusal: &Value, schemas: &mut Schemas) -> Value {
                 json!({ "required": false, "description": about, "content": { JSON: { "schema": nothing } } }),
             )
         }
-        Input::Json(shape) | Input::Manifest(shape) => {
+        Input::Json(shape) => {
             Some(json!({ "required": true, "content": { JSON: { "schema": schemas.read(shape) } } }))
         }
         Input::Package(shape) => Some(json!({
@@ -204,7 +204,7 @@ pub(super) fn refusals(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
             (415, "unsupported_media_type"),
             (422, "invalid_body"),
         ],
-        Input::Json(_) | Input::Manifest(_) | Input::Package(_) => &[
+        Input::Json(_) | Input::Package(_) => &[
             (400, "body_incomplete"),
             (400, "invalid_json"),
             (408, "body_too_slow"),
@@ -216,7 +216,7 @@ pub(super) fn refusals(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
     for (status, code) in body {
         add(*status, code);
     }
-    if matches!(route.input, Input::Manifest(_) | Input::Package(_)) {
+    if matches!(route.input, Input::Package(_)) {
         add(422, "invalid_manifest");
     }
     if matches!(route.output, Output::Events(_) | Output::JsonOrEvents(..)) {

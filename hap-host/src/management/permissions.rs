@@ -4,13 +4,13 @@ use axum::{
     Json,
     extract::{Request, State},
 };
-use hap_manifest::permission::{Permission, requested};
+use hap_manifest::permission::Permission;
 
 use super::{
     body::{JsonBody, misfit},
     error::Refusal,
     params::Params,
-    plugins::read_manifest,
+    plugins::source_with_warnings,
     state::{Api, Named},
     view::{
         access::{PermissionView, Permissions, RefusalReason, Review},
@@ -44,11 +44,13 @@ pub(super) async fn review(
     request: Request,
 ) -> Result<Json<Review>, Refusal> {
     let granted: Vec<Permission> = params.all("grant")?;
-    let (manifest, warnings) = read_manifest(request).await?;
-    let refusals = api.supervisor.policy().evaluate(&manifest, &granted);
+    let (source, warnings) = source_with_warnings(&api, request).await?;
+    let mut review = api.supervisor.review(source, granted).await?;
+    review.warnings.extend(warnings);
     Ok(Json(Review {
-        requested: PermissionView::all(&requested(&manifest)),
-        refusals: refusals.iter().map(RefusalReason::of).collect(),
-        warnings,
+        requested: PermissionView::all(&review.requested),
+        build_steps: review.build_steps,
+        refusals: review.violations.iter().map(RefusalReason::of).collect(),
+        warnings: review.warnings,
     }))
 }

@@ -112,19 +112,28 @@ async fn details(plugin: &PluginHandle) -> Result<PluginDetails, Refusal> {
 
 /// A package by its content type, else the manifest of an image.
 pub(super) async fn source(api: &Api, request: Request) -> Result<PluginSource, Refusal> {
+    let (source, warnings) = source_with_warnings(api, request).await?;
+    for warning in warnings {
+        tracing::warn!("of the manifest: {warning}");
+    }
+    Ok(source)
+}
+
+/// The same, and what is worth knowing of a manifest. A package tells of its own when it is read.
+pub(super) async fn source_with_warnings(
+    api: &Api,
+    request: Request,
+) -> Result<(PluginSource, Vec<String>), Refusal> {
     if media(request.headers()).as_deref() == Some(ZIP) {
         let (head, body) = request.into_parts();
-        return upload::receive(api, &head.headers, body).await;
+        return Ok((upload::receive(api, &head.headers, body).await?, Vec::new()));
     }
     let (manifest, warnings) = read_manifest(request).await?;
-    for warning in warnings {
-        tracing::warn!(plugin = %manifest.id(), "{warning}");
-    }
-    Ok(manifest.into())
+    Ok((manifest.into(), warnings))
 }
 
 /// A manifest with all its problems, or with what else is worth knowing about it.
-pub(super) async fn read_manifest(request: Request) -> Result<(Manifest, Vec<String>), Refusal> {
+async fn read_manifest(request: Request) -> Result<(Manifest, Vec<String>), Refusal> {
     let body = read_json(request).await?;
     let parsed = Manifest::from_slice(&body).map_err(|error| {
         Refusal::unfit("invalid_manifest", error.to_string()).with_details(json!({ "issues": error }))

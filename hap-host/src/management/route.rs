@@ -139,7 +139,6 @@ pub(super) enum Input {
     /// Nothing, or `{}`; JSON by its content type all the same, which no page elsewhere can send.
     Empty,
     Json(Shape),
-    Manifest(Shape),
     /// A package, or the manifest of an image.
     Package(Shape),
 }

@@ -79,7 +79,7 @@ async fn check(route: &Route, request: Request) -> Result<Request, Refusal> {
     }
     match route.input {
         Input::None => Ok(request),
-        Input::Json(_) | Input::Manifest(_) => check_media(request.headers(), &[JSON]).map(|()| request),
+        Input::Json(_) => check_media(request.headers(), &[JSON]).map(|()| request),
         Input::Package(_) => check_media(request.headers(), &[ZIP, JSON]).map(|()| request),
         Input::Empty => {
             check_media(request.headers(), &[JSON])?;

@@ -68,6 +68,8 @@ const COMMANDED: &[ErrorKind] = &[
     Timeout,
     Busy,
 ];
+const REVIEWED: &[ErrorKind] = &[InvalidInput, NotPermitted, Busy, Timeout, Store];
+/// How an installation may.
 const INSTALLED: &[ErrorKind] = &[
     InvalidInput,
     NotPermitted,
@@ -103,7 +105,7 @@ const GRANT: Parameter = query(
 );
 const GRANT_ALL: Parameter = flag(
     "grant_all",
-    "Grants everything that the manifest asks for. Show it to the owner first: `POST /v1/policy/review`.",
+    "Grants everything that the plugin asks for, also to run its author's program while its image is built. Show it to the owner first: `POST /v1/policy/review`.",
 );
 const SINCE: Parameter = query(
     "since",
@@ -318,10 +320,12 @@ pub(super) static ROUTES: [Route; 39] = routes! {
         ],
         errors: &[InvalidInput];
 
-    /// What a plugin with this manifest would ask for, and what stands against it. Nothing is
-    /// installed. Whether it may be built here is judged when it is.
+    /// What a plugin from this package, or with this manifest, would ask for, and what stands
+    /// against it. Nothing is installed and nothing is built. Whether a package's image may be
+    /// built here is judged by its Dockerfile.
     POST "/v1/policy/review" review_manifest => permissions::review, json::<Review>();
-        input: Input::Manifest(shape::<Manifest>), parameters: &[GRANT];
+        input: Input::Package(shape::<Manifest>), parameters: &[GRANT],
+        errors: REVIEWED, limit: Limit::Install;
 
     /// The installations that are under way, by id: what they are doing, and since when.
     GET "/v1/installing" list_installing => observe::installing, json::<InstallingList>();

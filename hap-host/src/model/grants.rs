@@ -47,6 +47,16 @@ impl Admission {
         Self::new(origin, requested(manifest), manifest)
     }
 
+    /// The same with, or without, the consent to a build, which no manifest asks for.
+    pub(crate) fn with_build(mut self, granted: bool) -> Self {
+        self.granted.retain(|grant| *grant != Permission::Build);
+        if granted {
+            self.granted.push(Permission::Build);
+            self.granted.sort();
+        }
+        self
+    }
+
     /// The same without what was revoked.
     pub(crate) fn without(&self, revoked: &[Permission]) -> Self {
         let kept = self.granted.iter().filter(|grant| !revoked.contains(grant));

@@ -3,7 +3,7 @@
 
 #[cfg(feature = "config-schema")]
 use hap_manifest::ConfigSchema;
-use hap_manifest::{Manifest, wire::PROTOCOL_VERSION};
+use hap_manifest::{Manifest, package::Dockerfile, wire::PROTOCOL_VERSION};
 use semver::Version;
 
 use super::context::Shared;
@@ -29,8 +29,14 @@ pub(crate) fn refuse_if_it_breaks_dependants(manifest: &Manifest, shared: &Share
     Err(Error::new(ErrorKind::Dependency, message).with_plugin(manifest.id()))
 }
 
-/// Checks a manifest against what this host gives and what the caller of the installation grants.
-pub(crate) fn admit(manifest: &Manifest, admission: &Admission, shared: &Shared) -> Result<(), Error> {
+/// Checks a manifest, and the Dockerfile that its image would be built from, against what this host
+/// gives and what the caller of the installation grants.
+pub(crate) fn admit(
+    manifest: &Manifest,
+    admission: &Admission,
+    dockerfile: Option<&Dockerfile>,
+    shared: &Shared,
+) -> Result<(), Error> {
     let refuse = |kind, message: String| Err(Error::new(kind, message).with_plugin(manifest.id()));
     check_schema(manifest)?;
     if let Some(needed) = manifest.platform() {
@@ -40,7 +46,10 @@ pub(crate) fn admit(manifest: &Manifest, admission: &Admission, shared: &Shared)
             return refuse(ErrorKind::InvalidInput, message);
         }
     }
-    let refusals = shared.policy.judge(manifest, admission);
+    let mut refusals = shared.policy.judge(manifest, admission);
+    if let Some(dockerfile) = dockerfile {
+        refusals.extend(shared.policy.evaluate_build(dockerfile, admission.granted()));
+    }
     if !refusals.is_empty() {
         return Err(Error::not_permitted(refusals).with_plugin(manifest.id()));
     }

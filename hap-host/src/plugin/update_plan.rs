@@ -36,13 +36,15 @@ impl UpdateOrder {
     pub(crate) fn admission(&self, now: &Admission) -> Admission {
         let (manifest, made) = (&self.version.manifest, &self.version.admission);
         let origin = made.origin();
-        match &self.grants {
+        let admission = match &self.grants {
             Grants::Added(added) => {
                 let granted = now.granted().iter().chain(added).cloned();
                 Admission::new(origin, granted, manifest)
             }
             Grants::All => Admission::new(origin, requested(manifest), manifest),
-            Grants::Earlier => made.clone(),
-        }
+            Grants::Earlier => return made.clone(),
+        };
+        // It is built already.
+        admission.with_build(made.has(&Permission::Build))
     }
 }

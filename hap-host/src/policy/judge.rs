@@ -1,5 +1,6 @@
 use hap_manifest::{
     CpuLimit, ImageRef, Manifest, MemoryLimit, PidsLimit,
+    package::Dockerfile,
     permission::{Permission, requested},
 };
 
@@ -15,8 +16,9 @@ use crate::{
 impl Policy {
     /// Why a plugin with these grants may not run here: all reasons at once, none if it may.
     ///
-    /// Where its image is from is judged as for one that is pulled; whether it may be built here is
-    /// judged when it is.
+    /// Where its image is from is judged as for one that is pulled. An image that is built here is
+    /// judged by [`evaluate_build`](Self::evaluate_build), and whole sources by
+    /// [`Supervisor::review`](crate::Supervisor::review).
     #[must_use]
     pub fn evaluate(&self, manifest: &Manifest, granted: &[Permission]) -> Vec<PolicyViolation> {
         let admission = Admission::new(InstallOrigin::Image, granted.iter().cloned(), manifest);
@@ -53,6 +55,43 @@ impl Policy {
         refusals
     }
 
+    /// Why an image may not be built here from this Dockerfile with these grants: all reasons at
+    /// once, none if it may. Whether anything may be built here at all is judged with the manifest.
+    ///
+    /// A Dockerfile that [only copies](Dockerfile::only_copies) takes no grant; every other one
+    /// takes [`Permission::Build`], and its images come from where
+    /// [images may](Self::allow_images).
+    #[must_use]
+    pub fn evaluate_build(&self, dockerfile: &Dockerfile, granted: &[Permission]) -> Vec<PolicyViolation> {
+        if dockerfile.only_copies() || !self.local_builds {
+            return Vec::new();
+        }
+        let permission = Permission::Build;
+        let mut refusals = match self.builds {
+            Access::Allowed => Vec::new(),
+            Access::ByGrant if granted.contains(&permission) => Vec::new(),
+            Access::ByGrant => vec![PolicyViolation::NotGranted { permission }],
+            Access::Denied => vec![PolicyViolation::Denied { permission }],
+        };
+        refusals.extend(dockerfile.fault().map(|fault| PolicyViolation::Dockerfile {
+            line: fault.line(),
+            rule: fault.rule().to_owned(),
+        }));
+        if let Some(sources) = &self.images {
+            let outside = dockerfile.images().iter().filter(|image| {
+                let image = image.parse::<ImageRef>();
+                image.map_or(true, |image| {
+                    !sources.iter().any(|source| source.contains(&image))
+                })
+            });
+            refusals.extend(outside.map(|image| PolicyViolation::BaseImage {
+                image: image.clone(),
+                sources: sources.iter().cloned().collect(),
+            }));
+        }
+        refusals
+    }
+
     /// Why an operator cannot give a plugin these limits.
     pub(crate) fn refuses_limits(&self, limits: &LimitOverrides) -> Vec<PolicyViolation> {
         self.above_maximum(limits.memory, limits.cpu, limits.pids)
@@ -84,6 +123,7 @@ impl Policy {
             Permission::Device(_) | Permission::HostDevices => self.devices,
             Permission::Network => self.network,
             Permission::WritableRoot => self.writable_rootfs,
+            Permission::Build => self.builds,
             Permission::Root | Permission::RootGroup => self.root,
             Permission::Memory(_) | Permission::Cpu(_) | Permission::Processes(_) => self.resources,
             // A kind that this version does not know: nobody consented to what nobody understands.

@@ -1,6 +1,7 @@
 //! What plugins may have at most, what each was granted, and what of a manifest is refused.
 
 pub(crate) mod access;
+pub(crate) mod image_volumes;
 mod judge;
 pub(crate) mod pattern;
 mod runtime;
@@ -19,10 +20,12 @@ use hap_manifest::{
 
 use self::{
     access::Access,
+    image_volumes::ImageVolumes,
     pattern::{DevicePattern, ImageSource},
     runtime::Runtimes,
     trust::Trust,
 };
+use crate::engine::spec::ResourceLimits;
 
 /// What plugins may have on this host: at most, without asking, and only when it was granted.
 ///
@@ -36,8 +39,8 @@ use self::{
 ///
 /// The default gives network access to whoever asks, because plugins are written for that; takes a
 /// grant for devices, capabilities, running as root, a writable root file system and unusual
-/// resources; and never gives disks, the machine's memory, or the capabilities that amount to
-/// owning the machine.
+/// resources, and for builds that run a program; and never gives disks, the machine's memory, or the
+/// capabilities that amount to owning the machine.
 ///
 /// ```
 /// use hap_host::{Access, Policy};
@@ -76,10 +79,20 @@ pub struct Policy {
     denied_capabilities: BTreeSet<Capability>,
     images: Option<BTreeSet<ImageSource>>,
     local_builds: bool,
+    builds: Access,
+    build_limits: ResourceLimits,
+    image_volumes: ImageVolumes,
     trusted_keys: BTreeSet<PackageKey>,
     unsigned_packages: bool,
     runtimes: Runtimes,
 }
+
+/// Enough for most compilers.
+const BUILD_LIMITS: ResourceLimits = ResourceLimits::new(2 << 30, 2_000_000_000, 1024);
+
+/// Enough for sockets and process numbers. Data that should last needs a volume of the manifest, so
+/// little room shows early that there is none.
+const IMAGE_VOLUME: u64 = 16 << 20;
 
 /// Devices behind which are the disks, the memory or the open files of the machine.
 const DENIED_DEVICES: &[&str] = &[
@@ -153,6 +166,9 @@ impl Default for Policy {
             denied_capabilities: parsed(DENIED_CAPABILITIES),
             images: None,
             local_builds: true,
+            builds: Access::ByGrant,
+            build_limits: BUILD_LIMITS,
+            image_volumes: ImageVolumes::Cover(IMAGE_VOLUME),
             trusted_keys: BTreeSet::new(),
             unsigned_packages: true,
             runtimes: Runtimes::default(),
@@ -173,6 +189,8 @@ impl Policy {
             devices: Access::Denied,
             capabilities: Access::Denied,
             local_builds: false,
+            builds: Access::Denied,
+            image_volumes: ImageVolumes::Refuse,
             ..Self::default()
         }
     }
@@ -187,6 +205,7 @@ impl Policy {
             root: Access::Allowed,
             devices: Access::Allowed,
             capabilities: Access::Allowed,
+            builds: Access::Allowed,
             ..Self::default()
         }
     }
@@ -300,16 +319,52 @@ impl Policy {
     }
 
     /// Lets images come from here, and from nowhere that was not named by a call of this. Default:
-    /// they come from anywhere. Images that are built here are not asked.
+    /// they come from anywhere. Of an image that is built here those are asked that it is built
+    /// with, and they are pulled anew each time: one of that name on this machine does not count.
     pub fn allow_images(mut self, source: ImageSource) -> Self {
         self.images.get_or_insert_default().insert(source);
         self
     }
 
     /// Whether images may be built on this machine, from the folder or the package of a plugin.
-    /// Default: yes.
+    /// Default: yes. What a Dockerfile may do beyond putting files into an image is up to
+    /// [`builds`](Self::builds).
     pub const fn local_builds(mut self, allowed: bool) -> Self {
         self.local_builds = allowed;
+        self
+    }
+
+    /// Builds that run the author's program, or take another image: whatever does more than put
+    /// files into an image ([`Permission::Build`](hap_manifest::permission::Permission::Build)).
+    /// Default: by grant.
+    pub const fn builds(mut self, access: Access) -> Self {
+        self.builds = access;
+        self
+    }
+
+    /// Most memory that a step of a build has, swap included. Default: 2 GiB, which is also the most
+    /// that the engine's API takes from here.
+    pub const fn build_memory(mut self, most: MemoryLimit) -> Self {
+        self.build_limits.memory_bytes = most.bytes();
+        self
+    }
+
+    /// Most processor time that a step of a build has. Default: 2 cores.
+    pub const fn build_cpu(mut self, most: CpuLimit) -> Self {
+        self.build_limits.nano_cpus = most.nano_cpus();
+        self
+    }
+
+    /// Most processes that a step of a build has. Default: 1,024.
+    pub const fn build_processes(mut self, most: PidsLimit) -> Self {
+        self.build_limits.pids = most.get();
+        self
+    }
+
+    /// What becomes of a volume that an image declares and the manifest does not name. Default: it
+    /// is covered by a memory file system of 16 MiB.
+    pub const fn image_volumes(mut self, volumes: ImageVolumes) -> Self {
+        self.image_volumes = volumes;
         self
     }
 
@@ -344,6 +399,25 @@ impl Policy {
             keys: self.trusted_keys.iter().copied().collect(),
             takes_unsigned: self.unsigned_packages,
         }
+    }
+
+    /// Whether anything may be built here.
+    pub(crate) const fn may_build(&self) -> bool {
+        self.local_builds
+    }
+
+    /// What a step of a build has at most.
+    pub(crate) const fn limits_of_builds(&self) -> ResourceLimits {
+        self.build_limits
+    }
+
+    /// Whether images come only from certain places.
+    pub(crate) const fn restricts_images(&self) -> bool {
+        self.images.is_some()
+    }
+
+    pub(crate) const fn volumes_of_images(&self) -> ImageVolumes {
+        self.image_volumes
     }
 
     /// The devices that the host keeps for plugins.

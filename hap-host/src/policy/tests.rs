@@ -1,6 +1,6 @@
 use hap_manifest::{
     Manifest,
-    package::PackageKey,
+    package::{Dockerfile, PackageKey},
     permission::{Permission, requested},
 };
 use proptest::prelude::*;
@@ -167,6 +167,71 @@ fn an_image_is_judged_by_where_it_comes_from_and_a_build_by_whether_it_may_be() 
     assert!(told[0].to_string().contains("ghcr.io/acme"), "{}", told[0]);
     assert_eq!(policy.judge(&manifest, &built), [PolicyViolation::LocalBuild]);
     assert_eq!(policy.local_builds(true).judge(&manifest, &built), []);
+}
+
+fn dockerfile(text: &str) -> Dockerfile {
+    Dockerfile::read(text.as_bytes())
+}
+
+#[test]
+fn a_build_that_does_more_than_copy_takes_a_grant_and_one_that_copies_takes_none() {
+    let copies = dockerfile("FROM scratch\nCOPY a /a\n");
+    let runs = dockerfile("FROM alpine:3\nRUN id\n");
+    let build = [Permission::Build];
+    let told = |policy: &Policy, dockerfile, granted: &[_]| policy.evaluate_build(dockerfile, granted);
+    let default = Policy::default();
+    assert_eq!(told(&default, &copies, &[]), []);
+    let missing = told(&default, &runs, &[]);
+    assert_eq!(
+        missing
+            .iter()
+            .filter_map(PolicyViolation::missing_permission)
+            .collect::<Vec<_>>(),
+        [&Permission::Build]
+    );
+    assert!(
+        missing[0].to_string().contains("run its author's program"),
+        "{}",
+        missing[0]
+    );
+    assert_eq!(told(&default, &runs, &build), []);
+    assert_eq!(told(&Policy::permissive(), &runs, &[]), []);
+    let denied = Policy::strict().local_builds(true);
+    assert_eq!(told(&denied, &copies, &[]), []);
+    assert!(matches!(
+        told(&denied, &runs, &build)[..],
+        [PolicyViolation::Denied { .. }]
+    ));
+    // A grant for something else is none for this.
+    assert_eq!(
+        told(&default, &runs, &[Permission::Network, Permission::Root]).len(),
+        1
+    );
+}
+
+#[test]
+fn a_build_takes_images_only_from_where_they_may_come_from_and_faults_are_built_by_no_grant() {
+    let policy = Policy::permissive().allow_images("ghcr.io/acme".parse().unwrap());
+    let images = dockerfile(
+        "FROM ghcr.io/acme/base:1 AS b\nFROM private/app:1 AS p\nCOPY --from=docker.io/x/y /a /a\n",
+    );
+    let told: Vec<_> = policy
+        .evaluate_build(&images, &[])
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told[0].contains("private/app:1") && told[1].contains("docker.io/x/y"),
+        "{told:?}"
+    );
+    assert!(told[0].contains("may come from ghcr.io/acme"), "{told:?}");
+    let fetches = dockerfile("FROM scratch\nADD http://127.0.0.1/ /a\n");
+    let told = Policy::permissive().evaluate_build(&fetches, &[Permission::Build]);
+    assert!(
+        matches!(&told[..], [PolicyViolation::Dockerfile { line: 2, .. }]),
+        "{told:?}"
+    );
 }
 
 #[test]

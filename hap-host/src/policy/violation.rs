@@ -58,6 +58,25 @@ pub enum PolicyViolation {
     },
     /// It is built on this machine.
     LocalBuild,
+    /// Its Dockerfile has what no host builds, or what engines read in different ways.
+    Dockerfile {
+        /// Number of the line, from 1.
+        line: usize,
+        /// The rule that the line breaks, and what to write instead.
+        rule: String,
+    },
+    /// Its Dockerfile takes an image from elsewhere than images may come from.
+    BaseImage {
+        /// The image as the Dockerfile names it.
+        image: String,
+        /// Where images may come from.
+        sources: Vec<ImageSource>,
+    },
+    /// Its image declares volumes that the manifest does not name.
+    ImageVolumes {
+        /// The paths in the image.
+        paths: Vec<String>,
+    },
     /// It is built from a package without a signature, or from a folder.
     Unsigned,
     /// Its package is signed with a key that is not trusted.
@@ -125,14 +144,19 @@ impl fmt::Display for PolicyViolation {
                 "wants to run as user {user:?}, and on this host plugins run as the user of their image"
             ),
             Self::Image { image, sources } => {
-                let sources: Vec<_> = sources.iter().map(ImageSource::as_str).collect();
-                let from = if sources.is_empty() {
-                    "none is allowed".to_owned()
-                } else {
-                    format!("images may come from {}", sources.join(", "))
-                };
-                write!(f, "has the image {image}, and here {from}")
+                write!(f, "has the image {image}, and here {}", places(sources))
             }
+            Self::Dockerfile { line, rule } => {
+                write!(f, "has a Dockerfile that is not built here, line {line}: {rule}")
+            }
+            Self::BaseImage { image, sources } => {
+                write!(f, "is built with the image {image}, and here {}", places(sources))
+            }
+            Self::ImageVolumes { paths } => write!(
+                f,
+                "has an image with volumes that its manifest does not name, and this host takes none; its author adds {} to the manifest",
+                volumes_line(paths)
+            ),
             Self::LocalBuild => f.write_str("is built on this machine, which this host does not allow"),
             Self::Unsigned => f.write_str(
                 "is not built from a signed package, and this host takes no other; put the signature of its author beside the package, \
@@ -159,6 +183,22 @@ impl fmt::Display for PolicyViolation {
             }
         }
     }
+}
+
+/// Where images may come from, in words.
+fn places(sources: &[ImageSource]) -> String {
+    let sources: Vec<_> = sources.iter().map(ImageSource::as_str).collect();
+    if sources.is_empty() {
+        "none is allowed".to_owned()
+    } else {
+        format!("images may come from {}", sources.join(", "))
+    }
+}
+
+/// The line of a manifest that names these volumes.
+pub(crate) fn volumes_line(paths: &[String]) -> String {
+    let quoted: Vec<_> = paths.iter().map(|path| format!("{path:?}")).collect();
+    format!("\"volumes\": [{}]", quoted.join(", "))
 }
 
 /// Several violations as they complete "it".

@@ -75,6 +75,8 @@ pub(crate) fn container_spec(inputs: &SpecInputs<'_>) -> ContainerSpec {
     let asked = manifest.tmpfs().iter().filter(|path| path.as_str() != "/tmp");
     spec.tmpfs
         .extend(asked.map(|path| TmpfsMount::new(path.as_str().to_owned(), TMPFS_BYTES)));
+    // Not in the digest: a container that has the old size is not made anew for it.
+    spec.image_volume_bytes = inputs.policy.volumes_of_images().bytes();
     spec.env = environment(inputs);
     spec.labels = labels::of_plugin(inputs.instance, manifest.id());
     spec.labels

@@ -96,11 +96,17 @@ impl Supervisor {
     }
 
     async fn obtain(&self, source: PluginSource, options: &InstallOptions) -> Result<Obtained, Error> {
-        let mut candidate = Candidate::open(source, &options.progress, &self.0.shared.policy).await?;
+        let mut candidate = Candidate::open(source, &options.progress, &self.0.shared).await?;
         let span = tracing::info_span!("installation", plugin = %candidate.manifest.id());
         async {
-            let admission = options.admission(candidate.origin(), &candidate.manifest);
-            admit(&candidate.manifest, &admission, &self.0.shared)?;
+            let builds = candidate.needs_build();
+            let admission = options.admission(candidate.origin(), &candidate.manifest, builds);
+            admit(
+                &candidate.manifest,
+                &admission,
+                candidate.dockerfile(),
+                &self.0.shared,
+            )?;
             let reserved = self.reserve(candidate.manifest.id())?;
             let progress = reserved.watch(options.progress.clone());
             let image = candidate.image(&self.0.shared, progress).await?;
@@ -228,8 +234,9 @@ impl InstallRequest {
         self
     }
 
-    /// Sets whether everything that the manifest asks for is granted, after its owner was shown
-    /// [`permission::requested`](hap_manifest::permission::requested). Default: it is not.
+    /// Sets whether everything that the plugin asks for is granted, after its owner was shown what
+    /// [`Supervisor::review`] says: for a plugin that is built here, also [`Permission::Build`].
+    /// Default: it is not.
     pub const fn grant_all_requested(mut self, all: bool) -> Self {
         self.options.grants_all = all;
         self
@@ -292,12 +299,14 @@ impl InstallRequest {
 }
 
 impl InstallOptions {
-    fn admission(&self, origin: InstallOrigin, manifest: &Manifest) -> Admission {
-        if self.grants_all {
+    /// `builds`: its image is built, and that takes a grant.
+    fn admission(&self, origin: InstallOrigin, manifest: &Manifest, builds: bool) -> Admission {
+        let admission = if self.grants_all {
             Admission::of_everything(origin, manifest)
         } else {
             Admission::new(origin, self.grants.iter().cloned(), manifest)
-        }
+        };
+        admission.with_build(builds && (self.grants_all || self.grants.contains(&Permission::Build)))
     }
 }
 

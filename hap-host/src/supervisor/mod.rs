@@ -8,6 +8,7 @@ mod log_forwarding;
 pub(crate) mod options;
 pub(crate) mod orphans;
 mod registry;
+pub(crate) mod review;
 mod shutdown;
 #[cfg(all(test, feature = "testing"))]
 mod tests;

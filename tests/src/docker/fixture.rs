@@ -31,6 +31,8 @@ pub enum Fixture {
     Foreign,
     /// A program that needs a loader of shared libraries, which its image lacks.
     Dynamic,
+    /// Tells what a program may do while an image is built: `step.rs`.
+    Step,
     /// No program at all where the image says that there is one.
     Missing,
 }
@@ -42,15 +44,19 @@ impl Fixture {
             Self::Faulty => "faulty",
             Self::Foreign => "foreign",
             Self::Dynamic => "dynamic",
+            Self::Step => "step",
             Self::Missing => "missing",
         }
     }
 
     /// Puts the program there, if there is one.
+    ///
+    /// # Panics
+    /// When it does not compile.
     #[expect(clippy::expect_used, reason = "a test cannot go on without its fixture")]
-    fn make(self, program: &Path) {
+    pub fn make(self, program: &Path) {
         match self {
-            Self::Probe | Self::Faulty => compile(self.name(), "+crt-static", program),
+            Self::Probe | Self::Faulty | Self::Step => compile(self.name(), "+crt-static", program),
             Self::Dynamic => compile(Self::Faulty.name(), "-crt-static", program),
             Self::Foreign => {
                 compile(Self::Faulty.name(), "+crt-static", program);

@@ -50,7 +50,7 @@ impl Twin {
                 .pool_max_idle_per_host(0)
                 .timeout(Duration::from_secs(1))
                 .build()?,
-            image: plugin.manifest().image().to_string(),
+            image: seen.image.ok_or("the engine does not tell which image runs")?,
             host_config,
         })
     }

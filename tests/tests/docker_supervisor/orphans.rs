@@ -282,7 +282,7 @@ async fn images_that_were_built_go_when_nobody_needs_them_and_those_of_others_st
     let (docker, engine) = (bystander(&instance), instance.engine());
     let (state, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let supervisor = crate::supervisor(&instance, state.path()).await;
-    let tag = format!("hap-tests-built-{}:1", instance.name());
+    let tag = format!("hap/{}/built:1.0.0", instance.name());
     write_plugin(folder.path(), &tag, EARLIER);
     let built = supervisor
         .install(PluginSource::folder(folder.path()))

@@ -174,7 +174,11 @@ async fn images_and_data_are_told_of_and_go_by_their_own_calls_only() {
     assert!(volume.contains("goes"), "{volume}");
     let left = [
         (ResourceKind::Volume, volume, OrphanDisposition::Data),
-        (ResourceKind::Image, "goes:1".to_owned(), OrphanDisposition::Image),
+        (
+            ResourceKind::Image,
+            "hap/default/goes:1.0.0".to_owned(),
+            OrphanDisposition::Image,
+        ),
     ];
     assert_eq!(orphans(&supervisor).await.unwrap(), left);
     tokio::time::sleep(60 * MINUTE).await;

@@ -171,6 +171,112 @@ async fn a_grant_that_is_taken_back_stops_the_plugin_and_a_new_one_lets_it_run_a
     assert!(engine.concurrent_operations().is_empty());
 }
 
+/// A folder with the light, at `version`, and this Dockerfile.
+fn folder(version: &str, dockerfile: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = manifest("light")
+        .to_builder()
+        .version(version)
+        .image("postgres:15");
+    std::fs::write(
+        folder.path().join("manifest.json"),
+        manifest.build().unwrap().to_json(),
+    )
+    .unwrap();
+    std::fs::write(folder.path().join("Dockerfile"), dockerfile).unwrap();
+    folder
+}
+
+const COPIES: &str = "FROM scratch\nCOPY light /light\n";
+const RUNS: &str = "FROM alpine:3\nRUN id\n";
+
+fn asked(refusals: &[PolicyViolation]) -> Vec<&Permission> {
+    refusals
+        .iter()
+        .filter_map(PolicyViolation::missing_permission)
+        .collect()
+}
+
+#[tokio::test]
+async fn a_build_that_runs_something_is_shown_refused_and_granted_like_any_permission() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let supervisor = supervisor(&engine, state.path()).await;
+    let runs = folder("1.0.0", RUNS);
+    let review = supervisor
+        .review(PluginSource::folder(runs.path()), [])
+        .await
+        .unwrap();
+    assert_eq!(review.requested[0], Permission::Build);
+    assert_eq!(asked(&review.violations), [&Permission::Build]);
+    assert_eq!(review.build_steps, ["line 1: FROM alpine:3", "line 2: RUN id"]);
+    let error = supervisor
+        .install(PluginSource::folder(runs.path()))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.kind(), asked(error.violations())),
+        (ErrorKind::NotPermitted, vec![&Permission::Build])
+    );
+    assert_eq!(count(&engine, FakeOperation::Build), 0);
+
+    let light = supervisor
+        .install(PluginSource::folder(runs.path()))
+        .grant(Permission::Build)
+        .await
+        .unwrap();
+    assert_eq!(light.permissions().granted, [Permission::Build]);
+    assert!(light.permissions().requested.contains(&Permission::Build));
+    // What was granted stays granted: the next version of it builds too.
+    let next = folder("1.1.0", RUNS);
+    light.update(PluginSource::folder(next.path())).await.unwrap();
+    // Revoked, it holds for no later version, and what is installed goes on.
+    light.set_grants([]).await.unwrap();
+    assert_eq!(light.permissions().violations, []);
+    light.start().await.unwrap();
+    let next = folder("1.2.0", RUNS);
+    let error = light.update(PluginSource::folder(next.path())).await.unwrap_err();
+    assert_eq!(asked(error.violations()), [&Permission::Build]);
+    light
+        .update(PluginSource::folder(next.path()))
+        .grant(Permission::Build)
+        .await
+        .unwrap();
+    assert_eq!(light.permissions().granted, [Permission::Build]);
+}
+
+#[tokio::test]
+async fn a_grant_for_a_build_is_not_kept_by_a_version_that_only_copies() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let supervisor = supervisor(&engine, state.path()).await;
+    let copies = folder("1.0.0", COPIES);
+    let light = supervisor
+        .install(PluginSource::folder(copies.path()))
+        .grant_all_requested(true)
+        .grant(Permission::Build)
+        .await
+        .unwrap();
+    assert!(!light.permissions().granted.contains(&Permission::Build));
+    light.set_grants([Permission::Build]).await.unwrap();
+    assert_eq!(light.permissions().granted, []);
+    let runs = folder("1.1.0", RUNS);
+    let error = light.update(PluginSource::folder(runs.path())).await.unwrap_err();
+    assert_eq!(asked(error.violations()), [&Permission::Build]);
+}
+
+#[tokio::test]
+async fn what_is_built_has_the_hosts_name_whatever_the_manifest_says() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let supervisor = supervisor(&engine, state.path()).await;
+    let copies = folder("1.0.0+home.1", COPIES);
+    supervisor
+        .install(PluginSource::folder(copies.path()))
+        .await
+        .unwrap();
+    let kept = engine.kept();
+    assert!(kept.iter().all(|image| !image.contains("postgres")), "{kept:?}");
+    assert!(kept[0].contains("hap/default/light:1.0.0_home.1"), "{kept:?}");
+}
+
 #[tokio::test]
 async fn images_come_from_where_they_may_and_builds_only_where_they_are_allowed() {
     let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());

@@ -4,7 +4,10 @@ use std::{
 };
 
 use bollard::{
-    body_stream, errors::Error as ClientError, models::BuildInfo, query_parameters::BuildImageOptionsBuilder,
+    body_stream,
+    errors::Error as ClientError,
+    models::BuildInfo,
+    query_parameters::{BuildImageOptionsBuilder, BuilderVersion},
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
@@ -12,10 +15,12 @@ use hap_manifest::ImageRef;
 
 use super::{
     build_context,
+    build_limits::StepLimits,
     client::Client,
     error::Failure,
     image::{self, Parts},
-    pull::is_decoder_slip,
+    network,
+    pull::{is_decoder_slip, pull},
 };
 use crate::engine::{
     ImageId,
@@ -23,6 +28,7 @@ use crate::engine::{
     error::{EngineError, EngineErrorKind},
     labels,
     progress::{Progress, ProgressSink, Stage},
+    spec::NetworkMode,
 };
 
 /// Longest that a build may take. Compilers are silent for long, so there is no shorter
@@ -53,6 +59,11 @@ pub(super) async fn build(
             message,
         ));
     }
+    let network = match context.network() {
+        None => "none".to_owned(),
+        Some(instance) => network::find::id(client, instance, NetworkMode::Outbound).await?,
+    };
+    get_images(client, context, progress).await?;
     let dockerfile = context.dockerfile().to_owned();
     let folder = context.clone();
     let packed = tokio::task::spawn_blocking(move || build_context::pack(&folder))
@@ -78,13 +89,21 @@ pub(super) async fn build(
         .labels(&labels)
         .rm(true)
         .forcerm(true)
-        .networkmode("default")
-        .build();
+        .networkmode(&network)
+        // The builder that takes bounds, and runs nothing that a Dockerfile names as its reader.
+        .version(BuilderVersion::BuilderV1);
+    let options = if context.pulls() {
+        options.pull("true")
+    } else {
+        options
+    };
+    let limits = StepLimits::new(context.limits());
+    let options = limits.on(options).build();
     let messages =
         client
             .docker()
             .build_image(options, None, Some(body_stream(pieces(packed.into(), progress))));
-    match tokio::time::timeout(BUILD_DEADLINE, follow(client, &name, messages, progress)).await {
+    match tokio::time::timeout(BUILD_DEADLINE, follow(client, &name, limits, messages, progress)).await {
         Ok(done) => {
             let id = done?;
             image::by_name(client, OPERATION, id.as_deref().unwrap_or(&name)).await
@@ -97,6 +116,32 @@ pub(super) async fn build(
             Err(Failure::timeout(OPERATION, &name, message).into())
         }
     }
+}
+
+/// Has the images of a build on this machine, and looks whether they bring instructions of their
+/// own.
+async fn get_images(
+    client: &Client,
+    context: &BuildContext,
+    progress: &ProgressSink,
+) -> Result<(), EngineError> {
+    for written in context.images() {
+        let image: ImageRef = written.parse().map_err(|error: hap_manifest::ParseError| {
+            EngineError::new(EngineErrorKind::Rejected, OPERATION, written, error.to_string())
+        })?;
+        let id = if context.pulls() {
+            pull(client, &image, progress).await?
+        } else {
+            match image::inspect(client, &image).await {
+                Err(error) if error.kind() == EngineErrorKind::NotFound => {
+                    pull(client, &image, progress).await?
+                }
+                found => found?,
+            }
+        };
+        image::refuse_triggers(client, id.as_str()).await?;
+    }
+    Ok(())
 }
 
 /// The packed folder in pieces, each told of when it is taken.
@@ -122,6 +167,7 @@ fn pieces(packed: Bytes, progress: &ProgressSink) -> impl Stream<Item = Bytes> +
 async fn follow(
     client: &Client,
     subject: &str,
+    limits: StepLimits,
     messages: impl Stream<Item = Result<BuildInfo, ClientError>>,
     progress: &ProgressSink,
 ) -> Result<Option<String>, EngineError> {
@@ -132,6 +178,7 @@ async fn follow(
         match message {
             Ok(message) => {
                 for line in lines(&message) {
+                    limits.bound_processes(client, line).await?;
                     last.push(line);
                     progress.report(Progress::Step(line.to_owned()));
                 }
@@ -198,6 +245,10 @@ mod tests {
 
     use super::*;
 
+    fn limits() -> StepLimits {
+        StepLimits::new(BuildContext::new("/", "Dockerfile").limits())
+    }
+
     fn output(text: &str) -> Result<BuildInfo, ClientError> {
         Ok(BuildInfo {
             stream: Some(text.to_owned()),
@@ -236,7 +287,7 @@ mod tests {
         let seen = Arc::new(Mutex::new(0));
         let count = Arc::clone(&seen);
         let sink = ProgressSink::new(move |_| *count.lock().unwrap() += 1);
-        let error = follow(&client, "light:1", stream::iter(messages), &sink)
+        let error = follow(&client, "light:1", limits(), stream::iter(messages), &sink)
             .await
             .unwrap_err();
         assert_eq!(error.kind(), EngineErrorKind::Rejected);
@@ -255,9 +306,15 @@ mod tests {
         let broken = Err(ClientError::IOError {
             err: std::io::Error::other("connection reset"),
         });
-        let error = follow(&client, "light:1", stream::iter([broken]), &ProgressSink::none())
-            .await
-            .unwrap_err();
+        let error = follow(
+            &client,
+            "light:1",
+            limits(),
+            stream::iter([broken]),
+            &ProgressSink::none(),
+        )
+        .await
+        .unwrap_err();
         assert_eq!(error.kind(), EngineErrorKind::Unavailable);
     }
 
@@ -267,7 +324,14 @@ mod tests {
         let slip = Err(ClientError::IOError {
             err: std::io::Error::other("bytes remaining on stream"),
         });
-        let done = follow(&client, "light:1", stream::iter([slip]), &ProgressSink::none()).await;
+        let done = follow(
+            &client,
+            "light:1",
+            limits(),
+            stream::iter([slip]),
+            &ProgressSink::none(),
+        )
+        .await;
         assert_eq!(done.unwrap(), None);
     }
 }

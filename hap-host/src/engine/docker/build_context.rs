@@ -34,7 +34,7 @@ fn pack_within(context: &BuildContext, max_bytes: u64) -> Result<Vec<u8>, Engine
             context.dockerfile()
         )));
     };
-    if !root.join(&dockerfile).is_file() {
+    if context.content().is_none() && !root.join(&dockerfile).is_file() {
         return Err(refuse(format!(
             "there is no {} in the folder",
             dockerfile.display()
@@ -49,13 +49,19 @@ fn pack_within(context: &BuildContext, max_bytes: u64) -> Result<Vec<u8>, Engine
     let mut packer = Packer {
         root: &root,
         dockerfile: &dockerfile,
+        content: context.content(),
         rules,
         max_bytes,
+        has_dockerfile: false,
         archive: tar::Builder::new(Vec::new()),
     };
     packer
         .folder(Path::new(""))
         .map_err(|problem| refuse(problem.0))?;
+    if !packer.has_dockerfile {
+        let name = dockerfile.display();
+        return Err(refuse(format!("there is no {name} in the folder")));
+    }
     packer
         .archive
         .into_inner()
@@ -81,8 +87,11 @@ struct Problem(String);
 struct Packer<'a> {
     root: &'a Path,
     dockerfile: &'a Path,
+    /// What stands for the Dockerfile in the folder.
+    content: Option<&'a [u8]>,
     rules: IgnoreRules,
     max_bytes: u64,
+    has_dockerfile: bool,
     archive: tar::Builder<Vec<u8>>,
 }
 
@@ -120,6 +129,18 @@ impl Packer<'_> {
         }
         if ignored {
             return Ok(());
+        }
+        self.has_dockerfile |= path == self.dockerfile;
+        if path == self.dockerfile
+            && let Some(content) = self.content
+        {
+            if !metadata.is_file() {
+                return Err(Problem(format!(
+                    "{} is no file any more: put the Dockerfile itself there",
+                    path.display()
+                )));
+            }
+            return self.append(path, &metadata, tar::EntryType::Regular, content);
         }
         if metadata.is_symlink() {
             let target = fs::read_link(&whole).map_err(unreadable)?;
@@ -265,6 +286,28 @@ mod tests {
         assert_eq!(names(&folder), ["Dockerfile", "a", "src", "src/main.rs"]);
         assert_eq!(packed(&folder)[0].1, "FROM scratch");
         assert_eq!(packed(&folder)[3].1, "fn main() {}");
+    }
+
+    #[test]
+    fn what_was_judged_is_packed_whatever_became_of_the_file() {
+        let folder = folder(&[("Dockerfile", "FROM scratch\nRUN id\n"), ("a", "")]);
+        let judged =
+            BuildContext::new(folder.path(), "./Dockerfile").with_content(b"FROM scratch\n".to_vec());
+        let tar = pack(&judged).unwrap();
+        let mut archive = tar::Archive::new(tar.as_slice());
+        let mut content = String::new();
+        let mut first = archive.entries().unwrap().next().unwrap().unwrap();
+        first.read_to_string(&mut content).unwrap();
+        assert_eq!(content, "FROM scratch\n");
+
+        fs::remove_file(folder.path().join("Dockerfile")).unwrap();
+        symlink("a", folder.path().join("Dockerfile")).unwrap();
+        let error = pack(&judged).unwrap_err();
+        assert!(error.message().contains("no file any more"), "{error}");
+        fs::remove_file(folder.path().join("Dockerfile")).unwrap();
+        // Nor is another one built in its place.
+        fs::write(folder.path().join("dockerfile"), "FROM scratch\nRUN id\n").unwrap();
+        assert!(pack(&judged).is_err());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::{
         observed::observed,
         owner::{self, is_ours},
     },
-    device,
+    cover, device,
     error::Failure,
     network, volume,
 };
@@ -43,13 +43,15 @@ pub(super) async fn create(client: &Client, spec: &ContainerSpec) -> Result<Cont
 
 /// Creates a container and looks at it once, for its state and for what it was granted.
 pub(super) async fn create_checked(client: &Client, spec: &ContainerSpec) -> Result<Observed, EngineError> {
-    let (network, devices, ()) = tokio::try_join!(
+    let (network, devices, (), covered) = tokio::try_join!(
         network::find::id(client, &spec.instance, spec.network),
         device::resolve(client, spec),
         volume::ensure(client, spec),
+        cover::of(client, spec),
     )?;
     let options = CreateContainerOptionsBuilder::default().name(&spec.name).build();
-    let body = create_body(spec, &network, devices);
+    let mut body = create_body(spec, &network, devices);
+    cover::mount(&mut body, spec, covered);
     let created = client
         .call(
             "create",

@@ -2,9 +2,11 @@
 
 mod build;
 mod build_context;
+mod build_limits;
 mod client;
 mod container;
 mod convert;
+mod cover;
 mod device;
 mod elf;
 mod error;
@@ -189,6 +191,10 @@ impl Engine for DockerEngine {
         progress: ProgressSink,
     ) -> Result<ImageId, EngineError> {
         build::build(&self.client, context, tag, &progress).await
+    }
+
+    async fn image_volumes(&self, image: &ImageId) -> Result<Vec<String>, EngineError> {
+        image::volumes(&self.client, image.as_str()).await
     }
 
     async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {

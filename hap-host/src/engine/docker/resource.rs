@@ -25,7 +25,9 @@ use crate::engine::{
     cannot_remove,
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
-    labels, not_of_instance,
+    labels,
+    naming::image_prefix,
+    not_of_instance,
     observed::ContainerId,
     resource::{Resource, ResourceKind},
 };
@@ -205,7 +207,9 @@ async fn list_volumes(
 }
 
 /// An image carries the tag that it was built under, because an image that somebody builds `FROM`
-/// one of ours inherits its labels, and is theirs: it has another tag.
+/// one of ours inherits its labels, and is theirs: it has another tag. A tag is ours only where no
+/// operator has one. Labels prove nothing: a stranger's image may carry ours, with the tag that its
+/// operator gave it, and earlier versions tagged as manifests said.
 fn is_our_image(found: &HashMap<String, String>, tags: &[String], instance: &InstanceName) -> bool {
     let of = found.get(labels::IMAGE_INSTANCE).map(String::as_str);
     let Some(tag) = found.get(labels::IMAGE_TAG) else {
@@ -215,7 +219,7 @@ fn is_our_image(found: &HashMap<String, String>, tags: &[String], instance: &Ins
         && tags
             .iter()
             .filter(|other| !other.starts_with("<none>"))
-            .all(|other| other == tag)
+            .all(|other| other == tag && other.starts_with(&image_prefix(instance)))
 }
 
 async fn images(client: &Client, instance: &InstanceName) -> Result<Vec<Resource>, EngineError> {
@@ -317,21 +321,27 @@ mod tests {
         let home = InstanceName::new("home").unwrap();
         let ours = labelled(&[
             (labels::IMAGE_INSTANCE, "home"),
-            (labels::IMAGE_TAG, "light:1"),
+            (labels::IMAGE_TAG, "hap/home/light:1"),
             (labels::IMAGE_PLUGIN, "light"),
         ]);
         let tags = |all: &[&str]| all.iter().map(|tag| (*tag).to_owned()).collect::<Vec<_>>();
-        for mine in [&["light:1"][..], &[], &["<none>:<none>"]] {
+        for mine in [&["hap/home/light:1"][..], &[], &["<none>:<none>"]] {
             assert!(is_our_image(&ours, &tags(mine), &home), "{mine:?}");
         }
-        for theirs in [&["their-light:1"][..], &["light:1", "kept:1"]] {
+        for theirs in [&["their-light:1"][..], &["hap/home/light:1", "kept:1"]] {
             assert!(!is_our_image(&ours, &tags(theirs), &home), "{theirs:?}");
         }
         assert!(!is_our_image(
             &ours,
-            &tags(&["light:1"]),
+            &tags(&["hap/home/light:1"]),
             &InstanceName::new("away").unwrap()
         ));
+        // As a stranger's Dockerfile says, or as earlier versions tagged.
+        let named = labelled(&[
+            (labels::IMAGE_INSTANCE, "home"),
+            (labels::IMAGE_TAG, "postgres:15"),
+        ]);
+        assert!(!is_our_image(&named, &tags(&["postgres:15"]), &home));
         let untagged = labelled(&[(labels::IMAGE_INSTANCE, "home")]);
         assert!(!is_our_image(&untagged, &[], &home));
     }

@@ -69,8 +69,12 @@ impl RefusalReason {
 /// What an installation would take.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::management) struct Review {
-    /// What the manifest asks for beyond what every plugin gets.
+    /// What the plugin asks for beyond what every plugin gets: what the manifest says, and `build`
+    /// where a package's image is built here and that takes a grant.
     pub requested: Vec<PermissionView>,
+    /// The instructions of a package's Dockerfile that do more than put files into an image, with
+    /// their lines.
+    pub build_steps: Vec<String>,
     /// What stands against it with the grants of the request, none if nothing does.
     pub refusals: Vec<RefusalReason>,
     /// What else is worth knowing about the manifest, such as keys that are not known.

@@ -70,7 +70,8 @@ impl Actor {
     /// update would go back to.
     async fn grant(&mut self, grants: Vec<Permission>) -> Result<(), Error> {
         let origin = self.record.admission.origin();
-        let admission = Admission::new(origin, grants, &self.record.manifest);
+        let builds = self.record.admission.has(&Permission::Build) && grants.contains(&Permission::Build);
+        let admission = Admission::new(origin, grants, &self.record.manifest).with_build(builds);
         let had = self.record.admission.granted().iter();
         let revoked: Vec<_> = had.filter(|had| !admission.has(had)).cloned().collect();
         self.revoke_of_previous(&revoked).await?;

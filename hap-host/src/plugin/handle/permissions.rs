@@ -12,7 +12,7 @@ use crate::{error::Error, plugin::request::Request, policy::violation::PolicyVio
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PluginPermissions {
-    /// What its manifest asks for.
+    /// What its manifest asks for, and [`Permission::Build`] where that was granted.
     pub requested: Vec<Permission>,
     /// What it was granted, with its installation or later. What the policy gives to whoever asks
     /// is not among it.
@@ -28,8 +28,11 @@ impl PluginHandle {
     pub fn permissions(&self) -> PluginPermissions {
         let cell = self.cell();
         let version = Arc::clone(&cell.snapshot.borrow().told.version);
+        let builds = version.admission.has(&Permission::Build);
+        let mut requested = requested(&version.manifest);
+        requested.splice(..0, builds.then_some(Permission::Build));
         PluginPermissions {
-            requested: requested(&version.manifest),
+            requested,
             granted: version.admission.granted().to_vec(),
             violations: cell.shared.policy.judge(&version.manifest, &version.admission),
         }

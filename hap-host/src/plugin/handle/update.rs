@@ -5,7 +5,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use hap_manifest::{Manifest, permission::requested, rfc3339};
+use hap_manifest::{
+    Manifest,
+    permission::{Permission, requested},
+    rfc3339,
+};
 use semver::Version;
 use tokio::time::{Instant, timeout_at};
 
@@ -90,7 +94,7 @@ impl PluginHandle {
     ) -> Result<UpdateOutcome, Error> {
         let _turn = self.turn()?;
         let shared = Arc::clone(&self.cell().shared);
-        let mut candidate = Candidate::open(source, &options.progress, &shared.policy).await?;
+        let mut candidate = Candidate::open(source, &options.progress, &shared).await?;
         let (old, new) = (self.manifest(), candidate.manifest.clone());
         self.check_versions(&old, &new, &options)?;
         let before = self.snapshot();
@@ -105,7 +109,13 @@ impl PluginHandle {
             Grants::All => Admission::new(origin, requested(&new), &new),
             _ => Admission::new(origin, granted.iter().chain(&options.grants).cloned(), &new),
         };
-        admit(&new, &admission, &shared)?;
+        let may_build = options.grants_all
+            || granted
+                .iter()
+                .chain(&options.grants)
+                .any(|one| *one == Permission::Build);
+        let admission = admission.with_build(may_build && candidate.needs_build());
+        admit(&new, &admission, candidate.dockerfile(), &shared)?;
         if !options.ignore_dependents {
             refuse_if_it_breaks_dependants(&new, &shared)?;
         }
@@ -182,7 +192,8 @@ impl PluginHandle {
                 previous.manifest.version()
             ));
         }
-        admit(&previous.manifest, &previous.admission, &self.cell().shared)?;
+        // Its image is there: nothing is built.
+        admit(&previous.manifest, &previous.admission, None, &self.cell().shared)?;
         if !options.ignore_dependents {
             refuse_if_it_breaks_dependants(&previous.manifest, &self.cell().shared)?;
         }

@@ -81,7 +81,9 @@ impl UpdateRequest {
     }
 
     /// Sets whether everything that the new version asks for is granted, after its owner was shown
-    /// what [`permission::added`](hap_manifest::permission::added) says. Default: it is not.
+    /// what [`permission::added`](hap_manifest::permission::added) and
+    /// [`Supervisor::review`](crate::Supervisor::review) say: for a version that is built here, also
+    /// [`Permission::Build`]. Default: it is not.
     pub const fn grant_all_requested(mut self, all: bool) -> Self {
         self.options.grants_all = all;
         self

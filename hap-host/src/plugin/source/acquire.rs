@@ -11,23 +11,30 @@ use std::{
 
 use hap_manifest::{
     ImageRef, Manifest,
-    package::{Digest, Package, PackageKey},
+    package::{Digest, Dockerfile, Package, PackageKey},
+    permission::{Permission, requested},
 };
 
-use super::{Origin, PackageReader, PluginSource, file::open_file, folder, signature::Signed};
+use super::{
+    Origin, PackageReader, PluginSource,
+    dockerfile::{self, Recipe},
+    file::open_file,
+    folder,
+    signature::Signed,
+    volumes,
+};
 use crate::{
     engine::{
         ImageId,
         build::BuildContext,
         deadline::{self, within},
         error::{EngineError, EngineErrorKind},
-        labels,
+        labels, naming,
         progress::{Progress, ProgressSink, Stage},
     },
     error::{Error, ErrorKind},
     model::grants::InstallOrigin,
     plugin::context::Shared,
-    policy::Policy,
 };
 
 /// Longest that reading or unpacking a package may take.
@@ -39,6 +46,10 @@ pub(crate) struct Candidate {
     /// Digest of the package that it came in.
     pub package: Option<Digest>,
     build: Build,
+    /// What is built, where something is.
+    recipe: Option<Recipe>,
+    /// What else is worth knowing of a package's manifest.
+    pub warnings: Vec<String>,
 }
 
 /// What the image is built from.
@@ -52,14 +63,24 @@ enum Build {
 }
 
 impl Candidate {
-    /// Reads the manifest of a source. Of a package the policy says whose signature is good.
+    /// Reads the manifest of a source, and the Dockerfile where an image may be built from it. Of a
+    /// package the policy says whose signature is good.
     pub(crate) async fn open(
         source: PluginSource,
         progress: &ProgressSink,
-        policy: &Policy,
+        shared: &Shared,
     ) -> Result<Self, Error> {
+        let mut candidate = Self::read(source, progress, shared).await?;
+        // Where nothing is built, nobody needs to know what building would do.
+        if shared.engine.capabilities().isolation && shared.policy.may_build() {
+            candidate.read_dockerfile().await?;
+        }
+        Ok(candidate)
+    }
+
+    async fn read(source: PluginSource, progress: &ProgressSink, shared: &Shared) -> Result<Self, Error> {
         let mut signed = Signed {
-            trust: policy.trust(),
+            trust: shared.policy.trust(),
             given: source.signature,
             beside: None,
         };
@@ -72,11 +93,15 @@ impl Candidate {
                 manifest: *manifest,
                 package: None,
                 build: Build::Nothing,
+                recipe: None,
+                warnings: Vec::new(),
             }),
             Origin::Folder(path) => Ok(Self {
                 manifest: folder::read_manifest(&path).await?,
                 package: None,
                 build: Build::Folder(path),
+                recipe: None,
+                warnings: Vec::new(),
             }),
             Origin::PackageFile(path) => {
                 let named = path.display().to_string();
@@ -101,6 +126,7 @@ impl Candidate {
         for warning in package.warnings() {
             tracing::warn!(plugin = %package.manifest().id(), pointer = warning.pointer(), "{}", warning.message());
         }
+        let warnings = package.warnings().iter().map(ToString::to_string).collect();
         Ok(Self {
             manifest: package.manifest().clone(),
             package: Some(package.digest()),
@@ -108,7 +134,57 @@ impl Candidate {
                 package: Box::new(package),
                 signed_by,
             },
+            recipe: None,
+            warnings,
         })
+    }
+
+    /// Reads the Dockerfile once: the bytes that are judged are the bytes that are built.
+    async fn read_dockerfile(&mut self) -> Result<(), Error> {
+        let name = self.manifest.dockerfile().to_owned();
+        match std::mem::replace(&mut self.build, Build::Nothing) {
+            Build::Nothing => {}
+            Build::Folder(path) => {
+                let folder = path.clone();
+                let read = move || dockerfile::of_folder(&folder, &name);
+                self.recipe = Some(blocking("reading the Dockerfile", read).await?);
+                self.build = Build::Folder(path);
+            }
+            Build::Package {
+                mut package,
+                signed_by,
+            } => {
+                let read = move || {
+                    let bytes = package.read(&name).map_err(|error| {
+                        Error::new(
+                            ErrorKind::InvalidInput,
+                            format!("its {name} cannot be read: {error}"),
+                        )
+                    })?;
+                    Ok((package, Recipe::of(bytes)))
+                };
+                let (package, recipe) = blocking("reading the Dockerfile", read).await?;
+                self.recipe = Some(recipe);
+                self.build = Build::Package { package, signed_by };
+            }
+        }
+        Ok(())
+    }
+
+    /// The Dockerfile that its image would be built from, if one would.
+    pub(crate) fn dockerfile(&self) -> Option<&Dockerfile> {
+        self.recipe.as_ref().map(|recipe| &recipe.read)
+    }
+
+    /// Whether building its image takes [`Permission::Build`].
+    pub(crate) fn needs_build(&self) -> bool {
+        self.dockerfile().is_some_and(|read| !read.only_copies())
+    }
+
+    /// All that it asks for beyond what every plugin gets.
+    pub(crate) fn requested(&self) -> Vec<Permission> {
+        let build = self.needs_build().then_some(Permission::Build);
+        build.into_iter().chain(requested(&self.manifest)).collect()
     }
 
     /// How the plugin comes here, as a policy judges it.
@@ -126,20 +202,24 @@ impl Candidate {
     /// is removed again.
     pub(crate) async fn image(&mut self, shared: &Shared, progress: ProgressSink) -> Result<ImageId, Error> {
         let manifest = &self.manifest;
+        let recipe = self.recipe.take();
+        let sink = progress.clone();
         let obtained = match std::mem::replace(&mut self.build, Build::Nothing) {
             // Where there are no images, the program of the request stands for one.
             _ if !shared.engine.capabilities().isolation => find_or_pull(shared, manifest, progress).await,
             Build::Nothing => find_or_pull(shared, manifest, progress).await,
-            Build::Folder(path) => build(shared, manifest, &path, progress).await,
+            Build::Folder(path) => build(shared, manifest, &path, recipe, progress).await,
             Build::Package { mut package, .. } => {
                 let staging = shared.staging.clone();
                 let staged = blocking("unpacking the package", move || staging.unpack(&mut package)).await?;
-                let built = build(shared, manifest, staged.path(), progress).await;
+                let built = build(shared, manifest, staged.path(), recipe, progress).await;
                 staged.remove().await;
                 built
             }
         };
-        obtained.map_err(|error| error.with_plugin(manifest.id()))
+        let image = obtained.map_err(|error| error.with_plugin(manifest.id()))?;
+        volumes::look(shared, manifest, &image, &sink).await?;
+        Ok(image)
     }
 }
 
@@ -183,16 +263,29 @@ async fn build(
     shared: &Shared,
     manifest: &Manifest,
     folder: &Path,
+    recipe: Option<Recipe>,
     progress: ProgressSink,
 ) -> Result<ImageId, Error> {
-    let context = BuildContext::new(folder, manifest.dockerfile()).with_labels(labels::of_image(
-        &shared.instance,
-        manifest.id(),
-        manifest.image(),
-    ));
-    let image = manifest.image();
-    let build = shared.engine.build(&context, image, progress);
-    within(deadline::IMAGE, "build", image, build)
+    let Some(recipe) = recipe else {
+        let message = "nobody has read its Dockerfile, so nothing is built";
+        return Err(Error::new(ErrorKind::Image, message));
+    };
+    let image = naming::image_tag(&shared.instance, manifest.id(), manifest.version())
+        .map_err(|error| Error::new(ErrorKind::InvalidInput, error.to_string()))?;
+    for step in recipe.read.steps() {
+        tracing::info!(plugin = %manifest.id(), line = step.line(), "its build runs: {}", step.text());
+    }
+    let mut context = BuildContext::new(folder, manifest.dockerfile())
+        .with_labels(labels::of_image(&shared.instance, manifest.id(), &image))
+        .with_limits(shared.policy.limits_of_builds())
+        .with_images(recipe.read.images().to_vec(), shared.policy.restricts_images());
+    // What it asks for it has, or it would not have been let in.
+    if manifest.network_access() && !recipe.read.only_copies() {
+        context = context.with_network_of(shared.instance.clone());
+    }
+    let context = context.with_content(recipe.bytes);
+    let build = shared.engine.build(&context, &image, progress);
+    within(deadline::IMAGE, "build", &image, build)
         .await
         .map_err(|error| {
             Error::new(ErrorKind::Image, format!("its image could not be built: {error}")).with_source(error)

@@ -1,10 +1,12 @@
 pub(crate) mod acquire;
+mod dockerfile;
 mod file;
 mod folder;
 pub(crate) mod pulls;
 mod retry;
 mod signature;
 pub(crate) mod staging;
+mod volumes;
 
 use std::{
     fmt,
@@ -43,7 +45,9 @@ pub(crate) trait PackageReader: Read + Seek + Send {}
 impl<R: Read + Seek + Send> PackageReader for R {}
 
 impl PluginSource {
-    /// A folder with a `manifest.json` and the Dockerfile that it names: its image is built here.
+    /// A folder with a `manifest.json` and the Dockerfile that it names: its image is built here. A
+    /// Dockerfile that does more than put files into an image takes a grant, see
+    /// [`Permission::Build`](hap_manifest::permission::Permission::Build).
     pub fn folder(path: impl Into<PathBuf>) -> Self {
         Origin::Folder(path.into()).into()
     }

@@ -1,0 +1,90 @@
+//! What installing a plugin would take, told before anything is done.
+
+use hap_manifest::{Manifest, permission::Permission};
+use serde::Serialize;
+
+use super::Supervisor;
+use crate::{
+    engine::progress::ProgressSink,
+    error::Error,
+    model::grants::Admission,
+    plugin::source::{PluginSource, acquire::Candidate},
+    policy::violation::PolicyViolation,
+};
+
+/// What installing a plugin from a source would take.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct PluginReview {
+    /// The plugin's manifest.
+    pub manifest: Manifest,
+    /// What it asks for beyond what every plugin gets: what the manifest says, and
+    /// [`Permission::Build`] where its image is built here and that takes a grant.
+    pub requested: Vec<Permission>,
+    /// Why it may not be installed with the given grants, none if it may.
+    pub violations: Vec<PolicyViolation>,
+    /// The instructions of its Dockerfile that do more than put files into an image, with their
+    /// lines.
+    pub build_steps: Vec<String>,
+    /// What else is worth knowing of a package's manifest, such as keys that are not known.
+    pub warnings: Vec<String>,
+}
+
+impl Supervisor {
+    /// Tells what installing a plugin with these grants would take. Nothing is installed, pulled or
+    /// built; a package is read to its last byte.
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")]
+    /// # async fn run(state: &std::path::Path, folder: &std::path::Path) -> Result<(), hap_host::Error> {
+    /// use hap_host::{PluginSource, Supervisor, engine::FakeEngine};
+    ///
+    /// # std::fs::write(folder.join("manifest.json"), r#"{"id": "light", "name": "Light", "version": "1.0.0",
+    /// #   "description": "", "author": "", "image": "light:1", "network_access": false}"#).unwrap();
+    /// # std::fs::write(folder.join("Dockerfile"), "FROM rust:1\nRUN cargo build\n").unwrap();
+    /// let supervisor = Supervisor::builder(FakeEngine::new(), state).start().await?;
+    /// let review = supervisor.review(PluginSource::folder(folder), []).await?;
+    /// for permission in &review.requested {
+    ///     println!("this plugin wants to {permission}");
+    /// }
+    /// assert_eq!(review.requested[0].id(), "build");
+    /// assert_eq!(review.build_steps[1], "line 2: RUN cargo build");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(feature = "testing")]
+    /// # {
+    /// # let (state, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(state.path(), folder.path())).unwrap();
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`install`](Self::install) for a source that cannot be read.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn review(
+        &self,
+        source: impl Into<PluginSource>,
+        grants: impl IntoIterator<Item = Permission>,
+    ) -> Result<PluginReview, Error> {
+        let shared = &self.0.shared;
+        let grants: Vec<_> = grants.into_iter().collect();
+        let candidate = Candidate::open(source.into(), &ProgressSink::none(), shared).await?;
+        let builds = candidate.needs_build() && grants.contains(&Permission::Build);
+        let admission = Admission::new(candidate.origin(), grants, &candidate.manifest).with_build(builds);
+        let mut violations = shared.policy.judge(&candidate.manifest, &admission);
+        let mut build_steps = Vec::new();
+        if let Some(dockerfile) = candidate.dockerfile() {
+            violations.extend(shared.policy.evaluate_build(dockerfile, admission.granted()));
+            build_steps.extend(dockerfile.steps().iter().map(ToString::to_string));
+        }
+        Ok(PluginReview {
+            requested: candidate.requested(),
+            violations,
+            build_steps,
+            warnings: candidate.warnings,
+            manifest: candidate.manifest,
+        })
+    }
+}

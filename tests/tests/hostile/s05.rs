@@ -1,0 +1,101 @@
+//! Disk without asking.
+
+use bollard::query_parameters::InspectContainerOptions;
+use hap_host::{
+    ErrorKind, ImageVolumes, PluginSource, Policy, PolicyViolation,
+    engine::{Progress, ProgressSink},
+};
+use hap_tests::docker::{Fixture, Instance, ask, until_up};
+
+use crate::{docker, folder, forget, modest, supervisor};
+
+const PROBE: [(Fixture, &str); 1] = [(Fixture::Probe, "probe")];
+const DOCKERFILE: &str = "FROM scratch\nCOPY probe /probe\nVOLUME [\"/bin\", \"/scratch/\", \"/tmp\"]\nUSER 65534:65534\nENTRYPOINT [\"/probe\"]\n";
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn s05_volumes_of_an_image_are_bounded_memory_and_told_with_the_line_to_write() {
+    let instance = Instance::new().await.unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let policy = Policy::default().image_volumes(ImageVolumes::Cover(1 << 20));
+    let supervisor = supervisor(&instance, state.path(), policy).await;
+    let folder = folder(&modest("greedy", "greedy:1"), DOCKERFILE, &PROBE);
+    let (sink, mut progress) = ProgressSink::stream();
+    let plugin = supervisor
+        .install(PluginSource::folder(folder.path()))
+        .progress(sink)
+        .await
+        .unwrap();
+    let mut told = false;
+    while let Some(report) = progress.next().await {
+        told |= matches!(report, Progress::Step(line) if line.contains(r#""volumes": ["/bin", "/scratch"]"#));
+    }
+    assert!(told);
+
+    plugin.start().await.unwrap();
+    let container = plugin.state().container.unwrap();
+    let seen = docker(&instance)
+        .inspect_container(container.as_str(), None::<InspectContainerOptions>)
+        .await
+        .unwrap();
+    let volumes = seen
+        .mounts
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|mount| mount.typ.as_deref() == Some("volume"));
+    assert_eq!(volumes.count(), 0, "no volume without a name");
+    let network = seen.network_settings.unwrap().networks.unwrap();
+    let address = network.into_values().next().unwrap().ip_address.unwrap();
+    let address = format!("{address}:8000").parse().unwrap();
+    until_up(address).await;
+    let mounts = ask(address, "/read?/proc/mounts").await.unwrap();
+    for path in ["/bin", "/scratch", "/tmp"] {
+        let mount = mounts.lines().find(|line| line.split(' ').nth(1) == Some(path));
+        let mount = mount.unwrap_or_else(|| panic!("{path} is no mount of its own: {mounts}"));
+        assert!(mount.starts_with("tmpfs "), "{mount}");
+        let size = if path == "/tmp" {
+            "size=65536k"
+        } else {
+            "size=1024k"
+        };
+        for option in ["noexec", "nosuid", "nodev", size] {
+            assert!(mount.contains(option), "{option}: {mount}");
+        }
+        ask(address, &format!("/write?{path}/file")).await.unwrap();
+    }
+    plugin.stop().await.unwrap();
+    forget(&supervisor, "greedy").await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn s05_a_host_may_refuse_images_with_volumes_that_nobody_asked_for() {
+    let instance = Instance::new().await.unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let policy = Policy::default().image_volumes(ImageVolumes::Refuse);
+    let supervisor = supervisor(&instance, state.path(), policy).await;
+    let manifest = modest("greedy", "greedy:1");
+    let greedy = folder(&manifest, DOCKERFILE, &PROBE);
+    let error = supervisor
+        .install(PluginSource::folder(greedy.path()))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotPermitted);
+    assert!(
+        matches!(error.violations(), [PolicyViolation::ImageVolumes { paths }] if paths == &["/bin", "/scratch"]),
+        "{error}"
+    );
+    // The manifest may name them.
+    let named = manifest
+        .to_builder()
+        .volume("/scratch")
+        .tmpfs("/bin")
+        .build()
+        .unwrap();
+    let named = folder(&named, DOCKERFILE, &PROBE);
+    supervisor
+        .install(PluginSource::folder(named.path()))
+        .await
+        .unwrap();
+    forget(&supervisor, "greedy").await;
+}
