@@ -316,7 +316,7 @@ mod unix {
                 return false;
             };
             let mut answer = String::new();
-            let request = b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+            let request = b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
             connection.write_all(request).await.is_ok()
                 && connection.read_to_string(&mut answer).await.is_ok()
                 && answer.starts_with("HTTP/1.1 200")
@@ -327,7 +327,7 @@ mod unix {
             let mut connection = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
             let length = body.len();
             let request = format!(
-                "POST /command HTTP/1.1\r\nhost: x\r\n{headers}content-length: {length}\r\n\r\n{body}"
+                "POST /command HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: {length}\r\n\r\n{body}"
             );
             connection.write_all(request.as_bytes()).await.unwrap();
             connection

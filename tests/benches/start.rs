@@ -125,7 +125,7 @@ async fn docker_run(name: &str, image: &str) -> Result<(), Failure> {
     let script = format!(
         "docker run --detach --name {name} --publish 127.0.0.1:{port}:8000 --volume {name}:/data --init \
          --memory 64m --memory-swap 64m --cpus 0.5 --pids-limit 256 --read-only --tmpfs /tmp --cap-drop ALL \
-         --security-opt no-new-privileges {image} && \
+         --security-opt no-new-privileges --env HAP_BIND=0.0.0.0 {image} && \
          until curl --silent --fail http://127.0.0.1:{port}/health; do sleep 0.1; done"
     );
     let run = Command::new("sh")

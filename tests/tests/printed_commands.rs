@@ -67,7 +67,7 @@ impl Example {
         for printed in [
             format!(r#"RUSTFLAGS="-C target-feature=+crt-static" cargo build --profile small {target}"#),
             format!("docker build -t {name} ."),
-            format!("docker run -p 8000:8000 {name}"),
+            format!("docker run -p 127.0.0.1:8000:8000 -e HAP_BIND=0.0.0.0 {name}"),
             "curl http://localhost:8000/health".to_owned(),
         ] {
             assert!(
@@ -96,7 +96,9 @@ impl Example {
 
     /// On whichever port is free, since 8000 may not be.
     fn run(self) -> Container {
-        let id = docker_says(&["run", "--detach", "--publish", "127.0.0.1::8000", &self.tag]);
+        let options = ["--publish", "127.0.0.1::8000", "--env", "HAP_BIND=0.0.0.0"];
+        let run = [&["run", "--detach"][..], &options, &[&self.tag]].concat();
+        let id = docker_says(&run);
         let mut container = Container {
             id,
             address: String::new(),

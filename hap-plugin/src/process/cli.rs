@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ Without an argument it serves its API until SIGTERM or SIGINT. Otherwise:
   help          print this
 
 Environment: PLUGIN_ID, PLUGIN_NAME, PLUGIN_VERSION, PORT, PLATFORM_API_URL, HAP_API_TOKEN, HAP_WEBHOOK_SECRET,
-HAP_DATA_DIR (all optional, set by the host); HAP_CONFIG and HAP_CONFIG_<KEY> (settings); RUST_LOG.
+HAP_DATA_DIR (all optional, set by the host); HAP_BIND (address to serve on); HAP_CONFIG and HAP_CONFIG_<KEY> (settings); RUST_LOG.
 ";
 
 /// The sub-commands of every plugin's program.
@@ -100,7 +101,13 @@ pub(crate) async fn healthcheck() -> ExitCode {
 
 async fn ask_health() -> Result<(), String> {
     let settings = Settings::from_env().map_err(|error| error.to_string())?;
-    let url = format!("http://127.0.0.1:{}/health", settings.port());
+    let address = settings.address();
+    let address = if address.is_unspecified() {
+        Ipv4Addr::LOCALHOST.into()
+    } else {
+        address
+    };
+    let url = format!("http://{}/health", SocketAddr::new(address, settings.port()));
     let request = Request::get(&url)
         .body(Bytes::new())
         .map_err(|error| error.to_string())?;

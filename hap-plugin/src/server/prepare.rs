@@ -1,7 +1,7 @@
 //! [`prepare`]: everything that can be wrong before the plugin's own code runs.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use crate::api::Plugin;
 use crate::config::Configuration;
 use crate::error::StartError;
+use crate::server::auth::TokenCheck;
 use crate::server::custom_routes::CustomRoutes;
 use crate::server::dispatch::Dispatcher;
 use crate::server::router::dispatcher;
@@ -19,7 +20,7 @@ use crate::settings::Settings;
 
 /// Where a plugin is served.
 pub(super) enum Place {
-    /// All addresses, with the port of the settings.
+    /// The port of the settings, on their addresses.
     Settings,
     Address(SocketAddr),
     Listener(TcpListener),
@@ -46,6 +47,7 @@ pub(super) async fn prepare<P: Plugin>(
     let schemas = problems.of(Schemas::of::<P>());
     let settings = problems.of(settings);
     let (mut config, mut listener) = (None, None);
+    let is_told = !matches!(place, Place::Settings);
     if let Some(settings) = &settings {
         if let Some(schemas) = &schemas {
             let mut wrong = Vec::new();
@@ -79,9 +81,11 @@ pub(super) async fn prepare<P: Plugin>(
     if let Some(listener) = &listener {
         announce(&settings, listener);
     }
-    let token = settings.token.clone();
+    // Whoever has a server of its own, or names an address, has said who is to reach it.
+    let any_host = is_told || settings.bind.is_some();
+    let token_check = TokenCheck::new(settings.token.clone(), any_host);
     let service = Service::assemble(plugin, settings, schemas, config).await?;
-    let dispatcher = dispatcher(&service, token, custom_routes);
+    let dispatcher = dispatcher(&service, token_check, custom_routes);
     Ok(Prepared {
         service,
         dispatcher,
@@ -118,7 +122,7 @@ async fn bind(place: Place, settings: &Settings) -> Result<Option<TcpListener>, 
         Place::Listener(listener) => return Ok(Some(listener)),
         Place::Nowhere => return Ok(None),
         Place::Address(address) => address,
-        Place::Settings => (Ipv4Addr::UNSPECIFIED, settings.port()).into(),
+        Place::Settings => (settings.address(), settings.port()).into(),
     };
     TcpListener::bind(address)
         .await
@@ -173,7 +177,17 @@ fn announce(settings: &Settings, listener: &TcpListener) {
         settings.id
     );
     if settings.token.is_none() {
-        tracing::warn!("no HAP_API_TOKEN: every caller is accepted");
+        let is_local = listener
+            .local_addr()
+            .is_ok_and(|address| address.ip().is_loopback());
+        if is_local {
+            tracing::warn!(
+                "no HAP_API_TOKEN: every program of this machine is accepted, and nobody else; \
+                 HAP_BIND=0.0.0.0 listens on all addresses"
+            );
+        } else {
+            tracing::warn!("no HAP_API_TOKEN: every caller is accepted, from wherever it comes");
+        }
     }
     if settings.platform.is_none() {
         tracing::warn!("no PLATFORM_API_URL: events are only logged");

@@ -6,7 +6,6 @@ use axum::Router;
 use axum::extract::{Extension, Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
-use hap_manifest::ApiToken;
 
 use crate::api::Plugin;
 use crate::error::Result;
@@ -23,7 +22,7 @@ use crate::telemetry::RequestContext;
 /// answer everybody, the token is asked for behind them.
 pub(crate) fn dispatcher<P: Plugin>(
     service: &Arc<Service<P>>,
-    token: Option<ApiToken>,
+    token_check: TokenCheck,
     custom_routes: CustomRoutes,
 ) -> Dispatcher<P> {
     let CustomRoutes {
@@ -46,7 +45,6 @@ pub(crate) fn dispatcher<P: Plugin>(
     };
     let has_layers = !layers.is_empty();
     let api = layers.into_iter().fold(api, |api, layer| layer(api));
-    let token_check = TokenCheck::new(token);
     let public_routes = adopt_before(service, public_routes);
     let is_plain = !has_layers && public_routes.is_none();
     let (token_check, router) = match public_routes {

@@ -91,7 +91,7 @@ impl<P: Plugin> Serve<P> {
         }
     }
 
-    /// Serves on this address instead of all addresses with the port of the settings.
+    /// Serves on this address instead of the address and the port of the settings.
     pub fn bind(self, address: SocketAddr) -> Self {
         Self {
             place: Place::Address(address),

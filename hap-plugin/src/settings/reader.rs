@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -12,6 +13,9 @@ use crate::error::StartError;
 use crate::settings::config_variables::ConfigVariables;
 use crate::settings::platform::PlatformUrl;
 use crate::settings::values::Settings;
+
+/// The address to serve on. No host sets it: a plugin with a token serves on all.
+const BIND: &str = "HAP_BIND";
 
 impl Settings {
     /// Reads the environment of the process.
@@ -77,6 +81,11 @@ fn settings(vars: &Vars<'_>) -> Result<Settings, StartError> {
     if let Some(port) = vars.parsed(env::PORT, port, "set a port such as 8000") {
         settings.port = port;
     }
+    settings.bind = vars.parsed(
+        BIND,
+        IpAddr::from_str,
+        "set an IP address such as 0.0.0.0, or unset it",
+    );
     settings.platform = vars.parsed(
         env::PLATFORM_API_URL,
         PlatformUrl::parse,
@@ -260,6 +269,7 @@ mod tests {
         let error = read_from(&[
             ("PLUGIN_ID", "The Lamp"),
             ("PORT", "99999"),
+            ("HAP_BIND", "localhost"),
             ("PLATFORM_API_URL", "https://platform/api/v1"),
             ("HAP_API_TOKEN", "hunter2"),
             ("HAP_WEBHOOK_SECRET", "whsec_hunter2"),
@@ -267,11 +277,12 @@ mod tests {
         ])
         .unwrap_err();
         let text = error.to_string();
-        assert_eq!(error.problems().len(), 6, "{text}");
+        assert_eq!(error.problems().len(), 7, "{text}");
         assert_eq!(error.exit_code(), 78);
         for name in [
             "PLUGIN_ID=\"The Lamp\"",
             "PORT=\"99999\"",
+            "HAP_BIND=\"localhost\"",
             "PLATFORM_API_URL",
             "HAP_API_TOKEN",
             "HAP_DATA_DIR=\"data\"",

@@ -1,5 +1,6 @@
 //! [`Settings`]: who the plugin is and what surrounds it.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,9 +27,10 @@ pub(crate) const UNKNOWN_VERSION: &str = "0.0.0";
 /// | `PLUGIN_ID` | id of the plugin | made from the program's file name |
 /// | `PLUGIN_NAME` | display name | the id |
 /// | `PLUGIN_VERSION` | version of the plugin | [`Plugin::VERSION`](crate::Plugin::VERSION) |
-/// | `PORT` | TCP port to serve on, on all addresses | 8000 |
+/// | `PORT` | TCP port to serve on | 8000 |
+/// | `HAP_BIND` | IP address to serve on, such as `0.0.0.0` for all | all addresses with a token, `127.0.0.1` without |
 /// | `PLATFORM_API_URL` | base address of the platform's API, `http://` | events are only logged |
-/// | `HAP_API_TOKEN` | token that callers must show | every caller is accepted |
+/// | `HAP_API_TOKEN` | token that callers must show | every caller is accepted but pages of other sites |
 /// | `HAP_WEBHOOK_SECRET` | key that signs events | the token authenticates them |
 /// | `HAP_DATA_DIR` | writable directory that outlives the process | configuration and events are not kept |
 /// | `HAP_CONFIG` | settings of the plugin, a JSON object as for `POST /config` | the type's defaults |
@@ -54,6 +56,8 @@ pub struct Settings {
     /// `None`: nobody but the program says it.
     version: Option<String>,
     pub(crate) port: u16,
+    /// `None`: as the token is there or not.
+    pub(crate) bind: Option<IpAddr>,
     pub(crate) platform: Option<PlatformUrl>,
     pub(crate) token: Option<ApiToken>,
     pub(crate) webhook_secret: Option<WebhookSecret>,
@@ -99,6 +103,7 @@ impl Settings {
             id,
             version: None,
             port: 8000,
+            bind: None,
             platform: None,
             token: None,
             webhook_secret: None,
@@ -182,6 +187,26 @@ impl Settings {
     #[must_use]
     pub fn with_port(self, port: u16) -> Self {
         Self { port, ..self }
+    }
+
+    /// The same settings with this address to serve on; all addresses by default where there is a
+    /// token, and otherwise `127.0.0.1`, so that nobody else on the network commands a plugin that
+    /// its author tries out.
+    #[must_use]
+    pub fn with_bind(self, address: IpAddr) -> Self {
+        Self {
+            bind: Some(address),
+            ..self
+        }
+    }
+
+    /// The address to serve on.
+    pub(crate) fn address(&self) -> IpAddr {
+        let usual = match self.token {
+            Some(_) => Ipv4Addr::UNSPECIFIED,
+            None => Ipv4Addr::LOCALHOST,
+        };
+        self.bind.unwrap_or(usual.into())
     }
 
     /// The same settings with a platform whose API is at this address, such as
@@ -283,5 +308,22 @@ impl Settings {
         self.limits.pending_events = events;
         self.limits.pending_bytes = bytes;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_token_a_plugin_is_served_on_loopback_unless_told_otherwise() {
+        let settings = Settings::new(PluginId::new("lamp").unwrap());
+        assert_eq!(settings.address(), Ipv4Addr::LOCALHOST);
+        let all = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        assert_eq!(settings.clone().with_bind(all).address(), all);
+        let settings = settings.with_api_token(ApiToken::from_bytes(&[7; 32]));
+        assert_eq!(settings.address(), all);
+        let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        assert_eq!(settings.with_bind(local).address(), local);
     }
 }

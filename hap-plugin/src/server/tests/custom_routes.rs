@@ -194,7 +194,7 @@ async fn routes_of_ones_own_are_refused_before_and_after_the_plugin_works() {
         routes: Some(routes()),
         ..CustomRoutes::default()
     };
-    let client = Client(dispatcher(&lamp.service, None, custom_routes).into_router());
+    let client = Client(dispatcher(&lamp.service, TokenCheck::new(None, false), custom_routes).into_router());
     client.get("/pages/first").await.check_refusal(503, "starting");
     lamp.service.start().await.unwrap();
     assert_eq!(client.get("/pages/first").await.status, 200);

@@ -28,6 +28,7 @@ use tower::ServiceExt as _;
 use crate::api::{Context, Health, Plugin, Reply};
 use crate::config::Configuration;
 use crate::error::{Fault, Result};
+use crate::server::auth::TokenCheck;
 use crate::server::custom_routes::CustomRoutes;
 use crate::server::router::dispatcher;
 use crate::server::schemas::Schemas;
@@ -183,7 +184,8 @@ impl Running {
         let service = Service::assemble(lamp.clone(), settings, schemas, config)
             .await
             .unwrap();
-        let router = dispatcher(&service, token, CustomRoutes::default()).into_router();
+        let router =
+            dispatcher(&service, TokenCheck::new(token, false), CustomRoutes::default()).into_router();
         Self {
             lamp,
             service,
