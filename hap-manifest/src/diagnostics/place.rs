@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use crate::value::text::turns_direction;
+use crate::value::unseen::is_hidden;
 
 /// Most characters of a source line that are drawn.
 const WINDOW: usize = 100;
@@ -69,9 +69,9 @@ impl Place {
 fn drawn(c: char) -> char {
     match c {
         '\t' => ' ',
-        // The byte order mark has no width, so everything after it would be drawn one column off.
-        '\u{feff}' => '\u{fffd}',
-        c if c.is_control() || turns_direction(c) => '\u{fffd}',
+        // What has no width, such as the byte order mark, would draw everything after it one column
+        // off.
+        c if c.is_control() || is_hidden(c) => '\u{fffd}',
         c => c,
     }
 }

@@ -20,5 +20,6 @@ pub mod rfc3339;
 pub(crate) mod schema;
 pub(crate) mod text;
 pub(crate) mod trace;
+pub(crate) mod unseen;
 pub(crate) mod user;
 pub(crate) mod version_range;

@@ -8,17 +8,70 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
+use super::unseen::HIDDEN;
+
 /// Longest text that is shown in one line, in characters.
 pub(crate) const MAX_LINE: usize = 255;
 
-/// Characters that may stand in one line, as a class of a pattern: no control characters, and none
-/// that turn the direction of writing.
-const IN_LINE: &str = r"[^\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]";
-/// Those of them that are not white space.
-const VISIBLE: &str =
-    r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028-\u202f\u205f\u2066-\u2069\u3000]";
-/// Characters that may stand in a text of several lines.
-const IN_TEXT: &str = r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]";
+/// White space that may stand in one line, and the pattern of braille that has no dot.
+const BLANK: &str = r"\u0020\u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000";
+/// A symbol, and what asks for its form in colour.
+const SYMBOL: &str = "[\\u2190-\\u27bf\\u2900-\\u2bff\u{1f000}-\u{1faff}]\\ufe0f?";
+
+/// What may stand in a line beside blanks: characters that are seen, and symbols joined to one.
+///
+/// No character begins both, so that no validator has to try twice.
+fn seen() -> String {
+    format!(r"[{}]|{SYMBOL}(\u200d{SYMBOL})*", plain())
+}
+
+/// What may stand in one line: no control characters, and none that are not seen.
+fn in_one_line() -> String {
+    format!("([{BLANK}]|{})", seen())
+}
+
+/// The characters that are seen and are no symbols, as the inside of a class.
+fn plain() -> String {
+    // Control characters, blanks, symbols and surrogates.
+    let mut refused = vec![
+        (0, 0x20),
+        (0x7f, 0xa0),
+        (0x1680, 0x1680),
+        (0x2000, 0x200a),
+        (0x202f, 0x202f),
+        (0x205f, 0x205f),
+        (0x2190, 0x27bf),
+        (0x2800, 0x2800),
+        (0x2900, 0x2bff),
+        (0x3000, 0x3000),
+        (0xd800, 0xdfff),
+        (0x1_f000, 0x1_faff),
+    ];
+    refused.extend(HIDDEN.map(|(first, last)| (u32::from(first), u32::from(last))));
+    refused.sort_unstable();
+    let end = u32::from(char::MAX) + 1;
+    let (mut class, mut next) = (String::new(), 0);
+    for (first, last) in refused.into_iter().chain([(end, end)]) {
+        if next < first {
+            class = format!("{class}{}-{}", point(next), point(first - 1));
+        }
+        next = next.max(last + 1);
+    }
+    class
+}
+
+/// A character of a class. Dialects differ in how they escape those beyond the first 65,536.
+fn point(code: u32) -> String {
+    match char::from_u32(code) {
+        Some(c) if code > 0xffff => c.to_string(),
+        _ => format!(r"\u{code:04x}"),
+    }
+}
+
+/// The pattern of a line with something that is seen.
+fn line_pattern() -> String {
+    format!("[{BLANK}]*({}){}*", seen(), in_one_line())
+}
 
 /// The schema of a type that is there for its schema alone.
 macro_rules! schema_of {
@@ -49,7 +102,7 @@ schema_of!(
         "type": "string",
         "minLength": 1,
         "maxLength": MAX_LINE,
-        "pattern": format!("^{IN_LINE}*{VISIBLE}{IN_LINE}*$"),
+        "pattern": format!("^{}$", line_pattern()),
     })
 );
 
@@ -84,9 +137,9 @@ schema_of!(
         "type": "string",
         "minLength": 1,
         "maxLength": MAX_LINE,
-        "pattern": format!("^{IN_LINE}*{VISIBLE}{IN_LINE}*$"),
+        "pattern": format!("^{}$", line_pattern()),
         // No scheme, or one of these two.
-        "allOf": [{ "pattern": format!("^([Hh][Tt][Tt][Pp][Ss]?://{IN_LINE}*|[^:/?#]*([/?#]{IN_LINE}*)?)$") }],
+        "allOf": [{ "pattern": format!("^([Hh][Tt][Tt][Pp][Ss]?://{0}*|[^:/?#]*([/?#]{0}*)?)$", in_one_line()) }],
     })
 );
 
@@ -107,20 +160,20 @@ fn comparator() -> String {
 /// A line of text, or nothing.
 pub(crate) fn line_or_empty(schema: &mut Schema) {
     schema.insert("maxLength".to_owned(), MAX_LINE.into());
-    schema.insert(
-        "pattern".to_owned(),
-        format!("^({IN_LINE}*{VISIBLE}{IN_LINE}*)?$").into(),
-    );
+    schema.insert("pattern".to_owned(), format!("^({})?$", line_pattern()).into());
 }
 
 /// A text without a line break.
 pub(crate) fn in_line(schema: &mut Schema) {
-    schema.insert("pattern".to_owned(), format!("^{IN_LINE}*$").into());
+    schema.insert("pattern".to_owned(), format!("^{}*$", in_one_line()).into());
 }
 
 /// A text of several lines.
 pub(crate) fn lines(schema: &mut Schema) {
-    schema.insert("pattern".to_owned(), format!("^{IN_TEXT}*$").into());
+    schema.insert(
+        "pattern".to_owned(),
+        format!(r"^([\t\n\r{BLANK}]|{})*$", seen()).into(),
+    );
 }
 
 /// Says what a reference is for where it is used.
