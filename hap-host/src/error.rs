@@ -5,7 +5,7 @@ use hap_manifest::{ParseError, PluginId, wire::WireError};
 use crate::{
     engine::{
         error::{EngineError, EngineErrorKind},
-        report::report,
+        report::{report, shown_source},
     },
     model::{failure::Failure, redact::Redactor},
     policy::violation::{PolicyViolation, words},
@@ -147,7 +147,8 @@ impl Error {
         self
     }
 
-    /// Takes a plugin's secrets out of everything that the plugin may have written.
+    /// Takes a plugin's secrets, and what could steer a terminal, out of everything that the plugin
+    /// may have written.
     pub(crate) fn redacted(mut self, redactor: &Redactor) -> Self {
         let Inner {
             message,
@@ -156,14 +157,14 @@ impl Error {
             source,
             ..
         } = &mut *self.0;
-        *message = redactor.owned(std::mem::take(message));
+        *message = redactor.block(message);
         *wire = wire.take().map(|wire| redactor.wire(wire));
         *failure = failure.take().map(|failure| redactor.failure(failure));
         if let Some(cause) = source.take() {
             let text = report(&*cause);
             let clean = redactor.text(&text);
             *source = Some(if clean == text {
-                cause
+                shown_source(cause)
             } else {
                 clean.into_owned().into()
             });

@@ -1,10 +1,13 @@
 use std::{error::Error as StdError, fmt, time::Duration};
 
+use super::{report::shown_source, text};
+
 /// Why an engine operation failed: which operation, on what, and the class that
 /// decides what follows.
 ///
 /// `Display` names the operation, its subject and the engine's own message; the client library's
-/// error is the [`source`](StdError::source).
+/// error is the [`source`](StdError::source). An engine repeats what images and plugins say, so none
+/// of these texts holds a control character but line breaks, and all are bounded.
 pub struct EngineError {
     kind: EngineErrorKind,
     operation: &'static str,
@@ -44,6 +47,9 @@ pub enum EngineErrorKind {
 
 impl EngineError {
     /// Describes a failure of `operation` on `subject` (a container name, an image, ...).
+    ///
+    /// Both texts are made fit to be shown: what could steer a terminal is replaced, long lines are
+    /// cut, and so are texts of many lines.
     pub fn new(
         kind: EngineErrorKind,
         operation: &'static str,
@@ -53,17 +59,17 @@ impl EngineError {
         Self {
             kind,
             operation,
-            subject: subject.into(),
-            message: message.into(),
+            subject: text::line(&subject.into(), text::LINE_CHARS),
+            message: text::block(&message.into()),
             retry_after: None,
             source: None,
         }
     }
 
-    /// Keeps the underlying error for logs.
+    /// Keeps the underlying error for logs, or only its words where those are not fit to be shown.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(shown_source(source.into()));
         self
     }
 
@@ -129,5 +135,30 @@ impl StdError for EngineError {
         self.source
             .as_deref()
             .map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_an_engine_repeats_steers_a_terminal() {
+        let hostile = "no\u{1b}]0;pwned\u{7}\u{1b}[2J such file\nINFO all is well\n";
+        let source = std::io::Error::other(hostile);
+        let error = EngineError::new(EngineErrorKind::Failed, "start", hostile, hostile).with_source(source);
+        let reported = super::super::report::report(&error);
+        for text in [error.to_string(), format!("{error:?}"), reported] {
+            assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
+            assert!(text.contains("\u{fffd}[2J such file"), "{text:?}");
+            assert!(
+                text.lines().skip(1).all(|line| line.starts_with("  ")),
+                "{text:?}"
+            );
+        }
+        let source = StdError::source(&error).unwrap().to_string();
+        assert!(!source.contains('\u{1b}'), "{source:?}");
+        let long = EngineError::new(EngineErrorKind::Failed, "start", "x", "x".repeat(1_000_000));
+        assert!(long.to_string().len() < 3_000);
     }
 }

@@ -32,6 +32,7 @@ pub(crate) mod spec;
 pub(crate) mod stream;
 #[cfg(feature = "testing")]
 pub(crate) mod testing;
+pub(crate) mod text;
 pub(crate) mod volume_copy;
 
 use std::{fmt, time::Duration};

@@ -11,13 +11,18 @@ use std::{
 use futures_core::Stream;
 use futures_util::{StreamExt, task::AtomicWaker};
 
+use super::text;
+
+/// Longest step, in characters.
+const STEP_CHARS: usize = 500;
+
 /// What a long operation is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress {
     /// A stage began. Counts of bytes begin anew with it.
     Stage(Stage),
-    /// A step in words, such as a line of a build.
+    /// A step in words, such as a line of a build: one bounded line without control characters.
     Step(String),
     /// Bytes of a transfer.
     Bytes {
@@ -102,9 +107,13 @@ impl ProgressSink {
         (sink, ProgressStream(channel))
     }
 
-    /// Hands over one report.
+    /// Hands over one report. The words of a step are made fit to be shown: they come from whoever
+    /// wrote the image.
     pub fn report(&self, progress: Progress) {
-        (self.0)(progress);
+        (self.0)(match progress {
+            Progress::Step(words) => Progress::Step(text::line(&words, STEP_CHARS)),
+            other => other,
+        });
     }
 }
 
@@ -217,6 +226,17 @@ mod tests {
         }
         assert_eq!(left.len(), ProgressStream::CAPACITY);
         assert_eq!(left.last().map(String::as_str), Some("999"));
+    }
+
+    #[tokio::test]
+    async fn no_step_steers_a_terminal_or_goes_on_without_end() {
+        let (sink, mut stream) = ProgressSink::stream();
+        sink.report(Progress::Step("RUN \u{1b}]0;pwned\u{7}\u{9b}2J\r\nok".to_owned()));
+        sink.report(Progress::Step("x".repeat(1_000_000)));
+        let shown = "RUN \u{fffd}]0;pwned\u{fffd}\u{fffd}2J  ok".to_owned();
+        assert_eq!(stream.next().await, Some(Progress::Step(shown)));
+        let long = format!("{}...", "x".repeat(STEP_CHARS));
+        assert_eq!(stream.next().await, Some(Progress::Step(long)));
     }
 
     #[tokio::test]

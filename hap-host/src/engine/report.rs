@@ -2,15 +2,17 @@
 
 use std::error::Error as StdError;
 
+use super::text;
+
 /// Between the parts of a message.
 const JOINT: &str = ": ";
 
 /// Joins an error's chain for a log.
 pub(crate) fn report(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
+    let mut text = text::block(&error.to_string());
     let mut next = error.source();
     while let Some(source) = next {
-        let said = source.to_string();
+        let said = text::block(&source.to_string());
         let added = news(&text, &said);
         if !added.is_empty() {
             text.push_str(JOINT);
@@ -19,6 +21,20 @@ pub(crate) fn report(error: &dyn StdError) -> String {
         next = source.source();
     }
     text
+}
+
+/// Returns an error whose words, and whose sources' words, are fit to be shown: the same one where
+/// they are, otherwise only its words.
+pub(crate) fn shown_source(error: Box<dyn StdError + Send + Sync>) -> Box<dyn StdError + Send + Sync> {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(&*error);
+    while let Some(part) = next {
+        let said = part.to_string();
+        if text::block(&said) != said.trim_end() {
+            return report(&*error).into();
+        }
+        next = part.source();
+    }
+    error
 }
 
 /// What a source adds to what was said: many a library puts its own source's words, or its
@@ -49,4 +65,18 @@ fn news(told: &str, said: &str) -> String {
         rest = new;
     }
     rest.join(JOINT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_kept_where_it_is_clean_and_reduced_to_clean_words_where_it_is_not() {
+        let clean = shown_source(std::io::Error::other("so it is\n").into());
+        assert!(clean.is::<std::io::Error>());
+        let hostile = shown_source(std::io::Error::other("a\u{1b}[2Jb").into());
+        assert!(!hostile.is::<std::io::Error>());
+        assert_eq!(hostile.to_string(), "a\u{fffd}[2Jb");
+    }
 }

@@ -4,6 +4,7 @@ use hap_manifest::wire::WireError;
 use serde_json::Value;
 
 use super::failure::Failure;
+use crate::engine::text;
 
 /// What stands where a secret was.
 pub(crate) const REDACTED: &str = "[REDACTED]";
@@ -22,10 +23,13 @@ pub(crate) struct Redactor {
 
 impl Redactor {
     pub(crate) fn new(secrets: impl IntoIterator<Item = String>) -> Self {
-        let values: BTreeSet<String> = secrets
-            .into_iter()
-            .filter(|secret| secret.len() >= SHORTEST)
-            .collect();
+        let mut values = BTreeSet::new();
+        for secret in secrets.into_iter().filter(|secret| secret.len() >= SHORTEST) {
+            // As it stands in a text that was made fit to be shown before it came here.
+            values.insert(text::line(&secret, text::LINE_CHARS));
+            values.insert(text::block(&secret));
+            values.insert(secret);
+        }
         let mut values = Vec::from_iter(values);
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         Self { values }
@@ -66,21 +70,32 @@ impl Redactor {
         }
     }
 
+    /// A text without secrets, fit to be shown in several lines.
+    pub(crate) fn block(&self, text: &str) -> String {
+        text::block(&self.text(text))
+    }
+
+    /// A text without secrets, fit to be shown in one line.
+    pub(crate) fn line(&self, text: &str, characters: usize) -> String {
+        // Cut afterwards, or what is left of a secret would not be recognised.
+        text::line(&self.text(text), characters)
+    }
+
+    /// Cleans every text of a failure, and makes each fit to be shown.
     pub(crate) fn failure(&self, failure: Failure) -> Failure {
         let mut clean = failure;
-        clean.message = self.owned(clean.message);
-        clean.hint = clean.hint.map(|hint| self.owned(hint));
-        clean.last_lines = clean
-            .last_lines
-            .into_iter()
-            .map(|line| self.owned(line))
-            .collect();
+        clean.message = self.block(&clean.message);
+        clean.hint = clean.hint.map(|hint| self.block(&hint));
+        for line in &mut clean.last_lines {
+            *line = self.line(line, text::LINE_CHARS);
+        }
         if let Some(exit) = &mut clean.exit {
-            exit.error = self.owned(std::mem::take(&mut exit.error));
+            exit.error = self.block(&exit.error);
         }
         clean
     }
 
+    /// Cleans every text and value of a refusal.
     pub(crate) fn wire(&self, wire: WireError) -> WireError {
         let mut clean = wire;
         clean.error = self.owned(clean.error);
@@ -149,6 +164,34 @@ mod tests {
         assert!(!format!("{clean:?}").contains("hunter2"), "{clean:?}");
         assert_eq!(clean.message, "[REDACTED] does not fit");
         assert_eq!(clean.last_lines, ["got [REDACTED]", "done"]);
+    }
+
+    #[test]
+    fn nothing_in_a_failure_steers_a_terminal_and_secrets_of_several_lines_go_all_the_same() {
+        let hostile = "a\u{1b}]0;pwned\u{7}b";
+        let exit = Exit {
+            error: hostile.to_owned(),
+            ..Exit::code(1)
+        };
+        let mut failure = Failure::new(FailureCause::Exited, hostile)
+            .with_exit(&exit)
+            .with_hint(hostile);
+        failure.last_lines = vec![hostile.to_owned(), "x".repeat(1_000_000)];
+        let clean = redactor(&[]).failure(failure);
+        let shown = format!("{clean} {}", clean.exit.as_ref().unwrap().error);
+        assert!(!shown.contains(['\u{1b}', '\u{7}']), "{shown:?}");
+        assert_eq!(
+            shown.matches("a\u{fffd}]0;pwned\u{fffd}b").count(),
+            4,
+            "{shown:?}"
+        );
+        assert!(shown.len() < 3_000);
+
+        let key = "-----BEGIN-----\nabc\n\u{1b}def";
+        let redactor = redactor(&[key]);
+        for text in [key.to_owned(), text::block(key), text::line(key, 100)] {
+            assert_eq!(redactor.text(&text), REDACTED, "{text:?}");
+        }
     }
 
     #[test]

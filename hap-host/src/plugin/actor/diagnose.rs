@@ -63,7 +63,7 @@ pub(crate) async fn last_lines(
                 if lines.len() == LINES as usize {
                     lines.remove(0);
                 }
-                lines.push(redactor.owned(line.text).chars().take(LINE_CHARS).collect());
+                lines.push(redactor.line(&line.text, LINE_CHARS));
             }
             if !lines.is_empty() {
                 return;

@@ -38,7 +38,8 @@ impl PluginHandle {
     /// The plugin's output. Without a container there is none, and the stream is empty.
     ///
     /// The plugin's keys and secret settings are shown as `[REDACTED]` where they stand in a
-    /// line as they are.
+    /// line as they are. Tabs become spaces, and every other character that could steer a terminal
+    /// or turn the direction of writing becomes U+FFFD.
     #[must_use]
     pub fn logs(&self, options: &LogOptions) -> LogStream {
         match self.container() {
@@ -46,7 +47,7 @@ impl PluginHandle {
                 let stream = self.0.shared.engine.logs(&container, options);
                 let desk = Arc::clone(&self.0.config);
                 let clean = move |mut line: LogLine| {
-                    line.text = desk.redactor().owned(line.text);
+                    line.text = desk.redactor().line(&line.text, LogLine::MAX_BYTES);
                     line
                 };
                 LogStream::new(

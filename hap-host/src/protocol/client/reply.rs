@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::http::Broken;
 use crate::{
-    engine::report::report,
+    engine::{report::report, text},
     error::{Error, ErrorKind},
 };
 
@@ -53,7 +53,9 @@ pub(super) fn answer<R: DeserializeOwned>(path: &str, status: StatusCode, body: 
     })
 }
 
-fn refusal(path: &str, code: u16, wire: WireError) -> Error {
+fn refusal(path: &str, code: u16, mut wire: WireError) -> Error {
+    wire.error = text::block(&wire.error);
+    wire.code = wire.code.map(|code| quote(&code));
     let message = format!("{path} was refused with HTTP {code}: {}", quote(&wire.error));
     Error::new(ErrorKind::Rejected, message)
         .with_wire(wire)
@@ -79,16 +81,7 @@ pub(super) fn describe(broken: &Broken, address: SocketAddr) -> String {
     format!("the connection to {address} broke: {}", report(innermost))
 }
 
-/// A plugin's text for an error message: shortened, and without control characters that could
-/// forge log lines.
+/// A plugin's text for an error message: shortened, and in one line that steers nothing.
 pub(super) fn quote(text: &str) -> String {
-    let mut quoted: String = text
-        .chars()
-        .take(MAX_QUOTED_CHARS)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    if text.chars().nth(MAX_QUOTED_CHARS).is_some() {
-        quoted.push_str("...");
-    }
-    quoted
+    text::line(text, MAX_QUOTED_CHARS)
 }

@@ -26,12 +26,12 @@ impl Seen {
         matches!(self, Self::Present(observed) if observed.is_running())
     }
 
-    /// The same without the plugin's secrets in the engine's words.
+    /// The same without the plugin's secrets in the engine's words, which are made fit to be shown.
     pub(crate) fn redacted(mut self, redactor: &Redactor) -> Self {
         if let Self::Present(observed) = &mut self
             && let Some(exit) = &mut observed.exit
         {
-            exit.error = redactor.owned(std::mem::take(&mut exit.error));
+            exit.error = redactor.block(&exit.error);
         }
         self
     }

@@ -27,7 +27,7 @@ impl Line {
     /// many characters.
     pub(super) fn read(text: &str, redactor: &Redactor, characters: usize) -> Self {
         // After parsing as well: within JSON a secret may be written with escapes.
-        let clean = |text: &str| cut(&redactor.text(text), characters);
+        let clean = |text: &str| redactor.line(text, characters);
         match object(text) {
             Some(mut members) => {
                 let level = take(&mut members, &LEVELS).and_then(|level| level_of(&level));
@@ -114,19 +114,6 @@ fn level_of(value: &Value) -> Option<Level> {
     }
 }
 
-/// At most so many characters, none of which could forge a line or steer a terminal.
-fn cut(text: &str, characters: usize) -> String {
-    let mut short: String = text
-        .chars()
-        .take(characters)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    if text.chars().nth(characters).is_some() {
-        short.push_str("...");
-    }
-    short
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,7 +184,10 @@ mod tests {
 
     #[test]
     fn secrets_and_control_characters_go_and_long_lines_are_cut() {
-        assert_eq!(read("a hunter2\u{1b}[31m\tb").message, "a [REDACTED] [31m b");
+        assert_eq!(
+            read("a hunter2\u{1b}[31m\tb").message,
+            "a [REDACTED]\u{fffd}[31m b"
+        );
         let structured = read(r#"{"msg":"hunter\u0032","k":"hunter2"}"#);
         assert_eq!(structured.message, "[REDACTED]");
         assert_eq!(structured.fields.as_deref(), Some(r#"{"k":"[REDACTED]"}"#));
