@@ -81,6 +81,14 @@ impl Proof {
         }
     }
 
+    /// The id that the message was signed under.
+    pub(super) fn message(&self) -> Option<&str> {
+        match self {
+            Self::Token => None,
+            Self::Signature { id, .. } => Some(id),
+        }
+    }
+
     fn verify(&self, secrets: &[WebhookSecret], body: &[u8], now: SystemTime) -> Result<(), VerifyError> {
         match self {
             Self::Token => Ok(()),

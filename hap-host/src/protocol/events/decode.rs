@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use axum::http::StatusCode;
 use hap_manifest::{
-    PluginId, TraceParent,
+    PluginId, TraceParent, webhook,
     wire::{Event, EventBody, EventDraft},
 };
 use serde_json::json;
@@ -17,11 +17,16 @@ const MOST_NAME: usize = 256;
 /// Bytes of an event's source and subject.
 const MOST_PATH: usize = 1024;
 
-/// Reads, checks and completes the events of a body: all or none. `trace` is that of the request,
-/// for events that name none themselves.
+/// Longest id of a message that is an event's id as it is, in bytes: with an index behind it, it is
+/// shorter than [`MOST_NAME`].
+const MOST_MESSAGE: usize = 128;
+
+/// Reads, checks and completes the events of a body: all or none. `message` is the id that a signed
+/// body came under and `trace` the trace of its request, each for events that name none themselves.
 pub(super) fn events(
     plugin: &PluginId,
     body: &[u8],
+    message: Option<&str>,
     trace: Option<TraceParent>,
     now: SystemTime,
 ) -> Result<Vec<Event>, Refusal> {
@@ -33,12 +38,17 @@ pub(super) fn events(
             format!("the body is neither an event nor an array of events: {error}"),
         )
     })?;
+    let batch = matches!(body, EventBody::Batch(_));
     body.into_drafts()
         .into_iter()
         .enumerate()
         .map(|(index, draft)| {
             check(plugin, &draft).map_err(|refusal| refusal.details(json!({ "index": index })))?;
-            let mut event = draft.complete(plugin, Uuid::now_v7().to_string(), now);
+            let id = match message {
+                Some(message) => id_of(message, batch.then_some(index)),
+                None => Uuid::now_v7().to_string(),
+            };
+            let mut event = draft.complete(plugin, id, now);
             if let Some(trace) = trace {
                 let name = TraceParent::HEADER.to_owned();
                 event
@@ -49,6 +59,20 @@ pub(super) fn events(
             Ok(event)
         })
         .collect()
+}
+
+/// The id of an event that has none of its own: sent again under the same message it is the same
+/// event. No message's id ends in a dot and a number, so that of a batch's event is no other's.
+fn id_of(message: &str, index: Option<usize>) -> String {
+    let message = if message.len() > MOST_MESSAGE {
+        webhook::message_id(message)
+    } else {
+        message.into()
+    };
+    match index {
+        Some(index) => format!("{message}.{index}"),
+        None => message.into_owned(),
+    }
 }
 
 fn check(plugin: &PluginId, draft: &EventDraft) -> Result<(), Refusal> {
@@ -105,7 +129,7 @@ mod tests {
     }
 
     fn read(body: &str) -> Result<Vec<Event>, Refusal> {
-        events(&light(), body.as_bytes(), None, SystemTime::UNIX_EPOCH)
+        events(&light(), body.as_bytes(), None, None, SystemTime::UNIX_EPOCH)
     }
 
     #[test]
@@ -127,6 +151,24 @@ mod tests {
         let events = read(r#"[{"type":"a","id":"7"},{"type":"a"},{"type":"a"}]"#).unwrap();
         assert_eq!(events[0].id, "7");
         assert_ne!(events[1].id, events[2].id);
+    }
+
+    #[test]
+    fn an_event_without_an_id_has_that_of_the_message_it_came_in() {
+        let read = |message: &str, body: &str| {
+            let (now, body) = (OffsetDateTime::UNIX_EPOCH, body.as_bytes());
+            events(&light(), body, Some(message), None, now).unwrap()
+        };
+        assert_eq!(read("m1", r#"{"type":"a"}"#)[0].id, "m1");
+        assert_eq!(read("m1", r#"{"type":"a","id":"7"}"#)[0].id, "7");
+        let batch = read("m1", r#"[{"type":"a"},{"type":"a","id":"7"},{"type":"a"}]"#);
+        let ids: Vec<_> = batch.iter().map(|event| event.id.as_str()).collect();
+        assert_eq!(ids, ["m1.0", "7", "m1.2"]);
+        let long = "x".repeat(5_000);
+        let batch = read(&long, r#"[{"type":"a"},{"type":"a"}]"#);
+        assert!(batch.iter().all(|event| event.id.len() < 100), "{batch:?}");
+        assert_ne!(batch[0].id, batch[1].id);
+        assert_eq!(batch[0].id, read(&long, r#"[{"type":"a"}]"#)[0].id);
     }
 
     #[test]

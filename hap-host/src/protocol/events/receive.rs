@@ -236,7 +236,7 @@ impl Receiver {
         let examine = move || {
             proof.check(keys.as_deref(), &body, now)?;
             let plugin = plugin.ok_or_else(Refusal::unauthorized)?;
-            let events = decode::events(&plugin, &body, trace, now)?;
+            let events = decode::events(&plugin, &body, proof.message(), trace, now)?;
             Ok((plugin, events))
         };
         if !large {

@@ -52,19 +52,19 @@ fn nearly_json() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn any_bytes_are_taken_or_refused(body in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = decode::events(&id("light"), &body, None, SystemTime::UNIX_EPOCH);
+        let _ = decode::events(&id("light"), &body, None, None, SystemTime::UNIX_EPOCH);
     }
 
     #[test]
     fn any_jumble_of_json_is_taken_or_refused(body in nearly_json()) {
-        let _ = decode::events(&id("light"), body.as_bytes(), None, SystemTime::UNIX_EPOCH);
+        let _ = decode::events(&id("light"), body.as_bytes(), None, None, SystemTime::UNIX_EPOCH);
     }
 
     #[test]
     fn any_data_comes_through_as_it_was_sent(data in prop::collection::vec(value(), 1..6)) {
         let drafts: Vec<_> = data.iter().map(|data| json!({"type": "a", "data": data})).collect();
         let body = serde_json::to_vec_pretty(&drafts).unwrap();
-        let events = decode::events(&id("light"), &body, None, SystemTime::UNIX_EPOCH).unwrap();
+        let events = decode::events(&id("light"), &body, None, None, SystemTime::UNIX_EPOCH).unwrap();
         let stored: Vec<Value> = events
             .iter()
             .map(|event| serde_json::from_str::<Value>(&serde_json::to_string(event).unwrap()).unwrap())

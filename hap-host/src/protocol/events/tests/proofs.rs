@@ -15,6 +15,35 @@ async fn a_token_or_a_signature_proves_a_plugin() {
 }
 
 #[tokio::test]
+async fn a_signed_post_that_is_sent_again_is_stored_once_also_without_ids() {
+    let bench = Bench::new().await;
+    for (body, events) in [
+        (r#"{"type":"motion"}"#, 1),
+        (r#"[{"type":"motion"},{"type":"motion"}]"#, 2),
+    ] {
+        bench
+            .send(signed("light", 1, now(), body, body))
+            .await
+            .accepted(events, 0);
+        // Taken off the wire and sent again, or sent again by a plugin that heard no answer.
+        for age in [0, 100] {
+            bench
+                .send(signed("light", 1, now() - age, body, body))
+                .await
+                .accepted(0, events);
+        }
+    }
+    // By token nothing says that it is the same.
+    for _ in 0..2 {
+        bench
+            .send(by_token("light", 1, r#"{"type":"motion"}"#))
+            .await
+            .accepted(1, 0);
+    }
+    assert_eq!(bench.store.last_seq(), 5);
+}
+
+#[tokio::test]
 async fn nobody_else_gets_in_and_all_are_told_the_same() {
     let bench = Bench::new().await;
     let without = |name: &str| {
