@@ -44,6 +44,15 @@ impl HostEndpoints {
                 .any(|(network, prefix)| is_within(address, *network, *prefix))
     }
 
+    /// Returns the length of the prefix of the network around one of the host's addresses, in bits:
+    /// of all of the address where no subnet with it was proved, so that nobody else is in it.
+    pub(crate) fn prefix(&self, address: IpAddr) -> u8 {
+        let around = self.subnets.iter();
+        let around = around.filter(|(network, prefix)| is_within(address, *network, *prefix));
+        let alone = if address.is_ipv4() { 32 } else { 128 };
+        around.map(|(_, prefix)| *prefix).max().unwrap_or(alone)
+    }
+
     /// The host's address as a plugin on `network` sees it.
     #[must_use]
     pub const fn gateway(&self, network: NetworkMode) -> IpAddr {
@@ -89,6 +98,9 @@ mod tests {
         ] {
             assert!(!endpoints.covers(ip(outside)), "{outside}");
         }
+        assert_eq!(endpoints.prefix(ip("10.213.7.1")), 24);
+        assert_eq!(endpoints.prefix(ip("10.213.8.1")), 32, "nothing was proved of it");
+        assert_eq!(endpoints.prefix(ip("fd00:1::1")), 128);
         let all = HostEndpoints::new(ip("10.0.0.1"), ip("10.0.0.1")).with_subnet(ip("10.0.0.1"), 0);
         assert!(all.covers(ip("192.0.2.1")) && !all.covers(ip("fd00::1")));
     }

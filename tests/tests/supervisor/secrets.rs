@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use axum::{Router, http::HeaderMap, routing::get};
 use hap_host::{
-    ErrorKind, EventKind, HealthPolicy, Phase, PluginHandle, ShutdownMode, StreamItem,
+    ErrorKind, EventKind, HealthPolicy, Phase, PluginHandle, ShutdownMode, StreamItem, Supervisor,
     engine::{Exit, FakeEngine, FakeOperation, SimulatedHealth},
 };
 use hap_manifest::env;
@@ -224,4 +224,68 @@ async fn a_secret_that_a_plugin_repeats_is_in_nothing_that_is_told_of_it() {
         assert!(text.contains("[REDACTED] does not fit"), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn plugins_get_new_keys_when_another_program_had_the_port_that_they_send_to() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let first = supervisor(&engine, state.path()).await;
+    let light = first.install(manifest("light")).await.unwrap();
+    engine.set_address(light.id(), telling_its_caller().await);
+    light.start().await.unwrap();
+    let (old, port) = (token(&engine, &light), first.events_port());
+    first.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
+    drop(first);
+
+    let thief = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let second = supervisor(&engine, state.path()).await;
+    let elsewhere = second.events_port();
+    assert_ne!(elsewhere, port);
+    // Worthless at once, whether or not the plugin's container has been replaced yet.
+    assert_eq!(posted(elsewhere, &old).await, 401);
+    let light = second.plugin(light.id()).unwrap();
+    while token(&engine, &light) == old {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    until(&light, |state| state.phase == Phase::Healthy).await;
+    let new = token(&engine, &light);
+    assert_eq!(
+        (posted(elsewhere, &old).await, posted(elsewhere, &new).await),
+        (401, 202)
+    );
+    assert!(calls_with(&light, &new).await);
+    second.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
+    drop((second, thief));
+
+    // Once is enough.
+    let third = supervisor(&engine, state.path()).await;
+    assert_eq!(third.events_port(), elsewhere);
+    let light = third.plugin(light.id()).unwrap();
+    until(&light, |state| state.phase == Phase::Healthy).await;
+    assert_eq!(token(&engine, &light), new);
+}
+
+#[tokio::test]
+async fn a_host_that_gives_up_because_its_port_is_taken_replaces_the_keys_when_it_starts() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let first = supervisor(&engine, state.path()).await;
+    let light = first.install(manifest("light")).await.unwrap();
+    light.start().await.unwrap();
+    let (old, port) = (token(&engine, &light), first.events_port());
+    first.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
+    drop(first);
+
+    let on_that_port = || Supervisor::builder(engine.clone(), state.path()).events_port(port);
+    let thief = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let error = on_that_port().start().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    drop(thief);
+    let second = on_that_port().start().await.unwrap();
+    assert_eq!(posted(port, &old).await, 401);
+    let light = second.plugin(light.id()).unwrap();
+    while token(&engine, &light) == old {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    until(&light, |state| state.phase == Phase::Healthy).await;
+    assert_eq!(posted(port, &token(&engine, &light)).await, 202);
 }

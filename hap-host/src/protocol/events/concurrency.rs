@@ -4,14 +4,19 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use super::listener::shared::THIS_MACHINE;
+
 /// Requests in flight from one address in the name of one plugin.
 const MOST_REQUESTS: usize = 8;
 /// Bytes of bodies in memory from one address: two of the largest and some more.
 const MOST_BYTES_OF_PEER: usize = 12 * 1024 * 1024;
 /// The same for loopback, where every plugin has the same address.
 const MOST_BYTES_OF_LOOPBACK: usize = MOST_BYTES / 2;
-/// Bytes of bodies in memory in all.
+/// Bytes of bodies in memory in all, beyond what each address has for itself.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of bodies in memory that each address has for itself, whatever the others take: an event
+/// of the largest size and some more.
+const OWN_BYTES: usize = 512 * 1024;
 
 /// Who sent a request, as far as is known before it is proved: a container cannot fake its address,
 /// so nobody can use up the room of a plugin on another address by using its name.
@@ -30,7 +35,11 @@ struct Load {
 
 impl Admission {
     /// Lets a request in, if there is room.
-    pub(super) fn admit(self: &Arc<Self>, sender: Sender) -> Option<Admitted> {
+    pub(super) fn admit(self: &Arc<Self>, mut sender: Sender) -> Option<Admitted> {
+        // A program of this machine has many addresses to choose from.
+        if sender.0.is_loopback() {
+            sender.0 = THIS_MACHINE;
+        }
         let mut load = self.lock();
         let count = load.requests.entry(sender.clone()).or_default();
         if *count >= MOST_REQUESTS {
@@ -71,7 +80,7 @@ impl Admitted {
         let all = load.bytes.saturating_add(bytes);
         let of_peer = load.peers.entry(self.sender.0).or_default();
         let peer = of_peer.saturating_add(bytes);
-        if all > MOST_BYTES || peer > most_of_peer {
+        if peer > most_of_peer || (all > MOST_BYTES && peer > OWN_BYTES) {
             return false;
         }
         *of_peer = peer;
@@ -134,9 +143,9 @@ mod tests {
     #[test]
     fn loopback_leaves_half_of_the_room_to_containers() {
         let admission = Arc::new(Admission::default());
-        let loopback = IpAddr::from([127, 0, 0, 1]);
-        let mut local: Vec<_> = (0..4)
-            .map(|n| admission.admit((loopback, format!("p{n}"))).unwrap())
+        let loopback = |n| IpAddr::from([127, 0, 0, n]);
+        let mut local: Vec<_> = (1..=4)
+            .map(|n| admission.admit((loopback(n), format!("p{n}"))).unwrap())
             .collect();
         assert!(local.iter_mut().all(|one| one.grow(8 * 1024 * 1024)));
         assert!(!local[0].grow(1));
@@ -146,6 +155,20 @@ mod tests {
                 .unwrap()
                 .grow(MOST_BYTES_OF_PEER)
         );
+    }
+
+    #[test]
+    fn each_address_keeps_room_for_an_event_whatever_the_others_hold() {
+        let admission = Arc::new(Admission::default());
+        let mut others: Vec<_> = (1..=6)
+            .map(|last| admission.admit(sender(last, "p")).unwrap())
+            .collect();
+        for other in &mut others {
+            while other.grow(64 * 1024) {}
+        }
+        let mut one = admission.admit(sender(7, "light")).unwrap();
+        assert!(one.grow(OWN_BYTES));
+        assert!(!one.grow(1));
     }
 
     #[test]

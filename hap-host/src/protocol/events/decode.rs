@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn an_event_without_an_id_has_that_of_the_message_it_came_in() {
         let read = |message: &str, body: &str| {
-            let (now, body) = (OffsetDateTime::UNIX_EPOCH, body.as_bytes());
+            let (now, body) = (SystemTime::UNIX_EPOCH, body.as_bytes());
             events(&light(), body, Some(message), None, now).unwrap()
         };
         assert_eq!(read("m1", r#"{"type":"a"}"#)[0].id, "m1");

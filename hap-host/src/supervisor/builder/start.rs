@@ -26,7 +26,7 @@ use crate::{
     },
     error::{Error, ErrorKind},
     metrics::Metrics,
-    model::{event::Event, record::PluginRecord},
+    model::{event::Event, keys::KeyPair, record::PluginRecord},
     plugin::{
         context::Shared,
         ownership::Ownership,
@@ -37,7 +37,10 @@ use crate::{
         events::{
             Inbox,
             credentials::Credentials,
-            listener::{Listener, shared::ListenOptions},
+            listener::{
+                Listener,
+                shared::{ListenOptions, Place},
+            },
         },
     },
     store::Store,
@@ -46,6 +49,8 @@ use crate::{
 /// Where the instance's name and port are kept.
 const META_INSTANCE: &str = "instance";
 const META_PORT: &str = "events_port";
+/// Where it is kept, until all keys are other ones, that another program had that port.
+const META_PORT_LOST: &str = "events_port_lost";
 
 /// The state folder, opened.
 struct OpenState {
@@ -90,7 +95,7 @@ impl SupervisorBuilder {
         let mut state = self.open_state().await?;
         let found = self.prepare_engine(&state).await?;
         apply_boot(&state.store, &mut state.plugins, &found.listing).await?;
-        let (inbox, listener, endpoint) = self.listen(&state, found.platform).await?;
+        let (inbox, listener, endpoint) = self.listen(&mut state, found.platform).await?;
         let OpenState {
             store,
             staging,
@@ -213,29 +218,21 @@ impl SupervisorBuilder {
     /// Listens for what plugins post, on the port of the last start where none is set.
     async fn listen(
         &self,
-        state: &OpenState,
+        state: &mut OpenState,
         platform: HostEndpoints,
     ) -> Result<(Inbox, Listener, Endpoint), Error> {
-        let store = &state.store;
-        let credentials = Credentials::default();
-        // Plugins that already run may post as soon as the listener is there.
-        for record in &state.plugins {
-            credentials.set(record.manifest.id(), &record.keys);
-        }
-        let metrics = Arc::new(Metrics::new());
-        let inbox = Inbox::new(
-            store.clone(),
-            credentials.clone(),
-            self.event_rate,
-            Arc::clone(&metrics),
-        );
-        let addresses = listener_addresses(&platform);
+        let store = state.store.clone();
         let preferred = match self.port {
             Some(port) => Some(port),
             None => store.meta(META_PORT).await?.and_then(|port| port.parse().ok()),
         };
-        let listener = Listener::start(inbox.router(), ListenOptions::new(addresses).port(preferred)).await?;
+        let options = ListenOptions::new(listener_places(&platform)).port(preferred);
+        let listener = Listener::bind(options).await?;
         let port = listener.port();
+        if let Some(wanted) = preferred.filter(|wanted| *wanted != port) {
+            // On disk first: a host that ends here goes on with it at its next start.
+            store.set_meta(META_PORT_LOST, &wanted.to_string()).await?;
+        }
         if self.port.is_some_and(|wanted| wanted != port) {
             let message = format!(
                 "events_port {} is taken on one of the addresses that plugins use: free it or name another",
@@ -243,9 +240,21 @@ impl SupervisorBuilder {
             );
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
+        if let Some(lost) = store.meta(META_PORT_LOST).await?.filter(|lost| !lost.is_empty()) {
+            replace_keys(&store, &mut state.plugins, &lost).await?;
+            store.set_meta(META_PORT_LOST, "").await?;
+        }
         store.set_meta(META_PORT, &port.to_string()).await?;
+        let credentials = Credentials::default();
+        // Plugins that already run may post as soon as the listener serves.
+        for record in &state.plugins {
+            credentials.set(record.manifest.id(), &record.keys);
+        }
+        let metrics = Arc::new(Metrics::new());
+        let inbox = Inbox::new(store, credentials.clone(), self.event_rate, Arc::clone(&metrics));
+        let listener = listener.serve(inbox.router());
         let platform = watch::Sender::new(platform);
-        listener.follow(platform.subscribe(), listener_addresses);
+        listener.follow(platform.subscribe(), listener_places);
         let endpoint = Endpoint {
             credentials,
             metrics,
@@ -339,13 +348,42 @@ fn spawn_upkeep(inner: &Inner, usage_interval: Option<Duration>) {
     }
 }
 
-/// Returns loopback first, then each gateway once. Never all interfaces.
-fn listener_addresses(platform: &HostEndpoints) -> Vec<std::net::IpAddr> {
-    let mut addresses = vec![std::net::IpAddr::from([127, 0, 0, 1])];
-    for gateway in [platform.isolated_gateway, platform.outbound_gateway] {
-        if !addresses.contains(&gateway) {
-            addresses.push(gateway);
+/// Gives every plugin new keys, after another program had the port that plugins send to.
+///
+/// A plugin that does not sign shows its token to whoever has the port. The old keys are worthless
+/// at once, also those of plugins that run: each is replaced as soon as its actor looks, because
+/// the port in its environment is another one too.
+async fn replace_keys(store: &Store, plugins: &mut [PluginRecord], lost: &str) -> Result<(), Error> {
+    if plugins.is_empty() {
+        return Ok(());
+    }
+    tracing::error!(
+        port = lost,
+        plugins = plugins.len(),
+        "another program has had the port for events, and may have been told the tokens of plugins: \
+         all of them get new keys and are started again; find out which program it is"
+    );
+    for record in plugins {
+        let keys = KeyPair::generate().map_err(|message| Error::new(ErrorKind::Store, message))?;
+        let keys = record.keys.rotated(keys, false);
+        store.set_keys(record.manifest.id(), &keys).await?;
+        record.keys = keys;
+    }
+    Ok(())
+}
+
+/// Returns loopback first, then each gateway once, each with the network that comes to it. Never
+/// all interfaces.
+fn listener_places(platform: &HostEndpoints) -> Vec<Place> {
+    let mut places = vec![Place {
+        address: std::net::IpAddr::from([127, 0, 0, 1]),
+        prefix: 8,
+    }];
+    for address in [platform.isolated_gateway, platform.outbound_gateway] {
+        if places.iter().all(|place| place.address != address) {
+            let prefix = platform.prefix(address);
+            places.push(Place { address, prefix });
         }
     }
-    addresses
+    places
 }

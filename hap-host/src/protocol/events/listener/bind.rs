@@ -41,10 +41,7 @@ pub(super) async fn bind_all(addresses: &BTreeSet<IpAddr>, preferred: Option<u16
             }
             time::sleep(PREFERRED_PAUSE).await;
         }
-        tracing::warn!(
-            port,
-            "the port for events is taken by something else; choosing another"
-        );
+        tracing::warn!(port, "the port for events is taken by another program");
     }
     for _ in 0..ATTEMPTS {
         if let Some(bound) = try_port(addresses, random_port()?)? {

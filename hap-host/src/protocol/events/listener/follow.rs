@@ -1,29 +1,28 @@
-use std::{
-    collections::BTreeSet,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{Listener, shared::Shared};
+use super::{
+    Listener,
+    shared::{Place, Shared},
+};
 
 impl Listener {
-    /// Goes on listening on what `addresses` says whenever the value changes, on the same port,
-    /// until the listener ends. An address that is gone may come back as somebody else's, so nobody
+    /// Goes on listening on what `places` says whenever the value changes, on the same port, until
+    /// the listener ends. An address that is gone may come back as somebody else's, so nobody
     /// listens there any more.
     pub(crate) fn follow<T: Send + Sync + 'static>(
         &self,
         mut changes: watch::Receiver<T>,
-        addresses: fn(&T) -> Vec<IpAddr>,
+        places: fn(&T) -> Vec<Place>,
     ) {
         let (shared, port) = (Arc::clone(&self.shared), self.port);
         self.shared.tasks.spawn(async move {
             let stop = shared.stop.clone();
             let following = async {
                 while changes.changed().await.is_ok() {
-                    let wanted = addresses(&changes.borrow_and_update());
-                    shared.move_to(&wanted.into_iter().collect(), port);
+                    let wanted = places(&changes.borrow_and_update());
+                    shared.move_to(&wanted, port);
                 }
             };
             // Nothing is lost when it ends in between: everything ends then.
@@ -33,22 +32,22 @@ impl Listener {
 }
 
 impl Shared {
-    fn move_to(self: &Arc<Self>, wanted: &BTreeSet<IpAddr>, port: u16) {
-        let new: Vec<_> = {
+    fn move_to(self: &Arc<Self>, wanted: &[Place], port: u16) {
+        let new: Vec<Place> = {
             let mut listening = self.listening();
-            listening.retain(|address, stop| {
-                let stays = wanted.contains(address);
+            listening.retain(|place, stop| {
+                let stays = wanted.contains(place);
                 if !stays {
                     stop.cancel();
                 }
                 stays
             });
-            let new = wanted.iter().filter(|address| !listening.contains_key(address));
+            let new = wanted.iter().filter(|place| !listening.contains_key(place));
             new.copied().collect()
         };
-        for address in new {
-            tracing::info!(%address, port, "plugins find the platform at another address now");
-            self.spawn(SocketAddr::new(address, port), None);
+        for place in new {
+            tracing::info!(address = %place.address, port, "plugins find the platform at another address now");
+            self.spawn(place, port, None);
         }
     }
 }

@@ -7,8 +7,8 @@ pub(crate) mod shared;
 mod tests;
 
 use std::{
-    collections::BTreeSet,
-    net::{IpAddr, SocketAddr},
+    collections::BTreeMap,
+    net::IpAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -20,7 +20,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::{
     bind::{Bound, bind_all},
     connections::Connections,
-    shared::{ListenOptions, Shared},
+    shared::{ListenOptions, Place, Shared},
 };
 use crate::error::{Error, ErrorKind};
 
@@ -32,7 +32,16 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Binds and begins to serve.
+    /// Binds and begins to serve, see [`bind`](Self::bind).
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    #[cfg(test)]
+    pub(crate) async fn start(router: Router, options: ListenOptions) -> Result<Self, Error> {
+        Ok(Self::bind(options).await?.serve(router))
+    }
+
+    /// Binds, and serves nobody yet.
     ///
     /// The port is the one asked for where it is free on all addresses, and another otherwise. An
     /// address that does not exist yet is bound as soon as it does.
@@ -40,26 +49,19 @@ impl Listener {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] for no address or an unspecified one;
     /// [`ErrorKind::Unreachable`] when no port can be bound.
-    pub(crate) async fn start(router: Router, options: ListenOptions) -> Result<Self, Error> {
-        let addresses = checked(&options)?;
-        let Bound { port, sockets } = bind_all(&addresses, options.port).await?;
-        let connections = Connections::new(options.connections, options.connections_per_peer);
-        let shared = Arc::new(Shared {
-            router,
+    pub(crate) async fn bind(options: ListenOptions) -> Result<BoundListener, Error> {
+        let places = checked(&options)?;
+        let addresses = places.keys().copied().collect();
+        let bound = bind_all(&addresses, options.port).await?;
+        Ok(BoundListener {
             options,
-            connections: Arc::new(connections),
-            tasks: TaskTracker::new(),
-            listening: Mutex::default(),
-            stop: CancellationToken::new(),
-            abort: CancellationToken::new(),
-        });
-        for (address, socket) in sockets {
-            shared.spawn(SocketAddr::new(address, port), socket);
-        }
-        Ok(Self { shared, port })
+            places,
+            bound,
+        })
     }
 
     /// The port, the same on every address.
+    #[cfg(test)]
     pub(crate) const fn port(&self) -> u16 {
         self.port
     }
@@ -76,6 +78,40 @@ impl Listener {
     }
 }
 
+/// A port on each of the addresses, before anybody is served.
+#[derive(Debug)]
+pub(crate) struct BoundListener {
+    options: ListenOptions,
+    places: BTreeMap<IpAddr, Place>,
+    bound: Bound,
+}
+
+impl BoundListener {
+    /// The port, the same on every address.
+    pub(crate) const fn port(&self) -> u16 {
+        self.bound.port
+    }
+
+    /// Begins to serve.
+    pub(crate) fn serve(self, router: Router) -> Listener {
+        let Bound { port, sockets } = self.bound;
+        let shared = Arc::new(Shared {
+            router,
+            connections: Arc::new(Connections::new(self.options.connections)),
+            options: self.options,
+            tasks: TaskTracker::new(),
+            listening: Mutex::default(),
+            stop: CancellationToken::new(),
+            abort: CancellationToken::new(),
+        });
+        for (address, socket) in sockets {
+            let place = self.places.get(&address).copied();
+            shared.spawn(place.unwrap_or_else(|| address.into()), port, socket);
+        }
+        Listener { shared, port }
+    }
+}
+
 impl Drop for Listener {
     fn drop(&mut self) {
         self.shared.stop.cancel();
@@ -83,18 +119,19 @@ impl Drop for Listener {
     }
 }
 
-fn checked(options: &ListenOptions) -> Result<BTreeSet<IpAddr>, Error> {
-    for address in &options.addresses {
-        refuse_unspecified(*address, options)?;
+fn checked(options: &ListenOptions) -> Result<BTreeMap<IpAddr, Place>, Error> {
+    let mut places = BTreeMap::new();
+    for place in &options.places {
+        refuse_unspecified(place.address, options)?;
+        places.entry(place.address).or_insert(*place);
     }
-    let addresses: BTreeSet<_> = options.addresses.iter().copied().collect();
-    if addresses.is_empty() {
+    if places.is_empty() {
         return Err(Error::new(
             ErrorKind::InvalidInput,
             "there is no address to listen for events on",
         ));
     }
-    Ok(addresses)
+    Ok(places)
 }
 
 fn refuse_unspecified(address: IpAddr, options: &ListenOptions) -> Result<(), Error> {

@@ -12,7 +12,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{bind::bound, connections::Connected, shared::Shared};
+use super::{
+    bind::bound,
+    connections::Connected,
+    shared::{Place, Shared},
+};
 use crate::protocol::events::receive::Peer;
 
 /// Pause after a failed accept, such as when the process has too many files open.
@@ -26,10 +30,11 @@ const HEADERS: usize = 64;
 impl Shared {
     /// Listens on an address until that is cancelled; without a socket as soon as the
     /// address exists.
-    pub(super) fn spawn(self: &Arc<Self>, address: SocketAddr, socket: Option<TcpListener>) {
+    pub(super) fn spawn(self: &Arc<Self>, place: Place, port: u16, socket: Option<TcpListener>) {
         let shared = Arc::clone(self);
+        let address = SocketAddr::new(place.address, port);
         let stop = self.stop.child_token();
-        let earlier = self.listening().insert(address.ip(), stop.clone());
+        let earlier = self.listening().insert(place, stop.clone());
         if let Some(earlier) = earlier {
             earlier.cancel();
         }
@@ -42,7 +47,7 @@ impl Shared {
                 },
             };
             tracing::debug!(%address, "listening for events");
-            serve(socket, &shared, &stop).await;
+            serve(socket, place, &shared, &stop).await;
         });
     }
 }
@@ -51,7 +56,7 @@ impl Shared {
 ///
 /// On Linux a socket outlives its address: when a network is removed and made again, it serves
 /// the address again.
-async fn serve(socket: TcpListener, shared: &Arc<Shared>, stop: &CancellationToken) {
+async fn serve(socket: TcpListener, place: Place, shared: &Arc<Shared>, stop: &CancellationToken) {
     loop {
         let accepted = tokio::select! {
             biased;
@@ -61,9 +66,14 @@ async fn serve(socket: TcpListener, shared: &Arc<Shared>, stop: &CancellationTok
         };
         match accepted {
             Ok((stream, address)) => {
+                let peer = address.ip().to_canonical();
+                // A route to the address is no reason to be heard: nothing is read.
+                let Some(peer) = place.who(peer) else {
+                    tracing::debug!(%peer, at = %place.address, "dropped a connection from another network");
+                    continue;
+                };
                 // Over the bound, the stream is closed at once rather than left to wait: the
                 // plugin tries again.
-                let peer = address.ip().to_canonical();
                 match shared.connections.take(peer) {
                     Some(connected) => {
                         shared

@@ -9,7 +9,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::*;
+use super::{connections::ConnectionLimits, *};
 use crate::protocol::events::receive::Peer;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -110,11 +110,11 @@ async fn listening_everywhere_must_be_asked_for() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(error.to_string().contains("whole network"), "{error}");
     }
-    let error = Listener::start(router(), ListenOptions::new(vec![]))
+    let error = Listener::start(router(), ListenOptions::new(Vec::<IpAddr>::new()))
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    let mut options = ListenOptions::new(vec!["0.0.0.0".parse().unwrap()]);
+    let mut options = ListenOptions::new(vec!["0.0.0.0".parse::<IpAddr>().unwrap()]);
     options.anywhere = true;
     start(options).await;
 }
@@ -150,8 +150,12 @@ async fn an_old_connection_is_asked_to_end() {
 #[tokio::test]
 async fn connections_over_the_bound_are_closed_at_once() {
     let mut options = ListenOptions::new(vec![LOOPBACK]);
-    options.connections = 4;
-    options.connections_per_peer = 1;
+    options.connections = ConnectionLimits {
+        of_peer: 1,
+        shared: 2,
+        own: 1,
+        peers: 2,
+    };
     let listener = start(options).await;
     let port = listener.port();
     let hang = "POST /hang HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n";
@@ -170,19 +174,28 @@ async fn connections_over_the_bound_are_closed_at_once() {
     assert!(fetch(LOOPBACK, port, "/").await.contains("200 OK"));
 }
 
-#[test]
-fn connections_are_bounded_by_address_and_in_all() {
-    let connections = Arc::new(Connections::new(5, 2));
-    let peer = |last| IpAddr::from([10, 0, 0, last]);
-    let held = [peer(1), peer(1), LOOPBACK, LOOPBACK].map(|peer| connections.take(peer).unwrap());
-    assert!(connections.take(peer(1)).is_none(), "one plugin's share");
-    assert!(connections.take(LOOPBACK).is_none(), "half of all for loopback");
-    let last = connections.take(peer(2)).unwrap();
-    assert!(connections.take(peer(3)).is_none(), "all together");
-    drop(last);
-    assert!(connections.take(peer(3)).is_some());
-    drop(held);
-    assert_eq!(connections.count(), 0);
+#[tokio::test]
+async fn all_addresses_of_loopback_are_one_peer_and_leave_containers_their_room() {
+    let listener = start(ListenOptions::new([LOOPBACK])).await;
+    let limits = listener.shared.options.connections;
+    let most = limits.own + limits.shared / 2;
+    let mut held = Vec::new();
+    for last in 1..=3 {
+        for _ in 0..most {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind((IpAddr::from([127, 0, 0, last]), 0).into()).unwrap();
+            let at = (LOOPBACK, listener.port()).into();
+            held.push(socket.connect(at).await.unwrap());
+        }
+    }
+    let settled = async {
+        while listener.shared.connections.count() != most {
+            time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    time::timeout(Duration::from_secs(5), settled).await.unwrap();
+    let plugin = IpAddr::from([10, 213, 7, 2]);
+    assert!(listener.shared.connections.take(plugin).is_some());
 }
 
 #[tokio::test]
@@ -221,7 +234,9 @@ async fn a_listener_goes_where_its_addresses_go_and_leaves_those_that_are_gone()
     let (addresses, reader) = tokio::sync::watch::channel(vec![LOOPBACK, SECOND]);
     let listener = start(ListenOptions::new(vec![LOOPBACK, SECOND])).await;
     let port = listener.port();
-    listener.follow(reader, Clone::clone);
+    listener.follow(reader, |addresses: &Vec<IpAddr>| {
+        addresses.iter().copied().map(Place::from).collect()
+    });
     let third = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
     addresses.send_replace(vec![LOOPBACK, third, ABSENT]);
     let moved = async {

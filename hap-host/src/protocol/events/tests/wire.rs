@@ -6,7 +6,7 @@ use super::*;
 use crate::protocol::events::listener::{Listener, shared::ListenOptions};
 
 async fn listen(bench: &Bench) -> (Listener, String) {
-    let options = ListenOptions::new(vec![Ipv4Addr::LOCALHOST.into()]);
+    let options = ListenOptions::new([std::net::IpAddr::from(Ipv4Addr::LOCALHOST)]);
     let listener = Listener::start(bench.inbox.router(), options).await.unwrap();
     let url = format!(
         "http://127.0.0.1:{}{}/events",
