@@ -45,6 +45,8 @@ mod reconcile;
 mod store;
 mod supervisor;
 
+#[cfg(feature = "management")]
+pub use self::management::origin::ManagementOptions;
 pub use self::{
     error::{Error, ErrorKind, Result},
     model::{

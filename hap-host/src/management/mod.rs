@@ -12,6 +12,7 @@ mod error;
 mod lifecycle;
 mod observe;
 mod openapi;
+pub(crate) mod origin;
 mod orphans;
 mod overrides;
 mod params;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use self::{
+    origin::ManagementOptions,
     sse::Streams,
     state::{Api, UPLOADS},
 };
@@ -53,7 +55,9 @@ impl Supervisor {
     /// A web page elsewhere cannot use a signed-in user's browser against them: whatever changes
     /// something takes only the content types `application/json` and `application/zip`, or the
     /// methods `PUT` and `DELETE`, none of which a browser sends to another site without asking it
-    /// first. A layer that answers such a question with "everybody may" takes that protection away.
+    /// first, and nothing that says it is from such a page. They answer to `localhost` and IP
+    /// addresses only: a server with a name uses
+    /// [`management_router_with`](Self::management_router_with).
     ///
     /// All paths begin with `/v1`, but that of the OpenAPI document, which is `/openapi.json`.
     /// Every refusal has the shape of [`WireError`](hap_manifest::wire::WireError), with a field
@@ -89,7 +93,23 @@ impl Supervisor {
     /// }
     /// ```
     pub fn management_router(&self) -> axum::Router {
+        self.management_router_with(ManagementOptions::default())
+    }
+
+    /// The routes of [`management_router`](Self::management_router), for a server that is reached
+    /// by names, or that has its user interface elsewhere.
+    ///
+    /// ```
+    /// use hap_host::ManagementOptions;
+    ///
+    /// fn api(supervisor: &hap_host::Supervisor) -> axum::Router {
+    ///     let options = ManagementOptions::default().allow_host("home.example.com");
+    ///     supervisor.management_router_with(options)
+    /// }
+    /// ```
+    pub fn management_router_with(&self, options: ManagementOptions) -> axum::Router {
         router::build(Api {
+            options: Arc::new(options),
             supervisor: self.clone(),
             streams: Streams::new(self),
             uploads: Arc::new(Semaphore::new(UPLOADS)),

@@ -4,7 +4,7 @@ use axum::{
     Router,
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, StatusCode, header},
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn, map_response},
     response::{IntoResponse as _, Response},
 };
 use serde_json::json;
@@ -12,8 +12,9 @@ use serde_json::json;
 use super::{
     body::{JSON, ZIP, media, read_nothing},
     error::{Refusal, quoted},
+    origin::protect,
     params::Params,
-    route::{Input, Route},
+    route::{Input, Output, Route},
     state::Api,
     table::ROUTES,
 };
@@ -34,6 +35,7 @@ pub(super) fn build(api: Api) -> Router {
     router
         .method_not_allowed_fallback(no_such_method)
         .fallback(no_such_path)
+        .layer(map_response(protect))
         .with_state(api)
 }
 
@@ -41,6 +43,11 @@ pub(super) fn build(api: Api) -> Router {
 async fn guard(route: &'static Route, api: &Api, request: Request, next: Next) -> Response {
     if api.supervisor.0.shared.cancel.is_cancelled() {
         return Refusal::shutting_down().into_response();
+    }
+    // A stream takes one of few places.
+    let guarded = route.method != "GET" || matches!(route.output, Output::Events(_));
+    if let Err(refusal) = api.options.check(&request, guarded) {
+        return refusal.into_response();
     }
     let request = match check(route, request).await {
         Ok(request) => request,

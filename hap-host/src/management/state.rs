@@ -9,7 +9,7 @@ use axum::{
 use hap_manifest::PluginId;
 use tokio::sync::Semaphore;
 
-use super::{error::Refusal, sse::Streams};
+use super::{error::Refusal, origin::ManagementOptions, sse::Streams};
 use crate::{plugin::handle::PluginHandle, supervisor::Supervisor};
 
 /// Packages that are uploaded at a time: each may take 50 MiB of the disk.
@@ -20,6 +20,7 @@ pub(super) const UPLOADS: usize = 2;
 pub(super) struct Api {
     pub(super) supervisor: Supervisor,
     pub(super) streams: Streams,
+    pub(super) options: Arc<ManagementOptions>,
     pub(super) uploads: Arc<Semaphore>,
     /// The OpenAPI document, made once.
     pub(super) document: Arc<str>,

@@ -7,6 +7,7 @@ mod hostile;
 mod install;
 mod life;
 mod openapi;
+mod origin;
 mod orphans;
 mod routes;
 mod streams;
@@ -63,6 +64,7 @@ impl Bed {
         let api = router::build(Api {
             supervisor: supervisor.clone(),
             streams: streams.clone(),
+            options: std::sync::Arc::default(),
             uploads: std::sync::Arc::new(tokio::sync::Semaphore::new(super::state::UPLOADS)),
             document: super::openapi::text().into(),
         });
