@@ -10,8 +10,10 @@ mod s02;
 mod s03;
 mod s04;
 mod s05;
+mod s09;
 mod s12;
 mod s13;
+mod s14;
 
 use std::{fs, path::Path};
 
