@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{
     body::{JSON, ZIP},
     error::status,
-    route::{Input, Kind, Output, Parameter, Route, Shape, Verb, shape},
+    route::{Input, Kind, Output, Parameter, Route, Shape, shape},
     table::ROUTES,
 };
 use crate::error::ErrorKind;
@@ -193,7 +193,7 @@ pub(super) fn refusals(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
     }
     add(400, "unknown_parameter");
     add(421, "unknown_host");
-    if route.verb != Verb::Get || matches!(route.output, Output::Events(_)) {
+    if route.method != "GET" || matches!(route.output, Output::Events(_)) {
         add(403, "cross_site");
     }
     if route.parameters.iter().any(|parameter| !parameter.header) {
