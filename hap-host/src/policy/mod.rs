@@ -5,6 +5,7 @@ pub(crate) mod image_volumes;
 mod judge;
 pub(crate) mod pattern;
 mod runtime;
+mod runtimes;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trust;
@@ -22,7 +23,7 @@ use self::{
     access::Access,
     image_volumes::ImageVolumes,
     pattern::{DevicePattern, ImageSource},
-    runtime::Runtimes,
+    runtimes::Runtimes,
     trust::Trust,
 };
 use crate::engine::spec::ResourceLimits;

@@ -1,19 +1,11 @@
 //! Which of the engine's runtimes plugins run in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use hap_manifest::{PluginId, package::PackageKey};
 
-use super::Policy;
+use super::{Policy, runtimes::Runtimes};
 use crate::model::grants::InstallOrigin;
-
-/// The runtimes that the embedder chose.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Runtimes {
-    default: Option<String>,
-    by_plugin: BTreeMap<PluginId, String>,
-    by_key: Vec<(PackageKey, String)>,
-}
 
 impl Policy {
     /// Runs plugins in one of the engine's runtimes, by the engine's name for it, such as `runsc` of

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What installing a plugin from a source would take.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PluginReview {
     /// The plugin's manifest.

@@ -1,4 +1,8 @@
 //! What is brought up from the version before.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests end the test when something is not as it has to be"
+)]
 
 use std::path::Path;
 

@@ -1,7 +1,6 @@
 //! What strangers ship: attacks that have to fail on a real engine.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     reason = "helpers of tests end the test when something is not as it has to be"
 )]
 

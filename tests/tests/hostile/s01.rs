@@ -107,7 +107,7 @@ async fn s01_a_granted_build_has_no_network_and_is_bounded_in_processes_and_memo
     let granted = |request: InstallRequest| request.grant(Permission::Build);
     let run = |mode: &str| {
         format!(
-            "FROM scratch\nCOPY step /step\nRUN [\"/step\", \"{mode}\"]\n# {}\n",
+            "FROM scratch\nCOPY step /step\nENV NO_CACHE={}\nRUN [\"/step\", \"{mode}\"]\n",
             instance.name()
         )
     };

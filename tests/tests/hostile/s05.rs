@@ -75,24 +75,26 @@ async fn s05_a_host_may_refuse_images_with_volumes_that_nobody_asked_for() {
     let policy = Policy::default().image_volumes(ImageVolumes::Refuse);
     let supervisor = supervisor(&instance, state.path(), policy).await;
     let manifest = modest("greedy", "greedy:1");
-    let greedy = folder(&manifest, DOCKERFILE, &PROBE);
+    // None in the place of programs, which no manifest may name.
+    let dockerfile = DOCKERFILE.replace("/bin", "/cache");
+    let greedy = folder(&manifest, &dockerfile, &PROBE);
     let error = supervisor
         .install(PluginSource::folder(greedy.path()))
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotPermitted);
     assert!(
-        matches!(error.violations(), [PolicyViolation::ImageVolumes { paths }] if paths == &["/bin", "/scratch"]),
+        matches!(error.violations(), [PolicyViolation::ImageVolumes { paths }] if paths == &["/cache", "/scratch"]),
         "{error}"
     );
     // The manifest may name them.
     let named = manifest
         .to_builder()
         .volume("/scratch")
-        .tmpfs("/bin")
+        .tmpfs("/cache")
         .build()
         .unwrap();
-    let named = folder(&named, DOCKERFILE, &PROBE);
+    let named = folder(&named, &dockerfile, &PROBE);
     supervisor
         .install(PluginSource::folder(named.path()))
         .await

@@ -47,7 +47,8 @@ async fn hand_on(
                 .windows(setting.len())
                 .position(|window| window == setting.as_bytes())
         {
-            piece[at] = b'_';
+            // The name's first letter, behind the quotation mark.
+            piece[at + 1] = b'_';
         }
         if to.write_all(piece).await.is_err() {
             return;

@@ -7,7 +7,7 @@ use hap_host::{
     engine::{FakeEngine, LogOptions, Progress, ProgressSink},
 };
 use hap_manifest::Manifest;
-use hap_tests::docker::{Fixture, Instance, image};
+use hap_tests::docker::{Fixture, Instance, image, remove_image};
 
 /// Sets the title of a terminal, clears it, and writes over the line.
 const ESCAPES: &str = "\u{1b}]0;pwned\u{7}\u{1b}[2J\u{9b}2J\rok";
@@ -51,6 +51,9 @@ async fn built(instance: &Instance, dockerfile: &str) -> (Vec<String>, Result<()
         plugin.uninstall(Default::default()).await.unwrap();
     }
     supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
+    if installed.is_ok() {
+        remove_image(instance, &image.parse().unwrap()).await;
+    }
     (steps, installed)
 }
 
@@ -93,7 +96,7 @@ async fn s14_no_last_line_and_no_line_of_output_steers_a_terminal() {
     let image = image(instance.engine(), Fixture::Faulty).await;
     let says = serde_json::to_string(&format!("complain:{ESCAPES}")).unwrap();
     let extra = format!(r#","env_vars":{{"FAULT":{says}}}"#);
-    let manifest = Manifest::from_json(&manifest_text(&image.to_string(), &extra)).unwrap();
+    let manifest = Manifest::from_json(&manifest_text(image.as_ref(), &extra)).unwrap();
     let plugin = supervisor.install(manifest.manifest).await.unwrap();
     let error = plugin.start().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Failed);

@@ -195,7 +195,7 @@ async fn images_and_data_are_told_of_and_go_by_their_own_calls_only() {
     let pruned = supervisor.prune_images().await.unwrap();
     assert_eq!(pruned.removed.len(), 1);
     assert_eq!(Some(pruned.freed_bytes), pruned.removed[0].bytes);
-    assert_eq!(engine.kept(), ["sha256:stays:1"]);
+    assert_eq!(engine.kept(), ["sha256:hap/default/stays:1.0.0"]);
     assert_eq!(engine.volumes().len(), 2);
     let stays = "stays".parse().unwrap();
     let refused = supervisor.remove_orphaned_data(&stays).await.unwrap_err();

@@ -75,6 +75,10 @@ impl FakeEngine {
 
     /// Duplicates a plugin's container under another name, with its labels and its volumes, as a
     /// container manager does, and starts the copy. `None` without a container.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "a test may want the copy alone, and not its id"
+    )]
     pub fn duplicate(&self, plugin: &PluginId, name: &str) -> Option<ContainerId> {
         let spec = ContainerSpec {
             name: name.to_owned(),
