@@ -3,7 +3,7 @@
 use std::fs;
 
 use hap_host::{
-    ErrorKind, InstallOptions, PluginSource, ShutdownMode, Supervisor,
+    ErrorKind, PluginSource, ShutdownMode, Supervisor,
     engine::{FakeEngine, LogOptions, Progress, ProgressSink},
 };
 use hap_manifest::Manifest;
@@ -39,8 +39,7 @@ async fn built(instance: &Instance, dockerfile: &str) -> (Vec<String>, Result<()
     fs::write(folder.path().join("file"), "content").unwrap();
     let (sink, mut stream) = ProgressSink::stream();
     let source = PluginSource::folder(folder.path());
-    let options = InstallOptions::default().progress(sink);
-    let installed = supervisor.install_with(source, options).await.map(drop);
+    let installed = supervisor.install(source).progress(sink).await.map(drop);
     let mut steps = Vec::new();
     while let Some(progress) = stream.next().await {
         if let Progress::Step(step) = progress {
@@ -48,7 +47,7 @@ async fn built(instance: &Instance, dockerfile: &str) -> (Vec<String>, Result<()
         }
     }
     if let Some(plugin) = supervisor.plugins().pop() {
-        plugin.uninstall(Default::default()).await.unwrap();
+        plugin.uninstall().await.unwrap();
     }
     supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
     if installed.is_ok() {
@@ -135,7 +134,7 @@ async fn s14_a_name_that_shows_nothing_or_turns_the_writing_is_not_installed() {
         fs::write(folder.path().join("manifest.json"), text).unwrap();
         fs::write(folder.path().join("Dockerfile"), "FROM scratch\n").unwrap();
         let source = PluginSource::folder(folder.path());
-        let installed = supervisor.install_with(source, InstallOptions::default()).await;
+        let installed = supervisor.install(source).await;
         assert_eq!(installed.unwrap_err().kind(), ErrorKind::InvalidInput, "{name:?}");
     }
     assert!(supervisor.plugins().is_empty());
