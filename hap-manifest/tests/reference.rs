@@ -154,6 +154,7 @@ fn the_examples_of_the_page_are_good_and_ask_for_what_it_says() {
     }
     // Each kind that there is, and none that there is not.
     let known = [
+        "build",
         "capability:NET_RAW",
         "cpu:4",
         "device:/dev/a",

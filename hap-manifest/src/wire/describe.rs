@@ -12,13 +12,6 @@ use crate::value::number::whole;
 pub const PROTOCOL_VERSION: u32 = 1;
 
 /// What a plugin says about itself: protocol versions and JSON Schemas.
-///
-/// ```
-/// use hap_manifest::wire::{Describe, PROTOCOL_VERSION};
-///
-/// let described = Describe::new("porch-light", "1.0.0");
-/// assert_eq!(described.protocol, [PROTOCOL_VERSION]);
-/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Describe {

@@ -9,14 +9,6 @@ use super::object::{Map, empty_object, yes};
 /// A plugin's answer to `GET /health`.
 ///
 /// Any 2xx answer means healthy, even without a body that reads as this.
-///
-/// ```
-/// use hap_manifest::wire::{HealthReport, HealthStatus};
-///
-/// let report: HealthReport = serde_json::from_str(r#"{"status": "warning"}"#)?;
-/// assert_eq!(report.status_kind(), HealthStatus::Degraded);
-/// # Ok::<(), serde_json::Error>(())
-/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct HealthReport {
