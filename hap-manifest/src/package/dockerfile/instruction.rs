@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{BuildStep, Dockerfile, DockerfileFault, line::LogicalLine};
+use super::line::LogicalLine;
+use super::step::{BuildStep, DockerfileFault};
 
 const HEREDOC: &str =
     "here-documents (`<<`) are not read by every engine: put the text into a file and COPY it";
@@ -32,9 +33,9 @@ const DESCRIBING: [&str; 11] = [
 /// Reads instructions in order.
 #[derive(Default)]
 pub(super) struct Reader {
-    steps: Vec<BuildStep>,
-    images: Vec<String>,
-    fault: Option<DockerfileFault>,
+    pub(super) steps: Vec<BuildStep>,
+    pub(super) images: Vec<String>,
+    pub(super) fault: Option<DockerfileFault>,
     /// Names of the stages so far, in lower case. Most have none.
     stages: Vec<Option<String>>,
     /// Plain values of the arguments before the first stage.
@@ -69,14 +70,6 @@ impl Reader {
 
     pub(super) const fn stages(&self) -> usize {
         self.stages.len()
-    }
-
-    pub(super) fn finish(self) -> Dockerfile {
-        Dockerfile {
-            steps: self.steps,
-            images: self.images,
-            fault: self.fault,
-        }
     }
 
     fn judge(&mut self, keyword: &str, rest: &str) -> Result<Does, &'static str> {

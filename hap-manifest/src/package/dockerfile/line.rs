@@ -1,6 +1,6 @@
 //! Physical lines joined to logical ones.
 
-use super::DockerfileFault;
+use super::step::DockerfileFault;
 
 /// An instruction on one line.
 #[derive(Debug)]

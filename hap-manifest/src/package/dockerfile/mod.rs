@@ -5,9 +5,11 @@
 
 mod instruction;
 mod line;
+mod step;
 
 use self::instruction::Reader;
 use self::line::logical_lines;
+pub use self::step::{BuildStep, DockerfileFault};
 
 /// What building an image from a Dockerfile does beyond putting files into it.
 ///
@@ -35,71 +37,6 @@ pub struct Dockerfile {
     fault: Option<DockerfileFault>,
 }
 
-/// One instruction that does more than put files into the image.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BuildStep {
-    line: usize,
-    text: String,
-}
-
-impl BuildStep {
-    /// Longest text of a step, in characters.
-    const MAX_CHARS: usize = 300;
-
-    fn new(line: usize, text: &str) -> Self {
-        let shown = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-        Self {
-            line,
-            text: shown.take(Self::MAX_CHARS).collect(),
-        }
-    }
-
-    /// Returns the number of its first line, from 1.
-    #[must_use]
-    pub const fn line(&self) -> usize {
-        self.line
-    }
-
-    /// Returns the instruction in one line, cut after 300 characters.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-}
-
-impl std::fmt::Display for BuildStep {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "line {}: {}", self.line, self.text)
-    }
-}
-
-/// Why nobody can say what a Dockerfile does, or why no host may do it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DockerfileFault {
-    line: usize,
-    rule: &'static str,
-}
-
-impl DockerfileFault {
-    /// Returns the number of the line, from 1.
-    #[must_use]
-    pub const fn line(&self) -> usize {
-        self.line
-    }
-
-    /// Returns the rule that the line breaks, and what to write instead.
-    #[must_use]
-    pub const fn rule(&self) -> &'static str {
-        self.rule
-    }
-}
-
-impl std::fmt::Display for DockerfileFault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "line {}: {}", self.line, self.rule)
-    }
-}
-
 impl Dockerfile {
     /// Longest Dockerfile that is read, in bytes.
     pub const MAX_BYTES: usize = 256 * 1024;
@@ -121,7 +58,11 @@ impl Dockerfile {
             }
             Err(fault) => reader.fault(fault.line, fault.rule),
         }
-        reader.finish()
+        Self {
+            steps: reader.steps,
+            images: reader.images,
+            fault: reader.fault,
+        }
     }
 
     /// Returns whether building it only puts files into an image.
