@@ -4,8 +4,10 @@
 //! processes: those are put on the container of each step as soon as the engine names it, which it
 //! does before that runs.
 
+use std::time::Duration;
+
 use bollard::{
-    models::{ContainerUpdateBody, HostConfig},
+    models::{ContainerStateStatusEnum, ContainerUpdateBody, HostConfig},
     query_parameters::{BuildImageOptionsBuilder, InspectContainerOptions},
 };
 
@@ -19,6 +21,11 @@ const PERIOD_MICROS: i32 = 100_000;
 /// told from every other one.
 const MARKS: u16 = 1024;
 const PAGE: u64 = 4096;
+
+/// How often the bound on processes is put on before the build is given up, and how long after each
+/// other.
+const MOST_TRIES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The bounds of one build, in the engine's units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,31 +76,55 @@ impl StepLimits {
         let Some(id) = container_of_step(line) else {
             return Ok(());
         };
-        let looked = client
-            .docker()
-            .inspect_container(id, None::<InspectContainerOptions>);
-        let found = match client.call("build", id, looked).await {
-            Err(failure) if failure.is(404) => return Ok(()),
-            found => found?,
+        let Some(host) = running(client, id).await? else {
+            return Ok(());
         };
         let pids = i64::from(self.pids);
-        let host = found.host_config.unwrap_or_default();
         if !self.are_on(&host) || host.pids_limit == Some(pids) {
             return Ok(());
         }
-        let body = ContainerUpdateBody {
-            pids_limit: Some(pids),
-            ..Default::default()
-        };
-        match client
-            .call("build", id, client.docker().update_container(id, body))
-            .await
-        {
-            // It has ended, and is gone or on its way.
-            Err(failure) if failure.is(404) || failure.is(409) => Ok(()),
-            done => done.map_err(Into::into),
+        let mut tries = 1;
+        loop {
+            let body = ContainerUpdateBody {
+                pids_limit: Some(pids),
+                ..Default::default()
+            };
+            let updated = client.docker().update_container(id, body);
+            let Err(failure) = client.call("build", id, updated).await else {
+                return Ok(());
+            };
+            // While it ends, the engine takes it for running a moment longer.
+            if running(client, id).await?.is_none() {
+                return Ok(());
+            }
+            if tries == MOST_TRIES {
+                return Err(failure.into());
+            }
+            tries += 1;
+            tokio::time::sleep(PAUSE).await;
         }
     }
+}
+
+/// How the container of a step is made, while that has not ended.
+async fn running(client: &Client, id: &str) -> Result<Option<HostConfig>, EngineError> {
+    let looked = client
+        .docker()
+        .inspect_container(id, None::<InspectContainerOptions>);
+    let found = match client.call("build", id, looked).await {
+        Err(failure) if failure.is(404) => return Ok(None),
+        found => found?,
+    };
+    let status = found.state.and_then(|state| state.status);
+    let ended = matches!(
+        status,
+        Some(
+            ContainerStateStatusEnum::EXITED
+                | ContainerStateStatusEnum::DEAD
+                | ContainerStateStatusEnum::REMOVING
+        )
+    );
+    Ok(found.host_config.filter(|_| !ended))
 }
 
 /// The id of the container that the engine runs a step in, as it announces it.
