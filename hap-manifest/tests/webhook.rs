@@ -72,7 +72,7 @@ fn at(seconds: i64) -> SystemTime {
     } else {
         SystemTime::UNIX_EPOCH.checked_add(distance)
     };
-    time.unwrap()
+    time.unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 fn sign(secret: &WebhookSecret, id: &str, timestamp: i64, body: &[u8]) -> String {

@@ -40,7 +40,7 @@ pub(crate) enum Target {
 ///
 /// ```
 /// let error = hap_manifest::Manifest::from_json(r#"{"id": "Porch"}"#).unwrap_err();
-/// let issue = &error.issues()[0];
+/// let issue = error.issues().iter().find(|issue| issue.pointer() == "/id").unwrap();
 /// assert_eq!((issue.pointer(), issue.line(), issue.column()), ("/id", Some(1), Some(8)));
 /// assert_eq!(issue.help(), Some("try \"porch\""));
 /// ```

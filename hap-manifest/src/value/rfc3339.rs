@@ -260,7 +260,7 @@ mod tests {
 
     /// Nanoseconds since 1970 of a text.
     fn nanos(text: &str) -> Option<i128> {
-        let (seconds, nanos) = since_epoch(parse(text).ok()?).unwrap();
+        let (seconds, nanos) = since_epoch(parse(text).ok()?)?;
         Some(i128::from(seconds) * 1_000_000_000 + i128::from(nanos))
     }
 

@@ -62,7 +62,7 @@ pub fn serve<P: Plugin>(plugin: P) -> Serve<P> {
 /// async fn for_a_minute<P: Plugin>(plugin: P, settings: Settings) -> Result<(), StartError> {
 ///     serve(plugin)
 ///         .settings(settings)
-///         .shutdown(tokio::time::sleep(Duration::from_secs(60)))
+///         .with_graceful_shutdown(tokio::time::sleep(Duration::from_secs(60)))
 ///         .await
 /// }
 /// ```

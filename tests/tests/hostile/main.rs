@@ -1,6 +1,8 @@
 //! What strangers ship: attacks that have to fail on a real engine.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     reason = "helpers of tests end the test when something is not as it has to be"
 )]
 

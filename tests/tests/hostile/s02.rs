@@ -34,7 +34,7 @@ async fn s02_what_is_built_takes_no_name_of_the_operator_and_pruning_takes_none_
     );
     let ours = format!("hap/{}/attack:1.0.0", instance.name());
     let built = docker(&instance).inspect_image(&ours).await.unwrap();
-    assert_eq!(built.repo_tags.unwrap(), [ours.clone()]);
+    assert_eq!(built.repo_tags.unwrap(), std::slice::from_ref(&ours));
 
     forget(&supervisor, "attack").await;
     assert_eq!(operators.id().await, before);

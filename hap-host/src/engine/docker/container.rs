@@ -38,7 +38,8 @@ const CONCURRENT_INSPECTS: usize = 8;
 const REMOVAL_POLL: Duration = Duration::from_millis(100);
 
 pub(super) async fn create(client: &Client, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {
-    create_checked(client, spec).await.map(|observed| observed.id)
+    let created = Box::pin(create_checked(client, spec)).await;
+    created.map(|observed| observed.id)
 }
 
 /// Creates a container and looks at it once, for its state and for what it was granted.

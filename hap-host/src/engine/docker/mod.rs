@@ -198,11 +198,11 @@ impl Engine for DockerEngine {
     }
 
     async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {
-        container::create(&self.client, spec).await
+        Box::pin(container::create(&self.client, spec)).await
     }
 
     async fn create_checked(&self, spec: &ContainerSpec) -> Result<Observed, EngineError> {
-        container::create_checked(&self.client, spec).await
+        Box::pin(container::create_checked(&self.client, spec)).await
     }
 
     async fn start(&self, id: &ContainerId) -> Result<(), EngineError> {

@@ -17,7 +17,7 @@ async fn it_reads_as_an_openapi_document_with_every_route_and_no_other() {
         .collect();
     let served: BTreeSet<_> = ROUTES
         .iter()
-        .map(|route| (route.path.to_owned(), route.method.to_string()))
+        .map(|route| (route.path.to_owned(), route.method.to_owned()))
         .collect();
     assert_eq!(described, served);
     assert_eq!(served.len(), ROUTES.len(), "a route stands there twice");

@@ -140,7 +140,7 @@ impl IntoFuture for UpdateRequest {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let updating = self.handle.go_to(self.source, self.options);
+            let updating = Box::pin(self.handle.go_to(self.source, self.options));
             self.handle.lifecycle("update", updating).await
         })
     }

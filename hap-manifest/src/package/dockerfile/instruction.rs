@@ -260,8 +260,6 @@ fn is_plain(value: &str) -> bool {
 
 /// Whether a text names an image and cannot be the beginning of an image's id.
 fn is_image(name: &str) -> bool {
-    let is_id = name
-        .bytes()
-        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F'));
+    let is_id = name.bytes().all(|byte| byte.is_ascii_hexdigit());
     !name.is_empty() && is_plain(name) && !is_id
 }
