@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bollard::models::{ContainerInspectResponse, HostConfig};
+use bollard::models::{ContainerInspectResponse, HostConfig, MountType};
 
 use crate::engine::spec::ContainerSpec;
 
@@ -112,10 +112,14 @@ fn files(spec: &ContainerSpec, host: &HostConfig) -> Option<String> {
     if !from.is_empty() {
         return wall("volumes of other containers", &"none", &from);
     }
-    let mounted: BTreeSet<_> = host
+    // What the image declares and the spec does not name is covered by memory.
+    let (memory, others): (Vec<_>, Vec<_>) = host
         .mounts
         .iter()
         .flatten()
+        .partition(|mount| mount.typ == Some(MountType::TMPFS));
+    let mounted: BTreeSet<_> = others
+        .into_iter()
         .map(|mount| {
             (
                 mount.source.as_deref().unwrap_or_default(),
@@ -133,8 +137,11 @@ fn files(spec: &ContainerSpec, host: &HostConfig) -> Option<String> {
     }
     let tmpfs = host.tmpfs.iter().flatten().map(|(path, _)| path.as_str());
     let tmpfs: BTreeSet<_> = tmpfs.collect();
+    let covered = memory.into_iter().filter_map(|mount| mount.target.as_deref());
+    let mut all: BTreeSet<_> = tmpfs.clone();
+    all.extend(covered);
     let wanted: BTreeSet<_> = spec.tmpfs.iter().map(|mount| mount.path.as_str()).collect();
-    if tmpfs != wanted {
+    if !tmpfs.is_subset(&wanted) || !wanted.is_subset(&all) {
         return wall("memory file systems", &wanted, &tmpfs);
     }
     let devices: BTreeSet<_> = host
@@ -279,6 +286,7 @@ mod tests {
             ("Binds", json!(["/:/host"]), "folders of the host"),
             ("VolumesFrom", json!(["other"]), "volumes of other containers"),
             ("Mounts", json!([]), "volumes"),
+            ("Mounts", json!([{"Type": "tmpfs", "Target": "/data"}]), "volumes"),
             ("Tmpfs", json!({}), "memory file systems"),
             ("Devices", json!([{ "PathOnHost": "/dev/sda" }]), "devices"),
             ("NetworkMode", json!("host"), "network"),
