@@ -6,20 +6,20 @@
 //! |---|---|
 //! | to start a supervisor | [`Supervisor::builder`], [`SupervisorBuilder`] |
 //! | to end it, with or without its plugins | [`Supervisor::shutdown`], [`ShutdownMode`] |
-//! | to install plugins | [`Supervisor::install`], [`PluginSource`], [`InstallOptions`] |
-//! | to follow a pull or a build | [`InstallOptions::progress`], [`engine::ProgressSink::stream`] |
-//! | to start, stop, ask and configure one | [`PluginHandle`], [`CallOptions`] |
-//! | to remove one | [`PluginHandle::uninstall`], [`UninstallOptions`] |
-//! | to bring one to another version, or back | [`PluginHandle::update`], [`UpdateOptions`], [`PluginHandle::roll_back`], [`RollBackOptions`], [`ProbationPolicy`] |
+//! | to install plugins | [`Supervisor::install`], [`PluginSource`], [`InstallRequest`] |
+//! | to follow a pull or a build | [`InstallRequest::progress`], [`engine::ProgressSink::stream`] |
+//! | to start, stop, ask and configure one | [`PluginHandle`], [`PluginCall`] |
+//! | to remove one | [`PluginHandle::uninstall`], [`UninstallRequest`] |
+//! | to bring one to another version, or back | [`PluginHandle::update`], [`UpdateRequest`], [`PluginHandle::roll_back`], [`RollBackRequest`], [`ProbationPolicy`] |
 //! | to change the limits of one while it runs | [`PluginHandle::set_limits`], [`LimitOverrides`] |
-//! | to set its environment, or what it does when the host starts | [`PluginHandle::set_env`], [`EnvOverrides`], [`PluginHandle::set_boot`], [`Boot`] |
+//! | to set its environment, or what it does when the host starts | [`PluginHandle::set_env`], [`EnvOverrides`], [`PluginHandle::set_autostart`], [`Autostart`] |
 //! | to know how a plugin does | [`PluginHandle::state`], [`StateWatch`], [`PluginState`], [`Phase`], [`Failure`] |
 //! | to know what goes on with it, and what it uses | [`Activity`], [`InstallProgress`], [`Usage`], [`LogStream`] |
-//! | to know what it waits for | [`PluginState::waiting_for`], [`UnmetDependency`], [`SupervisorBuilder::dependency_wait`] |
+//! | to know what it waits for | [`PluginState::unmet_dependencies`], [`UnmetDependency`], [`SupervisorBuilder::dependency_wait`] |
 //! | to follow what happens to plugins | [`Supervisor::events`], [`EventStream`], [`EventKind`] |
 //! | to receive what plugins send | [`Supervisor::plugin_events`], [`PluginEvent`], [`Delivery`], [`Cursor`] |
 //! | to say what plugins may have | [`SupervisorBuilder::policy`], [`Policy`], [`Access`], [`DevicePattern`], [`ImageSource`] |
-//! | to let a user consent, now or later | [`Error::refusals`], [`Refusal`], [`InstallOptions::grant`], [`PluginHandle::permissions`], [`PluginHandle::set_grants`] |
+//! | to let a user consent, now or later | [`Supervisor::review`], [`Error::violations`], [`PolicyViolation`], [`InstallRequest::grant`], [`PluginHandle::permissions`], [`PluginHandle::set_grants`] |
 //! | to take only what somebody you trust has signed | [`Policy::trust_key`], [`Policy::unsigned_packages`] |
 #![cfg_attr(
     feature = "management",

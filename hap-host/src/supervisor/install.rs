@@ -257,7 +257,7 @@ impl InstallRequest {
     }
 
     /// Sets the program that stands for the image on an engine without images, such as
-    /// [`ProcessEngine`](crate::engine::process::ProcessEngine). Others ignore it.
+    /// [`ProcessEngine`](crate::engine::ProcessEngine). Others ignore it.
     pub fn process_program(mut self, program: impl Into<PathBuf>) -> Self {
         self.options.program = Some(program.into());
         self

@@ -119,7 +119,7 @@ impl UpdateRequest {
     }
 
     /// Sets the program that stands for the image on an engine without images, such as
-    /// [`ProcessEngine`](crate::engine::process::ProcessEngine). Default: the one that the plugin
+    /// [`ProcessEngine`](crate::engine::ProcessEngine). Default: the one that the plugin
     /// has.
     pub fn process_program(mut self, program: impl Into<PathBuf>) -> Self {
         self.options.program = Some(program.into());
