@@ -74,6 +74,7 @@ pub(crate) fn of_image(
 
 /// The labels by which containers are known, emptied: for an image that is built here, so that what
 /// its author wrote under these names does not come to the containers that are made from it.
+#[cfg(feature = "docker")]
 pub(crate) fn neutral() -> impl Iterator<Item = (&'static str, &'static str)> {
     [
         SCHEMA,
