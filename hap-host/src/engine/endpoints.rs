@@ -64,7 +64,7 @@ impl HostEndpoints {
 }
 
 /// Whether two addresses are of one kind and share the first `prefix` bits.
-fn is_within(address: IpAddr, network: IpAddr, prefix: u8) -> bool {
+pub(crate) fn is_within(address: IpAddr, network: IpAddr, prefix: u8) -> bool {
     let (difference, length) = match (address, network) {
         (IpAddr::V4(a), IpAddr::V4(b)) => (u128::from(a.to_bits() ^ b.to_bits()) << 96, 32),
         (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits() ^ b.to_bits(), 128),

@@ -82,10 +82,10 @@ impl SupervisorBuilder {
     /// running.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for a policy that breaks its rule or names a runtime that the engine
-    /// lacks, or a state folder of another instance, [`ErrorKind::Store`] when the state cannot be opened (another supervisor may have
-    /// it open), [`ErrorKind::Engine`] and [`ErrorKind::Timeout`] when the engine does not answer
-    /// or no address can be listened on.
+    /// [`ErrorKind::InvalidInput`] for a policy that breaks its rule or names a runtime that the
+    /// engine lacks, or a state folder of another instance, [`ErrorKind::Store`] when the state
+    /// cannot be opened (another supervisor may have it open), [`ErrorKind::Engine`] and
+    /// [`ErrorKind::Timeout`] when the engine does not answer or no address can be listened on.
     ///
     /// # Cancel safety
     /// Dropping the future leaves nothing running.

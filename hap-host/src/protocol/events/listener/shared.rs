@@ -11,6 +11,7 @@ use axum::Router;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::connections::{ConnectionLimits, Connections};
+use crate::engine::endpoints::is_within;
 
 /// An address to listen on, and the network whose members may come to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,18 +32,7 @@ impl Place {
         if peer.is_loopback() || peer == self.address {
             return Some(THIS_MACHINE);
         }
-        let together = match (self.address, peer) {
-            (IpAddr::V4(here), IpAddr::V4(peer)) => {
-                let other = u32::from(here) ^ u32::from(peer);
-                other.leading_zeros() >= u32::from(self.prefix)
-            }
-            (IpAddr::V6(here), IpAddr::V6(peer)) => {
-                let other = u128::from(here) ^ u128::from(peer);
-                other.leading_zeros() >= u32::from(self.prefix)
-            }
-            _ => false,
-        };
-        together.then_some(peer)
+        is_within(peer, self.address, self.prefix).then_some(peer)
     }
 }
 
