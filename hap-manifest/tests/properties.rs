@@ -59,7 +59,9 @@ fn manifest() -> impl Strategy<Value = Manifest> {
     );
     (
         id,
-        "[^\\pC]{0,9}x",
+        // No code points that show nothing: not those of C (Cf is one of them), no separators of lines, no
+        // default ignorables, of which some are marks and letters.
+        "[^\\pC\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}]{0,9}x",
         any::<[u16; 3]>(),
         limits,
         env,
