@@ -33,6 +33,8 @@ pub enum Fixture {
     Dynamic,
     /// Tells what a program may do while an image is built: `step.rs`.
     Step,
+    /// Takes what it can get, and does not want to stop: `stranger.rs`.
+    Stranger,
     /// No program at all where the image says that there is one.
     Missing,
 }
@@ -45,6 +47,7 @@ impl Fixture {
             Self::Foreign => "foreign",
             Self::Dynamic => "dynamic",
             Self::Step => "step",
+            Self::Stranger => "stranger",
             Self::Missing => "missing",
         }
     }
@@ -56,7 +59,9 @@ impl Fixture {
     #[expect(clippy::expect_used, reason = "a test cannot go on without its fixture")]
     pub fn make(self, program: &Path) {
         match self {
-            Self::Probe | Self::Faulty | Self::Step => compile(self.name(), "+crt-static", program),
+            Self::Probe | Self::Faulty | Self::Step | Self::Stranger => {
+                compile(self.name(), "+crt-static", program)
+            }
             Self::Dynamic => compile(Self::Faulty.name(), "-crt-static", program),
             Self::Foreign => {
                 compile(Self::Faulty.name(), "+crt-static", program);

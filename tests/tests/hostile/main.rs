@@ -15,6 +15,7 @@ mod s09;
 mod s12;
 mod s13;
 mod s14;
+mod whole_life;
 
 use std::{fs, path::Path};
 
