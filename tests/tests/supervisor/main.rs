@@ -9,6 +9,7 @@ mod choices;
 mod commands;
 mod endings;
 mod engine_faults;
+mod from_before;
 mod install;
 mod lifecycle;
 mod limits;
