@@ -19,7 +19,7 @@
 //! | to follow what happens to plugins | [`Supervisor::events`], [`EventStream`], [`EventKind`] |
 //! | to receive what plugins send | [`Supervisor::plugin_events`], [`PluginEvent`], [`Delivery`], [`Cursor`] |
 //! | to say what plugins may have | [`SupervisorBuilder::policy`], [`Policy`], [`Access`], [`DevicePattern`], [`ImageSource`] |
-//! | to let a user consent, now or later | [`Supervisor::review`], [`Error::violations`], [`PolicyViolation`], [`InstallRequest::grant`], [`PluginHandle::permissions`], [`PluginHandle::set_grants`] |
+//! | to let a user consent, now or later | [`Supervisor::review`], [`Consent`](hap_manifest::permission::Consent), [`Error::violations`], [`PolicyViolation`], [`InstallRequest::grant`], [`PluginHandle::permissions`], [`PluginHandle::set_grants`] |
 //! | to take only what somebody you trust has signed | [`Policy::trust_key`], [`Policy::unsigned_packages`] |
 #![cfg_attr(
     feature = "management",

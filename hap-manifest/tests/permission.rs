@@ -76,7 +76,7 @@ fn every_request_has_its_words() {
         (
             json!({"memory_limit": "1025m", "cpu_limit": 2.5, "pids_limit": 1025}),
             vec![
-                "use up to 1025m of memory",
+                "use up to 1025 MiB of memory",
                 "use up to 2.5 processor cores",
                 "run up to 1025 processes at once",
             ],

@@ -13,14 +13,14 @@ use super::{
     plugins::source_with_warnings,
     state::{Api, Named},
     view::{
-        access::{PermissionView, Permissions, RefusalReason, Review},
+        access::{Permissions, RefusalReason, Review},
         request::WantedGrants,
     },
 };
 use crate::error::Result;
 
 pub(super) async fn permissions(Named(plugin): Named) -> Json<Permissions> {
-    Json(Permissions::of(&plugin.permissions()))
+    Json(Permissions::of(plugin.permissions()))
 }
 
 pub(super) async fn set_grants(
@@ -35,7 +35,7 @@ pub(super) async fn set_grants(
         grants.push(permission);
     }
     plugin.set_grants(grants).await?;
-    Ok(Json(Permissions::of(&plugin.permissions())))
+    Ok(Json(Permissions::of(plugin.permissions())))
 }
 
 pub(super) async fn review(
@@ -48,8 +48,8 @@ pub(super) async fn review(
     let mut review = api.supervisor.review(source, granted).await?;
     review.warnings.extend(warnings);
     Ok(Json(Review {
-        requested: PermissionView::all(&review.requested),
-        build_steps: review.build_steps,
+        text: review.consent.to_string(),
+        consent: review.consent,
         refusals: review.violations.iter().map(RefusalReason::of).collect(),
         warnings: review.warnings,
     }))

@@ -104,7 +104,7 @@ async fn details(plugin: &PluginHandle) -> Result<PluginDetails, Refusal> {
     Ok(PluginDetails {
         id: plugin.id().clone(),
         state: PluginStateView::of(plugin),
-        permissions: Permissions::of(&plugin.permissions()),
+        permissions: Permissions::of(plugin.permissions()),
         settings,
         manifest: (*plugin.manifest()).clone(),
     })

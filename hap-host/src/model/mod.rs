@@ -6,6 +6,7 @@
 pub(crate) mod activity;
 pub(crate) mod autostart;
 pub(crate) mod config_state;
+pub(crate) mod consent;
 pub(crate) mod dependency;
 pub(crate) mod desired;
 pub(crate) mod env;

@@ -1,13 +1,16 @@
 //! What installing a plugin would take, told before anything is done.
 
-use hap_manifest::{Manifest, permission::Permission};
+use hap_manifest::{
+    Manifest,
+    permission::{Consent, Permission},
+};
 use serde::Serialize;
 
 use super::Supervisor;
 use crate::{
     engine::progress::ProgressSink,
     error::Error,
-    model::grants::Admission,
+    model::{consent::consent, grants::Admission},
     plugin::source::{PluginSource, acquire::Candidate},
     policy::violation::PolicyViolation,
 };
@@ -18,14 +21,12 @@ use crate::{
 pub struct PluginReview {
     /// The plugin's manifest.
     pub manifest: Manifest,
-    /// What it asks for beyond what every plugin gets: what the manifest says, and
-    /// [`Permission::Build`] where its image is built here and that takes a grant.
-    pub requested: Vec<Permission>,
+    /// What its owner is asked, as text and for programs: what it asks for beyond what every plugin
+    /// gets, with [`Permission::Build`] where its image is built here and that takes a grant, the
+    /// steps of that build, who published it, and what is new where a version of it is installed.
+    pub consent: Consent,
     /// Why it may not be installed with the given grants, none if it may.
     pub violations: Vec<PolicyViolation>,
-    /// The instructions of its Dockerfile that do more than put files into an image, with their
-    /// lines.
-    pub build_steps: Vec<String>,
     /// What else is worth knowing of a package's manifest, such as keys that are not known.
     pub warnings: Vec<String>,
 }
@@ -44,11 +45,9 @@ impl Supervisor {
     /// # std::fs::write(folder.join("Dockerfile"), "FROM rust:1\nRUN cargo build\n").unwrap();
     /// let supervisor = Supervisor::builder(FakeEngine::new(), state).start().await?;
     /// let review = supervisor.review(PluginSource::folder(folder), []).await?;
-    /// for permission in &review.requested {
-    ///     println!("this plugin wants to {permission}");
-    /// }
-    /// assert_eq!(review.requested[0].id(), "build");
-    /// assert_eq!(review.build_steps[1], "line 2: RUN cargo build");
+    /// println!("{}", review.consent);
+    /// assert_eq!(review.consent.requested[0].id, "build");
+    /// assert_eq!(review.consent.build_steps[1], "line 2: RUN cargo build");
     /// # Ok(())
     /// # }
     /// # #[cfg(feature = "testing")]
@@ -79,10 +78,14 @@ impl Supervisor {
             violations.extend(shared.policy.evaluate_build(dockerfile, admission.granted()));
             build_steps.extend(dockerfile.steps().iter().map(ToString::to_string));
         }
+        let asked = candidate.requested();
+        let mut consent = consent(&candidate.manifest, candidate.origin(), asked).build_steps(build_steps);
+        if let Some(installed) = self.plugin(candidate.manifest.id()) {
+            consent = consent.compared_with(&installed.permissions().consent);
+        }
         Ok(PluginReview {
-            requested: candidate.requested(),
+            consent,
             violations,
-            build_steps,
             warnings: candidate.warnings,
             manifest: candidate.manifest,
         })

@@ -1,6 +1,7 @@
 //! What a plugin asks for beyond what every plugin gets, in words that a person can consent to.
 //!
-//! [`requested`] lists it for a manifest, [`added`] what a new version asks for and the old one did
+//! [`Consent`] is the whole of it, as text for a terminal and as JSON. Of its parts, [`requested`]
+//! lists the permissions of a manifest, [`added`] what a new version asks for and the old one did
 //! not, [`missing`] what was not granted. Nothing is granted here: that is the host's decision, and
 //! the owner's.
 //!
@@ -25,10 +26,19 @@
 //! # Ok::<(), hap_manifest::ManifestError>(())
 //! ```
 
+mod changes;
+mod compare;
+mod consent;
+mod explanation;
 mod id;
+mod parts;
 mod request;
+mod text;
 mod words;
 
+pub use self::changes::{ConsentChanges, Direction, LimitChange};
+pub use self::consent::Consent;
+pub use self::parts::{ConsentLimits, PermissionText, Publisher};
 pub use self::request::{Permission, added, missing, requested};
 pub use crate::value::capability::Capability;
 pub use crate::value::device::DevicePath;

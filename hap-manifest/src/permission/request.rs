@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::words::of_capability;
+use super::words::{of_capability, of_cpu, of_memory, of_processes};
 use crate::manifest::model::Manifest;
 use crate::value::{
     capability::Capability, cpu::CpuLimit, device::DevicePath, memory::MemoryLimit, number::PidsLimit,
@@ -93,9 +93,9 @@ impl fmt::Display for Permission {
             Self::Device(path) => write!(f, "use the device {path}"),
             Self::Network => f.write_str("reach the internet and the home network"),
             Self::WritableRoot => f.write_str("change its own program files while it runs"),
-            Self::Memory(limit) => write!(f, "use up to {limit} of memory"),
-            Self::Cpu(limit) => write!(f, "use up to {} processor cores", limit.as_cores()),
-            Self::Processes(limit) => write!(f, "run up to {} processes at once", limit.get()),
+            Self::Memory(limit) => write!(f, "use up to {} of memory", of_memory(*limit)),
+            Self::Cpu(limit) => write!(f, "use up to {}", of_cpu(*limit)),
+            Self::Processes(limit) => write!(f, "run up to {} at once", of_processes(*limit)),
         }
     }
 }

@@ -1,4 +1,38 @@
-//! What a capability lets a plugin do, for people.
+//! What a capability lets a plugin do, and what a limit amounts to, for people.
+
+use crate::value::cpu::CpuLimit;
+use crate::value::memory::MemoryLimit;
+use crate::value::number::PidsLimit;
+
+/// An amount of memory in the largest unit that is exact, such as `256 MiB`.
+pub(super) fn of_memory(limit: MemoryLimit) -> String {
+    let bytes = limit.bytes();
+    for (unit, name) in [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
+        if bytes.is_multiple_of(unit) {
+            return format!("{} {name}", bytes / unit);
+        }
+    }
+    format!("{bytes} bytes")
+}
+
+/// Processor time, such as `2 processor cores`.
+pub(super) fn of_cpu(limit: CpuLimit) -> String {
+    let cores = limit.as_cores();
+    let word = if limit.nano_cpus() == 1_000_000_000 {
+        "core"
+    } else {
+        "cores"
+    };
+    format!("{cores} processor {word}")
+}
+
+/// A number of processes, such as `64 processes`.
+pub(super) fn of_processes(limit: PidsLimit) -> String {
+    match limit.get() {
+        1 => "1 process".to_owned(),
+        many => format!("{many} processes"),
+    }
+}
 
 /// Words for the capabilities of Linux, as they complete "this plugin wants to".
 pub(super) fn of_capability(name: &str) -> &'static str {
@@ -36,6 +70,24 @@ pub(super) fn of_capability(name: &str) -> &'static str {
 mod tests {
     use super::*;
     use crate::value::capability::{Capability, KNOWN};
+
+    #[test]
+    fn limits_are_told_in_the_largest_exact_unit() {
+        for (limit, told) in [
+            ("1g", "1 GiB"),
+            ("1536m", "1536 MiB"),
+            ("8193k", "8193 KiB"),
+            ("8388609b", "8388609 bytes"),
+        ] {
+            assert_eq!(of_memory(limit.parse().unwrap()), told);
+        }
+        for (cores, told) in [(1.0, "1 processor core"), (0.5, "0.5 processor cores")] {
+            assert_eq!(of_cpu(CpuLimit::from_cores(cores).unwrap()), told);
+        }
+        for (count, told) in [(1, "1 process"), (64, "64 processes")] {
+            assert_eq!(of_processes(PidsLimit::new(count).unwrap()), told);
+        }
+    }
 
     #[test]
     fn what_is_known_has_words_of_its_own() {

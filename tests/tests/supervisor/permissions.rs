@@ -5,7 +5,10 @@ use hap_host::{
     ShutdownMode,
     engine::{FakeEngine, FakeImage, FakeOperation},
 };
-use hap_manifest::permission::{Permission, requested};
+use hap_manifest::{
+    Manifest,
+    permission::{Permission, requested},
+};
 
 use crate::{builder, count, manifest, manifest_with, supervisor, until};
 
@@ -27,7 +30,7 @@ async fn what_was_not_granted_is_refused_before_anything_is_done_and_all_of_it_i
         .cloned()
         .collect();
     assert_eq!(asked.len(), 4, "{error}");
-    for words in ["/dev/ttyUSB0", "NET_RAW", "program files", "2g of memory"] {
+    for words in ["/dev/ttyUSB0", "NET_RAW", "program files", "2 GiB of memory"] {
         assert!(error.to_string().contains(words), "{words}: {error}");
     }
     assert_eq!(
@@ -206,9 +209,12 @@ async fn a_build_that_runs_something_is_shown_refused_and_granted_like_any_permi
         .review(PluginSource::folder(runs.path()), [])
         .await
         .unwrap();
-    assert_eq!(review.requested[0], Permission::Build);
+    assert_eq!(review.consent.requested[0].permission, Permission::Build);
     assert_eq!(asked(&review.violations), [&Permission::Build]);
-    assert_eq!(review.build_steps, ["line 1: FROM alpine:3", "line 2: RUN id"]);
+    assert_eq!(
+        review.consent.build_steps,
+        ["line 1: FROM alpine:3", "line 2: RUN id"]
+    );
     let error = supervisor
         .install(PluginSource::folder(runs.path()))
         .await
@@ -225,7 +231,13 @@ async fn a_build_that_runs_something_is_shown_refused_and_granted_like_any_permi
         .await
         .unwrap();
     assert_eq!(light.permissions().granted, [Permission::Build]);
-    assert!(light.permissions().requested.contains(&Permission::Build));
+    assert!(
+        light
+            .permissions()
+            .consent
+            .permissions()
+            .any(|asked| *asked == Permission::Build)
+    );
     // What was granted stays granted: the next version of it builds too.
     let next = folder("1.1.0", RUNS);
     light.update(PluginSource::folder(next.path())).await.unwrap();
@@ -301,4 +313,31 @@ async fn images_come_from_where_they_may_and_builds_only_where_they_are_allowed(
         "{error}"
     );
     assert_eq!(count(&engine, FakeOperation::Build), 0);
+}
+
+#[tokio::test]
+async fn a_review_of_another_version_says_what_is_new_gone_and_more() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let supervisor = supervisor(&engine, state.path()).await;
+    let version = |version: &str, memory: &str| {
+        let manifest = Manifest::builder("meter", "Meter", version, "example/meter:1");
+        manifest.network_access(version == "1.0.0").memory_limit(memory)
+    };
+    let old = version("1.0.0", "64m").build().unwrap();
+    let fresh = supervisor.review(old.clone(), []).await.unwrap();
+    assert_eq!(fresh.consent.changes, None);
+    supervisor.install(old).await.unwrap();
+    let new = version("1.1.0", "256m").capability("NET_RAW").build().unwrap();
+    let review = supervisor.review(new, []).await.unwrap();
+    let changes = review.consent.changes.as_ref().unwrap();
+    assert_eq!((changes.added.len(), changes.removed.len()), (1, 1));
+    let text = review.consent.to_string();
+    for line in [
+        "From whoever may publish example/meter.",
+        "  new   send and receive raw network packets (NET_RAW)",
+        "  gone  reach the internet and the home network",
+        "  more  memory: 64 MiB -> 256 MiB",
+    ] {
+        assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+    }
 }

@@ -142,6 +142,33 @@ async fn a_review_installs_nothing_and_tells_what_an_installation_would() {
         .await;
     assert_eq!(answer.good()["refusals"], json!([]));
     assert!(bed.supervisor.plugins().is_empty());
+    assert_eq!(answer.json["changes"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_consent_is_sent_as_text_and_for_programs_and_compared_with_what_is_installed() {
+    let bed = Bed::new().await;
+    bed.installed_with("radio", r#","memory_limit":"64m""#).await;
+    let body = manifest_text("radio", r#","capabilities":["NET_RAW"],"memory_limit":"256m""#);
+    let review = bed
+        .send("POST", "/v1/policy/review", &[JSON], Body::from(body))
+        .await;
+    let review = review.good().clone();
+    assert_eq!(review["changes"]["added"][0]["id"], "capability:NET_RAW");
+    assert_eq!(review["changes"]["limits"][0]["direction"], "more");
+    let text = review["text"].as_str().unwrap();
+    assert!(text.contains("  more  memory: 64 MiB -> 256 MiB"), "{text}");
+
+    let kept = bed.get("/v1/plugins/radio/permissions").await.good().clone();
+    assert_eq!(kept["requested"][0]["id"], "network");
+    assert!(
+        kept["requested"][0]["explanation"]
+            .as_str()
+            .unwrap()
+            .ends_with('.')
+    );
+    let text = kept["text"].as_str().unwrap();
+    assert!(text.contains("reach the internet and the home network"), "{text}");
 }
 
 #[tokio::test]

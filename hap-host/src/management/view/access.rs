@@ -1,4 +1,4 @@
-use hap_manifest::permission::Permission;
+use hap_manifest::permission::{Consent, Permission, PermissionText};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -7,43 +7,27 @@ use crate::{plugin::handle::permissions::PluginPermissions, policy::violation::P
 /// What a plugin asks for beyond what every plugin gets, and what became of it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::management) struct Permissions {
-    /// What its manifest asks for.
-    pub requested: Vec<PermissionView>,
+    #[serde(flatten)]
+    pub consent: Consent,
+    /// What it asks for as plain text of several lines, for a terminal.
+    pub text: String,
     /// What it was granted. What the policy gives to whoever asks is not among it.
-    pub granted: Vec<PermissionView>,
+    pub granted: Vec<PermissionText>,
     /// Why it may not run, none if it may.
     pub refusals: Vec<RefusalReason>,
 }
 
 impl Permissions {
-    pub(in crate::management) fn of(permissions: &PluginPermissions) -> Self {
+    pub(in crate::management) fn of(permissions: PluginPermissions) -> Self {
         Self {
-            requested: PermissionView::all(&permissions.requested),
-            granted: PermissionView::all(&permissions.granted),
+            text: permissions.consent.to_string(),
+            consent: permissions.consent,
+            granted: permissions
+                .granted
+                .into_iter()
+                .map(PermissionText::from)
+                .collect(),
             refusals: permissions.violations.iter().map(RefusalReason::of).collect(),
-        }
-    }
-}
-
-/// One thing that a plugin asks for.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Permission")]
-pub(in crate::management) struct PermissionView {
-    /// Its short name, by which it is granted, such as `network` and `device:/dev/ttyUSB0`.
-    pub id: String,
-    /// What it is for people, completing "this plugin wants to".
-    pub text: String,
-}
-
-impl PermissionView {
-    pub(in crate::management) fn all(permissions: &[Permission]) -> Vec<Self> {
-        permissions.iter().map(Self::of).collect()
-    }
-
-    fn of(permission: &Permission) -> Self {
-        Self {
-            id: permission.id(),
-            text: permission.to_string(),
         }
     }
 }
@@ -66,15 +50,13 @@ impl RefusalReason {
     }
 }
 
-/// What an installation would take.
+/// What an installation would take: what its owner is asked, and what the host says to it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::management) struct Review {
-    /// What the plugin asks for beyond what every plugin gets: what the manifest says, and `build`
-    /// where a package's image is built here and that takes a grant.
-    pub requested: Vec<PermissionView>,
-    /// The instructions of a package's Dockerfile that do more than put files into an image, with
-    /// their lines.
-    pub build_steps: Vec<String>,
+    #[serde(flatten)]
+    pub consent: Consent,
+    /// What is asked as plain text of several lines, for a terminal.
+    pub text: String,
     /// What stands against it with the grants of the request, none if nothing does.
     pub refusals: Vec<RefusalReason>,
     /// What else is worth knowing about the manifest, such as keys that are not known.

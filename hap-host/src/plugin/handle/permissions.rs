@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
-use hap_manifest::permission::{Permission, requested};
+use hap_manifest::permission::{Consent, Permission, requested};
 use serde::Serialize;
 
 use super::PluginHandle;
-use crate::{error::Error, plugin::request::Request, policy::violation::PolicyViolation};
+use crate::{
+    error::Error, model::consent::consent, plugin::request::Request, policy::violation::PolicyViolation,
+};
 
 /// What a plugin asks for beyond what every plugin gets, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PluginPermissions {
-    /// What its manifest asks for, and [`Permission::Build`] where that was granted.
-    pub requested: Vec<Permission>,
+    /// What it asks for, as its owner is shown it: what its manifest says, and
+    /// [`Permission::Build`] where that was granted.
+    pub consent: Consent,
     /// What it was granted, with its installation or later. What the policy gives to whoever asks
     /// is not among it.
     pub granted: Vec<Permission>,
@@ -32,7 +35,7 @@ impl PluginHandle {
         let mut requested = requested(&version.manifest);
         requested.splice(..0, builds.then_some(Permission::Build));
         PluginPermissions {
-            requested,
+            consent: consent(&version.manifest, version.admission.origin(), requested),
             granted: version.admission.granted().to_vec(),
             violations: cell.shared.policy.judge(&version.manifest, &version.admission),
         }
