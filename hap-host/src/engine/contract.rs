@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 
 use super::{
     Engine,
-    endpoints::HostEndpoints,
+    endpoints::{HostEndpoints, is_within},
     error::{EngineError, EngineErrorKind},
     labels,
     observed::{ContainerId, ContainerStatus, Observed},
@@ -104,6 +104,13 @@ impl<'a> EngineContract<'a> {
         let prepare = || self.engine.prepare(&self.stays.instance);
         ok("preparing may be repeated", prepare()).await?;
         let endpoints = ok("preparing may be repeated", prepare()).await?;
+        let gateways = [endpoints.isolated_gateway, endpoints.outbound_gateway];
+        rule(
+            "each gateway is within a subnet that preparing names by `with_subnet`, or is loopback: whoever is outside \
+             of it is not heard there",
+            gateways.into_iter().all(|gateway| endpoints.covers(gateway)),
+            &endpoints,
+        )?;
         let mut events = self.engine.events(&self.stays.instance);
         let id = self.create().await?;
         self.start(&id, &endpoints).await?;
@@ -230,9 +237,20 @@ impl<'a> EngineContract<'a> {
         let reachable = seen.started_at.is_some() && seen.address.is_some();
         rule("a run has a start and an address", reachable, &seen)?;
         let covered = seen.address.is_some_and(|address| endpoints.covers(address.ip()));
+        let gateway = endpoints.gateway(self.stays.network);
+        let heard = seen.address.is_some_and(|address| {
+            let prefix = endpoints.prefix(gateway);
+            gateway.is_loopback() || is_within(address.ip(), gateway, prefix)
+        });
         rule(
             "an address is one that preparing proved to be on this machine",
             covered,
+            &(&seen, endpoints),
+        )?;
+        rule(
+            "a container is in the subnet around the gateway of its network, as preparing names it by `with_subnet`: \
+             what it posts is not heard otherwise",
+            heard,
             &(&seen, endpoints),
         )?;
         rule(

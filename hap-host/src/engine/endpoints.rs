@@ -26,7 +26,8 @@ impl HostEndpoints {
     }
 
     /// Adds a subnet that was proved to be on this machine, by one of its addresses and the length of
-    /// its prefix.
+    /// its prefix. Without the subnet around a gateway, plugins there are not heard: the listener takes
+    /// nothing from outside of it.
     #[must_use]
     pub fn with_subnet(mut self, address: IpAddr, prefix: u8) -> Self {
         self.subnets.push((address, prefix));

@@ -110,6 +110,10 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// answer, and [`HostEndpoints::covers`] tells. Without that proof it fails, with what to do: the
     /// address of a container of another machine is somebody else's here, and what is sent to it
     /// carries keys.
+    ///
+    /// Each gateway needs its subnet too, by [`HostEndpoints::with_subnet`], unless it is loopback:
+    /// what comes to a gateway from an address outside of it is not heard, so that plugins would post
+    /// their events in vain.
     async fn prepare(&self, instance: &InstanceName) -> Result<HostEndpoints, EngineError>;
 
     /// Removes the instance's networks. Fine when they are gone already; a network still in

@@ -138,7 +138,7 @@ fn is_same(origin: &str, host: &str) -> bool {
 
 fn unknown_host(host: &str) -> Refusal {
     let message = format!(
-        "this API does not answer to the name {}: use an IP address or localhost, or let the application that serves it allow the name by ManagementOptions::allow_host",
+        "this API does not answer to the name {}: use an IP address or localhost, or let the application that serves it allow the name (`allow_host`)",
         quoted(host)
     );
     Refusal::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", message).closing()
@@ -147,7 +147,7 @@ fn unknown_host(host: &str) -> Refusal {
 fn cross_site(origin: Option<&str>) -> Refusal {
     let origin = origin.unwrap_or("of another site");
     let message = format!(
-        "a page {} may not ask for this: let the application that serves this API allow its origin by ManagementOptions::allow_origin",
+        "a page {} may not ask for this: let the application that serves this API allow its origin (`allow_origin`)",
         quoted(origin)
     );
     Refusal::new(StatusCode::FORBIDDEN, "cross_site", message)

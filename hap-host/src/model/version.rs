@@ -64,6 +64,7 @@ pub(crate) enum UpdateStep {
 /// One version of a plugin: what an update replaces as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PluginVersion {
+    #[serde(deserialize_with = "Manifest::deserialize_stored")]
     pub manifest: Manifest,
     pub admission: Admission,
     pub image_id: Option<String>,

@@ -53,7 +53,7 @@ pub(crate) fn bar(shared: &Shared, record: &PluginRecord) -> Option<Failure> {
             .iter()
             .all(|refusal| refusal.missing_permission().is_some())
         {
-            "grant it with PluginHandle::set_grants"
+            "set the grants of the plugin so that they have it"
         } else {
             "the host's policy would have to allow it"
         };
@@ -80,7 +80,7 @@ pub(crate) fn refuse_if_needed(shared: &Shared, id: &PluginId) -> Result<(), Err
     }
     let names: Vec<_> = needed_by.iter().map(PluginId::as_str).collect();
     let message = format!(
-        "it is needed by {}: uninstall that first, or say so with UninstallRequest::ignore_dependents",
+        "it is needed by {}: uninstall that first, or say that it goes even if it is needed",
         names.join(", ")
     );
     Err(Error::new(ErrorKind::Dependency, message).with_plugin(id))

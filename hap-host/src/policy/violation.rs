@@ -76,6 +76,8 @@ pub enum PolicyViolation {
     ImageVolumes {
         /// The paths in the image.
         paths: Vec<String>,
+        /// What `volumes` of the manifest would be with those of them that a manifest may name.
+        volumes: Vec<String>,
     },
     /// It is built from a package without a signature, or from a folder.
     Unsigned,
@@ -152,10 +154,11 @@ impl fmt::Display for PolicyViolation {
             Self::BaseImage { image, sources } => {
                 write!(f, "is built with the image {image}, and here {}", places(sources))
             }
-            Self::ImageVolumes { paths } => write!(
+            Self::ImageVolumes { paths, volumes } => write!(
                 f,
-                "has an image with volumes that its manifest does not name, and this host takes none; its author adds {} to the manifest",
-                volumes_line(paths)
+                "has an image with the volumes {}, which its manifest does not name, and this host takes none; its author {}",
+                paths.join(", "),
+                volumes_advice(paths, volumes)
             ),
             Self::LocalBuild => f.write_str("is built on this machine, which this host does not allow"),
             Self::Unsigned => f.write_str(
@@ -195,10 +198,22 @@ fn places(sources: &[ImageSource]) -> String {
     }
 }
 
-/// The line of a manifest that names these volumes.
-pub(crate) fn volumes_line(paths: &[String]) -> String {
-    let quoted: Vec<_> = paths.iter().map(|path| format!("{path:?}")).collect();
-    format!("\"volumes\": [{}]", quoted.join(", "))
+/// What an author does about volumes that only the image declares, to have them kept. `volumes` is
+/// all that the manifest may name then.
+pub(crate) fn volumes_advice(paths: &[String], volumes: &[String]) -> String {
+    let (kept, refused): (Vec<_>, Vec<_>) = paths.iter().partition(|path| volumes.contains(path));
+    let quoted: Vec<_> = volumes.iter().map(|path| format!("{path:?}")).collect();
+    let write = format!("writes \"volumes\": [{}] into the manifest", quoted.join(", "));
+    let refused: Vec<_> = refused.into_iter().map(String::as_str).collect();
+    let take = format!(
+        "takes VOLUME {} out of the image, because no manifest may name that",
+        refused.join(" ")
+    );
+    match (kept.is_empty(), refused.is_empty()) {
+        (false, true) => write,
+        (true, _) => take,
+        (false, false) => format!("{write}, and {take}"),
+    }
 }
 
 /// Several violations as they complete "it".

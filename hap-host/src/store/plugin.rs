@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use hap_manifest::{ApiToken, Manifest, PluginId};
+use hap_manifest::{ApiToken, IssueCode, Manifest, PluginId};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{
@@ -99,11 +99,19 @@ fn read(connection: &Connection, row: &Row<'_>) -> Result<PluginRecord, String> 
     let id = PluginId::new(&id).map_err(|error| error.to_string())?;
 
     let manifest: String = row.get(1).map_err(unreadable("manifest"))?;
-    let manifest = Manifest::from_json(&manifest)
-        .map_err(|error| format!("its manifest is not valid: {error}"))?
-        .manifest;
+    let parsed = Manifest::from_stored_json(&manifest)
+        .map_err(|error| format!("its manifest is not valid: {error}"))?;
+    let manifest = parsed.manifest;
     if *manifest.id() != id {
         return Err(format!("its manifest is that of {}", manifest.id()));
+    }
+    // What is unknown to this version is warned of, too, and was when it was installed.
+    for broken in parsed
+        .warnings
+        .iter()
+        .filter(|issue| issue.code() != IssueCode::UnknownField)
+    {
+        tracing::warn!(plugin = %id, rule = %broken, "its manifest is from before a rule that it breaks; it goes on, and its next version has to keep the rule");
     }
 
     let admission: Option<String> = row.get(11).map_err(unreadable("admission"))?;

@@ -11,13 +11,18 @@ use super::model::{self, Manifest, Parsed};
 use super::restart::RestartPolicy;
 use super::{encoding, parts};
 use crate::diagnostics::{
-    audience::Audience, collector::Collector, issue_code::IssueCode, place::Place, report::Issue,
-    report::ManifestError,
+    audience::Audience,
+    collector::Collector,
+    issue_code::IssueCode,
+    place::Place,
+    report::{Issue, ManifestError, Severity},
 };
 use crate::json::document::Document;
 use crate::json::explain::Mistake;
 use crate::json::node::Node;
-use crate::value::{cpu::CpuLimit, number::ApiPort, number::PidsLimit, text::line, version_range};
+use crate::value::{
+    cpu::CpuLimit, number::ApiPort, number::PidsLimit, stored::without_later_rules, text::line, version_range,
+};
 
 /// Most duplicate keys that are reported; each comes with its whole pointer.
 const MAX_DUPLICATES: usize = 20;
@@ -70,6 +75,52 @@ impl Manifest {
         } else {
             Err(ManifestError::new(parsed.warnings))
         }
+    }
+}
+
+impl Manifest {
+    /// Reads a manifest that this version or an earlier one took before, such as that of an
+    /// installed plugin. Rules that came since do not refuse it: what they would refuse is among the
+    /// warnings. A manifest that comes from elsewhere is read by [`from_json`](Self::from_json).
+    ///
+    /// ```
+    /// use hap_manifest::Manifest;
+    ///
+    /// let id = "0".repeat(64);
+    /// let text = format!(
+    ///     r#"{{"id":"lamp","name":"Lamp","version":"1.0.0","description":"","author":"","image":"sha256:{id}"}}"#
+    /// );
+    /// assert!(Manifest::from_json(&text).is_err());
+    /// let stored = Manifest::from_stored_json(&text)?;
+    /// assert!(stored.warnings[0].to_string().contains("image id"));
+    /// # Ok::<(), hap_manifest::ManifestError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`from_json`](Self::from_json), for what no version took.
+    pub fn from_stored_json(text: &str) -> Result<Parsed, ManifestError> {
+        let refusal = match Self::from_json(text) {
+            Err(refusal) => refusal,
+            read => return read,
+        };
+        let mut stored = without_later_rules(|| Self::from_json(text))?;
+        let issues = refusal.issues().iter().cloned();
+        stored.warnings = issues
+            .map(|issue| issue.with_severity(Severity::Warning))
+            .collect();
+        Ok(stored)
+    }
+
+    /// Reads a manifest within a stored record, as [`from_stored_json`](Self::from_stored_json)
+    /// does; warnings are lost. For serde's `deserialize_with`.
+    ///
+    /// # Errors
+    /// As [`from_stored_json`](Self::from_stored_json).
+    pub fn deserialize_stored<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        without_later_rules(|| from_value(&value, Audience::Host))
+            .map(|parsed| parsed.manifest)
+            .map_err(serde::de::Error::custom)
     }
 }
 

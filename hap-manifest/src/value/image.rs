@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::error::{ParseError, first_refused, quoted};
 use super::newtype::text_newtype;
+use super::stored::later_rules_hold;
 
 const WHAT: &str = "image reference";
 
@@ -88,7 +89,7 @@ impl ImageRef {
         let part = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
         if let Some(registry) = &parts.registry {
             check_registry(part(registry)).map_err(&refuse)?;
-        } else if matches!(part(&parts.repository), "sha256" | "sha384" | "sha512") {
+        } else if later_rules_hold() && matches!(part(&parts.repository), "sha256" | "sha384" | "sha512") {
             // Engines take the whole for the id of an image of their own, wherever that is from.
             return Err(refuse("it is an image id, not a name".to_owned()));
         }

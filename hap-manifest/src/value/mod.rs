@@ -18,6 +18,7 @@ pub(crate) mod number;
 pub(crate) mod path;
 pub mod rfc3339;
 pub(crate) mod schema;
+pub(crate) mod stored;
 pub(crate) mod text;
 pub(crate) mod trace;
 pub(crate) mod unseen;

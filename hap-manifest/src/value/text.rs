@@ -2,11 +2,19 @@
 
 use super::error::{ParseError, quoted, too_long};
 use super::schema::MAX_LINE;
+use super::stored::later_rules_hold;
 use super::unseen::is_hidden;
 
 /// Checks a text that is shown in one line and is not blank.
 pub(crate) fn line(what: &'static str, text: &str) -> Result<String, ParseError> {
-    if text.chars().all(is_blank) {
+    let blank = |c: char| {
+        if later_rules_hold() {
+            is_blank(c)
+        } else {
+            c.is_whitespace()
+        }
+    };
+    if text.chars().all(blank) {
         return Err(ParseError::new(what, quoted(text), "it is empty")
             .with_help("write something that can be seen, or remove it if it is optional"));
     }
@@ -78,7 +86,7 @@ fn all_seen(what: &'static str, text: &str) -> Result<(), ParseError> {
             JOINER => (after_symbol || after_colour) && chars.peek().is_some_and(|next| is_symbol(*next)),
             _ => false,
         };
-        if is_hidden(c) && !joins {
+        if is_hidden(c) && !joins && (later_rules_hold() || turns_direction(c)) {
             let rule = if turns_direction(c) {
                 "it has a character that turns the direction of writing".to_owned()
             } else {

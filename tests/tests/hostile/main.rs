@@ -91,6 +91,20 @@ impl Operators {
     }
 }
 
+/// Where the API of a plugin is that was started.
+async fn address(instance: &Instance, container: &str) -> std::net::SocketAddr {
+    let seen = docker(instance)
+        .inspect_container(
+            container,
+            None::<bollard::query_parameters::InspectContainerOptions>,
+        )
+        .await
+        .unwrap();
+    let network = seen.network_settings.unwrap().networks.unwrap();
+    let address = network.into_values().next().unwrap().ip_address.unwrap();
+    format!("{address}:8000").parse().unwrap()
+}
+
 fn docker(instance: &Instance) -> Docker {
     Docker::connect_with_host(instance.engine().uri()).unwrap()
 }

@@ -4,6 +4,8 @@
 
 #[cfg(test)]
 mod imports;
+#[cfg(test)]
+mod words;
 
 use std::{
     collections::BTreeSet,
@@ -173,6 +175,19 @@ fn the_pure_rooms_of_hap_host_touch_nothing_of_the_world() {
         }
     }
     assert!(read > 10, "the pure rooms were not read");
+}
+
+/// Who calls the management API has no use for the name of a method, and an embedder finds it by the words.
+#[test]
+fn no_message_of_the_host_names_an_item_of_rust() {
+    let mut messages = words::messages(&src_of("hap-host"));
+    messages.extend(words::messages(&src_of("hap-manifest")));
+    assert!(messages.len() > 500, "the messages were not read");
+    let wrong: Vec<_> = messages
+        .iter()
+        .filter(|(_, text)| words::names_a_path(text))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 fn check(name: &str, rooms: Rooms) {

@@ -1,10 +1,10 @@
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use bollard::{Docker, errors::Error as ClientError};
+use bollard::{Docker, errors::Error as ClientError, models::SystemInfo};
 use tokio::net::UnixStream;
 
 use super::error::Failure;
@@ -27,6 +27,8 @@ pub(super) struct Client {
     /// Full ids of containers that were seen to be ours. Labels never change and ids are never used
     /// again, so what is here needs no second look.
     ours: Arc<Mutex<HashSet<Box<str>>>>,
+    /// Whether the engine remaps users, as it said when it was last asked what it is.
+    remaps_users: Arc<Mutex<Option<bool>>>,
 }
 
 /// Ids that are remembered; then the memory starts anew, at the price of one more look at each.
@@ -40,7 +42,28 @@ impl Client {
             docker: docker.with_timeout(LIBRARY_TIMEOUT),
             uri: uri.into(),
             ours: Arc::default(),
+            remaps_users: Arc::default(),
         })
+    }
+
+    /// Whether the engine gives its containers other numbers of users than it has itself.
+    pub(super) async fn remaps_users(&self) -> Result<bool, Failure> {
+        if let Some(known) = *self.remapping() {
+            return Ok(known);
+        }
+        let described = self.call("info", "docker", self.docker.info()).await?;
+        let remaps = remaps_users(&described);
+        self.set_remaps_users(remaps);
+        Ok(remaps)
+    }
+
+    /// Remembers what the engine said of itself, which it may be started anew with.
+    pub(super) fn set_remaps_users(&self, remaps: bool) {
+        *self.remapping() = Some(remaps);
+    }
+
+    fn remapping(&self) -> MutexGuard<'_, Option<bool>> {
+        self.remaps_users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) const fn docker(&self) -> &Docker {
@@ -119,6 +142,15 @@ impl Client {
     pub(super) fn failure(&self, operation: &'static str, subject: &str, error: ClientError) -> Failure {
         Failure::new(operation, subject, &self.uri, error)
     }
+}
+
+/// Whether an engine says of itself that users of its containers have other numbers outside, as
+/// `userns-remap` sets it.
+pub(super) fn remaps_users(described: &SystemInfo) -> bool {
+    let options = described.security_options.iter().flatten();
+    options
+        .flat_map(|option| option.split(','))
+        .any(|part| part == "name=userns")
 }
 
 #[cfg(test)]

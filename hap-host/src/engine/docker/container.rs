@@ -44,7 +44,7 @@ pub(super) async fn create(client: &Client, spec: &ContainerSpec) -> Result<Cont
 
 /// Creates a container and looks at it once, for its state and for what it was granted.
 pub(super) async fn create_checked(client: &Client, spec: &ContainerSpec) -> Result<Observed, EngineError> {
-    let (network, devices, (), covered) = tokio::try_join!(
+    let (network, devices, (), layout) = tokio::try_join!(
         network::find::id(client, &spec.instance, spec.network),
         device::resolve(client, spec),
         volume::ensure(client, spec),
@@ -52,7 +52,7 @@ pub(super) async fn create_checked(client: &Client, spec: &ContainerSpec) -> Res
     )?;
     let options = CreateContainerOptionsBuilder::default().name(&spec.name).build();
     let mut body = create_body(spec, &network, devices);
-    cover::mount(&mut body, spec, covered);
+    cover::mount(&mut body, spec, layout);
     let created = client
         .call(
             "create",

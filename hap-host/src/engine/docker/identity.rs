@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bollard::models::{SystemInfo, SystemVersion};
 
-use super::client::Client;
+use super::client::{Client, remaps_users};
 use crate::engine::{
     error::{EngineError, EngineErrorKind},
     info::EngineInfo,
@@ -21,6 +21,9 @@ pub(super) async fn info(client: &Client) -> Result<EngineInfo, EngineError> {
     let described = client.call_within(DESCRIPTION_DEADLINE, "info", "docker", client.docker().info());
     let (version, described) = tokio::join!(version(client), described);
     let version = version?;
+    if let Ok(described) = &described {
+        client.set_remaps_users(remaps_users(described));
+    }
     // A description that comes late or cannot be read is nothing to fail for: it is for people.
     let described = described.unwrap_or_else(|failure| {
         tracing::debug!(reason = failure.message(), "the engine does not describe itself");

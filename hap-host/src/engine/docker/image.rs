@@ -76,14 +76,25 @@ fn familiar(name: &str) -> &str {
     short.strip_prefix("library/").unwrap_or(short)
 }
 
-/// The paths at which an image declares volumes, without `.` and `..` in them, in order.
-pub(super) async fn volumes(client: &Client, image: &str) -> Result<Vec<String>, EngineError> {
+/// What an image says of the containers that are made from it.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// The paths at which it declares volumes, without `.` and `..` in them, in order.
+    pub(super) volumes: Vec<String>,
+    /// The user that it names; empty where it names none, which is root.
+    pub(super) user: String,
+}
+
+/// Asks an image, by a name or an id, what it says of its containers.
+pub(super) async fn told(client: &Client, image: &str) -> Result<Told, EngineError> {
     let found = look(client, "find volumes", image).await?;
-    let declared = found.config.and_then(|config| config.volumes);
-    let mut paths: Vec<_> = declared.into_iter().flatten().map(|path| clean(&path)).collect();
-    paths.sort();
-    paths.dedup();
-    Ok(paths)
+    let config = found.config.unwrap_or_default();
+    let declared = config.volumes.into_iter().flatten();
+    let mut volumes: Vec<_> = declared.map(|path| clean(&path)).collect();
+    volumes.sort();
+    volumes.dedup();
+    let user = config.user.unwrap_or_default();
+    Ok(Told { volumes, user })
 }
 
 /// The path that an engine makes of one that an image declares.

@@ -194,7 +194,8 @@ impl Engine for DockerEngine {
     }
 
     async fn image_volumes(&self, image: &ImageId) -> Result<Vec<String>, EngineError> {
-        image::volumes(&self.client, image.as_str()).await
+        let told = image::told(&self.client, image.as_str()).await?;
+        Ok(told.volumes)
     }
 
     async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {

@@ -71,22 +71,22 @@ fn program(spec: &ContainerSpec) -> Result<PathBuf, EngineError> {
     let refuse = |message: String| error::rejected("create", &spec.name, message);
     let Some(program) = &spec.program else {
         return Err(refuse(format!(
-            "this engine runs plugins as local processes and needs a program in place of image {}: give one with \
-             `InstallRequest::process_program` when installing the plugin",
+            "this engine runs plugins as local processes and needs a program in place of image {}: the application \
+             names one when it installs the plugin (`process_program`)",
             spec.image
         )));
     };
     let shown = program.display();
     let meta = fs::metadata(program).map_err(|error| {
         refuse(format!(
-            "the program {shown} cannot be run: {error}: give the right path with `InstallRequest::process_program`"
+            "the program {shown} cannot be run: {error}: name the right path when the plugin is installed (`process_program`)"
         ))
         .with_source(error)
     })?;
     if !meta.is_file() || meta.permissions().mode() & 0o111 == 0 {
         return Err(refuse(format!(
-            "the program {shown} is not an executable file: give one with `InstallRequest::process_program`, or allow its \
-             execution"
+            "the program {shown} is not an executable file: name one when the plugin is installed (`process_program`), \
+             or allow its execution"
         )));
     }
     // It runs in a folder of its own, where a relative path would mean something else.

@@ -261,7 +261,7 @@ fn unsupported(operation: &'static str, image: &ImageRef) -> EngineError {
         EngineErrorKind::Unsupported,
         operation,
         image.as_str(),
-        "there are no images where plugins run as local processes: install the plugin with \
-         `InstallRequest::process_program`",
+        "there are no images where plugins run as local processes: the application names a \
+         program when it installs the plugin (`process_program`)",
     )
 }

@@ -278,7 +278,7 @@ impl PluginHandle {
         }
         if new.version() < old.version() && !options.allow_downgrade {
             return refuse(format!(
-                "{} is lower than the {} that it has: say so with UpdateRequest::allow_downgrade, or roll back",
+                "{} is lower than the {} that it has: say so with `allow_downgrade`, or roll back",
                 new.version(),
                 old.version()
             ));
@@ -307,7 +307,7 @@ impl PluginHandle {
                     check_settings(new, kept).map_err(|problems| {
                         refuse(format!(
                             "the settings that are kept for it are not for version {}: {problems}; hand in others \
-                             with UpdateRequest::settings",
+                             with the update",
                             new.version()
                         ))
                     })?;

@@ -258,3 +258,61 @@ async fn a_switch_that_is_asked_for_again_is_done_once_and_answers_the_same() {
     assert_eq!(loaded.plugins[0].config, old.config);
     assert_eq!(loaded.plugins[0].updates, updates);
 }
+
+/// The database as the version before made it, with one plugin whose manifest it took.
+fn state_of_before(folder: &TempDir, manifest: &str, updates: &str) {
+    let connection = Connection::open(folder.path().join("hap.db")).unwrap();
+    connection
+        .pragma_update(None, "application_id", 0x6861_7031)
+        .unwrap();
+    for step in [
+        include_str!("../schema/v1.sql"),
+        include_str!("../schema/v2.sql"),
+        include_str!("../schema/v3.sql"),
+        include_str!("../schema/v4.sql"),
+        include_str!("../schema/v5.sql"),
+    ] {
+        connection.execute_batch(step).unwrap();
+    }
+    connection.pragma_update(None, "user_version", 5).unwrap();
+    let [token, secret] = pair(7).texts();
+    connection
+        .execute(
+            "INSERT INTO plugins (id, manifest, desired, token, webhook_secret, image_id, updates) \
+             VALUES ('light', ?1, '\"running\"', ?2, ?3, 'sha256:0', ?4)",
+            [manifest, &token, &secret, updates],
+        )
+        .unwrap();
+}
+
+#[tokio::test]
+async fn what_the_version_before_took_is_read_whatever_rules_came_since() {
+    let id = "0".repeat(64);
+    let took = json!({
+        "id": "light", "name": "\u{2800}", "version": "1.0.0", "description": "a\u{200b}b",
+        "author": "A\u{ad}uthor", "image": format!("sha256:{id}"), "tags": ["x\u{2028}y"],
+    });
+    let took = took.to_string();
+    assert!(Manifest::from_json(&took).is_err(), "it is new to nobody");
+    let updates = json!({
+        "previous": {
+            "manifest": serde_json::from_str::<serde_json::Value>(&took).unwrap(),
+            "admission": Admission::of_everything(InstallOrigin::Image, &record("light").manifest),
+            "image_id": "sha256:1", "program": null, "snapshot": null,
+        }
+    });
+    let folder = folder();
+    state_of_before(&folder, &took, &updates.to_string());
+
+    for _ in 0..2 {
+        let (store, loaded) = Store::open(folder.path().to_path_buf()).await.unwrap();
+        assert_eq!(loaded.corrupt, []);
+        let light = &loaded.plugins[0];
+        assert_eq!(light.manifest.image().as_str(), format!("sha256:{id}"));
+        assert_eq!(light.manifest.name(), "\u{2800}");
+        let previous = light.updates.previous.as_ref().unwrap();
+        assert_eq!(previous.manifest, light.manifest);
+        // Written by this version, it is read by it again.
+        store.put_plugin(light).await.unwrap();
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bollard::models::{ContainerInspectResponse, HostConfig, MountType};
 
-use crate::engine::spec::ContainerSpec;
+use crate::engine::{docker::cover::is_memory, spec::ContainerSpec};
 
 /// Options that take a wall down, by their beginning.
 const OPEN: [&str; 6] = [
@@ -117,7 +117,7 @@ fn files(spec: &ContainerSpec, host: &HostConfig) -> Option<String> {
         .mounts
         .iter()
         .flatten()
-        .partition(|mount| mount.typ == Some(MountType::TMPFS));
+        .partition(|mount| mount.typ == Some(MountType::TMPFS) || is_memory(mount));
     let mounted: BTreeSet<_> = others
         .into_iter()
         .map(|mount| {

@@ -128,8 +128,8 @@ impl Actor {
                 }
                 Err(error) => {
                     let reason = format!(
-                        "its data could not be copied: {error}; say so with UpdateRequest::snapshot(false) to \
-                         go on without a copy"
+                        "its data could not be copied: {error}; ask for the update without a snapshot to go \
+                         on without a copy"
                     );
                     self.give_up(reason).await;
                 }
