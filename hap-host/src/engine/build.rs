@@ -4,15 +4,15 @@ use std::{
     sync::Arc,
 };
 
-use super::{instance::InstanceName, spec::ResourceLimits};
+use hap_manifest::package::folder::OpenFolder;
+
+use super::{error::EngineError, instance::InstanceName, pack::ContextFolder, spec::ResourceLimits};
 
 /// A folder to build an image from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct BuildContext {
-    folder: PathBuf,
-    dockerfile: String,
+    folder: ContextFolder,
     labels: BTreeMap<String, String>,
-    content: Option<Arc<[u8]>>,
     limits: ResourceLimits,
     network: Option<InstanceName>,
     images: Vec<String>,
@@ -26,10 +26,8 @@ impl BuildContext {
     /// Builds from `folder` with the `dockerfile` in it, by its path relative to the folder.
     pub fn new(folder: impl Into<PathBuf>, dockerfile: impl Into<String>) -> Self {
         Self {
-            folder: folder.into(),
-            dockerfile: dockerfile.into(),
+            folder: ContextFolder::new(folder.into(), dockerfile.into()),
             labels: BTreeMap::new(),
-            content: None,
             limits: DEFAULT_LIMITS,
             network: None,
             images: Vec::new(),
@@ -37,12 +35,32 @@ impl BuildContext {
         }
     }
 
-    /// Builds from these bytes instead of the Dockerfile in the folder: what was judged is what is
-    /// built, whatever became of the file since.
-    #[must_use]
-    pub fn with_content(mut self, dockerfile: impl Into<Arc<[u8]>>) -> Self {
-        self.content = Some(dockerfile.into());
+    /// Packs this open folder: the one that was looked at, whatever is found at its path by now.
+    pub(crate) fn with_opened(mut self, folder: Arc<OpenFolder>) -> Self {
+        self.folder = self.folder.with_opened(folder);
         self
+    }
+
+    /// Packs these bytes instead of the file at this path, relative to the folder: what was judged
+    /// is what is built, whatever became of the file since.
+    #[must_use]
+    pub fn with_read(mut self, path: impl AsRef<Path>, content: impl Into<Arc<[u8]>>) -> Self {
+        self.folder = self.folder.with_read(path.as_ref(), content.into());
+        self
+    }
+
+    /// Packs the folder into a tar archive, the form in which engines take it. Whoever else writes
+    /// to the folder meanwhile: no link is followed, so all of it lies in the folder, and what was
+    /// [read](Self::with_read) before is packed as it was. `.dockerignore` says what stays out; the
+    /// Dockerfile never does. Links that lead out of the folder are refused.
+    ///
+    /// It blocks on the file system.
+    ///
+    /// # Errors
+    /// [`EngineErrorKind::Rejected`](super::EngineErrorKind::Rejected) where the folder cannot be
+    /// packed, has more than 200 MiB, more than 100 folders in each other or no Dockerfile.
+    pub fn pack(&self) -> Result<Vec<u8>, EngineError> {
+        self.folder.pack()
     }
 
     /// Limits each step that runs something. Default: 2 GiB, 2 cores, 1,024 processes.
@@ -78,22 +96,17 @@ impl BuildContext {
         self
     }
 
-    /// The folder that is sent to the engine.
+    /// The folder that is sent to the engine. Read it by [`BuildContext::pack`] alone: somebody else
+    /// may write to it.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.folder.path()
     }
 
     /// Path of the Dockerfile relative to the folder.
     #[must_use]
     pub fn dockerfile(&self) -> &str {
-        &self.dockerfile
-    }
-
-    /// What stands for the Dockerfile in the folder, if something does.
-    #[must_use]
-    pub fn content(&self) -> Option<&[u8]> {
-        self.content.as_deref()
+        self.folder.dockerfile()
     }
 
     /// Limits of each step that runs something.

@@ -15,6 +15,7 @@ pub(crate) mod endpoints;
 pub(crate) mod error;
 #[cfg(feature = "testing")]
 pub(crate) mod fake;
+mod ignore;
 pub(crate) mod info;
 pub(crate) mod instance;
 pub(crate) mod into_engine;
@@ -22,6 +23,7 @@ pub mod labels;
 pub(crate) mod listing;
 pub(crate) mod naming;
 pub(crate) mod observed;
+mod pack;
 mod process;
 pub(crate) mod program_fault;
 pub(crate) mod progress;
@@ -130,8 +132,8 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// The future may run for minutes; dropping it gives up the pull.
     async fn pull(&self, image: &ImageRef, progress: ProgressSink) -> Result<ImageId, EngineError>;
 
-    /// Builds an image from a folder within the limits of the context, and tags it. Dropping the
-    /// future gives up the build.
+    /// Builds an image from what [`BuildContext::pack`] gives, within the limits of the context, and
+    /// tags it. Dropping the future gives up the build.
     async fn build(
         &self,
         context: &BuildContext,

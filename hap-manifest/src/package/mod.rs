@@ -48,6 +48,10 @@ mod error;
 #[cfg(unix)]
 mod extract;
 mod files;
+/// For hap-host, which reads folders of plugins. May change in any version.
+#[doc(hidden)]
+#[cfg_attr(not(unix), path = "folder_by_path.rs")]
+pub mod folder;
 /// For hap-host, which reads the ignore files of image builds. May change in any version.
 #[doc(hidden)]
 pub mod glob;

@@ -1,7 +1,7 @@
 //! [`pack`].
 
-use std::fs::{self, File};
-use std::io::{self, Cursor, Read as _, Write as _};
+use std::ffi::OsStr;
+use std::io::{self, Cursor, Write as _};
 use std::path::Path;
 
 use zip::write::SimpleFileOptions;
@@ -9,13 +9,14 @@ use zip::{CompressionMethod, DateTime, System, ZipWriter};
 
 use super::error::PackageError;
 use super::files::IGNORE_FILE;
+use super::folder::{EntryKind, OpenFile, OpenFolder};
 use super::ignore::IgnoreRules;
 use super::limits::Limits;
 use super::options::PackOptions;
 use super::pack_error::PackError;
 use super::reader::Package;
 use super::secrets::look_of;
-use super::walk::{Found, read_error, walk};
+use super::walk::{read_error, walk};
 
 /// Fixed, so that the same tree gives the same bytes.
 const LEVEL: i64 = 6;
@@ -37,27 +38,32 @@ const MAX_IGNORE_FILE: u64 = 128 * 1024;
 /// that a package cannot have, and a folder that lacks the manifest, the `Dockerfile` or the
 /// `README.md`.
 pub fn pack(folder: &Path, options: &PackOptions) -> Result<Package<Cursor<Vec<u8>>>, PackError> {
-    let rules = ignore_rules(folder)?;
-    let files = walk(folder, &rules, &options.limits)?;
+    let root = OpenFolder::open(folder).map_err(read_error(folder.to_owned()))?;
+    let rules = ignore_rules(&root, folder)?;
+    let files = walk(&root, folder, &rules, &options.limits)?;
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let mut room = options.limits.unpacked_bytes();
-    for file in &files {
-        let content = content(file, room, &options.limits)?;
+    for name in &files {
+        let file = root
+            .file_below(Path::new(name))
+            .map_err(read_error(folder.join(name)))?;
+        let executable = file.is_executable();
+        let content = content(file, name, folder, room, &options.limits)?;
         room = room.saturating_sub(u64::try_from(content.len()).unwrap_or(u64::MAX));
-        if let Some(reason) = look_of(&file.name, &content)
-            && !options.allowed.contains(&file.name)
+        if let Some(reason) = look_of(name, &content)
+            && !options.allowed.contains(name)
         {
             return Err(PackError::Secret {
-                name: file.name.clone(),
+                name: name.clone(),
                 reason,
             });
         }
         let write = zip
-            .start_file(file.name.as_str(), file_options(file.executable))
+            .start_file(name.as_str(), file_options(executable))
             .map_err(Into::into)
             .and_then(|()| zip.write_all(&content));
         write.map_err(|source| PackError::Write {
-            name: file.name.clone(),
+            name: name.clone(),
             source,
         })?;
         let written = zip.get_ref().map_or(0, |cursor| cursor.get_ref().len());
@@ -73,54 +79,46 @@ pub fn pack(folder: &Path, options: &PackOptions) -> Result<Package<Cursor<Vec<u
     Ok(Package::open_within(bytes, &options.limits)?)
 }
 
-fn ignore_rules(folder: &Path) -> Result<IgnoreRules, PackError> {
-    let path = folder.join(IGNORE_FILE);
-    let metadata = fs::symlink_metadata(&path);
-    if metadata.as_ref().is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(PackError::Special {
-            name: IGNORE_FILE.to_owned(),
-        });
-    }
-    let text = match metadata.and_then(|_| File::open(&path)) {
-        Ok(file) => {
-            let mut bytes = Vec::new();
-            file.take(MAX_IGNORE_FILE + 1)
-                .read_to_end(&mut bytes)
-                .map_err(read_error(&path))?;
-            if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_IGNORE_FILE {
-                return Err(PackError::IgnoreFile {
-                    rule: "has more than 128 KiB, the most that is allowed",
-                });
-            }
+fn ignore_rules(root: &OpenFolder, folder: &Path) -> Result<IgnoreRules, PackError> {
+    let failed = read_error(folder.join(IGNORE_FILE));
+    let name = OsStr::new(IGNORE_FILE);
+    let text = match root.kind(name) {
+        Ok(EntryKind::File) => {
+            let file = root.file(name).map_err(&failed)?;
+            let bytes = file.read(MAX_IGNORE_FILE).map_err(&failed)?;
+            let bytes = bytes.ok_or(PackError::IgnoreFile {
+                rule: "has more than 128 KiB, the most that is allowed",
+            })?;
             String::from_utf8(bytes).map_err(|_| PackError::IgnoreFile { rule: "is not UTF-8" })?
         }
+        Ok(_) => {
+            return Err(PackError::Special {
+                name: IGNORE_FILE.to_owned(),
+            });
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(read_error(&path)(error)),
+        Err(error) => return Err(failed(error)),
     };
     IgnoreRules::parse(&text)
 }
 
 /// Returns the content of a file that takes no more than the room that is left.
-fn content(file: &Found, room: u64, limits: &Limits) -> Result<Vec<u8>, PackError> {
+fn content(
+    file: OpenFile,
+    name: &str,
+    folder: &Path,
+    room: u64,
+    limits: &Limits,
+) -> Result<Vec<u8>, PackError> {
     let too_large = || PackError::TooLarge {
-        name: file.name.clone(),
+        name: name.to_owned(),
         limit: limits.unpacked_bytes(),
     };
-    let size = fs::symlink_metadata(&file.path)
-        .map_err(read_error(&file.path))?
-        .len();
-    if size > room {
+    if file.size() > room {
         return Err(too_large());
     }
-    let mut content = Vec::new();
-    // One more than fits: a file that grows meanwhile is noticed.
-    File::open(&file.path)
-        .and_then(|open| open.take(room.saturating_add(1)).read_to_end(&mut content))
-        .map_err(read_error(&file.path))?;
-    if u64::try_from(content.len()).unwrap_or(u64::MAX) > room {
-        return Err(too_large());
-    }
-    Ok(content)
+    let content = file.read(room).map_err(read_error(folder.join(name)))?;
+    content.ok_or_else(too_large)
 }
 
 fn file_options(executable: bool) -> SimpleFileOptions {

@@ -1,35 +1,28 @@
 //! Listing the files of a folder, without following links.
 
-use std::fs::{self, Metadata};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use super::folder::{EntryKind, OpenFolder};
 use super::ignore::IgnoreRules;
 use super::limits::Limits;
 use super::name;
 use super::pack_error::PackError;
 
-/// A file to be packed.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub(super) name: String,
-    pub(super) path: PathBuf,
-    pub(super) executable: bool,
-}
-
-/// All files that the rules leave in, sorted by name.
-pub(super) fn walk(root: &Path, rules: &IgnoreRules, limits: &Limits) -> Result<Vec<Found>, PackError> {
+/// Names of all files that the rules leave in, sorted.
+pub(super) fn walk(
+    root: &OpenFolder,
+    path: &Path,
+    rules: &IgnoreRules,
+    limits: &Limits,
+) -> Result<Vec<String>, PackError> {
     let mut files = Vec::new();
     // Names of folders still to be looked into; the root has none.
     let mut folders = vec![String::new()];
     while let Some(folder) = folders.pop() {
-        let path = if folder.is_empty() {
-            root.to_owned()
-        } else {
-            root.join(&folder)
-        };
-        for entry in fs::read_dir(&path).map_err(read_error(&path))? {
-            let entry = entry.map_err(read_error(&path))?;
-            let own = entry.file_name();
+        let failed = read_error(path.join(&folder));
+        let open = root.folder_below(Path::new(&folder)).map_err(&failed)?;
+        for own in open.names().map_err(&failed)? {
             let join = |part: &str| {
                 if folder.is_empty() {
                     part.to_owned()
@@ -44,56 +37,32 @@ pub(super) fn walk(root: &Path, rules: &IgnoreRules, limits: &Limits) -> Result<
                 });
             };
             let name = join(part);
-            let path = entry.path();
-            let metadata = fs::symlink_metadata(&path).map_err(read_error(&path))?;
-            if rules.leaves_out(&name, metadata.is_dir()) {
+            let kind = open.kind(&own).map_err(read_error(path.join(&name)))?;
+            if rules.leaves_out(&name, kind == EntryKind::Folder) {
                 continue;
             }
             if let Err(rule) = name::check(name.as_bytes(), true) {
                 return Err(PackError::Name { name, rule });
             }
-            if metadata.is_dir() {
-                folders.push(name);
-                continue;
+            match kind {
+                EntryKind::Folder => folders.push(name),
+                EntryKind::Link => return Err(PackError::Link { name }),
+                EntryKind::File if files.len() >= limits.entries() => {
+                    let limit = limits.entries();
+                    return Err(PackError::TooManyEntries { limit });
+                }
+                EntryKind::File => files.push(name),
+                EntryKind::Special => return Err(PackError::Special { name }),
             }
-            if metadata.is_symlink() {
-                return Err(PackError::Link { name });
-            }
-            if !metadata.is_file() {
-                return Err(PackError::Special { name });
-            }
-            if files.len() >= limits.entries() {
-                return Err(PackError::TooManyEntries {
-                    limit: limits.entries(),
-                });
-            }
-            let executable = is_executable(&metadata);
-            files.push(Found {
-                name,
-                path,
-                executable,
-            });
         }
     }
-    files.sort_by(|a, b| a.name.cmp(&b.name));
+    files.sort();
     Ok(files)
 }
 
-pub(super) fn read_error(path: &Path) -> impl Fn(std::io::Error) -> PackError {
+pub(super) fn read_error(path: PathBuf) -> impl Fn(io::Error) -> PackError {
     move |source| PackError::Read {
-        path: path.to_owned(),
+        path: path.clone(),
         source,
     }
-}
-
-#[cfg(unix)]
-fn is_executable(metadata: &Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    metadata.permissions().mode() & 0o111 != 0
-}
-
-#[cfg(not(unix))]
-fn is_executable(_: &Metadata) -> bool {
-    false
 }

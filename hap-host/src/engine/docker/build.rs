@@ -14,7 +14,6 @@ use futures_util::{Stream, StreamExt, stream};
 use hap_manifest::ImageRef;
 
 use super::{
-    build_context,
     build_limits::StepLimits,
     client::Client,
     error::Failure,
@@ -66,7 +65,7 @@ pub(super) async fn build(
     get_images(client, context, progress).await?;
     let dockerfile = context.dockerfile().to_owned();
     let folder = context.clone();
-    let packed = tokio::task::spawn_blocking(move || build_context::pack(&folder))
+    let packed = tokio::task::spawn_blocking(move || folder.pack())
         .await
         .map_err(|error| {
             EngineError::new(

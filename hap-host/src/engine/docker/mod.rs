@@ -1,7 +1,6 @@
 //! The engine over the API of Docker.
 
 mod build;
-mod build_context;
 mod build_limits;
 mod client;
 mod container;
@@ -11,7 +10,6 @@ mod device;
 mod elf;
 mod error;
 mod identity;
-mod ignore;
 mod image;
 mod layers;
 mod listening;

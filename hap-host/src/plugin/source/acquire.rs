@@ -3,15 +3,11 @@
 //! Nothing of a source is taken on trust: a package is read to its last byte within the limits of
 //! [`hap_manifest::package`] before anything of it is written, and then only into a private folder.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use hap_manifest::{
     ImageRef, Manifest,
-    package::{Digest, Dockerfile, Package, PackageKey},
+    package::{Digest, Dockerfile, MANIFEST, Package, PackageKey, folder::OpenFolder},
     permission::{Permission, requested},
 };
 
@@ -55,7 +51,12 @@ pub(crate) struct Candidate {
 /// What the image is built from.
 enum Build {
     Nothing,
-    Folder(PathBuf),
+    Folder {
+        path: PathBuf,
+        open: Arc<OpenFolder>,
+        /// The manifest as it was read.
+        manifest: Arc<[u8]>,
+    },
     Package {
         package: Box<Package<Box<dyn PackageReader>>>,
         signed_by: Option<PackageKey>,
@@ -96,13 +97,21 @@ impl Candidate {
                 recipe: None,
                 warnings: Vec::new(),
             }),
-            Origin::Folder(path) => Ok(Self {
-                manifest: folder::read_manifest(&path).await?,
-                package: None,
-                build: Build::Folder(path),
-                recipe: None,
-                warnings: Vec::new(),
-            }),
+            Origin::Folder(path) => {
+                let named = path.clone();
+                let read = blocking("reading the folder", move || folder::open(&named)).await?;
+                Ok(Self {
+                    manifest: read.manifest,
+                    package: None,
+                    build: Build::Folder {
+                        path,
+                        open: read.open,
+                        manifest: read.text,
+                    },
+                    recipe: None,
+                    warnings: Vec::new(),
+                })
+            }
             Origin::PackageFile(path) => {
                 let named = path.display().to_string();
                 signed.beside = Some(path.clone());
@@ -144,11 +153,11 @@ impl Candidate {
         let name = self.manifest.dockerfile().to_owned();
         match std::mem::replace(&mut self.build, Build::Nothing) {
             Build::Nothing => {}
-            Build::Folder(path) => {
-                let folder = path.clone();
-                let read = move || dockerfile::of_folder(&folder, &name);
+            Build::Folder { path, open, manifest } => {
+                let (folder, named) = (Arc::clone(&open), path.clone());
+                let read = move || dockerfile::of_folder(&folder, &named, &name);
                 self.recipe = Some(blocking("reading the Dockerfile", read).await?);
-                self.build = Build::Folder(path);
+                self.build = Build::Folder { path, open, manifest };
             }
             Build::Package {
                 mut package,
@@ -194,7 +203,7 @@ impl Candidate {
             Build::Package {
                 signed_by: Some(key), ..
             } => InstallOrigin::Signed(key),
-            Build::Folder(_) | Build::Package { .. } => InstallOrigin::Build,
+            Build::Folder { .. } | Build::Package { .. } => InstallOrigin::Build,
         }
     }
 
@@ -208,11 +217,21 @@ impl Candidate {
             // Where there are no images, the program of the request stands for one.
             _ if !shared.engine.capabilities().isolation => find_or_pull(shared, manifest, progress).await,
             Build::Nothing => find_or_pull(shared, manifest, progress).await,
-            Build::Folder(path) => build(shared, manifest, &path, recipe, progress).await,
+            Build::Folder {
+                path,
+                open,
+                manifest: text,
+            } => {
+                let context = BuildContext::new(path, manifest.dockerfile())
+                    .with_opened(open)
+                    .with_read(MANIFEST, text);
+                build(shared, manifest, context, recipe, progress).await
+            }
             Build::Package { mut package, .. } => {
                 let staging = shared.staging.clone();
                 let staged = blocking("unpacking the package", move || staging.unpack(&mut package)).await?;
-                let built = build(shared, manifest, staged.path(), recipe, progress).await;
+                let context = BuildContext::new(staged.path(), manifest.dockerfile());
+                let built = build(shared, manifest, context, recipe, progress).await;
                 staged.remove().await;
                 built
             }
@@ -262,7 +281,7 @@ fn unobtainable(image: &ImageRef, error: Arc<EngineError>) -> Error {
 async fn build(
     shared: &Shared,
     manifest: &Manifest,
-    folder: &Path,
+    context: BuildContext,
     recipe: Option<Recipe>,
     progress: ProgressSink,
 ) -> Result<ImageId, Error> {
@@ -275,7 +294,7 @@ async fn build(
     for step in recipe.read.steps() {
         tracing::info!(plugin = %manifest.id(), line = step.line(), "its build runs: {}", step.text());
     }
-    let mut context = BuildContext::new(folder, manifest.dockerfile())
+    let mut context = context
         .with_labels(labels::of_image(&shared.instance, manifest.id(), &image))
         .with_limits(shared.policy.limits_of_builds())
         .with_images(recipe.read.images().to_vec(), shared.policy.restricts_images());
@@ -283,7 +302,7 @@ async fn build(
     if manifest.network_access() && !recipe.read.only_copies() {
         context = context.with_network_of(shared.instance.clone());
     }
-    let context = context.with_content(recipe.bytes);
+    let context = context.with_read(manifest.dockerfile(), recipe.bytes);
     let build = shared.engine.build(&context, &image, progress);
     within(deadline::IMAGE, "build", &image, build)
         .await

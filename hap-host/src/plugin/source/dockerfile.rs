@@ -1,8 +1,8 @@
 //! The Dockerfile of a source, as it is judged and built.
 
-use std::{fs, io::Read as _, path::Path};
+use std::path::Path;
 
-use hap_manifest::package::Dockerfile;
+use hap_manifest::package::{Dockerfile, folder::OpenFolder};
 
 use crate::error::{Error, ErrorKind};
 
@@ -21,37 +21,26 @@ impl Recipe {
 }
 
 /// Reads the Dockerfile of a folder. It blocks on the file system.
-pub(super) fn of_folder(folder: &Path, name: &str) -> Result<Recipe, Error> {
-    let mut path = folder.to_owned();
-    let refuse = |path: &Path, message: &str| {
+pub(super) fn of_folder(folder: &OpenFolder, named: &Path, name: &str) -> Result<Recipe, Error> {
+    let refuse = |message: String| {
+        let path = named.join(name);
         Error::new(ErrorKind::InvalidInput, format!("{}: {message}", path.display()))
     };
-    // A link may lead out of the folder, and opening a pipe would wait for whoever writes to it.
-    for part in Path::new(name).components() {
-        path.push(part);
-        let meta = fs::symlink_metadata(&path)
-            .map_err(|error| refuse(&path, &format!("{error}: a plugin's folder holds its Dockerfile")))?;
-        if meta.is_symlink() {
-            return Err(refuse(&path, "it is a link: put the Dockerfile itself there"));
-        }
-    }
-    if !fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file()) {
-        return Err(refuse(
-            &path,
-            "it is no file: name the Dockerfile in the manifest",
-        ));
-    }
     let most = u64::try_from(Dockerfile::MAX_BYTES).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    fs::File::open(&path)
-        // One more, so that a longer one is told of and not cut.
-        .and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
-        .map_err(|error| refuse(&path, &error.to_string()))?;
+    let file = folder
+        .file_below(Path::new(name))
+        .map_err(|error| refuse(format!("{error}: a plugin's folder holds its Dockerfile")))?;
+    let bytes = file
+        .read(most)
+        .map_err(|error| refuse(error.to_string()))?
+        .ok_or_else(|| refuse(format!("it has more than {most} bytes, the most that are read")))?;
     Ok(Recipe::of(bytes))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -59,12 +48,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("docker")).unwrap();
         fs::write(folder.path().join("docker/Dockerfile"), "FROM scratch\n").unwrap();
-        let read = of_folder(folder.path(), "docker/Dockerfile").unwrap();
+        let open = OpenFolder::open(folder.path()).unwrap();
+        let read = of_folder(&open, folder.path(), "docker/Dockerfile").unwrap();
         assert!(read.read.only_copies());
         std::os::unix::fs::symlink("docker", folder.path().join("linked")).unwrap();
         std::os::unix::fs::symlink("docker/Dockerfile", folder.path().join("Dockerfile")).unwrap();
         for name in ["linked/Dockerfile", "Dockerfile", "docker", "missing"] {
-            let error = of_folder(folder.path(), name).unwrap_err();
+            let error = of_folder(&open, folder.path(), name).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name}: {error}");
         }
     }

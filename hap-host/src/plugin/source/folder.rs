@@ -1,35 +1,52 @@
 //! Reads a plugin's folder.
 
-use std::path::Path;
+use std::{ffi::OsStr, io, path::Path, sync::Arc};
 
-use hap_manifest::Manifest;
+use hap_manifest::{
+    Manifest,
+    package::{MANIFEST, folder::OpenFolder},
+};
 
 use crate::error::{Error, ErrorKind};
 
 /// A manifest larger than this is none.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
-/// Reads `manifest.json`. Keys that this version does not know are logged and otherwise ignored.
-pub(crate) async fn read_manifest(folder: &Path) -> Result<Manifest, Error> {
-    let path = folder.join("manifest.json");
+/// A folder that was opened once: everything that is read of it afterwards is read of that one.
+pub(super) struct PluginFolder {
+    pub(super) open: Arc<OpenFolder>,
+    pub(super) manifest: Manifest,
+    /// The bytes of its manifest, as they were read.
+    pub(super) text: Arc<[u8]>,
+}
+
+/// Opens a folder and reads its `manifest.json`. Keys that this version does not know are logged
+/// and otherwise ignored. It blocks on the file system.
+pub(super) fn open(folder: &Path) -> Result<PluginFolder, Error> {
+    let path = folder.join(MANIFEST);
     let refuse =
         |message: String| Error::new(ErrorKind::InvalidInput, format!("{}: {message}", path.display()));
-    let meta = tokio::fs::metadata(&path)
-        .await
-        .map_err(|error| refuse(format!("{error}: a plugin's folder holds its manifest.json")))?;
-    if meta.len() > MAX_MANIFEST_BYTES {
-        return Err(refuse(format!(
-            "it has {} bytes, at most {MAX_MANIFEST_BYTES} are read",
-            meta.len()
-        )));
-    }
-    let text = tokio::fs::read_to_string(&path)
-        .await
-        .map_err(|error| refuse(error.to_string()))?;
+    let missing = |error: io::Error| refuse(format!("{error}: a plugin's folder holds its manifest.json"));
+    let open = OpenFolder::open(folder).map_err(missing)?;
+    let file = open.file(OsStr::new(MANIFEST)).map_err(missing)?;
+    let size = file.size();
+    let bytes = file
+        .read(MAX_MANIFEST_BYTES)
+        .map_err(|error| refuse(error.to_string()))?
+        .ok_or_else(|| {
+            refuse(format!(
+                "it has {size} bytes, at most {MAX_MANIFEST_BYTES} are read"
+            ))
+        })?;
+    let text = str::from_utf8(&bytes).map_err(|_| refuse("it is not UTF-8".to_owned()))?;
     let parsed =
-        Manifest::from_json(&text).map_err(|error| refuse(format!("\n{error}")).with_source(error))?;
+        Manifest::from_json(text).map_err(|error| refuse(format!("\n{error}")).with_source(error))?;
     for warning in &parsed.warnings {
         tracing::warn!(manifest = %path.display(), pointer = warning.pointer(), "{}", warning.message());
     }
-    Ok(parsed.manifest)
+    Ok(PluginFolder {
+        open: Arc::new(open),
+        manifest: parsed.manifest,
+        text: bytes.into(),
+    })
 }
