@@ -67,6 +67,7 @@
     doc = "| to have a plugin as one file | [`package`]: writing and reading it |"
 )]
 //! | commands, replies, events | [`wire`] |
+//! | a file of another kind that tells everything that is wrong with it | [`document`] |
 //! | to know who is speaking | [`webhook`], [`WebhookSecret`], [`ApiToken`] |
 //! | to know which request a call belongs to | [`TraceParent`] |
 //! | times as text | [`rfc3339`] |
@@ -102,6 +103,7 @@
 #[cfg(feature = "config-schema")]
 mod config_schema;
 mod diagnostics;
+pub mod document;
 mod json;
 mod manifest;
 #[cfg(feature = "package")]

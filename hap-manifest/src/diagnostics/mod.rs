@@ -3,8 +3,10 @@
 
 pub(crate) mod audience;
 pub(crate) mod collector;
+pub(crate) mod encoding;
 pub(crate) mod issue_code;
 pub(crate) mod place;
 pub(crate) mod report;
 mod report_json;
 pub(crate) mod suggest;
+pub(crate) mod text;

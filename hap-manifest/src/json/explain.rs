@@ -44,7 +44,7 @@ impl Place {
             Self::Key => Some("write keys in double quotes"),
             Self::Colon => Some("add ':' after the key"),
             Self::Value => Some("write a value after ':'"),
-            Self::AfterDocument => Some("remove what follows the manifest's last '}'"),
+            Self::AfterDocument => Some("remove what follows the document's last '}'"),
             Self::Entry | Self::AfterEntry | Self::AfterMember => None,
         }
     }

@@ -67,6 +67,11 @@ impl<'d> Iterator for Children<'d> {
 }
 
 impl<'d> Node<'d> {
+    /// Whether both are the same value of one document.
+    pub(crate) const fn is(self, other: Self) -> bool {
+        self.index == other.index
+    }
+
     pub(crate) fn is_null(self) -> bool {
         self.slot.kind == Kind::Null
     }

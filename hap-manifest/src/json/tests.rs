@@ -321,7 +321,7 @@ fn mistakes_are_explained() {
             "{} {}",
             3..4,
             "expected the end, found '{'",
-            "remove what follows the manifest's last '}'",
+            "remove what follows the document's last '}'",
         ),
         (
             "{\"a\": 1\n\"b\": 2}",
@@ -424,7 +424,7 @@ fn mistakes_are_explained() {
             "{} x",
             3..4,
             "expected the end, found \"x\"",
-            "remove what follows the manifest's last '}'",
+            "remove what follows the document's last '}'",
         ),
     ];
     for (text, span, message, help) in rows {

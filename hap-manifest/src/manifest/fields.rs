@@ -4,6 +4,7 @@
 use super::limits::MAX_ENTRIES;
 use crate::diagnostics::{
     collector::Collector, issue_code::IssueCode, report::Issue, report::Severity, suggest::meant,
+    text::mismatch,
 };
 use crate::json::members::Members;
 use crate::json::node::Node;
@@ -301,18 +302,5 @@ fn listed(text: &str) -> String {
         quoted(text)
     } else {
         parts.join(", ")
-    }
-}
-
-/// "expected ..., found ...", naming the found value as far as it is short.
-pub(crate) fn mismatch(expected: &str, found: Node<'_>) -> String {
-    if let Some(text) = found.text() {
-        format!("expected {expected}, found the string {}", quoted(&text))
-    } else if found.is_list() {
-        format!("expected {expected}, found a list")
-    } else if found.is_object() {
-        format!("expected {expected}, found an object")
-    } else {
-        format!("expected {expected}, found {}", found.to_value())
     }
 }

@@ -4,11 +4,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Number;
 
-use super::fields::{Entry, Fields, mismatch};
+use super::fields::{Entry, Fields};
 use super::schema;
 use crate::diagnostics::collector::Collector;
 use crate::diagnostics::issue_code::IssueCode;
 use crate::diagnostics::report::Issue;
+use crate::diagnostics::text::mismatch;
 use crate::json::node::Node;
 use crate::value::error::{ParseError, quoted};
 use crate::value::schema::{Homepage, Line, MAX_LINE, in_line as schema_in_line};

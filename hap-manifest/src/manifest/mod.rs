@@ -4,7 +4,6 @@ pub(crate) mod builder;
 mod check;
 #[cfg(feature = "config-schema")]
 mod config_schema;
-mod encoding;
 pub(crate) mod fields;
 pub(crate) mod file;
 mod getters;

@@ -6,11 +6,12 @@ use semver::Version;
 use serde_json::Value;
 
 use super::check::rules;
-use super::fields::{Fields, mismatch, text};
+use super::fields::{Fields, text};
 use super::limits::{MAX_DESCRIPTION, MAX_ENV_VALUE};
 use crate::diagnostics::collector::Collector;
 use crate::diagnostics::issue_code::IssueCode;
 use crate::diagnostics::report::Issue;
+use crate::diagnostics::text::mismatch;
 use crate::json::node::Node;
 use crate::value::{
     dependency::Dependency, env::EnvName, error::ParseError, error::quoted, error::too_long,

@@ -8,24 +8,22 @@ use super::check::{mounts, rules, secrets};
 use super::fields::{Entry, Fields};
 use super::listing::Listing;
 use super::model::{self, Manifest, Parsed};
+use super::parts;
 use super::restart::RestartPolicy;
-use super::{encoding, parts};
 use crate::diagnostics::{
     audience::Audience,
     collector::Collector,
+    encoding,
     issue_code::IssueCode,
     place::Place,
     report::{Issue, ManifestError, Severity},
+    text::{duplicates, not_json},
 };
 use crate::json::document::Document;
-use crate::json::explain::Mistake;
 use crate::json::node::Node;
 use crate::value::{
     cpu::CpuLimit, number::ApiPort, number::PidsLimit, stored::without_later_rules, text::line, version_range,
 };
-
-/// Most duplicate keys that are reported; each comes with its whole pointer.
-const MAX_DUPLICATES: usize = 20;
 
 /// A text up to this length never exceeds [`Manifest::MAX_BYTES`] when written again. Numbers grow
 /// most, from `1e15` to `1000000000000000.0`; all defaults together are below a kilobyte.
@@ -212,34 +210,6 @@ fn finish(
             warnings: arrange(collector.into_issues()),
         }),
         _ => Err(ManifestError::new(arrange(collector.into_issues()))),
-    }
-}
-
-fn not_json(mistake: Mistake) -> Issue {
-    let issue = Issue::new(
-        "",
-        IssueCode::InvalidJson,
-        format!("not valid JSON: {}", mistake.message),
-    );
-    match mistake.help {
-        Some(help) => issue.with_help(help),
-        None => issue,
-    }
-}
-
-fn duplicates(text: &str, document: &Document<'_>, collector: &mut Collector) {
-    for duplicate in document.duplicates(MAX_DUPLICATES) {
-        let first = Place::of(text, &duplicate.first);
-        let message = format!(
-            "this key is already given on line {}, column {}",
-            first.line, first.column
-        );
-        let issue = Issue::new(duplicate.pointer, IssueCode::DuplicateKey, message);
-        collector.push(
-            issue
-                .with_help("remove one of the two")
-                .at_place(Place::of(text, &duplicate.again)),
-        );
     }
 }
 

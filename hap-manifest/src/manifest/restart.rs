@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::fields::{Fields, mismatch, text};
-use crate::diagnostics::{collector::Collector, issue_code::IssueCode, report::Issue, suggest::nearest};
+use super::fields::{Fields, text};
+use crate::diagnostics::{
+    collector::Collector, issue_code::IssueCode, report::Issue, suggest::nearest, text::mismatch,
+};
 use crate::json::node::Node;
 use crate::value::duration::HumanDuration;
 use crate::value::error::{ParseError, quoted};
@@ -45,6 +47,26 @@ impl RestartMode {
                 })
             }
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for RestartMode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <Cow<'de, str>>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for RestartMode {
+    fn schema_name() -> Cow<'static, str> {
+        "RestartMode".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Whether a plugin that ended is started again: always, after a failure, or never.",
+            "enum": Self::WORDS,
+        })
     }
 }
 

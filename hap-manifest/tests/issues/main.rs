@@ -326,7 +326,7 @@ fn what_is_no_object_is_refused() {
     assert_eq!(
         issues("{} x"),
         [
-            "error[invalid_json]: not valid JSON: expected the end, found \"x\"; remove what follows the manifest's last '}'"
+            "error[invalid_json]: not valid JSON: expected the end, found \"x\"; remove what follows the document's last '}'"
         ]
     );
 }

@@ -21,6 +21,7 @@ const MANIFEST: Rooms = &[
     ("value", &[]),
     ("json", &["value"]),
     ("diagnostics", &["json", "value"]),
+    ("document", &["diagnostics", "json", "value"]),
     ("config_schema", &["diagnostics", "json", "value"]),
     ("manifest", &["config_schema", "diagnostics", "json", "value"]),
     ("permission", &["diagnostics", "manifest", "value"]),

@@ -2,12 +2,12 @@
 
 use std::str::Utf8Error;
 
-use crate::diagnostics::issue_code::IssueCode;
-use crate::diagnostics::place::Place;
-use crate::diagnostics::report::Issue;
+use super::issue_code::IssueCode;
+use super::place::Place;
+use super::report::Issue;
 
 /// Decodes bytes as UTF-8. The issue says what they are instead and where the first wrong byte is.
-pub(super) fn decode(bytes: &[u8]) -> Result<&str, Issue> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<&str, Issue> {
     if is_utf16(bytes) {
         return Err(refuse("the text is UTF-16".to_owned(), "", 0));
     }
