@@ -4,12 +4,16 @@ pub(crate) mod access;
 pub(crate) mod image_volumes;
 mod judge;
 pub(crate) mod pattern;
+mod preset;
+#[cfg(test)]
+mod preset_tests;
 mod runtime;
 mod runtimes;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trust;
 pub(crate) mod violation;
+mod warnings;
 
 use std::collections::BTreeSet;
 
@@ -41,7 +45,7 @@ use crate::engine::spec::ResourceLimits;
 /// The default gives network access to whoever asks, because plugins are written for that; takes a
 /// grant for devices, capabilities, running as root, a writable root file system and unusual
 /// resources, and for builds that run a program; and never gives disks, the machine's memory, or the
-/// capabilities that amount to owning the machine.
+/// capabilities that amount to owning the machine. It is the preset [`home`](Self::home).
 ///
 /// ```
 /// use hap_host::{Access, Policy};
@@ -59,6 +63,7 @@ use crate::engine::spec::ResourceLimits;
 /// ]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc = include_str!("presets.md")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a policy holds for the supervisor that it is given to"]
 pub struct Policy {
@@ -178,39 +183,6 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Gives nothing beyond what every plugin gets, whatever was granted: no network access,
-    /// no device, no capability, no unusual resources, no build on this machine. Images still
-    /// come from anywhere.
-    pub fn strict() -> Self {
-        Self {
-            resources: Access::Denied,
-            network: Access::Denied,
-            writable_rootfs: Access::Denied,
-            root: Access::Denied,
-            devices: Access::Denied,
-            capabilities: Access::Denied,
-            local_builds: false,
-            builds: Access::Denied,
-            image_volumes: ImageVolumes::Refuse,
-            ..Self::default()
-        }
-    }
-
-    /// Gives every plugin what it asks for, without a grant; what the default never gives, this
-    /// does not give either. For trying out plugins on a machine that may fall with them.
-    pub fn permissive() -> Self {
-        Self {
-            resources: Access::Allowed,
-            network: Access::Allowed,
-            writable_rootfs: Access::Allowed,
-            root: Access::Allowed,
-            devices: Access::Allowed,
-            capabilities: Access::Allowed,
-            builds: Access::Allowed,
-            ..Self::default()
-        }
-    }
-
     /// Most memory that a plugin may have, granted or not. Default: no bound of its own. A default
     /// limit above it is lowered to it.
     pub const fn max_memory(mut self, most: MemoryLimit) -> Self {

@@ -1,7 +1,7 @@
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use hap_manifest::{DevicePath, ImageRef, ParseError};
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Longest pattern, in bytes.
 const MAX_LEN: usize = 255;
@@ -48,6 +48,12 @@ impl DevicePattern {
         fits(self.0.as_bytes(), device.as_str().as_bytes())
     }
 
+    /// Whether each device that fits the other one fits here too. One with wildcards may be told from
+    /// its letters alone, so no is no proof.
+    pub(crate) fn includes(&self, other: &Self) -> bool {
+        fits(self.0.as_bytes(), other.0.as_bytes())
+    }
+
     /// The pattern as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -60,6 +66,13 @@ impl FromStr for DevicePattern {
 
     fn from_str(pattern: &str) -> Result<Self, ParseError> {
         Self::new(pattern)
+    }
+}
+
+impl<'de> Deserialize<'de> for DevicePattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <Cow<'de, str>>::deserialize(deserializer)?;
+        Self::new(&text).map_err(serde::de::Error::custom)
     }
 }
 
@@ -190,6 +203,13 @@ impl FromStr for ImageSource {
 
     fn from_str(source: &str) -> Result<Self, ParseError> {
         Self::new(source)
+    }
+}
+
+impl<'de> Deserialize<'de> for ImageSource {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <Cow<'de, str>>::deserialize(deserializer)?;
+        Self::new(&text).map_err(serde::de::Error::custom)
     }
 }
 

@@ -72,7 +72,7 @@ fn everything_that_was_not_granted_is_told_at_once_and_is_all_that_a_grant_takes
 #[test]
 fn a_maximum_holds_whatever_was_granted_and_names_both_values() {
     let manifest = manifest(r#","memory_limit":"4g","cpu_limit":8,"pids_limit":5000"#);
-    let policy = Policy::permissive()
+    let policy = Policy::development()
         .max_memory("2g".parse().unwrap())
         .max_cpu(CpuLimit::from_cores(1.5).unwrap())
         .max_processes(PidsLimit::new(100).unwrap());
@@ -108,7 +108,7 @@ fn what_amounts_to_owning_the_machine_cannot_be_granted() {
         r#","device_access":true,"devices":["/dev/sda1","/dev/disk/by-id/x","/dev/ttyS0"],
            "capabilities":["SYS_ADMIN","CAP_BPF","NET_RAW"]"#,
     );
-    for policy in [Policy::default(), Policy::permissive()] {
+    for policy in [Policy::default(), Policy::development()] {
         let refused = policy.evaluate(&manifest, &requested(&manifest));
         let denied: Vec<_> = refused.iter().map(ToString::to_string).collect();
         assert_eq!(denied.len(), 4, "{denied:?}");
@@ -195,7 +195,7 @@ fn a_build_that_does_more_than_copy_takes_a_grant_and_one_that_copies_takes_none
         missing[0]
     );
     assert_eq!(told(&default, &runs, &build), []);
-    assert_eq!(told(&Policy::permissive(), &runs, &[]), []);
+    assert_eq!(told(&Policy::development(), &runs, &[]), []);
     let denied = Policy::strict().local_builds(true);
     assert_eq!(told(&denied, &copies, &[]), []);
     assert!(matches!(
@@ -211,7 +211,7 @@ fn a_build_that_does_more_than_copy_takes_a_grant_and_one_that_copies_takes_none
 
 #[test]
 fn a_build_takes_images_only_from_where_they_may_come_from_and_faults_are_built_by_no_grant() {
-    let policy = Policy::permissive().allow_images("ghcr.io/acme".parse().unwrap());
+    let policy = Policy::development().allow_images("ghcr.io/acme".parse().unwrap());
     let images = dockerfile(
         "FROM ghcr.io/acme/base:1 AS b\nFROM private/app:1 AS p\nCOPY --from=docker.io/x/y /a /a\n",
     );
@@ -227,7 +227,7 @@ fn a_build_takes_images_only_from_where_they_may_come_from_and_faults_are_built_
     );
     assert!(told[0].contains("may come from ghcr.io/acme"), "{told:?}");
     let fetches = dockerfile("FROM scratch\nADD http://127.0.0.1/ /a\n");
-    let told = Policy::permissive().evaluate_build(&fetches, &[Permission::Build]);
+    let told = Policy::development().evaluate_build(&fetches, &[Permission::Build]);
     assert!(
         matches!(&told[..], [PolicyViolation::Dockerfile { line: 2, .. }]),
         "{told:?}"
@@ -299,7 +299,7 @@ proptest! {
         let count = |policy: &Policy, grants: &[Permission]| policy.evaluate(&manifest, grants).len();
         prop_assert!(count(&policy, &asked) <= count(&policy, &some));
         prop_assert!(count(&policy, &some) <= count(&policy, &[]));
-        prop_assert!(count(&Policy::permissive(), &some) <= count(&policy, &some));
+        prop_assert!(count(&Policy::development(), &some) <= count(&policy, &some));
         prop_assert!(count(&policy, &some) <= count(&Policy::strict(), &some));
     }
 }

@@ -143,7 +143,7 @@ async fn s01_a_granted_build_has_no_network_and_is_bounded_in_processes_and_memo
 async fn s01_with_every_grant_the_engine_itself_fetches_nothing() {
     let instance = Instance::new().await.unwrap();
     let state = tempfile::tempdir().unwrap();
-    let supervisor = supervisor(&instance, state.path(), Policy::permissive()).await;
+    let supervisor = supervisor(&instance, state.path(), Policy::development()).await;
     let (port, seen) = secret_service().await;
     let everything = |request: InstallRequest| request.grant_all_requested(true);
     let adds = format!("FROM scratch\nADD http://127.0.0.1:{port}/ /page\n");
@@ -172,7 +172,7 @@ async fn s01_with_every_grant_the_engine_itself_fetches_nothing() {
 async fn s01_a_granted_build_takes_no_image_of_the_operator_past_the_policy() {
     let instance = Instance::new().await.unwrap();
     let state = tempfile::tempdir().unwrap();
-    let policy = Policy::permissive().allow_images("localhost:1/acme".parse().unwrap());
+    let policy = Policy::development().allow_images("localhost:1/acme".parse().unwrap());
     let supervisor = supervisor(&instance, state.path(), policy).await;
     let private = format!("hap-tests-private-{}:1", instance.name());
     let posing = format!("localhost:1/acme/{}:1", instance.name());

@@ -92,6 +92,9 @@ impl SupervisorBuilder {
     pub async fn start(self) -> Result<Supervisor, Error> {
         let checked = self.restart.check().and_then(|()| self.probation.check());
         checked.map_err(|message| Error::new(ErrorKind::InvalidInput, message))?;
+        for warning in self.policy.warnings() {
+            tracing::warn!("of the policy: {warning}");
+        }
         let mut state = self.open_state().await?;
         let found = self.prepare_engine(&state).await?;
         apply_boot(&state.store, &mut state.plugins, &found.listing).await?;
