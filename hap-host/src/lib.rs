@@ -5,6 +5,7 @@
 //! | you want | look at |
 //! |---|---|
 //! | to start a supervisor | [`Supervisor::builder`], [`SupervisorBuilder`] |
+//! | to have a configuration file say how | [`SupervisorConfig`], [`Supervisor::from_config`], [`ConfigError`] |
 //! | to end it, with or without its plugins | [`Supervisor::shutdown`], [`ShutdownMode`] |
 //! | to install plugins | [`Supervisor::install`], [`PluginSource`], [`InstallRequest`] |
 //! | to follow a pull or a build | [`InstallRequest::progress`], [`engine::ProgressSink::stream`] |
@@ -95,6 +96,7 @@ pub use self::{
     supervisor::{
         Supervisor,
         builder::SupervisorBuilder,
+        config::{SupervisorConfig, error::ConfigError},
         event_stream::{EventStream, StreamItem},
         install::InstallRequest,
         options::ShutdownMode,

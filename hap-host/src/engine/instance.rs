@@ -1,6 +1,7 @@
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use hap_manifest::ParseError;
+use serde::{Deserialize, Deserializer};
 
 /// The name that keeps the plugins of two supervisors on one engine apart.
 ///
@@ -55,6 +56,13 @@ impl FromStr for InstanceName {
 
     fn from_str(name: &str) -> Result<Self, ParseError> {
         Self::new(name)
+    }
+}
+
+impl<'de> Deserialize<'de> for InstanceName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <Cow<'de, str>>::deserialize(deserializer)?;
+        Self::new(&text).map_err(serde::de::Error::custom)
     }
 }
 

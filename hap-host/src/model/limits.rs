@@ -1,16 +1,40 @@
 //! Limits of a plugin, and what may stand in their place.
 
 use hap_manifest::{CpuLimit, Manifest, MemoryLimit, PidsLimit};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::spec::ResourceLimits;
 
 /// Limits for plugins whose manifest does not name them. Default: 256 MiB, 1 core, 256 processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(from = "DefaultLimitsFile")]
 pub struct DefaultLimits {
     memory_bytes: u64,
     nano_cpus: u64,
     pids: u32,
+}
+
+/// The same as a configuration file writes it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "DefaultLimits")]
+pub(crate) struct DefaultLimitsFile {
+    /// Memory; 256m unless it is set.
+    memory: Option<MemoryLimit>,
+    /// Processor time in cores; 1 unless it is set.
+    cpu: Option<CpuLimit>,
+    /// Processes and threads; 256 unless it is set.
+    pids: Option<PidsLimit>,
+}
+
+impl From<DefaultLimitsFile> for DefaultLimits {
+    fn from(file: DefaultLimitsFile) -> Self {
+        let limits = Self::default();
+        let limits = file.memory.map_or(limits, |most| limits.memory(most));
+        let limits = file.cpu.map_or(limits, |most| limits.cpu(most));
+        file.pids.map_or(limits, |most| limits.pids(most))
+    }
 }
 
 impl Default for DefaultLimits {

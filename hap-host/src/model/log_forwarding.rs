@@ -1,5 +1,10 @@
 //! How plugins' output goes into the host's log.
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::amount::at_least_one;
+
 /// How plugins' output goes into the host's log. Default: 100 lines in a second for long and 1,000
 /// at once of each plugin, each line cut after 4,096 characters.
 ///
@@ -8,11 +13,19 @@
 /// message; what the plugin calls its target or logger is the field `origin`, the id of the trace
 /// that it belongs to `trace_id`, and the rest is the field `fields`, as JSON. Other lines are
 /// information. Keys, secret settings and control characters are taken out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 #[must_use = "it does nothing until it is given to the builder"]
 pub struct LogForwarding {
+    /// Lines of one plugin in a second, for long.
+    #[serde(deserialize_with = "at_least_one")]
+    #[schemars(range(min = 1))]
     pub(crate) lines_per_second: u32,
+    /// Lines of one plugin at once.
+    #[serde(deserialize_with = "at_least_one")]
+    #[schemars(range(min = 1))]
     pub(crate) burst: u32,
+    /// Characters of a message, and of its fields, after which they are cut.
     pub(crate) characters: usize,
 }
 

@@ -4,6 +4,7 @@
 //! Values only: no tokio, no I/O. Of the crate it knows the engine's types.
 
 pub(crate) mod activity;
+pub(crate) mod amount;
 pub(crate) mod autostart;
 pub(crate) mod config_state;
 pub(crate) mod consent;

@@ -1,5 +1,10 @@
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::amount::{Size, Time};
+
 /// How much of each plugin's events is kept.
 ///
 /// Counted per plugin, so that one that floods the host loses its own old events and nobody else's.
@@ -14,12 +19,22 @@ use std::time::Duration;
 /// let one_day = EventRetention::default().age(Duration::from_secs(24 * 60 * 60)).events(1_000);
 /// # let _ = one_day;
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct EventRetention {
+    /// Most of a plugin's last events that are kept.
     events: u64,
+    /// Most bytes of a plugin's last events that are kept.
+    #[serde(with = "super::amount::bytes")]
+    #[schemars(with = "Size")]
     bytes: u64,
+    /// How long events are kept at most.
+    #[serde(with = "super::amount::duration")]
+    #[schemars(with = "Time")]
     age: Duration,
+    /// How many ids of events are remembered beyond those kept, to tell repeated deliveries.
+    #[serde(rename = "dedup_window")]
     remembered: u64,
 }
 

@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use hap_manifest::RestartMode;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::amount::{Time, at_least_one, duration};
 
 /// How often a version is looked at, at least, while it has to be healthy.
 const LOOKS: u32 = 10;
@@ -20,20 +24,31 @@ const LAST_LOOK: Duration = Duration::from_secs(5);
 /// The count starts anew after [`reset_after`](Self::reset_after) of health; that the plugin runs
 /// is not enough. The supervisor never gives up on its own: a crash loop is a visible state with
 /// its own events, and starts go on at the longest delay.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RestartPolicy {
     /// Delay before the first start after a short run. Default 500 ms.
+    #[serde(with = "duration")]
+    #[schemars(with = "Time")]
     pub first_delay: Duration,
     /// Longest delay. Default 60 s.
+    #[serde(with = "duration")]
+    #[schemars(with = "Time")]
     pub max_delay: Duration,
     /// A healthy run of this length makes the next start immediate. Default 10 s.
+    #[serde(with = "duration")]
+    #[schemars(with = "Time")]
     pub calm_run: Duration,
     /// Health for this long forgets earlier failures. Default 10 min.
+    #[serde(with = "duration")]
+    #[schemars(with = "Time")]
     pub reset_after: Duration,
     /// This many failures within [`loop_window`](Self::loop_window) are a crash loop. Default 3.
     pub loop_failures: usize,
     /// The window in which failures are counted. Default 10 min.
+    #[serde(with = "duration")]
+    #[schemars(with = "Time")]
     pub loop_window: Duration,
     /// Whether a plugin that ended is started again at all, where its manifest does not say.
     /// Default: always.
@@ -104,19 +119,30 @@ impl RestartPolicy {
 /// After a start the plugin is asked every [`startup_first`](Self::startup_first), doubling up to
 /// [`startup_max`](Self::startup_max), until it answers; then every [`interval`](Self::interval)
 /// with 10 % of jitter. Only misses in a row count: one success clears them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct HealthPolicy {
     /// First pause of the start-up probe. Default 20 ms.
+    #[serde(with = "duration")]
+    #[schemars(with = "Time")]
     pub startup_first: Duration,
     /// Longest pause of the start-up probe. Default 500 ms.
+    #[serde(with = "duration")]
+    #[schemars(with = "Time")]
     pub startup_max: Duration,
     /// A plugin that has not answered by then is started again. Default 60 s, from the start
     /// of its process.
+    #[serde(with = "duration")]
+    #[schemars(with = "Time")]
     pub startup_deadline: Duration,
     /// Pause between probes of a healthy plugin. Default 10 s.
+    #[serde(with = "duration")]
+    #[schemars(with = "Time")]
     pub interval: Duration,
     /// An answer that takes longer is a miss. Default 3 s.
+    #[serde(with = "duration")]
+    #[schemars(with = "Time")]
     pub timeout: Duration,
     /// Misses in a row after which the plugin is started again. Default 3.
     pub retries: u32,
@@ -150,11 +176,21 @@ impl Default for HealthPolicy {
 /// let patient = ProbationPolicy::default().healthy_for(Duration::from_secs(60)).within(Duration::from_secs(900));
 /// # let _ = patient;
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 #[must_use = "a policy holds for the supervisor that it is given to"]
 pub struct ProbationPolicy {
+    /// How long it has to be healthy without a break.
+    #[serde(with = "duration")]
+    #[schemars(with = "Time")]
     pub(crate) healthy_for: Duration,
+    /// How long it may take until it has been, from its first start.
+    #[serde(with = "duration")]
+    #[schemars(with = "Time")]
     pub(crate) within: Duration,
+    /// How many runs may fail before the old version comes back; at least 1.
+    #[serde(deserialize_with = "at_least_one")]
+    #[schemars(range(min = 1))]
     pub(crate) failed_runs: u32,
 }
 

@@ -1,6 +1,7 @@
 //! What plugins may have at most, what each was granted, and what of a manifest is refused.
 
 pub(crate) mod access;
+pub(crate) mod config;
 pub(crate) mod image_volumes;
 mod judge;
 pub(crate) mod pattern;

@@ -1,6 +1,7 @@
 //! All plugins of one instance: what an embedder holds, and the tasks that serve every plugin.
 
 pub(crate) mod builder;
+pub(crate) mod config;
 mod dispatch;
 pub(crate) mod event_stream;
 pub(crate) mod install;

@@ -6,7 +6,11 @@ use std::{
 };
 
 use hap_manifest::PluginId;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use tokio::time::Instant;
+
+use crate::model::amount::Size;
 
 /// Plugins remembered before those that are at rest are dropped.
 const MOST_IDLE: usize = 1024;
@@ -24,10 +28,47 @@ const MOST_IDLE: usize = 1024;
 /// # let _ = narrow;
 /// # Ok::<(), &str>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "EventRateFile")]
 pub struct EventRateLimit {
     events: Bound,
     bytes: Bound,
+}
+
+/// The same as a configuration file writes it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "EventRateLimit")]
+pub(crate) struct EventRateFile {
+    /// Events in a second, for long; 100 unless it is set.
+    events_per_second: Option<NonZeroU32>,
+    /// Events at once; 1000 unless it is set.
+    events_burst: Option<NonZeroU32>,
+    /// Bytes of requests in a second, for long; 1m unless it is set.
+    bytes_per_second: Option<Size>,
+    /// Bytes of requests at once; 16m unless it is set.
+    bytes_burst: Option<Size>,
+}
+
+impl TryFrom<EventRateFile> for EventRateLimit {
+    type Error = &'static str;
+
+    fn try_from(file: EventRateFile) -> Result<Self, Self::Error> {
+        let number = |size: Option<Size>, default: NonZeroU32| match size {
+            None => Ok(default),
+            Some(Size(bytes)) => u32::try_from(bytes)
+                .ok()
+                .and_then(NonZeroU32::new)
+                .ok_or("a rate in bytes is from 1b to 4095m"),
+        };
+        let Self { events, bytes } = Self::default();
+        let limit = Self::new(
+            file.events_per_second.unwrap_or(events.per_second),
+            file.events_burst.unwrap_or(events.burst),
+        );
+        let per_second = number(file.bytes_per_second, bytes.per_second)?;
+        Ok(limit.bytes(per_second, number(file.bytes_burst, bytes.burst)?))
+    }
 }
 
 /// One of the two bounds.
