@@ -86,27 +86,27 @@ fn bombs_are_refused_at_once_and_in_little_memory() {
     assert!(honest.len() < 45_000, "{}", honest.len());
     // More than eight gigabytes, in as much as a photograph.
     assert!(overlapping.len() < 70_000, "{}", overlapping.len());
-    // Within every limit but one, so that it is unpacked to the end.
-    let wide = Limits::default().with_ratio(2_000);
+    let limits = Limits::default();
 
     let began = Instant::now();
     let grown_by_bombs = grown(|| {
         let open =
             |bytes: &[u8], limits: &Limits| Package::open_within(Cursor::new(bytes), limits).unwrap_err();
-        let error = open(&honest, &Limits::default());
-        assert!(matches!(error, PackageError::Ratio { .. }), "{error:?}");
-        let error = open(&boasting, &Limits::default());
-        assert!(matches!(error, PackageError::Ratio { .. }), "{error:?}");
-        let error = open(&boasting, &wide.with_ratio(u64::MAX));
+        let error = open(&boasting, &limits);
         assert!(
             matches!(error, PackageError::UnpackedTooLarge { .. }),
             "{error:?}"
         );
-        let error = open(&modest, &Limits::default());
+        let error = open(&honest, &limits.with_unpacked_bytes(40 << 20));
+        assert!(
+            matches!(error, PackageError::UnpackedTooLarge { .. }),
+            "{error:?}"
+        );
+        let error = open(&modest, &limits);
         assert!(matches!(error, PackageError::Size { .. }), "{error:?}");
-        let error = open(&overlapping, &wide);
+        let error = open(&overlapping, &limits);
         assert!(matches!(error, PackageError::Overlap { .. }), "{error:?}");
-        let error = open(&told_short, &wide);
+        let error = open(&told_short, &limits);
         assert!(matches!(error, PackageError::Size { .. }), "{error:?}");
     });
     let took = began.elapsed();
@@ -124,7 +124,7 @@ fn bombs_are_refused_at_once_and_in_little_memory() {
     }));
     drop(packed);
     let grown_by_reading = grown(|| {
-        let limits = Limits::default().with_ratio(2_000).with_unpacked_bytes(2 << 30);
+        let limits = Limits::default().with_unpacked_bytes(2 << 30);
         let package = Package::open_within(Cursor::new(&large), &limits).unwrap();
         assert_eq!(package.entries().len(), 5);
     });

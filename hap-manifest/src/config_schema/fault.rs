@@ -29,7 +29,7 @@ const ELSEWHERE: [(&str, &str); 9] = [
     ("text", "string"),
 ];
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     /// Where in the schema.
     pointer: String,
@@ -70,6 +70,13 @@ impl Fault {
         }
     }
 
+    /// Returns the fault of a part of `root` as a whole.
+    pub(super) fn of_part(self, root: &Value, part: &Value) -> Self {
+        let mut pointer = String::new();
+        find(root, part, &mut pointer);
+        self.at(pointer)
+    }
+
     /// Puts an error of the schema compiler into words for the author of a schema.
     pub(super) fn of(error: &ValidationError<'_>) -> Self {
         let pointer = error.instance_path().to_string();
@@ -97,6 +104,11 @@ impl Fault {
                 let fault = Self::new("`required` stands in the object, not in its property");
                 fault.with_help("list the names of required properties beside \"properties\": \"required\": [\"host\"]")
             }
+            ValidationErrorKind::Type { .. } if type_of(text).is_some() => {
+                let fault = Self::new(format!("{} is no schema", quoted(text)));
+                let name = type_of(text).unwrap_or_default();
+                fault.with_help(format!("write {{\"type\": \"{name}\"}}"))
+            }
             _ => Self::new(shortened(error.to_string(), EXPLANATION)),
         };
         fault.at(pointer)
@@ -117,17 +129,26 @@ impl Fault {
     }
 
     /// Converts to an issue of the manifest that holds the schema.
-    pub(super) fn into_issue(self) -> Issue {
-        let issue = Issue::new(
-            format!("/config_schema{}", self.pointer),
-            IssueCode::InvalidSchema,
-            format!("not a usable JSON Schema: {}", self.rule),
-        );
+    pub(super) fn into_issue(mut self) -> Issue {
+        self.rule = format!("not a usable JSON Schema: {}", self.rule);
+        self.into_issue_of(IssueCode::InvalidSchema)
+    }
+
+    /// Converts to an issue of another kind.
+    pub(super) fn into_issue_of(self, code: IssueCode) -> Issue {
+        let issue = Issue::new(format!("/config_schema{}", self.pointer), code, self.rule);
         match self.help {
             Some(help) => issue.with_help(help),
             None => issue,
         }
     }
+}
+
+/// Returns the type that a word stands for, here or in a programming language.
+pub(super) fn type_of(word: &str) -> Option<&'static str> {
+    let elsewhere = ELSEWHERE.iter().find(|(other, _)| *other == word);
+    let own = TYPES.iter().find(|name| **name == word).copied();
+    own.or(elsewhere.map(|(_, name)| *name))
 }
 
 /// Returns whether `wanted`, which is known by its address, is in `value`; the pointer to it is

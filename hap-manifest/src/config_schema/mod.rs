@@ -3,6 +3,7 @@
 mod bounds;
 mod defaults;
 mod fault;
+mod keywords;
 pub(crate) mod problem;
 pub(crate) mod schema;
 mod secrets;

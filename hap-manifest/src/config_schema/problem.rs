@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fmt;
 
 use jsonschema::ValidationError;
@@ -82,32 +83,55 @@ impl fmt::Display for ConfigProblem {
 
 /// Everything that is wrong with settings; at least one problem, at most [`MOST`](Self::MOST).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigProblems(Vec<ConfigProblem>);
+pub struct ConfigProblems {
+    listed: Vec<ConfigProblem>,
+    more: usize,
+}
 
 impl ConfigProblems {
     /// More problems than this are not listed.
     pub const MOST: usize = 100;
 
-    pub(super) fn none_or(problems: Vec<ConfigProblem>) -> Result<(), Self> {
+    /// Lists each problem once.
+    pub(super) fn none_or(problems: impl Iterator<Item = ConfigProblem>) -> Result<(), Self> {
+        let mut problems: Vec<_> = problems.collect();
         if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(Self(problems))
+            return Ok(());
         }
+        let key = |problem: &ConfigProblem| (problem.pointer.clone(), problem.message.clone());
+        let mut seen = HashSet::new();
+        problems.retain(|problem| seen.insert(key(problem)));
+        // Those of one place stay as the schema has them.
+        problems.sort_by(|a, b| a.pointer.cmp(&b.pointer));
+        let more = problems.len().saturating_sub(Self::MOST);
+        problems.truncate(Self::MOST);
+        Err(Self {
+            listed: problems,
+            more,
+        })
+    }
+
+    /// Returns how many more problems there are than are listed.
+    #[must_use]
+    pub const fn more(&self) -> usize {
+        self.more
     }
 
     /// Returns the problems, ordered by their places.
     pub fn iter(&self) -> impl Iterator<Item = &ConfigProblem> {
-        self.0.iter()
+        self.listed.iter()
     }
 }
 
 impl fmt::Display for ConfigProblems {
     /// All problems in one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.0.iter().enumerate() {
+        for (index, problem) in self.listed.iter().enumerate() {
             let comma = if index == 0 { "" } else { "; " };
             write!(f, "{comma}{problem}")?;
+        }
+        if self.more > 0 {
+            write!(f, "; and {} more", self.more)?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::fault::Fault;
 use super::problem::{ConfigProblem, ConfigProblems};
 use super::secrets::Secrets;
-use super::{bounds, defaults};
+use super::{bounds, defaults, keywords};
 use crate::diagnostics::issue_code::IssueCode;
 use crate::diagnostics::report::Issue;
 use crate::value::error::{ParseError, quoted};
@@ -21,6 +21,8 @@ const PATTERNS_SIZE: usize = 16 * 1024 * 1024;
 const PATTERN_SIZE: RangeInclusive<usize> = 256 * 1024..=2 * 1024 * 1024;
 /// Most mistakes of a schema that are reported.
 const MOST_FAULTS: usize = 20;
+/// Most errors that are asked of the library. It tells some several times, in other words or the same.
+const MOST_ERRORS: usize = 10_000;
 
 /// The JSON Schema of a plugin's settings, compiled: what a host checks settings with before it
 /// sends them.
@@ -32,6 +34,9 @@ const MOST_FAULTS: usize = 20;
 /// * it may not be recursive, and unfolded it has at most 10,000 parts, so that a check takes time
 ///   in proportion to the settings; a pattern counts as 100 of them;
 /// * patterns run in linear time; look-around and back-references are refused.
+///
+/// The `format`s of JSON Schema are checked, in each draft: `ipv4` refuses `999`. Others, such as
+/// `password`, say what a value is for and refuse nothing.
 ///
 /// Cloning is cheap. `Debug` shows neither the schema nor a value.
 ///
@@ -98,8 +103,8 @@ impl ConfigSchema {
         })))
     }
 
-    /// Checks settings and reports everything that is wrong with them, at most 100 problems,
-    /// without the value of a secret.
+    /// Checks settings and reports everything that is wrong with them, at most 100 problems and how
+    /// many more there are, each once and without the value of a secret.
     ///
     /// # Errors
     /// The problems, each with its place.
@@ -107,13 +112,8 @@ impl ConfigSchema {
         let inner = &*self.0;
         // A value that is no object has no name that says whether it may be shown.
         let mask = (!config.is_object()).then_some("the value");
-        let mut problems: Vec<_> = inner
-            .validator
-            .iter_errors(config)
-            .take(ConfigProblems::MOST)
-            .map(|error| ConfigProblem::of(&error, &inner.secrets, mask))
-            .collect();
-        problems.sort_by(|a, b| a.pointer().cmp(b.pointer()));
+        let errors = inner.validator.iter_errors(config).take(MOST_ERRORS);
+        let problems = errors.map(|error| ConfigProblem::of(&error, &inner.secrets, mask));
         ConfigProblems::none_or(problems)
     }
 
@@ -151,7 +151,7 @@ impl ConfigSchema {
             .ok()
             .and_then(|draft| options(draft, patterns).build_map(&inner.source).ok());
         let wrong = all.map(|all| defaults::wrong(&inner.source, &all, &inner.secrets));
-        ConfigProblems::none_or(wrong.unwrap_or_default())
+        ConfigProblems::none_or(wrong.unwrap_or_default().into_iter())
     }
 }
 
@@ -172,16 +172,23 @@ fn compile(schema: &Value) -> Result<Validator, Vec<Fault>> {
             Draft::Draft201909 => jsonschema::draft201909::meta::validator(),
             _ => jsonschema::draft202012::meta::validator(),
         };
-        let mut faults: Vec<_> = checker
-            .iter_errors(schema)
-            .take(MOST_FAULTS)
-            .map(|error| Fault::of(&error))
-            .collect();
-        faults.extend(broken_patterns(schema, draft, patterns));
+        let told = checker.iter_errors(schema).take(MOST_ERRORS);
+        let told = told.map(|error| Fault::of(&error));
+        let mut faults = Vec::new();
+        for fault in told.chain(broken_patterns(schema, draft, patterns)) {
+            // Each vocabulary of the draft tells the same mistake.
+            if !faults.contains(&fault) {
+                faults.push(fault);
+            }
+        }
         if faults.is_empty() {
             faults.push(Fault::of(&first));
         }
+        let more = faults.len().saturating_sub(MOST_FAULTS);
         faults.truncate(MOST_FAULTS);
+        if more > 0 {
+            faults.push(Fault::new(format!("{more} more mistakes are not listed")));
+        }
         faults
     })
 }
@@ -206,6 +213,8 @@ fn options(draft: Draft, patterns: usize) -> ValidationOptions<'static> {
     let size = size.clamp(*PATTERN_SIZE.start(), *PATTERN_SIZE.end());
     let patterns = PatternOptions::regex().size_limit(size);
     let options = jsonschema::options().with_draft(draft);
+    // Without it the drafts differ: the one of 2020-12 takes a format for a remark.
+    let options = options.should_validate_formats(true);
     options.with_pattern_options(patterns).offline()
 }
 
@@ -241,6 +250,8 @@ pub(crate) fn issues(schema: &Value, secrets: impl Iterator<Item = String>) -> V
         Ok(schema) => schema,
         Err(faults) => return faults.into_iter().map(Fault::into_issue).collect(),
     };
+    let unknown = keywords::unknown(&schema.0.source).into_iter();
+    let unknown = unknown.map(|fault| fault.into_issue_of(IssueCode::UnknownKeyword));
     let wrong = schema.check_defaults().err();
     let issue = |problem: &ConfigProblem| {
         let pointer = format!("/config_schema{}", problem.pointer());
@@ -249,5 +260,6 @@ pub(crate) fn issues(schema: &Value, secrets: impl Iterator<Item = String>) -> V
             "a user who changes nothing would have settings that are refused: mend the default or the rule",
         )
     };
-    wrong.iter().flat_map(ConfigProblems::iter).map(issue).collect()
+    let wrong = wrong.iter().flat_map(ConfigProblems::iter).map(issue);
+    wrong.chain(unknown).collect()
 }

@@ -70,6 +70,9 @@ issue_codes! {
     InvalidSchema = "invalid_schema",
     /// A default in `config_schema` that the schema itself refuses. Found by strict reading.
     WrongDefault = "wrong_default",
+    /// A word in `config_schema` that is most likely a misspelt keyword, or a part without a single
+    /// one. Found by strict reading.
+    UnknownKeyword = "unknown_keyword",
     /// Devices without the access to them.
     DevicesWithoutAccess = "devices_without_access",
     /// A capability that is not known; a warning, since kernels may learn more.

@@ -66,6 +66,12 @@ impl Mistake {
         }
     }
 
+    /// Explains a text that is YAML.
+    pub(super) fn yaml(span: Range<usize>) -> Self {
+        Self::new(span, "this is YAML")
+            .with_help("a manifest is a JSON object: convert it, so that it begins with '{'")
+    }
+
     /// Explains a character that a string, which begins at `start`, may not have.
     pub(super) fn control(start: usize, at: usize, byte: u8) -> Self {
         if matches!(byte, b'\n' | b'\r') {
@@ -133,6 +139,9 @@ impl Mistake {
             .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))
             .unwrap_or(rest.len());
         if let Some(word) = rest.get(..length).filter(|word| !word.is_empty()) {
+            if place == Place::Document && rest.get(length..).is_some_and(|after| after.starts_with(':')) {
+                return Self::yaml(here(length));
+            }
             return Self::word(here(length), word, place);
         }
         let message = format!("expected {}, found {first:?}", place.expected());

@@ -28,6 +28,10 @@ impl<'t> Document<'t> {
             return Err(Mistake::new(0..3, "the text begins with a byte order mark")
                 .with_help("save the file as UTF-8 without it"));
         }
+        let begin = text.len() - text.trim_start().len();
+        if text.get(begin..).is_some_and(|rest| rest.starts_with("---")) {
+            return Err(Mistake::yaml(begin..begin + 3));
+        }
         scanner.value(Place::Document, None)?;
         scanner.skip_space();
         if scanner.at < text.len() {

@@ -314,8 +314,8 @@ fn mistakes_are_explained() {
         (
             "id: x",
             0..2,
-            "expected a value, found \"id\"",
-            "a manifest is a JSON object, which begins with '{'",
+            "this is YAML",
+            "a manifest is a JSON object: convert it, so that it begins with '{'",
         ),
         (
             "{} {}",

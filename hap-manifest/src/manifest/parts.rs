@@ -15,7 +15,8 @@ use crate::diagnostics::text::mismatch;
 use crate::json::node::Node;
 use crate::value::{
     dependency::Dependency, env::EnvName, error::ParseError, error::quoted, error::too_long,
-    health::HealthCheck, id::PluginId, schema::MAX_LINE, text::line, text::lines, version_range,
+    health::HealthCheck, id::PluginId, likely_version, schema::MAX_LINE, text::line, text::lines,
+    version_range,
 };
 
 pub(super) fn version(text: &str) -> Result<Version, ParseError> {
@@ -27,7 +28,11 @@ pub(super) fn version(text: &str) -> Result<Version, ParseError> {
         );
     }
     text.parse().map_err(|error: semver::Error| {
-        ParseError::new("version", quoted(text), error).with_help("write for example \"1.0.0\"")
+        let error = ParseError::new("version", quoted(text), error);
+        error.with_help(match likely_version::version(text) {
+            Some(meant) => format!("write \"{meant}\""),
+            None => "write for example \"1.0.0\"".to_owned(),
+        })
     })
 }
 

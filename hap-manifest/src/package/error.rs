@@ -180,14 +180,6 @@ pub enum PackageError {
         /// The limit, in bytes.
         limit: u64,
     },
-    /// Much more unpacked than packed.
-    #[error("the entry {} unpacks to more than {limit} times its size, or brings the package to that", quoted(.name))]
-    Ratio {
-        /// The entry that goes beyond it.
-        name: String,
-        /// The limit.
-        limit: u64,
-    },
     /// Another size than the directory says.
     #[error("the entry {} does not unpack to the {told} bytes that are told", quoted(.name))]
     Size {

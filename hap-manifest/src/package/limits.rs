@@ -1,6 +1,6 @@
 //! [`Limits`].
 
-/// Bounds what a package may cost: entries, bytes of the file, bytes unpacked, and their ratio.
+/// Bounds what a package may cost: entries, bytes of the file and bytes unpacked.
 ///
 /// The defaults are those of the marketplace. A host with little room may lower them.
 ///
@@ -16,15 +16,9 @@ pub struct Limits {
     entries: usize,
     zip_bytes: u64,
     unpacked_bytes: u64,
-    ratio: u64,
 }
 
 impl Limits {
-    /// Content that unpacks to at most this size is exempt from [`ratio`](Self::ratio): 1 MiB.
-    ///
-    /// A short file of one repeated line is neither rare nor dangerous.
-    pub const RATIO_FLOOR: u64 = 1024 * 1024;
-
     /// Returns the most files and folders; 2,000 by default.
     #[must_use]
     pub const fn entries(&self) -> usize {
@@ -41,12 +35,6 @@ impl Limits {
     #[must_use]
     pub const fn unpacked_bytes(&self) -> u64 {
         self.unpacked_bytes
-    }
-
-    /// Returns how many times larger the whole, and each file, may be unpacked; 100 by default.
-    #[must_use]
-    pub const fn ratio(&self) -> u64 {
-        self.ratio
     }
 
     /// Allows this many files and folders; a package has no more than 65,534 whatever is said here.
@@ -69,16 +57,6 @@ impl Limits {
             ..self
         }
     }
-
-    /// Allows the whole and each file to be this many times larger unpacked.
-    #[must_use]
-    pub const fn with_ratio(self, ratio: u64) -> Self {
-        Self { ratio, ..self }
-    }
-
-    pub(super) const fn exceeds_ratio(&self, unpacked: u64, packed: u64) -> bool {
-        unpacked > Self::RATIO_FLOOR && unpacked > packed.saturating_mul(self.ratio)
-    }
 }
 
 impl Default for Limits {
@@ -87,7 +65,6 @@ impl Default for Limits {
             entries: 2_000,
             zip_bytes: 50 * 1024 * 1024,
             unpacked_bytes: 200 * 1024 * 1024,
-            ratio: 100,
         }
     }
 }

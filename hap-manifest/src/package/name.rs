@@ -1,5 +1,7 @@
 //! [`NameRule`]: which names a file in a package may have.
 
+use icu_normalizer::ComposingNormalizerBorrowed;
+
 /// Longest name, in bytes.
 const MAX_LEN: usize = 255;
 /// Most parts of a name.
@@ -39,6 +41,9 @@ pub enum NameRule {
     /// It has a character that is refused on some system, or that cannot be seen.
     #[error("{0:?} is not a letter, digit, space or portable sign")]
     Character(char),
+    /// It is not in Unicode's normal form C, in which each letter has one spelling.
+    #[error("it is not in Unicode's composed form (NFC), so another name may look the same")]
+    NotComposed,
     /// A part ends with a dot or space, which Windows drops.
     #[error("a part of it ends with a dot or a space")]
     PartEnd,
@@ -88,6 +93,9 @@ pub(super) fn check(raw: &[u8], utf8: bool) -> Result<&str, NameRule> {
     if let Some(found) = name.chars().find(|c| !portable(*c)) {
         return Err(NameRule::Character(found));
     }
+    if !ComposingNormalizerBorrowed::new_nfc().is_normalized(name) {
+        return Err(NameRule::NotComposed);
+    }
     if name.len() > MAX_LEN {
         return Err(NameRule::TooLong);
     }
@@ -103,20 +111,25 @@ pub(super) fn check(raw: &[u8], utf8: bool) -> Result<&str, NameRule> {
     Ok(name)
 }
 
-/// Letters and digits of any script, but no combining marks: a letter has one spelling, so two
-/// names that look the same to a normalising file system are the same bytes.
+/// Letters and digits of any script, but no combining marks, which some systems show apart.
 fn portable(c: char) -> bool {
     c.is_alphanumeric() || c == ' ' || (c.is_ascii_graphic() && !"<>:\"|?*\\".contains(c))
 }
 
+/// The names that [Windows reserves](https://learn.microsoft.com/windows/win32/fileio/naming-a-file),
+/// for which the digits may be superscript ones.
 fn names_device(part: &str) -> bool {
     let stem = part.split('.').next().unwrap_or_default().trim_end();
     let is = |name: &str| stem.eq_ignore_ascii_case(name);
     let numbered = |name: &str| {
         stem.get(..3).is_some_and(|head| head.eq_ignore_ascii_case(name))
-            && matches!(stem.get(3..), Some(digit) if digit.len() == 1 && digit != "0" && digit.bytes().all(|b| b.is_ascii_digit()))
+            && matches!(
+                stem.get(3..),
+                Some("1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "\u{b9}" | "\u{b2}" | "\u{b3}")
+            )
     };
-    ["con", "prn", "aux", "nul"].into_iter().any(is) || numbered("com") || numbered("lpt")
+    let named = ["con", "prn", "aux", "nul", "conin$", "conout$"];
+    named.into_iter().any(is) || numbered("com") || numbered("lpt")
 }
 
 /// Returns the name as a file system that ignores case sees it.

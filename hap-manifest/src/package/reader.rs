@@ -54,7 +54,7 @@ impl<R: Read + Seek> Package<R> {
     pub fn open_within(mut reader: R, limits: &Limits) -> Result<Self, PackageError> {
         let (size, digest) = weigh(&mut reader, limits, &mut |_| {})?;
         let members = layout::read(&mut reader, size, limits)?;
-        check_told_sizes(&members, size, limits)?;
+        check_told_sizes(&members, limits)?;
         let mut archive = archive(reader, &members)?;
         let mut entries = Vec::with_capacity(members.len());
         let mut manifest = Vec::new();

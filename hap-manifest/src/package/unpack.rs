@@ -55,20 +55,13 @@ fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 
 /// Refuses by the sizes in the directory, before anything is unpacked. A content larger than its
 /// size in the directory is refused while it is read, so these sizes bound the work.
-pub(super) fn check_told_sizes(members: &[Member], size: u64, limits: &Limits) -> Result<(), PackageError> {
+pub(super) fn check_told_sizes(members: &[Member], limits: &Limits) -> Result<(), PackageError> {
     let mut total = 0_u64;
     for member in members {
-        let name = || member.name.clone();
         total = total.saturating_add(member.unpacked);
-        if limits.exceeds_ratio(member.unpacked, member.packed) || limits.exceeds_ratio(total, size) {
-            return Err(PackageError::Ratio {
-                name: name(),
-                limit: limits.ratio(),
-            });
-        }
         if total > limits.unpacked_bytes() {
             return Err(PackageError::UnpackedTooLarge {
-                name: name(),
+                name: member.name.clone(),
                 limit: limits.unpacked_bytes(),
             });
         }
@@ -110,7 +103,7 @@ pub(super) fn unpack<R: Read + Seek, E: From<PackageError>>(
 ) -> Result<Digest, E> {
     let name = || member.name.clone();
     let wrong_size = || PackageError::Size {
-        name: name(),
+        name: member.name.clone(),
         told: member.unpacked,
     };
     let ambiguous = |_| PackageError::Ambiguous {
@@ -123,8 +116,10 @@ pub(super) fn unpack<R: Read + Seek, E: From<PackageError>>(
     let mut buffer = vec![0; BUFFER];
     let mut size = 0_u64;
     loop {
-        let length = read_some(&mut content, &mut buffer)
-            .map_err(|source| PackageError::Damaged { name: name(), source })?;
+        let length = read_some(&mut content, &mut buffer).map_err(|source| PackageError::Damaged {
+            name: member.name.clone(),
+            source,
+        })?;
         let bytes = buffer.get(..length).unwrap_or_default();
         if bytes.is_empty() {
             break;
@@ -143,7 +138,11 @@ pub(super) fn unpack<R: Read + Seek, E: From<PackageError>>(
     // Bytes that unpack to nothing would stay hidden from everybody who unpacks the entry.
     let bytes = member.packed.saturating_sub(content.packed());
     if bytes > 0 {
-        return Err(PackageError::Hidden { name: name(), bytes }.into());
+        return Err(PackageError::Hidden {
+            name: member.name.clone(),
+            bytes,
+        }
+        .into());
     }
     if checksum.finalize() != member.checksum {
         return Err(PackageError::Checksum { name: name() }.into());

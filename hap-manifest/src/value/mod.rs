@@ -12,6 +12,7 @@ pub(crate) mod health;
 pub(crate) mod hex;
 pub(crate) mod id;
 pub(crate) mod image;
+pub(crate) mod likely_version;
 pub(crate) mod memory;
 pub(crate) mod newtype;
 pub(crate) mod number;

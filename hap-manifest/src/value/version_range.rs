@@ -2,18 +2,19 @@
 
 use semver::{BuildMetadata, Comparator, Op, Prerelease, Version, VersionReq};
 
-use super::error::{ParseError, quoted};
+use super::{
+    error::{ParseError, quoted},
+    likely_version,
+};
 
 /// Reads a range.
 pub(crate) fn parse(text: &str) -> Result<VersionReq, ParseError> {
     text.parse().map_err(|error: semver::Error| {
         let error = ParseError::new("version range", quoted(text), error);
-        let parts: Vec<_> = text.split_ascii_whitespace().collect();
-        let joined = parts.join(", ");
         error.with_help(if text.contains("||") {
             "a range has no alternatives; write the whole span, for example \">=1, <3\"".to_owned()
-        } else if parts.len() > 1 && joined.parse::<VersionReq>().is_ok() {
-            format!("put a comma between its parts: {}", quoted(&joined))
+        } else if let Some(meant) = likely_version::range(text) {
+            format!("write {}", quoted(&meant))
         } else {
             "write for example \"^1.2\"".to_owned()
         })

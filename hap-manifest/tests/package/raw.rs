@@ -15,6 +15,9 @@ pub(crate) struct Raw {
     pub(crate) unpacked: u32,
     pub(crate) extra: Vec<u8>,
     pub(crate) local_extra: Vec<u8>,
+    /// Checksum and sizes before the content, where they are others than in the directory. With numbers
+    /// behind the content they are zero.
+    pub(crate) local_numbers: Option<[u32; 3]>,
     /// Numbers behind the content: length of the mark, which is none or four bytes.
     pub(crate) descriptor: Option<Vec<u8>>,
     /// Bytes between this entry and the next.
@@ -39,6 +42,7 @@ impl Raw {
             unpacked: size,
             extra: Vec::new(),
             local_extra: Vec::new(),
+            local_numbers: None,
             descriptor: None,
             gap: Vec::new(),
             offset: None,
@@ -72,10 +76,10 @@ impl Raw {
         bytes.extend(self.local_flags.to_le_bytes());
         bytes.extend(self.method.to_le_bytes());
         bytes.extend([0, 0, 0x21, 0]);
-        bytes.extend(if self.descriptor.is_some() {
-            vec![0; 12]
-        } else {
-            self.numbers()
+        bytes.extend(match self.local_numbers {
+            Some(numbers) => numbers.map(u32::to_le_bytes).concat(),
+            None if self.descriptor.is_some() => vec![0; 12],
+            None => self.numbers(),
         });
         bytes.extend(length(&self.local_name));
         bytes.extend(length(&self.local_extra));

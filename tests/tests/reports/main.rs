@@ -1,0 +1,13 @@
+//! Faults that users of such systems report, each with the smallest input that showed it.
+//!
+//! A test has the name of its kind and number: `a` the host and the engine, `b` the host's API and the protocol, `c` the
+//! author's side, `d` what newcomers saw, `e` what was seen while measuring.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests end the test when something is not as it has to be"
+)]
+
+mod c;
+#[path = "../../../hap-manifest/tests/package/raw.rs"]
+#[expect(dead_code, reason = "not all are used here")]
+mod raw;
