@@ -14,6 +14,8 @@ pub(crate) const PLUGIN_CALL: Duration = Duration::from_secs(30);
 pub(crate) const DATA: Duration = Duration::from_secs(15 * 60);
 /// Putting it back, which is begun anew when it is given up: so twice what the copy may have taken.
 pub(crate) const RESTORE: Duration = Duration::from_secs(30 * 60);
+/// A measurement of isolation, which has a shorter deadline of its own.
+pub(crate) const ISOLATION: Duration = Duration::from_secs(90);
 /// The last lines of a plugin that failed.
 pub(crate) const DIAGNOSIS: Duration = Duration::from_secs(2);
 

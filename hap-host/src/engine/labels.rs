@@ -30,6 +30,12 @@ pub const SEAL: &str = "hap.seal";
 /// runs, and is gone when the copy is made.
 pub const COPY_INSTANCE: &str = "hap.copy.instance";
 
+/// On the containers by which isolation is measured, in place of [`INSTANCE`]: they are no plugin's, and
+/// are gone when it is measured.
+pub const PROBE_INSTANCE: &str = "hap.probe.instance";
+/// On the image of those containers.
+pub const PROBE_IMAGE: &str = "hap.probe.image";
+
 /// How often the plugin's keys were rotated, on containers; absent before the first time.
 pub const KEY_GENERATION: &str = "hap.keys";
 /// How often the operator's environment variables were changed, on containers; absent before
@@ -85,6 +91,8 @@ pub(crate) fn neutral() -> impl Iterator<Item = (&'static str, &'static str)> {
         SPEC_DIGEST,
         SEAL,
         COPY_INSTANCE,
+        PROBE_INSTANCE,
+        PROBE_IMAGE,
         KEY_GENERATION,
         ENV_GENERATION,
     ]

@@ -19,6 +19,7 @@ mod ignore;
 pub(crate) mod info;
 pub(crate) mod instance;
 pub(crate) mod into_engine;
+pub(crate) mod isolation;
 pub mod labels;
 pub(crate) mod listing;
 pub(crate) mod naming;
@@ -66,6 +67,7 @@ pub use self::{
     info::EngineInfo,
     instance::InstanceName,
     into_engine::IntoEngine,
+    isolation::{IsolationLoss, IsolationSigns},
     observed::{ContainerId, ContainerStatus, Exit, Observed, ObservedLimits},
     process::ProcessEngine,
     program_fault::ProgramFault,
@@ -300,6 +302,21 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
 
     /// One sample of a container's resource use.
     async fn stats(&self, id: &ContainerId) -> Result<StatsSample, EngineError>;
+
+    /// Returns what the engine and its machine report about the isolation of an instance's plugins.
+    /// It is asked often, so it has to be cheap. The default reports nothing.
+    async fn isolation_signs(&self, _instance: &InstanceName) -> Result<IsolationSigns, EngineError> {
+        Ok(IsolationSigns::default())
+    }
+
+    /// Measures whether plugins of an instance reach each other: containers of the engine's own
+    /// try it on the networks that [`prepare`](Self::prepare) made. `None` when none reaches another.
+    ///
+    /// It leaves nothing behind, also when the future is dropped. It may take some seconds.
+    /// [`EngineErrorKind::Unsupported`], the default, where the engine cannot.
+    async fn measure_isolation(&self, instance: &InstanceName) -> Result<Option<IsolationLoss>, EngineError> {
+        Err(unsupported("measure isolation", instance.as_str()))
+    }
 
     /// Returns what the engine can find out about a plugin that failed. `None`, the default, where
     /// that is nothing.

@@ -11,6 +11,7 @@ mod elf;
 mod error;
 mod identity;
 mod image;
+mod isolation;
 mod layers;
 mod listening;
 mod log_lines;
@@ -38,6 +39,7 @@ use super::{
     error::{EngineError, EngineErrorKind},
     info::EngineInfo,
     instance::InstanceName,
+    isolation::{IsolationLoss, IsolationSigns},
     observed::{ContainerId, Observed},
     program_fault::ProgramFault,
     progress::ProgressSink,
@@ -90,6 +92,8 @@ pub struct DockerEngine {
     /// One at a time within this process: two at once would each make a network and then
     /// remove one of them.
     preparing: Arc<Mutex<()>>,
+    /// One at a time within this process: the containers of another would be taken for left over.
+    measuring: Arc<Mutex<()>>,
 }
 
 impl DockerEngine {
@@ -126,6 +130,7 @@ impl DockerEngine {
             client,
             pool: SubnetPool::default(),
             preparing: Arc::default(),
+            measuring: Arc::default(),
         };
         identity::check(&engine.client).await?;
         Ok(engine)
@@ -171,6 +176,7 @@ impl Engine for DockerEngine {
 
     async fn teardown(&self, instance: &InstanceName) -> Result<(), EngineError> {
         let _one_at_a_time = self.preparing.lock().await;
+        isolation::probe::clear(&self.client, instance).await?;
         network::remove::teardown(&self.client, instance).await
     }
 
@@ -281,6 +287,15 @@ impl Engine for DockerEngine {
 
     async fn stats(&self, id: &ContainerId) -> Result<StatsSample, EngineError> {
         stats::sample(&self.client, id).await
+    }
+
+    async fn isolation_signs(&self, instance: &InstanceName) -> Result<IsolationSigns, EngineError> {
+        isolation::signs::look(&self.client, instance).await
+    }
+
+    async fn measure_isolation(&self, instance: &InstanceName) -> Result<Option<IsolationLoss>, EngineError> {
+        let turn = Arc::clone(&self.measuring).lock_owned().await;
+        Box::pin(isolation::measure(&self.client, instance, turn)).await
     }
 
     fn diagnostics(&self) -> Option<&dyn EngineDiagnostics> {

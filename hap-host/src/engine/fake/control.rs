@@ -10,6 +10,7 @@ use super::{
 use crate::engine::{
     HostEndpoints,
     error::EngineErrorKind,
+    isolation::{IsolationLoss, IsolationSigns},
     labels,
     observed::{ContainerId, ContainerStatus},
     spec::ContainerSpec,
@@ -39,6 +40,18 @@ impl FakeEngine {
     /// Default: 127.0.0.1.
     pub fn set_host_endpoints(&self, platform: HostEndpoints) {
         self.world().platform = Some(platform);
+    }
+
+    /// What [`measure_isolation`](crate::engine::Engine::measure_isolation) finds from now on. Default:
+    /// nobody reaches anybody.
+    pub fn set_isolation(&self, loss: Option<IsolationLoss>) {
+        self.world().isolation = loss;
+    }
+
+    /// What [`isolation_signs`](crate::engine::Engine::isolation_signs) reports from now on. Default:
+    /// nothing.
+    pub fn set_isolation_signs(&self, signs: IsolationSigns) {
+        self.world().isolation_signs = signs;
     }
 
     /// Takes the containers of a plugin off their network: they run, nobody reaches them, and no

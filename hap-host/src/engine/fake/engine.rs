@@ -17,6 +17,7 @@ use crate::engine::{
     error::{EngineError, EngineErrorKind},
     info::EngineInfo,
     instance::InstanceName,
+    isolation::{IsolationLoss, IsolationSigns},
     observed::{ContainerId, Exit, Observed},
     progress::{Progress, ProgressSink, Stage},
     resource::{Resource, ResourceKind},
@@ -284,6 +285,18 @@ impl Engine for FakeEngine {
 
     fn logs(&self, id: &ContainerId, options: &LogOptions) -> EngineStream<LogLine> {
         self.output(id, options)
+    }
+
+    async fn isolation_signs(&self, instance: &InstanceName) -> Result<IsolationSigns, EngineError> {
+        self.enter(FakeOperation::IsolationSigns, instance.as_str(), None)
+            .await?;
+        Ok(self.world().isolation_signs.clone())
+    }
+
+    async fn measure_isolation(&self, instance: &InstanceName) -> Result<Option<IsolationLoss>, EngineError> {
+        self.enter(FakeOperation::MeasureIsolation, instance.as_str(), None)
+            .await?;
+        Ok(self.world().isolation.clone())
     }
 
     async fn stats(&self, id: &ContainerId) -> Result<StatsSample, EngineError> {

@@ -38,6 +38,8 @@ pub enum FakeOperation {
     Stats,
     ListResources,
     RemoveResource,
+    IsolationSigns,
+    MeasureIsolation,
 }
 
 impl FakeOperation {
@@ -62,6 +64,8 @@ impl FakeOperation {
             Self::Stats => "stats",
             Self::ListResources => "list resources",
             Self::RemoveResource => "remove resource",
+            Self::IsolationSigns => "isolation signs",
+            Self::MeasureIsolation => "measure isolation",
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::engine::{
     HostEndpoints,
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
+    isolation::{IsolationLoss, IsolationSigns},
     labels,
     observed::{ContainerId, ContainerStatus, Exit, Observed, ObservedLimits},
     resource::Resource,
@@ -57,6 +58,9 @@ pub(super) struct World {
     /// Runs of containers made from these images end at once.
     pub(super) image_crashes: BTreeMap<String, Exit>,
     pub(super) addresses: BTreeMap<PluginId, SocketAddr>,
+    /// What a measurement of isolation finds, and what is reported without one.
+    pub(super) isolation: Option<IsolationLoss>,
+    pub(super) isolation_signs: IsolationSigns,
     pub(super) script: Script,
     pub(super) runs: VecDeque<FakeRun>,
     made: u64,

@@ -13,13 +13,25 @@ const SETTING: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
 
 /// Refuses a machine on which plugins of one network would reach each other.
 pub(super) async fn check(instance: &InstanceName) -> Result<(), EngineError> {
-    // Without the file it is not known here, and the engine takes care of it itself.
-    let setting = tokio::fs::read_to_string(SETTING).await.unwrap_or_default();
-    refusal(&setting, instance).map_or(Ok(()), Err)
+    refusal(bridges_are_filtered().await, instance).map_or(Ok(()), Err)
 }
 
-fn refusal(setting: &str, instance: &InstanceName) -> Option<EngineError> {
-    (setting.trim() == "0").then(|| {
+/// Whether the kernel shows what stays on one bridge to the engine's rules. `None` where it does not
+/// tell, and the engine takes care of it itself.
+pub(in crate::engine::docker) async fn bridges_are_filtered() -> Option<bool> {
+    let setting = tokio::fs::read_to_string(SETTING).await.ok()?;
+    says_filtered(&setting)
+}
+
+fn says_filtered(setting: &str) -> Option<bool> {
+    match setting.trim() {
+        "" => None,
+        value => Some(value != "0"),
+    }
+}
+
+fn refusal(filtered: Option<bool>, instance: &InstanceName) -> Option<EngineError> {
+    (filtered == Some(false)).then(|| {
         EngineError::new(
             EngineErrorKind::Unsupported,
             "prepare network",
@@ -38,9 +50,9 @@ mod tests {
     fn only_a_kernel_that_is_known_not_to_filter_bridges_is_refused() {
         let home = InstanceName::new("home").unwrap();
         for fine in ["1\n", "", "2"] {
-            assert!(refusal(fine, &home).is_none(), "{fine:?}");
+            assert!(refusal(says_filtered(fine), &home).is_none(), "{fine:?}");
         }
-        let error = refusal("0\n", &home).unwrap();
+        let error = refusal(says_filtered("0\n"), &home).unwrap();
         assert_eq!(error.kind(), EngineErrorKind::Unsupported);
         for part in ["bridge-nf-call-iptables is 0", "set it to 1"] {
             assert!(error.message().contains(part), "{error}");

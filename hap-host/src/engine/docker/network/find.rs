@@ -64,12 +64,16 @@ pub(super) async fn find(
     Ok(found)
 }
 
-pub(super) fn is_named(network: &Network, instance: &InstanceName, mode: NetworkMode) -> bool {
+pub(in crate::engine::docker) fn is_named(
+    network: &Network,
+    instance: &InstanceName,
+    mode: NetworkMode,
+) -> bool {
     network.name.as_deref() == Some(name(instance, mode).as_str())
 }
 
 /// All networks of the instance, the oldest first.
-pub(super) async fn all(
+pub(in crate::engine::docker) async fn all(
     client: &Client,
     instance: &InstanceName,
     subject: &str,

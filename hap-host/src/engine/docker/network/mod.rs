@@ -1,7 +1,7 @@
 //! The two networks of an instance: one that leads nowhere, and one with a way out.
 
 mod create;
-mod filter;
+pub(super) mod filter;
 pub(super) mod find;
 mod local;
 pub(super) mod prepare;

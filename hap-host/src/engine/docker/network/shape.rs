@@ -13,7 +13,7 @@ use crate::engine::{
 };
 
 /// Inter-container communication: off, so that plugins on one bridge do not reach each other.
-pub(super) const ICC: &str = "com.docker.network.bridge.enable_icc";
+pub(in crate::engine::docker) const ICC: &str = "com.docker.network.bridge.enable_icc";
 
 /// The auxiliary address under this name becomes the default gateway of containers.
 const DEFAULT_GATEWAY: &str = "DefaultGatewayIPv4";
@@ -90,7 +90,7 @@ const fn is_internal(mode: NetworkMode) -> bool {
 }
 
 /// Whether a network has the shape that [`request`] asks for.
-pub(super) fn isolates(network: &Network, mode: NetworkMode) -> bool {
+pub(in crate::engine::docker) fn isolates(network: &Network, mode: NetworkMode) -> bool {
     let icc = network.options.as_ref().and_then(|options| options.get(ICC));
     network.driver.as_deref() == Some("bridge")
         && network.internal.unwrap_or(false) == is_internal(mode)
