@@ -17,6 +17,7 @@
 //! | to know how a plugin does | [`PluginHandle::state`], [`StateWatch`], [`PluginState`], [`Phase`], [`Failure`] |
 //! | to know what goes on with it, and what it uses | [`Activity`], [`InstallProgress`], [`Usage`], [`LogStream`] |
 //! | to know what it waits for | [`PluginState::unmet_dependencies`], [`UnmetDependency`], [`SupervisorBuilder::dependency_wait`] |
+//! | to know whether plugins are kept apart, and what becomes of them when they are not | [`Supervisor::isolation`], [`IsolationState`], [`HostEventKind`], [`Policy::lost_isolation`], [`LostIsolation`] |
 //! | to follow what happens to plugins | [`Supervisor::events`], [`EventStream`], [`EventKind`] |
 //! | to receive what plugins send | [`Supervisor::plugin_events`], [`PluginEvent`], [`Delivery`], [`Cursor`] |
 //! | to say what plugins may have | [`SupervisorBuilder::policy`], [`Policy`], [`Access`], [`DevicePattern`], [`ImageSource`] |
@@ -57,8 +58,9 @@ pub use self::{
         dependency::{UnmetDependency, UnmetDependencyReason},
         desired::Desired,
         env::EnvOverrides,
-        event::{Event, EventKind},
+        event::{Event, EventKind, HostEvent, HostEventKind},
         failure::{Failure, FailureCause},
+        isolation::IsolationState,
         limits::{DefaultLimits, LimitOverrides},
         log_forwarding::LogForwarding,
         phase::Phase,
@@ -85,6 +87,7 @@ pub use self::{
         Policy,
         access::Access,
         image_volumes::ImageVolumes,
+        lost_isolation::LostIsolation,
         pattern::{DevicePattern, ImageSource},
         violation::PolicyViolation,
     },

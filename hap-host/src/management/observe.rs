@@ -92,9 +92,11 @@ pub(super) async fn health(State(api): State<Api>) -> Result<Json<Health>, Refus
         let kind = ErrorKind::Engine;
         Refusal::new(status(kind), kind.as_str(), message).with_details(json!({ "phases": phases }))
     })?;
+    let isolation = api.supervisor.isolation();
     Ok(Json(Health {
         status: "healthy",
-        engine: EngineReport::new(&engine, info),
+        engine: EngineReport::new(&engine, info, &isolation),
+        isolation: isolation.into(),
         events_port: api.supervisor.events_port(),
         phases,
         second_containers: api

@@ -11,6 +11,7 @@ use super::{
     state::{Api, Named},
     view::{
         event::{PluginEventView, SupervisorEvent},
+        isolation::HostEventView,
         log::LogLineView,
         progress::Counted,
     },
@@ -88,6 +89,8 @@ pub(super) async fn events(State(api): State<Api>, params: Params) -> Result<Res
                 Some(Message::new("event", &SupervisorEvent::from(event)))
             }
             StreamItem::Event(_) => None,
+            // It concerns every plugin.
+            StreamItem::Host(event) => Some(Message::new("host", &HostEventView::from(event))),
         };
         future::ready(message)
     });

@@ -19,6 +19,7 @@ use super::{
         activity::{ActivityView, InstallingList},
         answer::{ConfigAnswer, Health, KeptConfig, LastStatus, Removed},
         event::{PluginEventView, SupervisorEvent},
+        isolation::HostEventView,
         log::{LogLineView, LogLines},
         orphan::{DataRemoved, OrphanList, Swept},
         overrides::{Limits, OperatorEnv, WantedBoot, WantedLimits},
@@ -302,11 +303,11 @@ pub(super) static ROUTES: [Route; 39] = routes! {
             LAST_EVENT_ID,
         ];
 
-    /// What happens to plugins from now on. A reader that is too slow is told how many events it
+    /// What happens to plugins, and to the host as a whole, from now on. A reader that is too slow is told how many events it
     /// missed; the state of every plugin is exact all the same.
     GET "/v1/events" follow_events => streams::events,
-        Output::Events(&[("event", shape::<SupervisorEvent>), MISSED, END]);
-        parameters: &[text("plugin", "Only what happens to this plugin.")];
+        Output::Events(&[("event", shape::<SupervisorEvent>), ("host", shape::<HostEventView>), MISSED, END]);
+        parameters: &[text("plugin", "Only what happens to this plugin, and to the host as a whole.")];
 
     /// What plugins send: their events and status reports, from the disk. The id of each is its
     /// cursor. Without one to go on after, from now on.

@@ -13,7 +13,7 @@ mod tests;
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -37,6 +37,8 @@ pub(crate) struct Metrics {
     operations: Durations,
     /// Requests to the listener that were refused, by the code of the refusal.
     pub(crate) refused_events: Counts<&'static str>,
+    /// How often isolation was lost.
+    pub(crate) isolation_losses: AtomicU64,
     plugins: Mutex<BTreeMap<PluginId, Arc<PluginCounters>>>,
 }
 
@@ -58,6 +60,7 @@ impl Metrics {
             ),
             registry,
             refused_events: Counts::default(),
+            isolation_losses: AtomicU64::default(),
             plugins: Mutex::default(),
         }
     }

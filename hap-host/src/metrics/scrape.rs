@@ -26,6 +26,9 @@ pub(crate) struct Scrape {
     /// Containers that carry a plugin's labels and are not its own.
     pub second_containers: u64,
     pub refused_events: Vec<(&'static str, u64)>,
+    /// Whether plugins are kept apart: the name of the state.
+    pub isolation: &'static str,
+    pub isolation_losses: u64,
 }
 
 /// One plugin at the moment of a scrape.
@@ -41,6 +44,7 @@ impl Metrics {
     pub(crate) fn text(&self, scrape: Scrape) -> String {
         let scrape = Scrape {
             refused_events: self.refused_events.all(),
+            isolation_losses: read(&self.isolation_losses),
             ..scrape
         };
         let mut moment = Registry::with_prefix("hap");
@@ -59,7 +63,8 @@ impl Collector for Scrape {
         self.states(&mut out)?;
         self.lives(&mut out)?;
         self.traffic(&mut out)?;
-        self.resources(&mut out)
+        self.resources(&mut out)?;
+        self.isolation(&mut out)
     }
 }
 
@@ -164,6 +169,18 @@ impl Scrape {
         Ok(())
     }
 
+    fn isolation(&self, out: &mut Out<'_>) -> fmt::Result {
+        let states = ["absent", "unknown", "holds", "lost"].into_iter();
+        let series = states.map(|state| {
+            let label = vec![("state", state.to_owned())];
+            (label, flag(state == self.isolation))
+        });
+        let help = "Whether plugins are kept apart, as measured: 1 for the state that it is in";
+        out.gauge("isolation", help, series)?;
+        let help = "Times that isolation was lost";
+        out.count("isolation_losses", help, self.isolation_losses)
+    }
+
     fn resources(&self, out: &mut Out<'_>) -> fmt::Result {
         each! { self, out;
             Counter "plugin_cpu" [Seconds] "CPU time since the container's start":
@@ -220,6 +237,11 @@ impl Out<'_> {
 
     fn gauge(&mut self, name: &str, help: &str, series: impl Iterator<Item = Series>) -> fmt::Result {
         self.family(MetricType::Gauge, name, help, None, series)
+    }
+
+    fn count(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        let counter = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
+        ConstCounter::new(float(value)).encode(counter)
     }
 
     fn single(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {

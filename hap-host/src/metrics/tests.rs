@@ -57,11 +57,15 @@ fn the_text_tells_what_was_counted() {
         last_event: 17,
         reader_lags: vec![4, 9],
         second_containers: 3,
+        isolation: "lost",
         ..Scrape::default()
     });
     for line in [
         r#"hap_plugins{phase="healthy"} 1"#,
         "hap_second_containers 3",
+        r#"hap_isolation{state="lost"} 1"#,
+        r#"hap_isolation{state="holds"} 0"#,
+        "hap_isolation_losses_total 0",
         r#"hap_plugins{phase="crash_loop"} 1"#,
         r#"hap_plugin_healthy{plugin="light"} 1"#,
         r#"hap_plugin_healthy{plugin="lock"} 0"#,

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use hap_manifest::PluginId;
 
 use super::{dependency::UnmetDependency, failure::Failure, phase::Phase, second_container::SecondContainer};
+use crate::engine::isolation::IsolationLoss;
 
 /// Something that happened to one plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,4 +54,33 @@ pub enum EventKind {
     SecondContainer(SecondContainer),
     /// It has been healthy long enough, or someone acted: the crash loop is over.
     CrashLoopLeft,
+}
+
+/// Something that happened to the host as a whole, and to no plugin in particular.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HostEvent {
+    /// When the supervisor learned of it.
+    pub at: SystemTime,
+    /// What it is.
+    pub kind: HostEventKind,
+}
+
+impl HostEvent {
+    pub(crate) fn now(kind: HostEventKind) -> Self {
+        Self {
+            at: SystemTime::now(),
+            kind,
+        }
+    }
+}
+
+/// What happened to the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HostEventKind {
+    /// Plugins reach each other that should not. Told once, until it is regained.
+    IsolationLost(IsolationLoss),
+    /// It was measured that plugins are kept apart again.
+    IsolationRegained,
 }

@@ -98,6 +98,9 @@ pub enum FailureCause {
     Dependency,
     /// The host's policy does not permit it as it is, and it was not granted. Not tried again.
     NotPermitted,
+    /// Plugins reach each other that should not, and the policy keeps those down that rely on it. It
+    /// starts again when isolation is regained.
+    IsolationLost,
 }
 
 impl FailureCause {
@@ -125,6 +128,7 @@ impl FailureCause {
             Self::Engine => "engine",
             Self::Dependency => "dependency",
             Self::NotPermitted => "not_permitted",
+            Self::IsolationLost => "isolation_lost",
         }
     }
 }

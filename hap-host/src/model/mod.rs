@@ -14,6 +14,7 @@ pub(crate) mod env;
 pub(crate) mod event;
 pub(crate) mod failure;
 pub(crate) mod grants;
+pub(crate) mod isolation;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod log_forwarding;

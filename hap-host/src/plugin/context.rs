@@ -1,7 +1,7 @@
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use hap_manifest::PluginId;
-use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -12,7 +12,8 @@ use crate::{
     engine::{Engine, HostEndpoints, info::EngineInfo, instance::InstanceName, listing::Listing},
     metrics::Metrics,
     model::{
-        event::Event,
+        event::{Event, HostEvent},
+        isolation::IsolationState,
         limits::DefaultLimits,
         log_forwarding::LogForwarding,
         run_policy::{HealthPolicy, ProbationPolicy, RestartPolicy},
@@ -54,6 +55,14 @@ pub(crate) struct Shared {
     pub health: HealthPolicy,
     pub probation: ProbationPolicy,
     pub events: broadcast::Sender<Event>,
+    pub host_events: broadcast::Sender<HostEvent>,
+    /// Whether plugins are kept apart. Watchers are woken when it becomes another state, or is lost in
+    /// another way.
+    pub isolation: watch::Sender<IsolationState>,
+    /// Rung when it is to be measured soon.
+    pub isolation_due: Notify,
+    /// How many starts there are at a time.
+    pub parallel_starts: usize,
     pub metrics: Arc<Metrics>,
     /// How plugins' output goes into the host's log, if it does.
     pub forwarding: Option<LogForwarding>,

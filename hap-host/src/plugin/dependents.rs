@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::context::Shared;
 use crate::{
+    engine::spec::NetworkMode,
     error::{Error, ErrorKind},
     model::{
         desired::Desired,
@@ -14,7 +15,7 @@ use crate::{
         record::PluginRecord,
         state::PluginState,
     },
-    policy::violation::words,
+    policy::{lost_isolation::LostIsolation, violation::words},
     reconcile::dependencies::{Board, Standing, circle, needed_by},
 };
 
@@ -63,6 +64,9 @@ pub(crate) fn bar(shared: &Shared, record: &PluginRecord) -> Option<Failure> {
         );
         return Some(failure.with_hint(hint));
     }
+    if let Some(failure) = unisolated(shared, record) {
+        return Some(failure);
+    }
     let board = shared.board.borrow();
     let circle = circle(record.manifest.id(), record.manifest.depends_on(), &board)?;
     let failure = Failure::new(FailureCause::Dependency, format!("depends on itself: {circle}"));
@@ -70,6 +74,27 @@ pub(crate) fn bar(shared: &Shared, record: &PluginRecord) -> Option<Failure> {
         failure
             .with_hint("uninstall one of them, or update one to a version that does not depend on the next"),
     )
+}
+
+/// Why a plugin is kept down that would reach others, or be reached.
+fn unisolated(shared: &Shared, record: &PluginRecord) -> Option<Failure> {
+    if shared.policy.then_on_lost_isolation() != LostIsolation::StopPlugins {
+        return None;
+    }
+    let isolation = shared.isolation.borrow();
+    let loss = isolation.loss()?;
+    let network = if record.manifest.network_access() {
+        NetworkMode::Outbound
+    } else {
+        NetworkMode::Isolated
+    };
+    loss.concerns(network).then(|| {
+        let message = format!(
+            "is kept down, because plugins are not kept apart: {}",
+            loss.message
+        );
+        Failure::new(FailureCause::IsolationLost, message).with_hint(loss.hint.clone())
+    })
 }
 
 /// Refuses to take a plugin away from those that need it.

@@ -14,6 +14,7 @@ use super::{
     Policy,
     access::Access,
     image_volumes::ImageVolumes,
+    lost_isolation::LostIsolation,
     pattern::{DevicePattern, ImageSource},
 };
 
@@ -88,6 +89,8 @@ pub(crate) struct PolicyConfig {
     build_processes: Option<PidsLimit>,
     /// What becomes of volumes that an image declares and the manifest does not name.
     image_volumes: Option<ImageVolumes>,
+    /// What becomes of plugins when it is measured that they reach each other.
+    lost_isolation: Option<LostIsolation>,
     /// Public keys of publishers whose packages are taken as signed.
     trust_keys: Vec<PackageKey>,
     /// Whether packages may be unsigned, and plugins come from folders.
@@ -124,6 +127,7 @@ impl PolicyConfig {
         policy = set(policy, self.network, Policy::network);
         policy = set(policy, self.writable_rootfs, Policy::writable_rootfs);
         policy = set(policy, self.root, Policy::root);
+        policy = set(policy, self.lost_isolation, Policy::lost_isolation);
         set(policy, self.own_user, Policy::own_user)
     }
 

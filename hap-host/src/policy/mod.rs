@@ -3,7 +3,9 @@
 pub(crate) mod access;
 pub(crate) mod config;
 pub(crate) mod image_volumes;
+mod isolation;
 mod judge;
+pub(crate) mod lost_isolation;
 pub(crate) mod pattern;
 mod preset;
 #[cfg(test)]
@@ -27,6 +29,7 @@ use hap_manifest::{
 use self::{
     access::Access,
     image_volumes::ImageVolumes,
+    lost_isolation::LostIsolation,
     pattern::{DevicePattern, ImageSource},
     runtimes::Runtimes,
     trust::Trust,
@@ -92,6 +95,7 @@ pub struct Policy {
     trusted_keys: BTreeSet<PackageKey>,
     unsigned_packages: bool,
     runtimes: Runtimes,
+    lost_isolation: LostIsolation,
 }
 
 /// Enough for most compilers.
@@ -179,6 +183,7 @@ impl Default for Policy {
             trusted_keys: BTreeSet::new(),
             unsigned_packages: true,
             runtimes: Runtimes::default(),
+            lost_isolation: LostIsolation::Tell,
         }
     }
 }

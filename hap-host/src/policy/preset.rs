@@ -1,6 +1,6 @@
 use hap_manifest::{CpuLimit, MemoryLimit, PidsLimit};
 
-use super::{Policy, access::Access, image_volumes::ImageVolumes};
+use super::{Policy, access::Access, image_volumes::ImageVolumes, lost_isolation::LostIsolation};
 
 /// Policies named for who uses them, as bases to change single rules of.
 impl Policy {
@@ -18,8 +18,9 @@ impl Policy {
     /// Nothing can be installed until it is said from whom: [`trust_key`](Self::trust_key) for
     /// packages, [`allow_images`](Self::allow_images) for images. No build runs a program, no plugin
     /// has a device, a capability or root, or chooses its user, and none has more than 512 MiB of
-    /// memory, 1 core and 256 processes. Network access is granted to each plugin by itself, and an
-    /// image whose volumes the manifest does not name is refused.
+    /// memory, 1 core and 256 processes. Network access is granted to each plugin by itself, an image
+    /// whose volumes the manifest does not name is refused, and plugins stop while they are not kept
+    /// apart.
     ///
     /// ```
     /// use hap_host::Policy;
@@ -63,7 +64,8 @@ impl Policy {
     }
 
     /// Nothing beyond what every plugin gets, whatever was granted: no network access, no device, no
-    /// capability, no unusual resources, no build on this machine. Images still come from anywhere.
+    /// capability, no unusual resources, no build on this machine, and no run while plugins are not
+    /// kept apart. Images still come from anywhere.
     pub fn strict() -> Self {
         Self {
             resources: Access::Denied,
@@ -75,6 +77,7 @@ impl Policy {
             local_builds: false,
             builds: Access::Denied,
             image_volumes: ImageVolumes::Refuse,
+            lost_isolation: LostIsolation::StopPlugins,
             ..Self::default()
         }
     }

@@ -132,6 +132,10 @@ fn tried(policy: &Policy, row: &str) -> &'static str {
             ImageVolumes::Cover(_) => "allowed",
             ImageVolumes::Refuse => "denied",
         },
+        "to go on while isolation is lost" => match policy.then_on_lost_isolation() {
+            LostIsolation::Tell => "allowed",
+            LostIsolation::StopPlugins => "denied",
+        },
         other => panic!("nothing tries the row {other:?}"),
     }
 }

@@ -66,7 +66,10 @@ impl Probation {
     pub(super) fn failed(&mut self, failure: &Failure) {
         match failure.cause {
             // None of them is the version's fault.
-            FailureCause::Dependency | FailureCause::Engine | FailureCause::NotPermitted => return,
+            FailureCause::Dependency
+            | FailureCause::Engine
+            | FailureCause::NotPermitted
+            | FailureCause::IsolationLost => return,
             // It was healthy, and then was not for several looks in a row. Starting it anew would
             // only begin that again.
             FailureCause::Unresponsive => self.lost = true,

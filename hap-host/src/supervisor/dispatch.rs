@@ -128,6 +128,8 @@ pub(crate) async fn dispatch(shared: Arc<Shared>, hints: Hints, listed: watch::S
                     asking = None.into();
                     if let Ok(info) = answer {
                         shared.learn(info);
+                        // It made its rules anew.
+                        shared.isolation_due.notify_one();
                         may_be_another = false;
                     }
                 }

@@ -5,6 +5,7 @@ pub(crate) mod config;
 mod dispatch;
 pub(crate) mod event_stream;
 pub(crate) mod install;
+mod isolation;
 mod log_forwarding;
 pub(crate) mod options;
 pub(crate) mod orphans;
@@ -37,7 +38,8 @@ use crate::{
     error::{Error, ErrorKind},
     metrics::scrape::{PluginScrape, Scrape},
     model::{
-        activity::InstallProgress, keys::random, record::PluginRecord, second_container::SecondContainer,
+        activity::InstallProgress, isolation::IsolationState, keys::random, record::PluginRecord,
+        second_container::SecondContainer,
     },
     plugin::{
         actor::{Actor, MAILBOX, Parts},
@@ -181,10 +183,33 @@ impl Supervisor {
         self.0.shared.ownership.second_containers()
     }
 
-    /// What happens to plugins from now on.
+    /// Whether plugins are kept apart from each other, as it was measured last: soon after the start,
+    /// after each change of their networks, when the engine comes back, and
+    /// [from time to time](crate::SupervisorBuilder::measure_isolation_every).
+    #[must_use]
+    pub fn isolation(&self) -> IsolationState {
+        self.0.shared.isolation.borrow().clone()
+    }
+
+    /// Measures now whether plugins are kept apart, as after a firewall was set up anew. It takes some
+    /// seconds.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Engine`] and [`ErrorKind::Timeout`] when it could not be measured.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the measurement; the state stays as it was.
+    pub async fn measure_isolation(&self) -> Result<IsolationState, Error> {
+        let measured = isolation::measure(&self.0.shared).await;
+        measured.map(|()| self.isolation()).map_err(Error::engine)
+    }
+
+    /// What happens to plugins, and to the host as a whole, from now on.
     #[must_use]
     pub fn events(&self) -> EventStream {
-        EventStream::new(self.0.shared.events.subscribe(), self.0.shared.cancel.clone())
+        let shared = &self.0.shared;
+        let receivers = (shared.events.subscribe(), shared.host_events.subscribe());
+        EventStream::new(receivers, shared.cancel.clone())
     }
 
     /// What plugins send: their events and status reports, durable before they were acknowledged.
@@ -218,7 +243,8 @@ impl Supervisor {
             last_event,
             reader_lags,
             second_containers: u64::try_from(self.second_containers().len()).unwrap_or(u64::MAX),
-            refused_events: Vec::new(),
+            isolation: self.isolation().as_str(),
+            ..Scrape::default()
         })
     }
 

@@ -109,8 +109,8 @@ pub(super) fn on_own_runtime(work: impl Future<Output = Result<(), Error>>) -> R
 /// Removes what carries the labels of one instance, and nothing else. Containers first: they hold the rest.
 async fn sweep(uri: &str, name: &str) -> Result<(), Error> {
     let docker = Docker::connect_with_host(uri)?;
-    let owned =
-        [labels::INSTANCE, OWNER].map(|label| HashMap::from([("label", vec![format!("{label}={name}")])]));
+    let owned = [labels::INSTANCE, labels::PROBE_INSTANCE, OWNER]
+        .map(|label| HashMap::from([("label", vec![format!("{label}={name}")])]));
     for filters in &owned {
         let containers = ListContainersOptionsBuilder::default()
             .all(true)

@@ -46,6 +46,7 @@ pub fn in_private_network<F: Future<Output = ()>>(test: impl FnOnce() -> F + Sen
 pub struct PrivateDocker {
     folder: TempDir,
     live_restore: bool,
+    options: Vec<String>,
     program: OsString,
     daemon: Option<Child>,
 }
@@ -56,7 +57,15 @@ impl PrivateDocker {
     /// # Panics
     /// When there is no `dockerd`, or it does not start.
     pub async fn start(live_restore: bool) -> Self {
-        Self::start_as("dockerd".into(), live_restore).await
+        Self::start_as("dockerd".into(), live_restore, &[]).await
+    }
+
+    /// Starts one with more options of `dockerd`.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn start_with(options: &[&str]) -> Self {
+        Self::start_as("dockerd".into(), false, options).await
     }
 
     /// Starts one of the version before where there is one: the program that `HAP_OLDER_DOCKERD` names. After its end it is
@@ -66,17 +75,18 @@ impl PrivateDocker {
     /// As [`start`](Self::start).
     pub async fn start_older() -> Self {
         let older = env::var_os("HAP_OLDER_DOCKERD").unwrap_or_else(|| "dockerd".into());
-        let mut docker = Self::start_as(older, false).await;
+        let mut docker = Self::start_as(older, false, &[]).await;
         docker.program = "dockerd".into();
         docker
     }
 
-    async fn start_as(program: OsString, live_restore: bool) -> Self {
+    async fn start_as(program: OsString, live_restore: bool, options: &[&str]) -> Self {
         #[expect(clippy::expect_used, reason = "a test cannot go on without its engine")]
         let folder = tempfile::tempdir().expect("there is room for a temporary folder");
         let mut docker = Self {
             folder,
             live_restore,
+            options: options.iter().map(|option| (*option).to_owned()).collect(),
             program,
             daemon: None,
         };
@@ -135,7 +145,8 @@ impl PrivateDocker {
             .arg(self.path("pid"))
             .args(["--host", &self.uri(), "--storage-driver", &driver().await])
             .args(["--log-level", "warn"])
-            .arg(format!("--live-restore={}", self.live_restore));
+            .arg(format!("--live-restore={}", self.live_restore))
+            .args(&self.options);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.daemon = Some(command.spawn().expect("there is a dockerd"));
         let began = Instant::now();

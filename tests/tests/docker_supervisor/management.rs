@@ -81,7 +81,10 @@ async fn a_light_lives_its_whole_life_over_http() {
     let state = tempfile::tempdir().unwrap();
     let supervisor = supervisor(&instance, state.path()).await;
     let caller = Caller::new(&supervisor).await;
-    assert_eq!(caller.get("/health").await["engine"]["isolation"], true);
+    supervisor.measure_isolation().await.unwrap();
+    let health = caller.get("/health").await;
+    assert_eq!(health["engine"]["isolation"], true, "{health}");
+    assert_eq!(health["isolation"]["state"], "holds", "{health}");
 
     let folder = light::folder().await;
     let package = pack(folder.path(), &PackOptions::new()).unwrap().into_bytes();

@@ -1,14 +1,21 @@
-//! Isolation is not believed: what an engine granted is read back.
+//! Isolation is not believed: what an engine granted is read back, and what it promises is measured.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    io::Write as _,
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use bollard::{Docker, query_parameters::InspectContainerOptions};
 use hap_host::{
-    ErrorKind, Policy, ShutdownMode, Supervisor,
-    engine::{DockerEngine, Engine as _, EngineErrorKind},
+    ErrorKind, EventStream, FailureCause, HostEventKind, IsolationState, LostIsolation, Phase, Policy,
+    ShutdownMode, StreamItem, Supervisor,
+    engine::{DockerEngine, Engine as _, EngineErrorKind, IsolationLoss, NetworkMode},
 };
 use hap_manifest::Manifest;
-use hap_tests::docker::{Instance, probe_image};
+use hap_tests::docker::{Fixture, Instance, PrivateDocker, image, in_private_network, probe_image};
+use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -133,4 +140,243 @@ async fn s12_a_runtime_that_the_engine_lacks_refuses_the_start_and_one_that_it_h
         .unwrap();
     assert_eq!(found.host_config.unwrap().runtime.as_deref(), Some(chosen));
     supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
+}
+
+/// Longest until a loss, or its end, is told of.
+const TOLD_WITHIN: Duration = Duration::from_secs(120);
+
+async fn measuring(instance: &Instance, state: &std::path::Path, policy: Policy) -> Supervisor {
+    Supervisor::builder(instance.engine().clone(), state)
+        .instance(instance.name().clone())
+        .policy(policy)
+        .measure_isolation_every(Some(Duration::from_secs(2)))
+        .start()
+        .await
+        .unwrap()
+}
+
+/// The next event of the host.
+async fn next(events: &mut EventStream) -> HostEventKind {
+    let told = async {
+        loop {
+            if let Some(StreamItem::Host(event)) = events.next().await {
+                return event.kind;
+            }
+        }
+    };
+    tokio::time::timeout(TOLD_WITHIN, told).await.unwrap()
+}
+
+async fn loss(events: &mut EventStream) -> IsolationLoss {
+    match next(events).await {
+        HostEventKind::IsolationLost(loss) => loss,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn until(supervisor: &Supervisor, wanted: impl Fn(&IsolationState) -> bool) {
+    let comes = async {
+        while !wanted(&supervisor.isolation()) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let came = tokio::time::timeout(TOLD_WITHIN, comes).await;
+    assert!(came.is_ok(), "{:?}", supervisor.isolation());
+}
+
+async fn until_holds(supervisor: &Supervisor) {
+    until(supervisor, IsolationState::holds).await;
+}
+
+/// What the kernel of this network is told, and what it answers.
+fn run(command: &str, arguments: &[&str], input: &str) -> String {
+    let mut child = Command::new(command)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{command} {arguments:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Nothing of a measurement is left on the engine: no container, and no image without a name.
+async fn nothing_is_left(instance: &Instance) {
+    let docker = Docker::connect_with_host(instance.engine().uri()).unwrap();
+    let options = bollard::query_parameters::ListContainersOptionsBuilder::default()
+        .all(true)
+        .build();
+    let containers = docker.list_containers(Some(options)).await.unwrap();
+    let label = |labels: &std::collections::HashMap<String, String>| {
+        labels
+            .iter()
+            .any(|(name, value)| name.starts_with("hap.probe.") && *value == instance.name().to_string())
+    };
+    assert!(
+        !containers
+            .iter()
+            .any(|one| one.labels.as_ref().is_some_and(label)),
+        "{containers:?}"
+    );
+    let images = docker
+        .list_images(None::<bollard::query_parameters::ListImagesOptions>)
+        .await
+        .unwrap();
+    assert!(!images.iter().any(|one| label(&one.labels)), "{images:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn s12_isolation_that_holds_is_measured_and_nothing_is_left_of_the_measurement() {
+    let Some(instance) = Instance::new().await else {
+        return;
+    };
+    let state = tempfile::tempdir().unwrap();
+    let supervisor = crate::supervisor(&instance, state.path(), Policy::default()).await;
+    assert!(!supervisor.isolation().holds());
+    until_holds(&supervisor).await;
+    supervisor.measure_isolation().await.unwrap();
+    nothing_is_left(&instance).await;
+    // One that is given up is cleared away too, and the next goes on.
+    let given_up = tokio::time::timeout(Duration::from_millis(700), supervisor.measure_isolation()).await;
+    assert!(given_up.is_err());
+    let state = supervisor.measure_isolation().await.unwrap();
+    assert!(state.holds(), "{state:?}");
+    nothing_is_left(&instance).await;
+    supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
+    assert!(
+        instance
+            .engine()
+            .isolation_signs(instance.name())
+            .await
+            .unwrap()
+            .facts
+            .iter()
+            .any(|fact| fact.starts_with("no network"))
+    );
+}
+
+#[test]
+#[ignore = "needs root and dockerd"]
+fn s12_an_engine_without_its_rules_is_told_of_and_stops_the_plugins_of_a_host_that_wants_it() {
+    in_private_network(|| async {
+        let docker = PrivateDocker::start_with(&["--iptables=false"]).await;
+        let instance = Instance::on(docker.engine().await).unwrap();
+        let state = tempfile::tempdir().unwrap();
+        let policy = Policy::default().lost_isolation(LostIsolation::StopPlugins);
+        let supervisor = measuring(&instance, state.path(), policy).await;
+        let mut events = supervisor.events();
+        let loss = loss(&mut events).await;
+        let (isolated, outbound) = (NetworkMode::Isolated, NetworkMode::Outbound);
+        for way in [(isolated, isolated), (outbound, outbound)] {
+            assert!(loss.open.contains(&way), "{loss:?}");
+        }
+        assert!(loss.hint.contains("--iptables=false"), "{loss}");
+        assert!(supervisor.metrics().contains("hap_isolation{state=\"lost\"} 1"));
+        let image = image(instance.engine(), Fixture::Probe).await;
+        let light = supervisor
+            .install(crate::modest("light", image.as_str()))
+            .await
+            .unwrap();
+        let error = light.start().await.unwrap_err();
+        assert_eq!(light.state().failure.unwrap().cause, FailureCause::IsolationLost);
+        assert!(
+            error.to_string().contains("plugins are not kept apart"),
+            "{error}"
+        );
+        supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
+    });
+}
+
+#[test]
+#[ignore = "needs root and dockerd"]
+fn s12_rules_that_a_firewall_removes_are_missed_and_regained_isolation_is_told() {
+    in_private_network(|| async {
+        let mut docker = PrivateDocker::start(false).await;
+        let instance = Instance::on(docker.engine().await).unwrap();
+        let state = tempfile::tempdir().unwrap();
+        let supervisor = measuring(&instance, state.path(), Policy::default()).await;
+        let image = image(instance.engine(), Fixture::Probe).await;
+        let light = supervisor
+            .install(crate::modest("light", image.as_str()))
+            .await
+            .unwrap();
+        light.start().await.unwrap();
+        until_holds(&supervisor).await;
+        let mut events = supervisor.events();
+
+        let rules = run("iptables-save", &["-t", "filter"], "");
+        run("iptables", &["-P", "FORWARD", "ACCEPT"], "");
+        run("iptables", &["-F", "FORWARD"], "");
+        let lost = loss(&mut events).await;
+        // What was measured while the rules went is completed by the next measurement.
+        let isolated = NetworkMode::Isolated;
+        until(&supervisor, |state| {
+            state
+                .loss()
+                .is_some_and(|loss| loss.open.contains(&(isolated, isolated)))
+        })
+        .await;
+        assert!(lost.hint.contains("restarting Docker"), "{lost}");
+        assert!(!supervisor.isolation().holds());
+        assert_eq!(
+            light.state().phase,
+            Phase::Healthy,
+            "it goes on, as the policy says"
+        );
+        run("iptables-restore", &["-T", "filter"], &rules);
+        assert_eq!(next(&mut events).await, HostEventKind::IsolationRegained);
+        assert!(supervisor.isolation().holds());
+
+        // Only what keeps those with network access apart.
+        let subnet = outbound_subnet(&instance).await;
+        run(
+            "iptables",
+            &["-I", "FORWARD", "1", "-s", &subnet, "-d", &subnet, "-j", "ACCEPT"],
+            "",
+        );
+        let lost = loss(&mut events).await;
+        assert_eq!(lost.open, [(NetworkMode::Outbound, NetworkMode::Outbound)]);
+        // The engine makes its rules anew when it starts, and it is measured when it is back.
+        docker.end(Signal::TERM).await;
+        run("iptables", &["-F", "FORWARD"], "");
+        docker.resume().await;
+        assert_eq!(next(&mut events).await, HostEventKind::IsolationRegained);
+        supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
+    });
+}
+
+async fn outbound_subnet(instance: &Instance) -> String {
+    let docker = Docker::connect_with_host(instance.engine().uri()).unwrap();
+    let options = None::<bollard::query_parameters::ListNetworksOptions>;
+    let networks = docker.list_networks(options).await.unwrap();
+    let name = format!("hap-{}-outbound", instance.name());
+    let network = networks
+        .into_iter()
+        .find(|network| network.name.as_deref() == Some(&name));
+    let configs = network.unwrap().ipam.unwrap().config.unwrap();
+    configs.into_iter().find_map(|config| config.subnet).unwrap()
+}
+
+#[test]
+#[ignore = "needs root and dockerd"]
+fn s12_a_kernel_that_stops_filtering_bridges_is_noticed() {
+    in_private_network(|| async {
+        let docker = PrivateDocker::start(false).await;
+        let instance = Instance::on(docker.engine().await).unwrap();
+        let state = tempfile::tempdir().unwrap();
+        let supervisor = measuring(&instance, state.path(), Policy::default()).await;
+        until_holds(&supervisor).await;
+        let mut events = supervisor.events();
+        let setting = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+        std::fs::write(setting, "0").unwrap();
+        let lost = loss(&mut events).await;
+        assert!(lost.hint.contains("set it to 1"), "{lost}");
+        assert!(matches!(supervisor.isolation(), IsolationState::Lost { .. }));
+        std::fs::write(setting, "1").unwrap();
+        assert_eq!(next(&mut events).await, HostEventKind::IsolationRegained);
+        supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
+    });
 }

@@ -11,6 +11,7 @@ mod endings;
 mod engine_faults;
 mod from_before;
 mod install;
+mod isolation;
 mod lifecycle;
 mod limits;
 mod order;

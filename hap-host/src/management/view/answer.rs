@@ -5,8 +5,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{event::PluginEventView, plugin::ConfigStateView, second_container::SecondContainerView};
-use crate::engine::{EngineCapabilities, info::EngineInfo};
+use super::{
+    event::PluginEventView, isolation::IsolationView, plugin::ConfigStateView,
+    second_container::SecondContainerView,
+};
+use crate::{
+    engine::{EngineCapabilities, info::EngineInfo},
+    model::isolation::IsolationState,
+};
 
 /// A plugin is gone.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -54,6 +60,8 @@ pub(in crate::management) struct Health {
     pub status: &'static str,
     /// The engine.
     pub engine: EngineReport,
+    /// Whether plugins are kept apart from each other, as it was measured last.
+    pub isolation: IsolationView,
     /// The port on which plugins reach the platform.
     pub events_port: u16,
     /// How many plugins are in each phase; phases without any are left out.
@@ -83,14 +91,19 @@ pub(in crate::management) struct EngineReport {
     /// The runtime that it starts containers with, and its version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runtime: Option<String>,
-    /// Plugins are kept apart from the host's files, processes and network.
+    /// Plugins are kept apart from the host's files, processes and network, and it was measured that
+    /// they are from each other. False while that is not known: see `isolation` of the whole answer.
     pub isolation: bool,
     /// Memory, CPU and process limits are enforced.
     pub limits: bool,
 }
 
 impl EngineReport {
-    pub(in crate::management) fn new(capabilities: &EngineCapabilities, info: EngineInfo) -> Self {
+    pub(in crate::management) fn new(
+        capabilities: &EngineCapabilities,
+        info: EngineInfo,
+        isolation: &IsolationState,
+    ) -> Self {
         Self {
             name: capabilities.name,
             version: info.version,
@@ -98,7 +111,7 @@ impl EngineReport {
             storage: info.storage,
             cgroup: info.cgroup,
             runtime: info.runtime,
-            isolation: capabilities.isolation,
+            isolation: capabilities.isolation && isolation.holds(),
             limits: capabilities.limits,
         }
     }

@@ -5,6 +5,7 @@ pub(crate) mod activity;
 pub(crate) mod answer;
 pub(crate) mod event;
 pub(crate) mod failure;
+pub(crate) mod isolation;
 pub(crate) mod log;
 pub(crate) mod orphan;
 pub(crate) mod overrides;

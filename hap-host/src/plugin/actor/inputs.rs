@@ -7,7 +7,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use crate::{
     engine::{HostEndpoints, listing::Listing},
-    model::dependency::UnmetDependency,
+    model::{dependency::UnmetDependency, isolation::IsolationState},
     plugin::{ownership::alive, request::Envelope},
     reconcile::{
         dependencies::{Board, unmet},
@@ -27,6 +27,7 @@ pub(super) struct Inputs {
     /// Where plugins find the host.
     pub(super) platform: watch::Receiver<HostEndpoints>,
     pub(super) dependencies: DependencyWatch,
+    pub(super) isolation: watch::Receiver<IsolationState>,
     /// When the machine wants the next tick.
     pub(super) wake_at: Option<Instant>,
 }

@@ -106,6 +106,7 @@ impl Actor {
             explained = self.diagnosis.explaining.done() => self.feed(Input::Explained(explained)),
             progress = self.updating.progress() => self.update_progressed(progress).await,
             () = self.inputs.dependencies.changed() => self.update_dependencies(),
+            Ok(()) = self.inputs.isolation.changed() => self.update_dependencies(),
             Ok(()) = self.inputs.platform.changed() => self.rebuild_spec(),
             Ok(()) = self.settings.state.changed() => self.publish(),
             () = sleep_until(wake) => self.feed(Input::Tick),

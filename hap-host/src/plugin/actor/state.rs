@@ -90,6 +90,7 @@ impl Actor {
                 copies_run: false,
                 platform,
                 dependencies,
+                isolation: shared.isolation.subscribe(),
                 wake_at: None,
             },
             readers,

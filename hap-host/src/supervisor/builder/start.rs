@@ -2,14 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     super::{
         Inner, Supervisor,
         dispatch::{Hints, ask, dispatch},
-        event_stream::event_channel,
+        event_stream::{EventStream, event_channel},
+        isolation::watch_isolation,
         orphans::sweep::sweep_in_time,
         registry::Registry,
         usage_sampling::sample,
@@ -26,7 +27,7 @@ use crate::{
     },
     error::{Error, ErrorKind},
     metrics::Metrics,
-    model::{event::Event, keys::KeyPair, record::PluginRecord},
+    model::{event::Event, isolation::IsolationState, keys::KeyPair, record::PluginRecord},
     plugin::{
         context::Shared,
         ownership::Ownership,
@@ -107,6 +108,7 @@ impl SupervisorBuilder {
             events,
         } = state;
         let usage_interval = self.usage_interval;
+        let isolation_interval = self.isolation_interval;
         let (listed, listed_reader) = watch::channel(Some(Arc::new(found.listing)));
         let inner = Inner {
             shared: Arc::new(self.into_shared(
@@ -125,6 +127,7 @@ impl SupervisorBuilder {
             inner.adopt(record);
         }
         spawn_upkeep(&inner, usage_interval);
+        spawn_watch_of_isolation(&inner, isolation_interval);
         Ok(Supervisor::from_inner(inner))
     }
 
@@ -278,6 +281,14 @@ impl SupervisorBuilder {
         let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let starts = self.parallel_starts.unwrap_or(2 * cores).max(1);
+        let isolation = if self.engine.capabilities().isolation {
+            IsolationState::unknown(match self.isolation_interval {
+                Some(_) => "it is not measured yet",
+                None => "this host is set up not to measure it",
+            })
+        } else {
+            IsolationState::Absent
+        };
         Shared {
             pulls: Pulls::new(Arc::clone(&self.engine), tasks.clone(), cancel.clone()),
             engine: self.engine,
@@ -293,6 +304,10 @@ impl SupervisorBuilder {
             health: self.health,
             probation: self.probation,
             events,
+            host_events: broadcast::Sender::new(EventStream::CAPACITY),
+            isolation: watch::Sender::new(isolation),
+            isolation_due: Notify::new(),
+            parallel_starts: starts,
             starts: Arc::new(Semaphore::new(starts)),
             parallel_calls: self.parallel_calls,
             staging,
@@ -348,6 +363,17 @@ fn spawn_upkeep(inner: &Inner, usage_interval: Option<Duration>) {
     if let Some(every) = usage_interval {
         let sampling = sample(inner.registry.clone(), every, shared.cancel.clone());
         shared.tasks.spawn(sampling);
+    }
+}
+
+/// Spawns what measures whether plugins are kept apart.
+fn spawn_watch_of_isolation(inner: &Inner, interval: Option<Duration>) {
+    let shared = &inner.shared;
+    if let Some(interval) = interval.filter(|_| shared.engine.capabilities().isolation) {
+        let watching = watch_isolation(Arc::clone(shared), interval);
+        let cancel = shared.cancel.clone();
+        let task = async move { cancel.run_until_cancelled(watching).await };
+        shared.tasks.spawn(task);
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
     io::Read as _,
     num::{NonZeroU16, NonZeroUsize},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use hap_manifest::document::{self, Rules};
@@ -120,30 +121,42 @@ pub struct SupervisorConfig {
     /// How long a container or a network may belong to no plugin before it is removed, or `never`; 5m
     /// unless it is set.
     #[serde(default)]
-    sweep_orphans_after: Option<Sweep>,
+    sweep_orphans_after: Option<TimeOrNever>,
+    /// How often it is measured whether plugins are kept apart, or `never`; 5m unless it is set.
+    #[serde(default)]
+    measure_isolation_every: Option<TimeOrNever>,
 }
 
 /// A time, or `never`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sweep {
-    After(Time),
+enum TimeOrNever {
+    Time(Time),
     Never,
 }
 
-impl<'de> Deserialize<'de> for Sweep {
+impl TimeOrNever {
+    const fn time(self) -> Option<Duration> {
+        match self {
+            Self::Time(time) => Some(time.0),
+            Self::Never => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for TimeOrNever {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
         if text == "never" {
             return Ok(Self::Never);
         }
         let text = serde::de::value::CowStrDeserializer::new(text);
-        Time::deserialize(text).map(Self::After)
+        Time::deserialize(text).map(Self::Time)
     }
 }
 
-impl JsonSchema for Sweep {
+impl JsonSchema for TimeOrNever {
     fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Sweep".into()
+        "TimeOrNever".into()
     }
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
@@ -247,11 +260,10 @@ impl SupervisorConfig {
         let builder = set(builder, self.forward_logs, SupervisorBuilder::forward_logs);
         let sample_usage = self.sample_usage.map(|time| time.0);
         let builder = set(builder, sample_usage, SupervisorBuilder::sample_usage);
-        let orphans = self.sweep_orphans_after.map(|sweep| match sweep {
-            Sweep::After(time) => Some(time.0),
-            Sweep::Never => None,
-        });
-        set(builder, orphans, SupervisorBuilder::sweep_orphans_after)
+        let orphans = self.sweep_orphans_after.map(TimeOrNever::time);
+        let builder = set(builder, orphans, SupervisorBuilder::sweep_orphans_after);
+        let isolation = self.measure_isolation_every.map(TimeOrNever::time);
+        set(builder, isolation, SupervisorBuilder::measure_isolation_every)
     }
 }
 

@@ -236,6 +236,14 @@ fn each_key_is_the_setter_of_its_name() {
             r#""sweep_orphans_after":"never""#,
             builder().sweep_orphans_after(None),
         ),
+        (
+            r#""measure_isolation_every":"1h""#,
+            builder().measure_isolation_every(Some(seconds(3600))),
+        ),
+        (
+            r#""measure_isolation_every":"never""#,
+            builder().measure_isolation_every(None),
+        ),
     ];
     for (key, builder) in rows {
         let expected = shown(&builder);
@@ -246,7 +254,7 @@ fn each_key_is_the_setter_of_its_name() {
 
 #[test]
 fn each_key_of_the_policy_is_the_setter_of_its_name() {
-    use crate::policy::{access::Access, image_volumes::ImageVolumes};
+    use crate::policy::{access::Access, image_volumes::ImageVolumes, lost_isolation::LostIsolation};
 
     const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
     let cores = |cores| hap_manifest::CpuLimit::from_cores(cores).unwrap();
@@ -306,6 +314,10 @@ fn each_key_of_the_policy_is_the_setter_of_its_name() {
         (
             r#""image_volumes":"refuse""#,
             home().image_volumes(ImageVolumes::Refuse),
+        ),
+        (
+            r#""lost_isolation":"stop_plugins""#,
+            home().lost_isolation(LostIsolation::StopPlugins),
         ),
         (
             r#""image_volumes":{"cover":"1m"}"#,

@@ -1,0 +1,103 @@
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::rfc3339;
+use crate::{
+    engine::isolation::IsolationLoss,
+    model::{
+        event::{HostEvent, HostEventKind},
+        isolation::IsolationState,
+    },
+};
+
+/// Whether plugins are kept apart from each other, as it was measured last.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Isolation")]
+pub(in crate::management) struct IsolationView {
+    /// `holds`: no plugin reaches another. `lost`: some do. `unknown`: it was not measured, or could
+    /// not be. `absent`: the engine keeps nothing apart.
+    #[schemars(extend("enum" = ["absent", "unknown", "holds", "lost"]))]
+    pub state: &'static str,
+    /// Since when, by RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// When it was measured last that it holds, by RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measured_at: Option<String>,
+    /// What was seen, or why it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl From<IsolationState> for IsolationView {
+    fn from(isolation: IsolationState) -> Self {
+        let mut view = Self {
+            state: isolation.as_str(),
+            since: None,
+            measured_at: None,
+            message: None,
+            hint: None,
+        };
+        match isolation {
+            IsolationState::Absent => {}
+            IsolationState::Unknown { since, reason } => {
+                view.since = Some(rfc3339(since));
+                view.message = Some(reason);
+            }
+            IsolationState::Holds { since, measured_at } => {
+                view.since = Some(rfc3339(since));
+                view.measured_at = Some(rfc3339(measured_at));
+            }
+            IsolationState::Lost { since, loss } => {
+                view.since = Some(rfc3339(since));
+                view.message = Some(loss.message);
+                view.hint = Some(loss.hint);
+            }
+        }
+        view
+    }
+}
+
+/// Something that happened to the host as a whole.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "HostEvent")]
+pub(in crate::management) struct HostEventView {
+    /// When the supervisor learned of it, by RFC 3339.
+    pub at: String,
+    /// What it is.
+    #[serde(flatten)]
+    pub what: HostWhat,
+}
+
+/// What happened to the host.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(in crate::management) enum HostWhat {
+    /// Plugins reach each other that should not. Told once, until it is regained.
+    IsolationLost {
+        /// What was seen.
+        message: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// It was measured that plugins are kept apart again.
+    IsolationRegained,
+}
+
+impl From<HostEvent> for HostEventView {
+    fn from(event: HostEvent) -> Self {
+        let what = match event.kind {
+            HostEventKind::IsolationLost(IsolationLoss { message, hint, .. }) => {
+                HostWhat::IsolationLost { message, hint }
+            }
+            HostEventKind::IsolationRegained => HostWhat::IsolationRegained,
+        };
+        Self {
+            at: rfc3339(event.at),
+            what,
+        }
+    }
+}
