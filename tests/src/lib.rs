@@ -5,6 +5,7 @@ pub mod docker;
 pub mod document;
 pub mod measure;
 pub mod outside;
+pub mod source;
 pub mod spans;
 
 /// The README's programs, compiled as they stand there.

@@ -2,13 +2,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     path::{Path, PathBuf},
 };
 
+use hap_tests::source::{self, is_test};
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{
-    Attribute, Item, ItemMod, ItemUse, UseTree, Visibility,
+    Item, ItemMod, ItemUse, UseTree, Visibility,
     visit::{self, Visit},
 };
 
@@ -37,8 +37,7 @@ pub(crate) struct Imports {
 impl Imports {
     /// Reads the sources of a crate. Tests are left out: they may import anything.
     pub(crate) fn of_crate(src: &Path) -> Self {
-        let mut files = Vec::new();
-        read_module(src, &src.join("lib.rs"), &Module::new(), &mut files);
+        let files: Vec<File> = source::modules(src).iter().map(file).collect();
         let by_module: BTreeMap<&Module, &File> = files.iter().map(|file| (&file.module, file)).collect();
         let found = files.iter().map(|file| {
             let imported = file
@@ -110,39 +109,22 @@ fn defining_file(path: &Module, files: &BTreeMap<&Module, &File>, depth: usize) 
     }
 }
 
-fn read_module(src: &Path, path: &Path, module: &Module, files: &mut Vec<File>) {
-    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let parsed = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let folder = match path.file_name().and_then(|name| name.to_str()) {
-        Some("lib.rs" | "mod.rs") => path.parent().unwrap().to_owned(),
-        _ => path.with_extension(""),
-    };
+/// What one file names of others.
+fn file(source: &source::Module) -> File {
     let mut reader = Reader {
-        module: module.clone(),
+        module: source.module.clone(),
         paths: BTreeSet::new(),
         outside: BTreeSet::new(),
         handed_on: BTreeMap::new(),
-        children: parsed.items.iter().filter_map(module_name).collect(),
-        below: Vec::new(),
+        children: source.file.items.iter().filter_map(module_name).collect(),
     };
-    reader.visit_file(&parsed);
-    files.push(File {
-        path: path.strip_prefix(src).unwrap().to_owned(),
-        module: module.clone(),
+    reader.visit_file(&source.file);
+    File {
+        path: source.path.clone(),
+        module: source.module.clone(),
         paths: reader.paths,
         outside: reader.outside,
         handed_on: reader.handed_on,
-    });
-    for name in reader.below {
-        let child = [module.as_slice(), std::slice::from_ref(&name)].concat();
-        let beside = folder.join(format!("{name}.rs"));
-        let within = folder.join(&name).join("mod.rs");
-        read_module(
-            src,
-            if beside.exists() { &beside } else { &within },
-            &child,
-            files,
-        );
     }
 }
 
@@ -153,17 +135,6 @@ fn module_name(item: &Item) -> Option<String> {
     }
 }
 
-fn is_test(attributes: &[Attribute]) -> bool {
-    attributes.iter().any(|attribute| {
-        let is_cfg = attribute.path().is_ident("cfg");
-        is_cfg
-            && attribute
-                .meta
-                .require_list()
-                .is_ok_and(|list| list.tokens.to_string() == "test")
-    })
-}
-
 struct Reader {
     module: Module,
     paths: BTreeSet<Module>,
@@ -171,8 +142,6 @@ struct Reader {
     handed_on: BTreeMap<String, Module>,
     /// The modules that are declared here.
     children: BTreeSet<String>,
-    /// Those of them that have a file of their own and are no tests.
-    below: Vec<String>,
 }
 
 impl Reader {
@@ -248,7 +217,6 @@ impl<'a> Visit<'a> for Reader {
     fn visit_item_mod(&mut self, item: &'a ItemMod) {
         let name = item.ident.to_string();
         let Some((_, items)) = &item.content else {
-            self.below.push(name);
             return;
         };
         let outer = std::mem::replace(&mut self.children, items.iter().filter_map(module_name).collect());

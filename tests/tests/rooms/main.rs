@@ -7,11 +7,9 @@ mod imports;
 #[cfg(test)]
 mod words;
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, path::Path};
 
+use hap_tests::source::src_of;
 use imports::Imports;
 
 /// The rooms of a crate from the ground floor up, each with those it may import.
@@ -192,11 +190,7 @@ fn no_message_of_the_host_names_an_item_of_rust() {
 }
 
 fn check(name: &str, rooms: Rooms) {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("..")
-        .join(name)
-        .join("src");
-    let imports = Imports::of_crate(&src);
+    let imports = Imports::of_crate(&src_of(name));
     assert!(imports.files.len() > 20, "the sources of {name} were not read");
     let (mut wrong, mut used) = (Vec::new(), BTreeSet::new());
     for (file, imported) in &imports.files {
@@ -260,13 +254,6 @@ fn check(name: &str, rooms: Rooms) {
         }
     }
     assert!(wrong.is_empty(), "{name}:\n{}", wrong.join("\n"));
-}
-
-fn src_of(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("..")
-        .join(name)
-        .join("src")
 }
 
 /// The room that a file is in: the first part of its path. The root of the crate is in none.
