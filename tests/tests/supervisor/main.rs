@@ -7,6 +7,7 @@
 
 mod choices;
 mod commands;
+mod config;
 mod endings;
 mod engine_faults;
 mod from_before;
