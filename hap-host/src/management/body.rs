@@ -32,7 +32,24 @@ impl<T: DeserializeOwned> FromRequest<Api> for JsonBody<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _: &Api) -> Result<Self, Refusal> {
-        from_json(&read_json(request).await?).map(Self)
+        let body = parsed(&read_json(request).await?)?;
+        if !body.is_object() {
+            // A list would be read as the values of the fields, in their order.
+            return Err(misfit(".", "it has to be a JSON object"));
+        }
+        from_json(body).map(Self)
+    }
+}
+
+/// A JSON body of whatever it is.
+#[derive(Debug)]
+pub(super) struct AnyJsonBody(pub Value);
+
+impl FromRequest<Api> for AnyJsonBody {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &Api) -> Result<Self, Refusal> {
+        parsed(&read_json(request).await?).map(Self)
     }
 }
 
@@ -134,9 +151,14 @@ async fn read(request: Request, most: u64) -> Result<Bytes, Refusal> {
 /// Reads JSON into a type: malformed JSON is 400, JSON of another shape 422 with the place.
 ///
 /// In two steps, because a parser that knows the type calls some of the latter malformed.
-fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|error| Refusal::bad("invalid_json", format!("the body is not JSON: {error}")))?;
+fn parsed(body: &[u8]) -> Result<Value, Refusal> {
+    // RFC 8259, section 8.1, lets a reader pass over a byte order mark.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    serde_json::from_slice(body)
+        .map_err(|error| Refusal::bad("invalid_json", format!("the body is not JSON: {error}")))
+}
+
+fn from_json<T: DeserializeOwned>(value: Value) -> Result<T, Refusal> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let (path, reason) = (error.path().to_string(), error.inner().to_string());
         misfit(&path, &reason)

@@ -10,10 +10,9 @@ use hap_manifest::{
     TraceParent,
     wire::{CommandRequest, CommandResponse, StatusReport},
 };
-use serde_json::Value;
 
 use super::{
-    body::JsonBody,
+    body::{AnyJsonBody, JsonBody},
     error::Refusal,
     params::{Params, header},
     state::Named,
@@ -72,7 +71,7 @@ pub(super) async fn config(Named(plugin): Named) -> Result<Json<KeptConfig>, Ref
 /// Settings that could not be delivered now are kept, and that is no failure of this call.
 pub(super) async fn configure(
     Named(plugin): Named,
-    JsonBody(settings): JsonBody<Value>,
+    AnyJsonBody(settings): AnyJsonBody,
 ) -> Result<(StatusCode, Json<ConfigAnswer>), Refusal> {
     let error = match plugin.configure(settings).await {
         Ok(ack) => {

@@ -29,8 +29,11 @@ impl TraceParent {
     /// Name of the header.
     pub const HEADER: &str = "traceparent";
 
-    /// The only flag of version 00: the trace is recorded somewhere.
+    /// The trace is recorded somewhere.
     const SAMPLED: u8 = 1;
+    /// The trace's id is random, which whoever samples by it has to know: of level 2 of the
+    /// specification.
+    const RANDOM: u8 = 2;
 
     /// Begins a trace; both ids should be random.
     ///
@@ -63,7 +66,7 @@ impl TraceParent {
         Some(Self {
             trace_id,
             span_id,
-            flags: flags & Self::SAMPLED,
+            flags: flags & (Self::SAMPLED | Self::RANDOM),
         })
     }
 

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::decode::whole_numbers;
+
 /// How far references and combinations are followed: deeper ones are not the schema of one value.
 const DEPTH: usize = 16;
 
@@ -61,7 +63,10 @@ impl Kinds {
 
     /// Reads the text of a variable: as it is where only a text fits, else as JSON.
     pub(super) fn read(&self, text: &str) -> Result<Value, String> {
-        let json: Option<Value> = serde_json::from_str(text).ok();
+        let mut json: Option<Value> = serde_json::from_str(text).ok();
+        if let Some(value) = json.as_mut().filter(|value| !self.allow(kind_of(value))) {
+            whole_numbers(value);
+        }
         match json {
             // "null" and "\"x\"" are texts like any other where a text fits.
             Some(json) if !json.is_string() && !json.is_null() && self.allow(kind_of(&json)) => Ok(json),

@@ -18,11 +18,13 @@ pub(crate) struct Layer {
 
 impl Layer {
     /// Reads the variables by the schema of the configuration, which is null where there is none;
-    /// every problem goes into the list. No problem repeats a value: it may be secret.
+    /// every problem goes into the list. An empty variable is absent. No problem repeats a value: it may be secret.
     pub(crate) fn read(variables: &ConfigVariables, schema: &Value, problems: &mut Vec<String>) -> Self {
         let mut layer = Self::default();
         let keys = Keys::of(schema);
-        for (name, value) in &variables.found {
+        // As a shell or Compose sets one that nobody gave a value.
+        let given = variables.found.iter().filter(|(_, value)| !value.is_empty());
+        for (name, value) in given {
             let read = if schema.is_null() {
                 Err("this plugin has no configuration; unset it".to_owned())
             } else {

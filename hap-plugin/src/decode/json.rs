@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::decode::mismatch::Mismatch;
+use crate::decode::whole_numbers::whole_numbers;
 use crate::error::{Fault, Result};
 
 /// Reads a body of JSON into a type. `code` is that of a refusal for well-formed JSON of the wrong
@@ -33,11 +34,19 @@ pub(crate) fn from_json_of<T: DeserializeOwned>(
     };
     // The type may have given up before the text ended, so what follows the value counts no more.
     match Value::deserialize(&mut serde_json::Deserializer::from_slice(text)) {
-        Ok(value) => Err(Mismatch::of::<T>(&value, schema, Some(error.path()))
-            .in_text(text, &value, schema, error.path())
-            .into_fault(code)),
+        Ok(value) => eased(&value).ok_or_else(|| {
+            Mismatch::of::<T>(&value, schema, Some(error.path()))
+                .in_text(text, &value, schema, error.path())
+                .into_fault(code)
+        }),
         Err(error) => Err(not_json(what, text, &error)),
     }
+}
+
+/// Reads a value whose whole numbers are written without their points, where that helps.
+fn eased<T: DeserializeOwned>(value: &Value) -> Option<T> {
+    let mut eased = value.clone();
+    whole_numbers(&mut eased).then(|| T::deserialize(eased).ok())?
 }
 
 fn not_json(what: &str, text: &[u8], error: &serde_json::Error) -> Fault {
@@ -52,8 +61,10 @@ fn not_json(what: &str, text: &[u8], error: &serde_json::Error) -> Fault {
 
 /// Reads an object into a type that has this schema.
 pub(crate) fn from_object<T: DeserializeOwned>(object: &Map, schema: &Value) -> Result<T, Mismatch> {
-    serde_path_to_error::deserialize(object)
-        .map_err(|error| Mismatch::of::<T>(&Value::Object(object.clone()), schema, Some(error.path())))
+    serde_path_to_error::deserialize(object).or_else(|error| {
+        let value = Value::Object(object.clone());
+        eased(&value).ok_or_else(|| Mismatch::of::<T>(&value, schema, Some(error.path())))
+    })
 }
 
 /// Why a text is not what a type reads. What would have fitted is told in the words of the program.

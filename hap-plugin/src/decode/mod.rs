@@ -11,7 +11,9 @@ mod secret;
 #[cfg(test)]
 mod tests;
 mod value_reader;
+mod whole_numbers;
 
 pub(crate) use json::{from_json, from_json_of, from_object, why_unreadable};
 pub(crate) use mismatch::Mismatch;
 pub use secret::Secret;
+pub(crate) use whole_numbers::whole_numbers;

@@ -142,7 +142,13 @@ impl Reason {
         Some(match self {
             Self::Type { found, expected } => {
                 let expected = by_schema.map_or_else(|| plain(expected), Cow::Borrowed);
-                format!("expected {expected}, found {}", found.told(to)).into()
+                match &found.number {
+                    // Of a whole one the kind says it all.
+                    Some(number) if to == To::Sender && expected.starts_with("a whole number") => {
+                        format!("expected {expected}, and {number} is no whole number").into()
+                    }
+                    _ => format!("expected {expected}, found {}", found.told(to)).into(),
+                }
             }
             Self::Value { found, expected } => {
                 let expected = by_schema.map_or_else(|| plain(expected), Cow::Borrowed);

@@ -8,28 +8,55 @@ use axum::extract::Request;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use http::{HeaderMap, header};
+use tokio_util::sync::CancellationToken;
 
 use crate::error::{Fault, Result};
 use crate::server::bounded::begin;
+use crate::server::lifecycle::stopping;
 
 /// Longest time for a body to arrive.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// What some programs put before a text in UTF-8. RFC 8259, section 8.1, lets a reader pass over it.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Reads the whole body of a request that says it is JSON, or does not say what it is.
-pub(crate) async fn read_json_body(request: Request, limit: usize) -> Result<Bytes> {
+/// Reads the whole body of a request that says it is JSON, or does not say what it is. Once `stop`
+/// is cancelled, what has not arrived is waited for no more.
+pub(crate) async fn read_json_body(
+    request: Request,
+    limit: usize,
+    stop: &CancellationToken,
+) -> Result<Bytes> {
     check_content_type(request.headers())?;
+    check_content_encoding(request.headers())?;
     let mut body = pin!(collect(request, limit));
     // Most bodies have come with their head.
-    if let Poll::Ready(body) = begin(body.as_mut()).await {
-        return body;
-    }
-    match tokio::time::timeout(DEADLINE, body).await {
-        Ok(body) => body,
-        Err(_) => Err(Fault::new(
-            408,
-            "body_too_slow",
-            format!("the body did not arrive within {DEADLINE:?}"),
-        )),
+    let body = match begin(body.as_mut()).await {
+        Poll::Ready(body) => body?,
+        Poll::Pending => tokio::select! {
+            arrived = tokio::time::timeout(DEADLINE, body) => arrived.map_err(|_| Fault::new(
+                408,
+                "body_too_slow",
+                format!("the body did not arrive within {DEADLINE:?}"),
+            ))??,
+            () = stop.cancelled() => return Err(stopping()),
+        },
+    };
+    Ok(if body.starts_with(BYTE_ORDER_MARK) {
+        body.slice(BYTE_ORDER_MARK.len()..)
+    } else {
+        body
+    })
+}
+
+fn check_content_encoding(headers: &HeaderMap) -> Result<()> {
+    match headers.get(header::CONTENT_ENCODING) {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            let encoding = String::from_utf8_lossy(encoding.as_bytes());
+            let message =
+                format!("the body must not be compressed, and `content-encoding` says {encoding:?}");
+            Err(Fault::new(415, "unsupported_media_type", message))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -14,7 +14,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument as _;
 
 use crate::api::{CommandType as _, Plugin, Reply};
-use crate::decode::from_json;
+use crate::decode::{from_json, whole_numbers};
 use crate::error::{Fault, Result};
 use crate::server::body::read_json_body;
 use crate::server::bounded::{begin, bounded, timed_out};
@@ -66,20 +66,33 @@ struct Accepted<C> {
 impl<P: Plugin> Service<P> {
     async fn accept(&self, request: Request) -> Result<Accepted<P::Command>> {
         self.lifecycle.check_ready()?;
-        let body = read_json_body(request, self.limits.body_bytes).await?;
+        let body = read_json_body(request, self.limits.body_bytes, &self.shutdown).await?;
         let command = match P::Command::decode_plain(&self.commands, &body) {
             Some(command) => command,
             // It is unusual or wrong, and this way tells which.
             None => {
                 let request: CommandRequest = from_json(&body, "invalid_command")?;
-                P::Command::decode(&self.commands, request.clone())
-                    .map_err(|error| undecodable::<P>(&self.commands, &request, error))?
+                self.decode(&request)?
             }
         };
         // Again: reading the body took its time.
         self.lifecycle.check_ready()?;
         let slot = Self::slot(&self.command_slots, "commands")?;
         Ok(Accepted { body, command, slot })
+    }
+
+    fn decode(&self, request: &CommandRequest) -> Result<P::Command> {
+        let error = match P::Command::decode(&self.commands, request.clone()) {
+            Ok(command) => return Ok(command),
+            Err(error) => error,
+        };
+        let mut eased = request.clone();
+        if whole_numbers(&mut eased.params)
+            && let Ok(command) = P::Command::decode(&self.commands, eased)
+        {
+            return Ok(command);
+        }
+        Err(undecodable::<P>(&self.commands, request, error))
     }
 
     /// Runs a command to its end even when its caller, and with it this future, goes away.

@@ -25,7 +25,7 @@ pub(super) async fn answer<P: Plugin>(
     // Before the check: a stop that begins now waits for this configuration.
     let token = service.tasks.token();
     service.lifecycle.check_ready()?;
-    let body = read_json_body(request, service.limits.body_bytes).await?;
+    let body = read_json_body(request, service.limits.body_bytes, &service.shutdown).await?;
     let candidate = service
         .config
         .candidate(&body)

@@ -36,12 +36,14 @@ impl Lifecycle {
 
     /// Refuses unless the plugin is ready.
     pub(crate) fn check_ready(&self) -> Result<(), Fault> {
-        let (code, message, seconds) = match self.phase() {
-            Phase::Ready => return Ok(()),
-            Phase::Starting => ("starting", "the plugin is still starting", 1),
-            Phase::Stopping => ("stopping", "the plugin is stopping", 5),
-        };
-        Err(Fault::new(503, code, message).with_retry_after(Duration::from_secs(seconds)))
+        match self.phase() {
+            Phase::Ready => Ok(()),
+            Phase::Starting => {
+                let fault = Fault::new(503, "starting", "the plugin is still starting");
+                Err(fault.with_retry_after(Duration::from_secs(1)))
+            }
+            Phase::Stopping => Err(stopping()),
+        }
     }
 
     /// What makes the plugin degraded although it says nothing itself.
@@ -55,6 +57,11 @@ impl Lifecycle {
     pub(crate) fn set_complaint(&self, complaint: Option<String>) {
         *self.complaint.lock().unwrap_or_else(PoisonError::into_inner) = complaint;
     }
+}
+
+/// The refusal of what comes too late.
+pub(crate) fn stopping() -> Fault {
+    Fault::new(503, "stopping", "the plugin is stopping").with_retry_after(Duration::from_secs(5))
 }
 
 #[cfg(test)]

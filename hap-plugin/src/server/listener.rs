@@ -17,10 +17,15 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Plugin;
+use crate::server::connections::Connections;
 use crate::server::dispatch::Dispatcher;
 
-/// Connections at a time; more wait in the listener's backlog.
+/// Connections at a time. For one more the idlest is closed; where none is idle it waits in the
+/// listener's backlog.
 const CONNECTIONS: usize = 512;
+/// Longest time until the head of a connection's first request has arrived. Whoever connects has
+/// something to ask.
+const FIRST_HEAD_DEADLINE: Duration = Duration::from_secs(10);
 /// Longest time until the head of the next request has arrived. It bounds idle connections too, so
 /// it is longer than clients keep theirs (usually 90 s): a server that closes first may do so while
 /// a command is on its way.
@@ -40,20 +45,20 @@ pub(crate) async fn listen<P: Plugin>(
 ) {
     let dispatcher = Arc::new(dispatcher);
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let connections = Arc::new(Connections::default());
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_DEADLINE)
         .max_buf_size(HEAD_BYTES);
     let open = GracefulShutdown::new();
-    let service = service_fn(move |request: Request<Incoming>| {
-        let dispatcher = Arc::clone(&dispatcher);
-        async move { Ok::<_, Infallible>(dispatcher.answer(request.map(Body::new)).await) }
-    });
     loop {
         let accept = async {
+            let accepted = listener.accept().await;
+            if slots.available_permits() == 0 {
+                connections.close_idlest();
+            }
             // The semaphore is never closed.
-            let slot = Arc::clone(&slots).acquire_owned().await;
-            (slot, listener.accept().await)
+            (Arc::clone(&slots).acquire_owned().await, accepted)
         };
         let (slot, accepted) = tokio::select! {
             accepted = accept => accepted,
@@ -69,12 +74,27 @@ pub(crate) async fn listen<P: Plugin>(
         };
         // Answers are small and written at once; waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
-        let connection = open.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
+        let place = connections.add();
+        let (dispatcher, activity) = (Arc::clone(&dispatcher), Arc::clone(&place.activity));
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (dispatcher, working) = (Arc::clone(&dispatcher), activity.begin());
+            async move {
+                let response = dispatcher.answer(request.map(Body::new)).await;
+                drop(working);
+                Ok::<_, Infallible>(response)
             }
-            drop(slot);
+        });
+        let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended early");
+                },
+                () = place.activity.is_to_close(FIRST_HEAD_DEADLINE) => {
+                    tracing::debug!("an idle connection is closed");
+                }
+            }
+            drop((place, slot));
         });
     }
     drop(listener);

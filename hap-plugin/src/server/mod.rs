@@ -7,6 +7,7 @@ mod body;
 mod bounded;
 mod command;
 mod config;
+mod connections;
 mod custom_routes;
 mod describe;
 mod dispatch;

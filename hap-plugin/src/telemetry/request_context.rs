@@ -37,7 +37,11 @@ impl RequestContext {
         let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let fit =
             |id: &&str| !id.is_empty() && id.len() <= MAX_ID && id.bytes().all(|b| b.is_ascii_graphic());
-        let trace = text(&TRACE_PARENT).and_then(TraceParent::parse);
+        // Of several nobody knows which one is meant (W3C Trace Context, section 3.2.1).
+        let is_one = headers.get_all(&TRACE_PARENT).iter().nth(1).is_none();
+        let trace = text(&TRACE_PARENT)
+            .filter(|_| is_one)
+            .and_then(TraceParent::parse);
         Self {
             request_id: text(&REQUEST_ID)
                 .filter(fit)

@@ -7,7 +7,9 @@
     reason = "helpers of tests end the test when something is not as it has to be"
 )]
 
+mod b;
 mod c;
+mod c_plugin;
 #[path = "../../../hap-manifest/tests/package/raw.rs"]
 #[expect(dead_code, reason = "not all are used here")]
 mod raw;

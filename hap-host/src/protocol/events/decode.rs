@@ -30,6 +30,8 @@ pub(super) fn events(
     trace: Option<TraceParent>,
     now: SystemTime,
 ) -> Result<Vec<Event>, Refusal> {
+    // RFC 8259, section 8.1, lets a reader pass over a byte order mark.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     validate::check(body)?;
     let body = EventBody::from_slice(body).map_err(|error| {
         // The parser's words name a line and a key and never quote a value.

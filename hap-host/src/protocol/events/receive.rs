@@ -142,9 +142,10 @@ async fn receive(
     }
 }
 
-/// The trace that a request belongs to. One that is odd counts as none.
+/// The trace that a request belongs to. One that is odd counts as none, and so do several.
 fn trace(headers: &HeaderMap) -> Option<TraceParent> {
-    let header = headers.get(TraceParent::HEADER)?;
+    let mut all = headers.get_all(TraceParent::HEADER).iter();
+    let header = all.next().filter(|_| all.next().is_none())?;
     TraceParent::parse(header.to_str().ok()?)
 }
 

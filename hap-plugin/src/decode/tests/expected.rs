@@ -72,7 +72,7 @@ fn what_would_have_fitted_is_told_by_the_schema() {
         ),
         (
             told::<i8>(&json!(1.5)),
-            "expected a whole number from -128 to 127, found a number",
+            "expected a whole number from -128 to 127, and 1.5 is no whole number",
         ),
         (
             told::<NonZeroU8>(&json!(0)),
