@@ -77,6 +77,7 @@ pub use self::{
             permissions::PluginPermissions,
             plugin_call::PluginCall,
             state_watch::StateWatch,
+            stop_request::{RestartRequest, StopRequest},
             uninstall::UninstallRequest,
             update_request::{RollBackRequest, UpdateRequest},
         },

@@ -5,6 +5,7 @@ use axum::{Json, http::StatusCode};
 use super::{
     body::JsonBody,
     error::Refusal,
+    params::Params,
     state::Named,
     view::{plugin::PluginStateView, request::WantedState},
 };
@@ -25,12 +26,14 @@ pub(super) async fn start(Named(plugin): Named) -> Result<Json<PluginStateView>,
     settled(&plugin, plugin.start().await)
 }
 
-pub(super) async fn stop(Named(plugin): Named) -> Result<Json<PluginStateView>, Refusal> {
-    settled(&plugin, plugin.stop().await)
+pub(super) async fn stop(Named(plugin): Named, params: Params) -> Result<Json<PluginStateView>, Refusal> {
+    let force = params.flag("force")?;
+    settled(&plugin, plugin.stop().force(force).await)
 }
 
-pub(super) async fn restart(Named(plugin): Named) -> Result<Json<PluginStateView>, Refusal> {
-    settled(&plugin, plugin.restart().await)
+pub(super) async fn restart(Named(plugin): Named, params: Params) -> Result<Json<PluginStateView>, Refusal> {
+    let force = params.flag("force")?;
+    settled(&plugin, plugin.restart().force(force).await)
 }
 
 pub(super) async fn rotate_secrets(Named(plugin): Named) -> Result<Json<PluginStateView>, Refusal> {

@@ -89,6 +89,7 @@ pub(super) async fn uninstall(Named(plugin): Named, params: Params) -> Result<Js
         .uninstall()
         .remove_data(data_removed)
         .ignore_dependents(params.flag("even_if_needed")?)
+        .force(params.flag("force")?)
         .await?;
     Ok(Json(Removed {
         id: plugin.id().clone(),

@@ -108,6 +108,10 @@ const GRANT_ALL: Parameter = flag(
     "grant_all",
     "Grants everything that the plugin asks for, also to run its author's program while its image is built. Show it to the owner first: `POST /v1/policy/review`.",
 );
+const FORCE: Parameter = flag(
+    "force",
+    "Kills the plugin at once, also when it is stopping already. Otherwise it is asked to stop, and has the time that its manifest says, 60 s at most unless the host's policy says otherwise.",
+);
 const SINCE: Parameter = query(
     "since",
     Kind::Time,
@@ -146,6 +150,7 @@ pub(super) static ROUTES: [Route; 39] = routes! {
         parameters: &[
             flag("remove_data", "Removes its volumes too. There is no way back."),
             flag("even_if_needed", "Removes it also when others depend on it."),
+            FORCE,
         ],
         errors: &[Dependency, Timeout, Store, Gone, Busy], limit: Limit::Life;
 
@@ -156,11 +161,11 @@ pub(super) static ROUTES: [Route; 39] = routes! {
 
     /// Stops the plugin, and answers when it is down. Fine when it is already.
     POST "/v1/plugins/{id}/stop" stop_plugin => lifecycle::stop, json::<PluginStateView>();
-        input: Input::Empty, errors: &[Timeout, Store, Gone, Busy], limit: Limit::Life;
+        input: Input::Empty, parameters: &[FORCE], errors: &[Timeout, Store, Gone, Busy], limit: Limit::Life;
 
     /// Stops the plugin, starts it again and answers when it is healthy.
     POST "/v1/plugins/{id}/restart" restart_plugin => lifecycle::restart, json::<PluginStateView>();
-        input: Input::Empty,
+        input: Input::Empty, parameters: &[FORCE],
         errors: &[NotRunning, Failed, Dependency, NotPermitted, Timeout, Store, Gone, Busy],
         limit: Limit::Life;
 

@@ -49,6 +49,8 @@ pub(crate) struct Shared {
     pub board: watch::Sender<Board>,
     /// How long a start waits for dependencies before that counts as a failure.
     pub dependency_wait: Duration,
+    /// Longest time for plugins to stop when the host shuts down.
+    pub shutdown_timeout: Duration,
     pub restart: RestartPolicy,
     /// Whether the engine starts plugins again while nobody supervises them.
     pub outlive: bool,

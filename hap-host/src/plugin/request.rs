@@ -13,10 +13,10 @@ use crate::{
 /// A request to the actor. Each is answered when it is recorded, not when it is carried out.
 #[derive(Debug)]
 pub(crate) enum Request {
-    /// Makes this what is wanted, on disk first.
-    Desire(Desired, oneshot::Sender<Result<(), Error>>),
+    /// Makes this what is wanted, on disk first; what runs then is stopped or killed.
+    Desire(Desired, Stop, oneshot::Sender<Result<(), Error>>),
     /// Stops and starts the plugin once; it must be wanted running.
-    Restart(oneshot::Sender<Result<(), Error>>),
+    Restart(Stop, oneshot::Sender<Result<(), Error>>),
     /// Gives the plugin new keys, on disk first, and makes its container anew with them.
     RotateKeys(oneshot::Sender<Result<(), Error>>),
     /// Makes this what becomes of the plugin when the host starts, on disk first.
@@ -35,7 +35,22 @@ pub(crate) enum Request {
     /// Gives the plugin these limits in place of its manifest's, on disk first.
     Limit(LimitOverrides, oneshot::Sender<Result<(), Error>>),
     /// Stops the plugin because the host shuts down.
-    Halt,
+    Halt(Stop),
+}
+
+/// How a plugin that runs is brought down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// It is asked, and has its grace.
+    Graceful,
+    /// It is killed.
+    Forced,
+}
+
+impl Stop {
+    pub(crate) const fn forced(force: bool) -> Self {
+        if force { Self::Forced } else { Self::Graceful }
+    }
 }
 
 /// A request, and the span of whoever made it.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hap_manifest::{
-    CpuLimit, MemoryLimit, PidsLimit, PluginId,
+    CpuLimit, HumanDuration, MemoryLimit, PidsLimit, PluginId,
     package::PackageKey,
     permission::{Capability, DevicePath},
 };
@@ -91,6 +91,8 @@ pub(crate) struct PolicyConfig {
     image_volumes: Option<ImageVolumes>,
     /// What becomes of plugins when it is measured that they reach each other.
     lost_isolation: Option<LostIsolation>,
+    /// Longest time that a plugin has to stop before it is killed, such as `20s`.
+    max_stop_timeout: Option<HumanDuration>,
     /// Public keys of publishers whose packages are taken as signed.
     trust_keys: Vec<PackageKey>,
     /// Whether packages may be unsigned, and plugins come from folders.
@@ -128,6 +130,8 @@ impl PolicyConfig {
         policy = set(policy, self.writable_rootfs, Policy::writable_rootfs);
         policy = set(policy, self.root, Policy::root);
         policy = set(policy, self.lost_isolation, Policy::lost_isolation);
+        let stop = self.max_stop_timeout.map(HumanDuration::get);
+        policy = set(policy, stop, Policy::max_stop_timeout);
         set(policy, self.own_user, Policy::own_user)
     }
 

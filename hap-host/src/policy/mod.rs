@@ -12,13 +12,14 @@ mod preset;
 mod preset_tests;
 mod runtime;
 mod runtimes;
+mod stop;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trust;
 pub(crate) mod violation;
 mod warnings;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use hap_manifest::{
     CpuLimit, MemoryLimit, PidsLimit,
@@ -96,7 +97,11 @@ pub struct Policy {
     unsigned_packages: bool,
     runtimes: Runtimes,
     lost_isolation: LostIsolation,
+    max_stop_timeout: Duration,
 }
+
+/// Longest time for a stop, whatever a manifest says.
+const MAX_STOP_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Enough for most compilers.
 const BUILD_LIMITS: ResourceLimits = ResourceLimits::new(2 << 30, 2_000_000_000, 1024);
@@ -184,6 +189,7 @@ impl Default for Policy {
             unsigned_packages: true,
             runtimes: Runtimes::default(),
             lost_isolation: LostIsolation::Tell,
+            max_stop_timeout: MAX_STOP_TIMEOUT,
         }
     }
 }

@@ -260,12 +260,13 @@ impl Supervisor {
     /// Ends the supervisor. Fine when it has ended already.
     ///
     /// With [`ShutdownMode::StopPlugins`] all plugins are stopped first, in parallel, but each
-    /// after those that depend on it; what is wanted of them stays as it is. Networks of the
-    /// instance are removed when no plugin is installed.
+    /// after those that depend on it; what is wanted of them stays as it is. What has not stopped
+    /// near the end of [`shutdown_timeout`](crate::SupervisorBuilder::shutdown_timeout) is killed,
+    /// whatever its manifest says. Networks of the instance are removed when no plugin is installed.
     ///
     /// # Errors
-    /// [`ErrorKind::Timeout`] when a plugin was not down by the deadline (twice the longest grace
-    /// among them and 30 s). The supervisor has ended all the same.
+    /// [`ErrorKind::Timeout`] when the engine did not get a plugin down by then. The supervisor has
+    /// ended all the same.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the supervisor half shut down; call it again.
@@ -274,7 +275,7 @@ impl Supervisor {
         let mut late = Vec::new();
         if how == ShutdownMode::StopPlugins && !shared.cancel.is_cancelled() {
             let board = shared.board.borrow().clone();
-            late = stop_all(self.plugins(), &board).await;
+            late = stop_all(self.plugins(), &board, shared.shutdown_timeout).await;
         }
         // Plugins that were stopped have sent their last events by now; the listener
         // goes after them.

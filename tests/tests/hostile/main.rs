@@ -11,6 +11,7 @@ mod s02;
 mod s03;
 mod s04;
 mod s05;
+mod s06;
 mod s09;
 mod s11;
 mod s12;

@@ -20,10 +20,10 @@ async fn calls_that_want_the_same_share_one_operation() {
     for started in join_all((0..8).map(|_| light.start())).await {
         started.unwrap();
     }
-    for started in join_all((0..8).map(|_| light.restart())).await {
+    for started in join_all((0..8).map(|_| light.restart().into_future())).await {
         started.unwrap();
     }
-    for stopped in join_all((0..8).map(|_| light.stop())).await {
+    for stopped in join_all((0..8).map(|_| light.stop().into_future())).await {
         stopped.unwrap();
     }
     for removed in join_all((0..8).map(|_| light.uninstall().into_future())).await {

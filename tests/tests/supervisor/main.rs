@@ -26,6 +26,7 @@ mod restarts;
 mod secrets;
 mod signatures;
 mod spans;
+mod stopping;
 mod talking;
 mod update;
 mod watching;

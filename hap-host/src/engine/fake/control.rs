@@ -65,6 +65,12 @@ impl FakeEngine {
         }
     }
 
+    /// Lets a plugin ignore that it is asked to stop: it goes on until its grace is over, or it is
+    /// killed.
+    pub fn ignore_stops(&self, plugin: &PluginId) {
+        self.world().stubborn.insert(plugin.clone());
+    }
+
     /// Freezes the containers of a plugin that run: they exist, and answer no health check.
     pub fn pause(&self, plugin: &PluginId) {
         self.set_status(plugin, ContainerStatus::Running, ContainerStatus::Paused);
@@ -138,6 +144,7 @@ impl FakeEngine {
         world.script.events_to_lose = 0;
         world.health.clear();
         world.crashes.clear();
+        world.stubborn.clear();
         world.image_crashes.clear();
     }
 

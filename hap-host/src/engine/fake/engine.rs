@@ -141,11 +141,17 @@ impl Engine for FakeEngine {
         guard.answer(FakeOperation::Start, id.as_str(), ())
     }
 
-    async fn stop(&self, id: &ContainerId, _grace: Duration) -> Result<(), EngineError> {
+    async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<(), EngineError> {
         let guard = self
             .enter(FakeOperation::Stop, id.as_str(), self.plugin_of(id).as_ref())
             .await?;
-        self.end(id, Exit::code(143), &FakeEnd::Stopped);
+        let plugin = self.plugin_of(id);
+        let stubborn = plugin.is_some_and(|plugin| self.world().stubborn.contains(&plugin));
+        if stubborn {
+            tokio::time::sleep(grace).await;
+        }
+        let code = if stubborn { 137 } else { 143 };
+        self.end(id, Exit::code(code), &FakeEnd::Stopped);
         guard.answer(FakeOperation::Stop, id.as_str(), ())
     }
 

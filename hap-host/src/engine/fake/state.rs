@@ -55,6 +55,8 @@ pub(super) struct World {
     /// Where plugins find the host, if not on loopback.
     pub(super) platform: Option<HostEndpoints>,
     pub(super) crashes: BTreeMap<PluginId, Exit>,
+    /// Plugins that do not stop when they are asked.
+    pub(super) stubborn: BTreeSet<PluginId>,
     /// Runs of containers made from these images end at once.
     pub(super) image_crashes: BTreeMap<String, Exit>,
     pub(super) addresses: BTreeMap<PluginId, SocketAddr>,

@@ -5,12 +5,7 @@
 
 use super::operation::{OperationError, Operator};
 use crate::{
-    engine::{
-        deadline::{self, within},
-        error::EngineError,
-        observed::Observed,
-        report::report,
-    },
+    engine::{error::EngineError, observed::Observed, report::report},
     plugin::ownership::{Picked, alive},
     reconcile::machine::observation::Seen,
 };
@@ -26,10 +21,9 @@ impl Operator {
     /// Stops all copies that run, and returns what there is of the plugin's own.
     pub(super) async fn stop_copies(&self) -> Result<Option<Observed>, EngineError> {
         let picked = self.pick().await?;
-        let limit = deadline::CONTROL + self.stop_grace;
         for id in alive(&picked.copies) {
             tracing::info!(plugin = %self.spec.plugin, container = %id, "a copy of the plugin's container is stopped");
-            within(limit, "stop", &id, self.engine.stop(&id, self.stop_grace)).await?;
+            self.stop_container(&id).await?;
         }
         Ok(picked.ours)
     }

@@ -49,7 +49,8 @@ impl Actor {
         // Looked at before the spec is made: what changes in between is noticed.
         let platform = self.inputs.latest_platform();
         let spec = spec_of(&self.shared, &self.record);
-        self.work.operator.configure(manifest, spec, platform);
+        let stop_grace = self.shared.policy.stop_grace(manifest);
+        self.work.operator.configure(stop_grace, spec, platform);
         self.readers.set_record(&self.record);
     }
 

@@ -39,6 +39,9 @@ impl EngineWork {
         before: Option<BoxFuture<'static, ()>>,
     ) {
         self.operation = Some(EngineOperation::begins(op));
+        if matches!(op, OperationKind::Create | OperationKind::Start) {
+            self.operator.force.send_replace(false);
+        }
         let span = tracing::info_span!(
             parent: &self.caller, "engine operation",
             plugin = %self.operator.spec.plugin, operation = op.as_str()
@@ -48,6 +51,11 @@ impl EngineWork {
             Some(before) => self.running.begin(before.then(|()| perform)),
             None => self.running.begin(perform),
         }
+    }
+
+    /// Lets whatever is stopped be killed, until the plugin starts again.
+    pub(super) fn force_stops(&self) {
+        self.operator.force.send_replace(true);
     }
 
     /// Drops the operation that is being carried out, and lets it end as one to be tried again.

@@ -5,7 +5,6 @@ use std::{future::Future, sync::Arc, time::Duration};
 use hap_manifest::Manifest;
 use tokio::sync::{Semaphore, watch};
 
-use super::spec::stop_timeout;
 use crate::{
     engine::{
         Engine, HostEndpoints,
@@ -37,6 +36,8 @@ pub(crate) struct Operator {
     /// the cores.
     pub starts: Arc<Semaphore>,
     pub stop_grace: Duration,
+    /// Whether what is stopped is killed at once, until the plugin starts again.
+    pub force: watch::Sender<bool>,
     /// Where the host was found from inside when the spec was made.
     pub platform: HostEndpoints,
     /// Where it is found now.
@@ -57,7 +58,8 @@ impl Operator {
             spec,
             ownership: shared.ownership.clone(),
             starts: Arc::clone(&shared.starts),
-            stop_grace: stop_timeout(manifest),
+            stop_grace: shared.policy.stop_grace(manifest),
+            force: watch::Sender::default(),
             platform,
             platform_now: shared.platform.clone(),
             metrics: Arc::clone(&shared.metrics),
@@ -65,8 +67,8 @@ impl Operator {
     }
 
     /// Takes over another spec.
-    pub(crate) fn configure(&mut self, manifest: &Manifest, spec: ContainerSpec, platform: HostEndpoints) {
-        self.stop_grace = stop_timeout(manifest);
+    pub(crate) fn configure(&mut self, stop_grace: Duration, spec: ContainerSpec, platform: HostEndpoints) {
+        self.stop_grace = stop_grace;
         self.platform = platform;
         self.spec = Arc::new(spec);
     }
@@ -262,10 +264,23 @@ impl Operator {
     }
 
     async fn stop(&self, id: &ContainerId) -> Result<Seen, OperationError> {
-        let limit = deadline::CONTROL + self.stop_grace;
-        within(limit, "stop", id, self.engine.stop(id, self.stop_grace)).await?;
+        self.stop_container(id).await?;
         let ours = self.stop_copies().await?;
         Ok(ours.map_or(Seen::Absent, Seen::Present))
+    }
+
+    /// Stops a container within the plugin's grace. Once that is forced it is killed, also when it
+    /// is stopping already.
+    pub(super) async fn stop_container(&self, id: &ContainerId) -> Result<(), EngineError> {
+        let limit = deadline::CONTROL + self.stop_grace;
+        let mut force = self.force.subscribe();
+        tokio::select! {
+            biased;
+            _ = force.wait_for(|force| *force) => {}
+            stopped = within(limit, "stop", id, self.engine.stop(id, self.stop_grace)) => return stopped,
+        }
+        tracing::info!(plugin = %self.spec.plugin, container = %id, "it is killed, because its stop is forced");
+        self.control(self.engine.kill(id)).await
     }
 
     pub(super) async fn control<T>(

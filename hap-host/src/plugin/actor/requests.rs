@@ -9,7 +9,10 @@ use crate::{
     model::{
         desired::Desired, env::EnvOverrides, grants::Admission, limits::LimitOverrides, overrides::Choices,
     },
-    plugin::{dependents, request::Request},
+    plugin::{
+        dependents,
+        request::{Request, Stop},
+    },
     reconcile::machine::step::Input,
 };
 
@@ -17,8 +20,8 @@ impl Actor {
     /// Carries out one request, and answers it when it is recorded.
     pub(super) async fn handle(&mut self, request: Request) {
         match request {
-            Request::Desire(desired, reply) => answer(reply, self.set_desired(desired).await),
-            Request::Restart(reply) => answer(reply, self.restart()),
+            Request::Desire(desired, stop, reply) => answer(reply, self.set_desired(desired, stop).await),
+            Request::Restart(stop, reply) => answer(reply, self.restart(stop)),
             Request::RotateKeys(reply) => answer(reply, self.rotate_keys().await),
             Request::SetAutostart(autostart, reply) => {
                 let choices = Choices {
@@ -37,17 +40,21 @@ impl Actor {
             Request::EndProbation(reply) => answer(reply, self.end_probation()),
             Request::ForgetPrevious(reply) => answer(reply, self.forget_previous().await),
             Request::Limit(limits, reply) => answer(reply, self.limit(limits).await),
-            Request::Halt => self.feed(Input::Halt),
+            Request::Halt(stop) => {
+                self.force(stop);
+                self.feed(Input::Halt);
+            }
         }
     }
 
     /// Records the desired state, then hands it to the machine.
-    async fn set_desired(&mut self, desired: Desired) -> Result<(), Error> {
+    async fn set_desired(&mut self, desired: Desired, stop: Stop) -> Result<(), Error> {
         let Some(desired) = self.machine.desired().followed_by(desired) else {
             let error = Error::new(ErrorKind::Gone, "it is being uninstalled");
             return Err(error.with_plugin(&self.id));
         };
         self.shared.store.set_desired(&self.id, desired).await?;
+        self.force(stop);
         self.feed(Input::Desire(desired));
         if desired == Desired::Stopped && self.work.operation.is_none() {
             // Nothing of its own is to be stopped, and a stop leaves no copy running either.
@@ -57,13 +64,20 @@ impl Actor {
     }
 
     /// Restarts a plugin whose desired state is running.
-    fn restart(&mut self) -> Result<(), Error> {
+    fn restart(&mut self, stop: Stop) -> Result<(), Error> {
         if self.machine.desired() != Desired::Running {
             let message = "it is not wanted running, so there is nothing to restart: start it";
             return Err(Error::new(ErrorKind::NotRunning, message).with_plugin(&self.id));
         }
+        self.force(stop);
         self.feed(Input::Restart);
         Ok(())
+    }
+
+    fn force(&self, stop: Stop) {
+        if stop == Stop::Forced {
+            self.work.force_stops();
+        }
     }
 
     /// Records what the plugin is granted. What is revoked is also taken from the version that an

@@ -1,7 +1,5 @@
 //! Makes what one version of a plugin runs with, from its record and the policies of the host.
 
-use std::time::Duration;
-
 use hap_manifest::Manifest;
 
 use crate::{
@@ -14,9 +12,6 @@ use crate::{
         spec::{SpecInputs, container_spec, network_of},
     },
 };
-
-/// Time for a stop where the manifest sets none.
-pub(crate) const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Makes the container's spec for a record under this supervisor.
 pub(super) fn spec_of(shared: &Shared, record: &PluginRecord) -> ContainerSpec {
@@ -65,9 +60,4 @@ pub(super) fn health_policy(base: &HealthPolicy, manifest: &Manifest) -> HealthP
         policy.startup_deadline = check.start_period();
     }
     policy
-}
-
-/// Returns the time that the plugin has to stop before it is killed.
-pub(super) fn stop_timeout(manifest: &Manifest) -> Duration {
-    manifest.stop_timeout().unwrap_or(DEFAULT_STOP_TIMEOUT)
 }

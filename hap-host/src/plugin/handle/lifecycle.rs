@@ -6,7 +6,10 @@ use std::time::Duration;
 use hap_manifest::Manifest;
 use tracing::Instrument as _;
 
-use super::PluginHandle;
+use super::{
+    PluginHandle,
+    stop_request::{RestartRequest, StopRequest},
+};
 use crate::{
     engine::deadline,
     error::{Error, ErrorKind},
@@ -15,7 +18,10 @@ use crate::{
         failure::{Failure, FailureCause},
         phase::Phase,
     },
-    plugin::{request::Request, snapshot::Snapshot},
+    plugin::{
+        request::{Request, Stop},
+        snapshot::Snapshot,
+    },
 };
 
 /// Longest wait of [`PluginHandle::start`] and [`PluginHandle::restart`]. A plugin that is neither
@@ -50,7 +56,9 @@ impl PluginHandle {
     }
 
     /// Stops the plugin, and waits until it is down. Fine when it is already. Whatever its exit
-    /// code, a stop that was asked for is no failure.
+    /// code, a stop that was asked for is no failure. It has the time that its manifest says, and
+    /// no more than [`Policy::max_stop_timeout`](crate::Policy::max_stop_timeout); then it is
+    /// killed. [`StopRequest::force`] kills it at once.
     ///
     /// # Errors
     /// [`ErrorKind::Timeout`] when the engine did not get it down; the supervisor goes on trying.
@@ -58,15 +66,16 @@ impl PluginHandle {
     ///
     /// # Cancel safety
     /// Once recorded, the stop goes on when the future is dropped.
-    pub async fn stop(&self) -> Result<(), Error> {
-        self.lifecycle("stop", async {
-            self.set_desired(Desired::Stopped).await?;
-            let down = self.wait(|s| s.state.phase == Phase::Stopped || s.state.desired != Desired::Stopped);
-            self.bounded(self.stop_deadline(), "did not stop", down)
-                .await
-                .map(drop)
-        })
-        .await
+    pub fn stop(&self) -> StopRequest {
+        StopRequest::new(self.clone())
+    }
+
+    pub(super) async fn bring_down(&self, stop: Stop) -> Result<(), Error> {
+        self.desire(Desired::Stopped, stop).await?;
+        let down = self.wait(|s| s.state.phase == Phase::Stopped || s.state.desired != Desired::Stopped);
+        self.bounded(self.stop_deadline(), "did not stop", down)
+            .await
+            .map(drop)
     }
 
     /// Stops the plugin, starts it again and waits until it is healthy.
@@ -76,13 +85,14 @@ impl PluginHandle {
     ///
     /// # Cancel safety
     /// Once accepted, the restart goes on when the future is dropped.
-    pub async fn restart(&self) -> Result<(), Error> {
-        self.lifecycle("restart", async {
-            let before = self.progress();
-            self.request(Request::Restart).await?;
-            self.healthy_after(before).await
-        })
-        .await
+    pub fn restart(&self) -> RestartRequest {
+        RestartRequest::new(self.clone())
+    }
+
+    pub(super) async fn start_again(&self, stop: Stop) -> Result<(), Error> {
+        let before = self.progress();
+        self.request(|reply| Request::Restart(stop, reply)).await?;
+        self.healthy_after(before).await
     }
 
     /// Gives the plugin a new token and a new webhook secret, and returns when it runs with them.
@@ -197,7 +207,7 @@ impl PluginHandle {
     }
 
     pub(super) fn stop_deadline(&self) -> Duration {
-        STOP_DEADLINE + self.manifest().stop_timeout().unwrap_or_default()
+        STOP_DEADLINE + self.0.shared.policy.stop_grace(&self.manifest())
     }
 }
 

@@ -6,6 +6,7 @@ mod overrides;
 pub(crate) mod permissions;
 pub(crate) mod plugin_call;
 pub(crate) mod state_watch;
+pub(crate) mod stop_request;
 pub(crate) mod uninstall;
 mod update;
 pub(crate) mod update_request;
@@ -19,7 +20,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     context::Shared,
     dependents,
-    request::{Envelope, Request},
+    request::{Envelope, Request, Stop},
     settings::ConfigDesk,
     snapshot::Snapshot,
     usage::UsageMeter,
@@ -151,11 +152,11 @@ impl PluginHandle {
         if let Desired::Removed { .. } = desired {
             self.refuse_if_needed()?;
         }
-        self.desire(desired).await
+        self.desire(desired, Stop::Graceful).await
     }
 
-    async fn desire(&self, desired: Desired) -> Result<(), Error> {
-        self.request(|reply| Request::Desire(desired, reply)).await
+    async fn desire(&self, desired: Desired, stop: Stop) -> Result<(), Error> {
+        self.request(|reply| Request::Desire(desired, stop, reply)).await
     }
 
     /// A plugin that is gone is needed by nobody any more.
@@ -260,20 +261,23 @@ impl PluginHandle {
         shutting_down()
     }
 
-    pub(crate) fn halt(&self) {
+    fn halt(&self, stop: Stop) {
         // A full mailbox is retried by the caller's loop; a closed one has nothing to halt.
-        let _ = self.0.mailbox.try_send(Request::Halt.into());
+        let _ = self.0.mailbox.try_send(Request::Halt(stop).into());
     }
 
-    pub(crate) async fn halted(&self) -> bool {
+    /// Stops the plugin because the host shuts down; kills it once `force` says so.
+    pub(crate) async fn halted(&self, force: &watch::Sender<bool>) -> bool {
+        let mut forced = force.subscribe();
         loop {
-            self.halt();
-            let waited =
-                tokio::time::timeout(Duration::from_secs(1), self.wait(|snapshot| snapshot.halted)).await;
-            match waited {
-                Ok(Ok(_)) => return true,
-                Ok(Err(error)) => return error.kind() == ErrorKind::Gone,
-                Err(_) => {}
+            let is_forced = *forced.borrow_and_update();
+            self.halt(Stop::forced(is_forced));
+            tokio::select! {
+                down = self.wait(|snapshot| snapshot.halted) => {
+                    return down.map_or_else(|error| error.kind() == ErrorKind::Gone, |_| true);
+                }
+                Ok(()) = forced.changed() => {}
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
             }
         }
     }

@@ -6,6 +6,7 @@ use super::{PluginHandle, shutting_down};
 use crate::{
     error::{Error, ErrorKind},
     model::{desired::Desired, phase::Phase},
+    plugin::request::Stop,
 };
 
 impl PluginHandle {
@@ -27,6 +28,7 @@ impl PluginHandle {
             handle: self.clone(),
             remove_data: false,
             ignore_dependents: false,
+            force: false,
         }
     }
 }
@@ -63,6 +65,7 @@ pub struct UninstallRequest {
     handle: PluginHandle,
     remove_data: bool,
     ignore_dependents: bool,
+    force: bool,
 }
 
 impl UninstallRequest {
@@ -79,13 +82,23 @@ impl UninstallRequest {
         self
     }
 
+    /// Sets whether a plugin that runs is killed at once, also when it is stopping already.
+    /// Default: it is asked to stop, and has its grace.
+    pub const fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
+    }
+
     async fn carry_out(self) -> Result<(), Error> {
         let handle = &self.handle;
         if !self.ignore_dependents {
             handle.refuse_if_needed()?;
         }
         let with_data = self.remove_data;
-        match handle.desire(Desired::Removed { with_data }).await {
+        match handle
+            .desire(Desired::Removed { with_data }, Stop::forced(self.force))
+            .await
+        {
             // Somebody else's removal came first.
             Err(error) if error.kind() == ErrorKind::Gone => {}
             recorded => recorded?,

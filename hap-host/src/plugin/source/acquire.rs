@@ -72,6 +72,9 @@ impl Candidate {
         shared: &Shared,
     ) -> Result<Self, Error> {
         let mut candidate = Self::read(source, progress, shared).await?;
+        candidate
+            .warnings
+            .extend(shared.policy.shortened_stop(&candidate.manifest));
         // Where nothing is built, nobody needs to know what building would do.
         if shared.engine.capabilities().isolation && shared.policy.may_build() {
             candidate.read_dockerfile().await?;
@@ -211,6 +214,10 @@ impl Candidate {
     /// is removed again.
     pub(crate) async fn image(&mut self, shared: &Shared, progress: ProgressSink) -> Result<ImageId, Error> {
         let manifest = &self.manifest;
+        if let Some(told) = shared.policy.shortened_stop(manifest) {
+            tracing::warn!(plugin = %manifest.id(), "{told}");
+            progress.report(Progress::Step(told));
+        }
         let recipe = self.recipe.take();
         let sink = progress.clone();
         let obtained = match std::mem::replace(&mut self.build, Build::Nothing) {

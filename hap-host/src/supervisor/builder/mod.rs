@@ -4,7 +4,7 @@ mod start;
 
 use std::{num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
-use super::{Supervisor, isolation::MEASURE_EVERY, orphans::MINIMUM_AGE};
+use super::{Supervisor, isolation::MEASURE_EVERY, orphans::MINIMUM_AGE, shutdown::SHUTDOWN_TIMEOUT};
 use crate::{
     engine::{Engine, instance::InstanceName, into_engine::IntoEngine},
     model::{
@@ -46,6 +46,7 @@ pub struct SupervisorBuilder {
     parallel_calls: NonZeroUsize,
     policy: Policy,
     dependency_wait: Duration,
+    shutdown_timeout: Duration,
     forwarding: Option<LogForwarding>,
     usage_interval: Option<Duration>,
     orphan_age: Option<Duration>,
@@ -70,6 +71,7 @@ impl SupervisorBuilder {
             parallel_calls: CallGate::DEFAULT,
             policy: Policy::default(),
             dependency_wait: DEPENDENCY_WAIT,
+            shutdown_timeout: SHUTDOWN_TIMEOUT,
             forwarding: None,
             usage_interval: None,
             orphan_age: Some(MINIMUM_AGE),
@@ -169,6 +171,14 @@ impl SupervisorBuilder {
     /// failure; it goes on waiting all the same. Default 5 min.
     pub const fn dependency_wait(mut self, wait: Duration) -> Self {
         self.dependency_wait = wait;
+        self
+    }
+
+    /// Sets the longest time that [`Supervisor::shutdown`] gives plugins to stop. What has not
+    /// stopped 10 s before its end, or at half of a time below 20 s, is killed, whatever its
+    /// manifest says. Default: 60 s.
+    pub const fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
         self
     }
 

@@ -315,6 +315,7 @@ impl SupervisorBuilder {
             policy: self.policy,
             board: watch::Sender::default(),
             dependency_wait: self.dependency_wait,
+            shutdown_timeout: self.shutdown_timeout,
             metrics: endpoint.metrics,
             forwarding: self.forwarding,
             probes: probe_client(),

@@ -112,6 +112,10 @@ pub struct SupervisorConfig {
     /// set.
     #[serde(default)]
     dependency_wait: Option<Time>,
+    /// Longest time for plugins to stop when the host shuts down, before they are killed; 60s unless it
+    /// is set.
+    #[serde(default)]
+    shutdown_timeout: Option<Time>,
     /// Forwards what plugins print into the host's log; `{}` with the defaults.
     #[serde(default)]
     forward_logs: Option<LogForwarding>,
@@ -257,6 +261,8 @@ impl SupervisorConfig {
         let builder = set(builder, self.parallel_calls, SupervisorBuilder::parallel_calls);
         let dependency_wait = self.dependency_wait.map(|time| time.0);
         let builder = set(builder, dependency_wait, SupervisorBuilder::dependency_wait);
+        let shutdown_timeout = self.shutdown_timeout.map(|time| time.0);
+        let builder = set(builder, shutdown_timeout, SupervisorBuilder::shutdown_timeout);
         let builder = set(builder, self.forward_logs, SupervisorBuilder::forward_logs);
         let sample_usage = self.sample_usage.map(|time| time.0);
         let builder = set(builder, sample_usage, SupervisorBuilder::sample_usage);

@@ -211,6 +211,10 @@ fn each_key_is_the_setter_of_its_name() {
             builder().policy(Policy::strict()),
         ),
         (
+            r#""shutdown_timeout":"30s""#,
+            builder().shutdown_timeout(seconds(30)),
+        ),
+        (
             r#""dependency_wait":"30s""#,
             builder().dependency_wait(seconds(30)),
         ),

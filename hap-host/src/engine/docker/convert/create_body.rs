@@ -33,6 +33,9 @@ pub(in crate::engine::docker) fn create_body(
             test: Some(vec!["NONE".to_owned()]),
             ..Default::default()
         }),
+        // Whatever the image says: what a plugin is asked to stop by is part of the protocol. It is
+        // not in the digest, so a container from before is not made anew for it.
+        stop_signal: Some("SIGTERM".to_owned()),
         host_config: Some(host_config(spec, network, devices)),
         networking_config: Some(NetworkingConfig {
             endpoints_config: Some(endpoints),
@@ -229,6 +232,11 @@ mod tests {
 
     fn body(spec: &ContainerSpec) -> Value {
         serde_json::to_value(create_body(spec, "net0", Devices::default())).unwrap()
+    }
+
+    #[test]
+    fn the_signal_of_a_stop_is_not_the_images() {
+        assert_eq!(body(&spec())["StopSignal"], "SIGTERM");
     }
 
     #[test]
