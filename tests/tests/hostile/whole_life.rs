@@ -169,9 +169,12 @@ fn s01_to_s14_a_strangers_package_leaves_the_machine_as_it_was_from_download_to_
         let supervisor = Supervisor::builder(instance.engine().clone(), state.path())
             .instance(instance.name().clone())
             .policy(Policy::default())
+            .measure_isolation_every(None)
             .start()
             .await
             .unwrap();
+        // So that its containers come and go before the machine is looked at.
+        assert!(supervisor.measure_isolation().await.unwrap().holds());
         let before = Machine::look(&docker, &visits).await;
         let disk_before = disk(&private.data());
 
@@ -244,10 +247,8 @@ fn s01_to_s14_a_strangers_package_leaves_the_machine_as_it_was_from_download_to_
         let running = Machine::look(&docker, &visits).await;
         assert!((2..=PROCESSES).contains(&running.strangers.len()), "{running:?}");
         assert_eq!(running.visits, 0);
-        assert_eq!(
-            (&running.volumes, &running.networks),
-            (&before.volumes, &before.networks)
-        );
+        // What stands in place of the image's volumes is memory, as the bound of each shows.
+        assert_eq!(running.networks, before.networks);
         let taken = disk(&private.data()).saturating_sub(disk_before);
         assert!(taken <= DISK, "{taken} bytes");
 
