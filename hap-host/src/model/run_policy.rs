@@ -161,6 +161,35 @@ impl Default for HealthPolicy {
     }
 }
 
+impl HealthPolicy {
+    /// Refuses figures under which no plugin is ever healthy, or probes leave no time for anything
+    /// else.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let refuse = |message: &str| Err(format!("health policy: {message}"));
+        let shortest = Duration::from_millis(1);
+        if [self.startup_first, self.interval, self.timeout]
+            .iter()
+            .any(|time| *time < shortest)
+        {
+            return refuse(
+                "startup_first, interval and timeout must be at least 1 ms, or probes never end or never pass",
+            );
+        }
+        if self.startup_max < self.startup_first {
+            return refuse("startup_max must not be below startup_first");
+        }
+        if self.startup_deadline < self.startup_first {
+            return refuse(
+                "startup_deadline must not be below startup_first, or no plugin is ever started in time",
+            );
+        }
+        if self.retries == 0 {
+            return refuse("retries must be at least 1: the first miss is one");
+        }
+        Ok(())
+    }
+}
+
 /// When a new version of a plugin has proven itself.
 ///
 /// While it is watched its health is asked for every second, or ten times in
@@ -287,6 +316,35 @@ mod tests {
             assert_eq!(found, (first, longest), "{initial} {max}");
             policy.check().unwrap();
             assert_eq!(policy.mode, RestartMode::OnFailure);
+        }
+    }
+
+    #[test]
+    fn probes_that_never_end_or_never_pass_are_refused() {
+        let refused = |change: fn(&mut HealthPolicy)| {
+            let mut policy = HealthPolicy::default();
+            change(&mut policy);
+            policy.check().unwrap_err()
+        };
+        HealthPolicy::default().check().unwrap();
+        for (told, word) in [
+            (
+                refused(|policy| policy.startup_first = Duration::ZERO),
+                "startup_first",
+            ),
+            (refused(|policy| policy.interval = Duration::ZERO), "interval"),
+            (refused(|policy| policy.timeout = Duration::ZERO), "timeout"),
+            (
+                refused(|policy| policy.startup_max = Duration::from_millis(5)),
+                "startup_max",
+            ),
+            (
+                refused(|policy| policy.startup_deadline = Duration::ZERO),
+                "startup_deadline",
+            ),
+            (refused(|policy| policy.retries = 0), "retries"),
+        ] {
+            assert!(told.contains(word), "{told}");
         }
     }
 

@@ -36,13 +36,7 @@ impl Permission {
                 "That program runs as soon as you install the plugin, before you have seen anything of it. \
                  It can load more from the internet."
             }
-            Self::Capability(name) if OWNS_THE_MACHINE.contains(&name.as_str()) => {
-                "With this right it can take over this computer and everything on it."
-            }
-            Self::Capability(name) if name.is_known() => {
-                "Plugins do not have this right by themselves. Agree if you know what this one needs it for."
-            }
-            Self::Capability(_) => "Nobody can tell here what this right is good for, or what harm it does.",
+            Self::Capability(name) => of_capability(name.as_str()),
             Self::Root => {
                 "Root is the administrator, here of its own container and not of this computer. A flaw in the \
                  wall between the two does more harm then."
@@ -63,6 +57,33 @@ impl Permission {
             Self::Cpu(_) => "Other plugins and programs may become slower.",
             Self::Processes(_) => "Very many at once can slow this computer down.",
         }
+    }
+}
+
+fn of_capability(name: &str) -> &'static str {
+    match name {
+        name if OWNS_THE_MACHINE.contains(&name) => {
+            "With this right it can take over this computer and everything on it."
+        }
+        "AUDIT_CONTROL" | "AUDIT_READ" | "AUDIT_WRITE" | "SYSLOG" => {
+            "The log tells what other programs and people do here, and whoever writes to it can hide something."
+        }
+        "BLOCK_SUSPEND" | "WAKE_ALARM" => "This computer uses more power.",
+        "CHOWN" | "DAC_OVERRIDE" | "FOWNER" | "FSETID" | "KILL" | "LINUX_IMMUTABLE" | "SETFCAP"
+        | "SETGID" | "SETPCAP" | "SETUID" => {
+            "It stays within its own container. There it can do more of what an administrator may."
+        }
+        "IPC_LOCK" | "IPC_OWNER" => "What it keeps is not there for other plugins and programs.",
+        "NET_ADMIN" | "NET_RAW" => {
+            "It can pose as another plugin on the network that the two share, and as other devices there."
+        }
+        "NET_BIND_SERVICE" | "NET_BROADCAST" => "It reaches no more of the network by it.",
+        "SYS_NICE" | "SYS_RESOURCE" => "Other plugins and programs may become slower.",
+        "SYS_TIME" => "A wrong clock breaks schedules, logs and secure connections of this whole computer.",
+        "LEASE" | "SYS_CHROOT" | "SYS_PACCT" | "SYS_TTY_CONFIG" => {
+            "Plugins hardly ever need it. Ask its author what for before you agree."
+        }
+        _ => "Nobody can tell here what this right is good for, or what harm it does.",
     }
 }
 
@@ -89,6 +110,8 @@ mod tests {
         let capabilities = KNOWN.iter().map(|name| format!("capability:{name}"));
         for id in kinds.map(str::to_owned).into_iter().chain(capabilities) {
             let told = id.parse::<Permission>().unwrap().explanation();
+            let is_known = !told.starts_with("Nobody can tell");
+            assert_eq!(is_known, id != "capability:FUTURE", "{id}");
             assert!(told.ends_with('.') && !told.contains("  "), "{id}: {told}");
             assert!(told.starts_with(|c: char| c.is_uppercase()), "{id}: {told}");
         }

@@ -91,7 +91,8 @@ impl SupervisorBuilder {
     /// # Cancel safety
     /// Dropping the future leaves nothing running.
     pub async fn start(self) -> Result<Supervisor, Error> {
-        let checked = self.restart.check().and_then(|()| self.probation.check());
+        let checked = self.restart.check().and_then(|()| self.health.check());
+        let checked = checked.and_then(|()| self.probation.check());
         checked.map_err(|message| Error::new(ErrorKind::InvalidInput, message))?;
         for warning in self.policy.warnings() {
             tracing::warn!("of the policy: {warning}");

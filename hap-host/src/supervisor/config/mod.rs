@@ -28,6 +28,7 @@ use crate::{
         retention::EventRetention,
         run_policy::{HealthPolicy, ProbationPolicy, RestartPolicy},
     },
+    plugin::usage::SHORTEST,
     policy::{Policy, config::PolicyConfig},
     protocol::events::rate::{EventRateFile, EventRateLimit},
 };
@@ -208,11 +209,24 @@ impl SupervisorConfig {
         };
         let restart = self.restart_policy.as_ref();
         told("/restart_policy", restart.map_or(Ok(()), RestartPolicy::check));
+        let health = self.health_policy.as_ref();
+        told("/health_policy", health.map_or(Ok(()), HealthPolicy::check));
         let probation = self.probation_policy.as_ref();
         told(
             "/probation_policy",
             probation.map_or(Ok(()), ProbationPolicy::check),
         );
+        let measured = self.measure_isolation_every.and_then(TimeOrNever::time);
+        let sampled = self.sample_usage.map(|time| time.0);
+        for (pointer, time) in [("/measure_isolation_every", measured), ("/sample_usage", sampled)] {
+            if time.is_some_and(|time| time < SHORTEST) {
+                rules.refuse(
+                    pointer,
+                    "it is less than 1s, the least",
+                    "write for example \"30s\"",
+                );
+            }
+        }
         if self.state_folder.as_os_str().is_empty() {
             rules.refuse(
                 "/state_folder",

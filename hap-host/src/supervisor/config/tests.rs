@@ -411,7 +411,8 @@ fn everything_that_is_wrong_is_told_at_once_with_its_place_and_a_way_to_fix_it()
 fn rules_between_values_are_told_with_their_place() {
     let text = r#"{"state_folder": "s",
   "restart_policy": {"first_delay": "1ms"},
-  "probation_policy": {"healthy_for": "10m", "within": "1m"}}"#;
+  "probation_policy": {"healthy_for": "10m", "within": "1m"},
+  "health_policy": {"interval": "0s"}, "sample_usage": "10ms", "measure_isolation_every": "1ms"}"#;
     let told = told(text);
     assert!(
         told[0].starts_with("2:21: error[invalid_value] /restart_policy: restart policy: first_delay"),
@@ -421,7 +422,16 @@ fn rules_between_values_are_told_with_their_place() {
         told[1].starts_with("3:23: error[invalid_value] /probation_policy: "),
         "{told:?}"
     );
-    assert_eq!(told.len(), 2);
+    assert!(
+        told[2].contains(" /health_policy: health policy: startup_first, interval"),
+        "{told:?}"
+    );
+    assert!(told[3].contains(" /sample_usage: it is less than 1s"), "{told:?}");
+    assert!(
+        told[4].contains(" /measure_isolation_every: it is less than 1s"),
+        "{told:?}"
+    );
+    assert_eq!(told.len(), 5);
 }
 
 #[test]
