@@ -66,6 +66,7 @@ pub use self::{
         phase::Phase,
         retention::EventRetention,
         run_policy::{HealthPolicy, ProbationPolicy, RestartPolicy},
+        runs_as::RunsAs,
         second_container::SecondContainer,
         state::PluginState,
         update::{UpdateOutcome, UpdateResult, UpdateStage, UpdateState},
@@ -87,6 +88,7 @@ pub use self::{
     policy::{
         Policy,
         access::Access,
+        image_users::ImageUsers,
         image_volumes::ImageVolumes,
         lost_isolation::LostIsolation,
         pattern::{DevicePattern, ImageSource},

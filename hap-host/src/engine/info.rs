@@ -27,6 +27,10 @@ pub struct EngineInfo {
     /// Names of all runtimes that it has; `None` where it does not tell.
     #[serde(skip)]
     pub runtimes: Option<Vec<String>>,
+    /// Whether numbers of users in its containers are others outside, as `userns-remap` and engines
+    /// without root make them.
+    #[serde(skip)]
+    pub maps_users: bool,
     /// The kernel's version.
     pub kernel: Option<String>,
     /// The processor's architecture, such as `amd64`.
@@ -45,6 +49,7 @@ impl EngineInfo {
             cgroup: None,
             runtime: None,
             runtimes: None,
+            maps_users: false,
             kernel: None,
             architecture: None,
         }
@@ -71,6 +76,8 @@ impl EngineInfo {
             }
         }
         if self.runtimes.is_none() {
+            // Without a description it is not known.
+            self.maps_users = known.maps_users;
             self.runtimes.clone_from(&known.runtimes);
         }
         self
@@ -94,6 +101,10 @@ impl fmt::Display for EngineInfo {
                 write!(f, "{before}{label}{value}")?;
                 before = ", ";
             }
+        }
+        if self.maps_users {
+            write!(f, "{before}users mapped")?;
+            before = ", ";
         }
         f.write_str(if before == " (" { "" } else { ")" })
     }

@@ -36,6 +36,7 @@ pub(crate) mod stream;
 #[cfg(feature = "testing")]
 pub(crate) mod testing;
 pub(crate) mod text;
+pub(crate) mod user_numbers;
 pub(crate) mod volume_copy;
 
 use std::{fmt, time::Duration};
@@ -147,6 +148,12 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// images.
     async fn image_volumes(&self, _image: &ImageId) -> Result<Vec<String>, EngineError> {
         Ok(Vec::new())
+    }
+
+    /// The user that an image names for its program, as `user[:group]`; `None`, the default, where it
+    /// names none or the engine has no images.
+    async fn image_user(&self, _image: &ImageId) -> Result<Option<String>, EngineError> {
+        Ok(None)
     }
 
     /// Creates a container, and its volumes where they do not exist, without starting it.

@@ -36,8 +36,11 @@ pub struct ContainerSpec {
     /// Size of the memory file system at each path where the image declares a volume and this spec
     /// has none, in bytes. No engine makes a volume because an image says so.
     pub image_volume_bytes: u64,
-    /// `user[:group]` to run as instead of the image's.
+    /// `user[:group]` to run as instead of the image's. Engines without images ignore it.
     pub user: Option<String>,
+    /// Whether the volumes, whosever they were before, become those of [`user`](Self::user), which is
+    /// two numbers then, before the container starts for the first time.
+    pub owns_volumes: bool,
     /// Whether the root file system may be written.
     pub writable_rootfs: bool,
     /// Devices of the host, under the same names.
@@ -85,6 +88,7 @@ impl ContainerSpec {
             }],
             image_volume_bytes: 16 << 20,
             user: None,
+            owns_volumes: false,
             writable_rootfs: false,
             devices: Vec::new(),
             capabilities: Vec::new(),

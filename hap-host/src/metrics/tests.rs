@@ -22,6 +22,7 @@ fn scrape(metrics: &Metrics, id: &PluginId, phase: Phase) -> PluginScrape {
             time_to_healthy: None,
             config: ConfigState::None,
             autostart: crate::model::autostart::Autostart::default(),
+            runs_as: crate::model::runs_as::RunsAs::default(),
             operation: None,
             unmet_dependencies: Vec::new(),
             update: None,

@@ -5,6 +5,8 @@ use hap_manifest::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::runs_as::RunsAs;
+
 /// How a plugin came to this host. A policy of a later start judges it by that again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,6 +26,9 @@ pub(crate) enum InstallOrigin {
 pub(crate) struct Admission {
     origin: InstallOrigin,
     granted: Vec<Permission>,
+    /// Absent in what the version before stored.
+    #[serde(default)]
+    runs_as: RunsAs,
 }
 
 impl Admission {
@@ -39,7 +44,11 @@ impl Admission {
         granted.retain(|grant| asked.iter().any(|permission| grant.covers(permission)));
         granted.sort();
         granted.dedup();
-        Self { origin, granted }
+        Self {
+            origin,
+            granted,
+            runs_as: RunsAs::default(),
+        }
     }
 
     /// Everything that the manifest asks for was consented to.
@@ -57,12 +66,23 @@ impl Admission {
         self
     }
 
+    /// The same for a program that runs as someone else.
+    pub(crate) fn with_runs_as(self, runs_as: RunsAs) -> Self {
+        Self { runs_as, ..self }
+    }
+
+    /// Who the program runs as.
+    pub(crate) const fn runs_as(&self) -> &RunsAs {
+        &self.runs_as
+    }
+
     /// The same without what was revoked.
     pub(crate) fn without(&self, revoked: &[Permission]) -> Self {
         let kept = self.granted.iter().filter(|grant| !revoked.contains(grant));
         Self {
             origin: self.origin,
             granted: kept.cloned().collect(),
+            runs_as: self.runs_as.clone(),
         }
     }
 

@@ -25,6 +25,7 @@ pub(crate) mod record;
 pub(crate) mod redact;
 pub(crate) mod retention;
 pub(crate) mod run_policy;
+pub(crate) mod runs_as;
 pub(crate) mod second_container;
 pub(crate) mod secret_paths;
 pub(crate) mod settings_schema;

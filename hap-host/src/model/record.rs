@@ -11,6 +11,7 @@ use super::{
     keys::PluginKeys,
     limits::LimitOverrides,
     overrides::Choices,
+    runs_as::RunsAs,
     version::{PluginVersion, UpdateRecord},
 };
 
@@ -33,6 +34,15 @@ pub(crate) struct PluginRecord {
 }
 
 impl PluginRecord {
+    /// Who its program runs as.
+    pub(crate) fn runs_as(&self) -> RunsAs {
+        match self.manifest.user() {
+            // It is so for the plugins of the version before too.
+            Some(user) if *self.admission.runs_as() == RunsAs::AsBefore => RunsAs::Manifest(user.to_owned()),
+            _ => self.admission.runs_as().clone(),
+        }
+    }
+
     /// What of it an update replaces.
     pub(crate) fn version(&self) -> PluginVersion {
         PluginVersion {

@@ -12,6 +12,7 @@ use super::{
     desired::Desired,
     failure::Failure,
     phase::Phase,
+    runs_as::RunsAs,
     update::{UpdateOutcome, UpdateState},
 };
 use crate::engine::observed::{ContainerId, Exit};
@@ -61,6 +62,8 @@ pub struct PluginState {
     /// What becomes of it when the host starts.
     #[serde(rename = "boot")]
     pub autostart: Autostart,
+    /// Who its program runs as.
+    pub runs_as: RunsAs,
     /// What is being done to it on the engine, and since when.
     pub operation: Option<EngineOperation>,
 }
@@ -117,6 +120,7 @@ mod tests {
                 result: UpdateResult::Committed,
             }),
             autostart: Autostart::Restore,
+            runs_as: RunsAs::Own(2_010_000_000),
             operation: Some(EngineOperation {
                 kind: OperationKind::SetLimits,
                 since: at,
@@ -142,6 +146,7 @@ mod tests {
                 },
                 "last_failure": null,
                 "retry_in_ms": 1500,
+                "runs_as": {"kind": "own", "value": 2_010_000_000_u32},
                 "health_message": "dim",
                 "waiting_for": [],
                 "time_to_healthy_ms": null,

@@ -8,6 +8,7 @@ mod dependents;
 pub(crate) mod handle;
 pub(crate) mod ownership;
 mod request;
+pub(crate) mod runs_as;
 pub(crate) mod settings;
 mod snapshot;
 pub(crate) mod source;

@@ -44,7 +44,9 @@ impl UpdateOrder {
             Grants::All => Admission::new(origin, requested(manifest), manifest),
             Grants::Earlier => return made.clone(),
         };
-        // It is built already.
-        admission.with_build(made.has(&Permission::Build))
+        // It is built already, and its image was looked at.
+        admission
+            .with_build(made.has(&Permission::Build))
+            .with_runs_as(made.runs_as().clone())
     }
 }

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::{
     Policy,
     access::Access,
+    image_users::ImageUsers,
     image_volumes::ImageVolumes,
     lost_isolation::LostIsolation,
     pattern::{DevicePattern, ImageSource},
@@ -93,6 +94,8 @@ pub(crate) struct PolicyConfig {
     lost_isolation: Option<LostIsolation>,
     /// Longest time that a plugin has to stop before it is killed, such as `20s`.
     max_stop_timeout: Option<HumanDuration>,
+    /// What becomes of the user that an image names.
+    image_users: Option<ImageUsers>,
     /// Public keys of publishers whose packages are taken as signed.
     trust_keys: Vec<PackageKey>,
     /// Whether packages may be unsigned, and plugins come from folders.
@@ -161,6 +164,7 @@ impl PolicyConfig {
         policy = set(policy, self.build_cpu, Policy::build_cpu);
         policy = set(policy, self.build_processes, Policy::build_processes);
         policy = set(policy, self.image_volumes, Policy::image_volumes);
+        policy = set(policy, self.image_users, Policy::image_users);
         policy = each(policy, &self.trust_keys, Policy::trust_key);
         set(policy, self.unsigned_packages, Policy::unsigned_packages)
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod config;
+pub(crate) mod image_users;
 pub(crate) mod image_volumes;
 mod isolation;
 mod judge;
@@ -29,6 +30,7 @@ use hap_manifest::{
 
 use self::{
     access::Access,
+    image_users::ImageUsers,
     image_volumes::ImageVolumes,
     lost_isolation::LostIsolation,
     pattern::{DevicePattern, ImageSource},
@@ -93,6 +95,7 @@ pub struct Policy {
     builds: Access,
     build_limits: ResourceLimits,
     image_volumes: ImageVolumes,
+    image_users: ImageUsers,
     trusted_keys: BTreeSet<PackageKey>,
     unsigned_packages: bool,
     runtimes: Runtimes,
@@ -185,6 +188,7 @@ impl Default for Policy {
             builds: Access::ByGrant,
             build_limits: BUILD_LIMITS,
             image_volumes: ImageVolumes::Cover(IMAGE_VOLUME),
+            image_users: ImageUsers::Keep,
             trusted_keys: BTreeSet::new(),
             unsigned_packages: true,
             runtimes: Runtimes::default(),
@@ -235,10 +239,18 @@ impl Policy {
         self
     }
 
-    /// To run as root, or in the group of root, where the manifest says so. Default: by grant. An
-    /// image whose own user is root is not asked: without capabilities root may do little.
+    /// To run as root, or in the group of root, where the manifest says so. Default: by grant. That
+    /// an image's own user is root, or none, counts for nothing: its plugin runs as a number of its
+    /// own.
     pub const fn root(mut self, access: Access) -> Self {
         self.root = access;
+        self
+    }
+
+    /// What becomes of the user that an image names. Default: the plugin runs as that user;
+    /// [`strict`](Self::strict) replaces it by a number of the plugin's own.
+    pub const fn image_users(mut self, users: ImageUsers) -> Self {
+        self.image_users = users;
         self
     }
 
@@ -399,6 +411,10 @@ impl Policy {
     /// Whether images come only from certain places.
     pub(crate) const fn restricts_images(&self) -> bool {
         self.images.is_some()
+    }
+
+    pub(crate) const fn users_of_images(&self) -> ImageUsers {
+        self.image_users
     }
 
     pub(crate) const fn volumes_of_images(&self) -> ImageVolumes {

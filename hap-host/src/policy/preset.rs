@@ -1,6 +1,9 @@
 use hap_manifest::{CpuLimit, MemoryLimit, PidsLimit};
 
-use super::{Policy, access::Access, image_volumes::ImageVolumes, lost_isolation::LostIsolation};
+use super::{
+    Policy, access::Access, image_users::ImageUsers, image_volumes::ImageVolumes,
+    lost_isolation::LostIsolation,
+};
 
 /// Policies named for who uses them, as bases to change single rules of.
 impl Policy {
@@ -65,7 +68,8 @@ impl Policy {
 
     /// Nothing beyond what every plugin gets, whatever was granted: no network access, no device, no
     /// capability, no unusual resources, no build on this machine, and no run while plugins are not
-    /// kept apart. Images still come from anywhere.
+    /// kept apart. Images still come from anywhere; a user that one names is replaced by a number of
+    /// the plugin's own.
     pub fn strict() -> Self {
         Self {
             resources: Access::Denied,
@@ -78,6 +82,7 @@ impl Policy {
             builds: Access::Denied,
             image_volumes: ImageVolumes::Refuse,
             lost_isolation: LostIsolation::StopPlugins,
+            image_users: ImageUsers::Replace,
             ..Self::default()
         }
     }

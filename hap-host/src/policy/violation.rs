@@ -49,6 +49,11 @@ pub enum PolicyViolation {
         /// The user that it chooses.
         user: String,
     },
+    /// Its image names the user that it runs as.
+    ImageUser {
+        /// The user that it names.
+        user: String,
+    },
     /// Its image comes from elsewhere than images may.
     Image {
         /// The image.
@@ -143,7 +148,12 @@ impl fmt::Display for PolicyViolation {
             ),
             Self::User { user } => write!(
                 f,
-                "wants to run as user {user:?}, and on this host plugins run as the user of their image"
+                "wants to run as user {user:?}, and on this host no manifest chooses that; its author leaves it out"
+            ),
+            Self::ImageUser { user } => write!(
+                f,
+                "has an image that runs as user {user:?}, and on this host plugins run as numbers of their own; its author \
+                 leaves USER out of the image"
             ),
             Self::Image { image, sources } => {
                 write!(f, "has the image {image}, and here {}", places(sources))

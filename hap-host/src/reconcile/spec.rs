@@ -31,6 +31,8 @@ pub(crate) struct SpecInputs<'a> {
     pub platform_url: &'a str,
     pub keys: &'a PluginKeys,
     pub choices: &'a Choices,
+    /// The number that is only the plugin's, for one that has such a number.
+    pub own_number: Option<u32>,
     pub program: Option<&'a std::path::Path>,
     pub outlives_host: bool,
     /// The engine's runtime; `None` is its default.
@@ -56,7 +58,11 @@ pub(crate) fn container_spec(inputs: &SpecInputs<'_>) -> ContainerSpec {
         manifest.api_port().get(),
     );
     spec.network = network_of(manifest);
-    spec.user = manifest.user().map(ToOwned::to_owned);
+    let own = inputs.own_number.filter(|_| manifest.user().is_none());
+    spec.user = own
+        .map(|number| format!("{number}:{number}"))
+        .or_else(|| manifest.user().map(ToOwned::to_owned));
+    spec.owns_volumes = own.is_some();
     spec.writable_rootfs = manifest.writable_rootfs();
     spec.devices = devices(manifest, inputs.policy);
     spec.capabilities = manifest
@@ -248,6 +254,7 @@ mod tests {
             platform_url: "http://10.0.0.1:9000/plugins/light/api/v1",
             keys,
             choices,
+            own_number: None,
             program: None,
             outlives_host: false,
             runtime: None,

@@ -18,12 +18,14 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod unsealed;
+mod user_number;
 mod version;
 mod worker;
 mod writer;
 
 use std::{
     collections::BTreeSet,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -232,6 +234,19 @@ impl Store {
     pub(crate) async fn set_sealed(&self, id: &PluginId) -> Result<(), Error> {
         let id = id.clone();
         self.write(move |writer| unsealed::remove(writer.connection(), &id))
+            .await
+    }
+
+    /// The number of the user that a plugin runs as: chosen at the first call, and never another's.
+    /// `mapped`: for an engine that maps users.
+    pub(crate) async fn user_number(
+        &self,
+        id: &PluginId,
+        range: RangeInclusive<u32>,
+        mapped: bool,
+    ) -> Result<u32, Error> {
+        let id = id.clone();
+        self.write(move |writer| user_number::of(writer.connection(), &id, &range, mapped))
             .await
     }
 

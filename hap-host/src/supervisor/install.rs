@@ -25,6 +25,7 @@ use crate::{
     plugin::{
         admission::admit,
         handle::PluginHandle,
+        runs_as,
         source::{PluginSource, acquire::Candidate},
     },
 };
@@ -110,6 +111,14 @@ impl Supervisor {
             let reserved = self.reserve(candidate.manifest.id())?;
             let progress = reserved.watch(options.progress.clone());
             let image = candidate.image(&self.0.shared, progress).await?;
+            let runs_as = runs_as::decide(
+                &self.0.shared,
+                &candidate.manifest,
+                &image,
+                None,
+                &options.progress,
+            );
+            let admission = admission.with_runs_as(runs_as.await?);
             Ok(Obtained {
                 candidate,
                 admission,

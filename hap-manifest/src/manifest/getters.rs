@@ -165,7 +165,8 @@ impl Manifest {
         &self.capabilities
     }
 
-    /// Returns the user and group to run as, `user[:group]`; the image's own if `None`.
+    /// Returns the user and group to run as, `user[:group]`. If `None`, the image's
+    /// own, or a number that the host chooses.
     #[must_use]
     pub fn user(&self) -> Option<&str> {
         self.user.as_ref().map(ContainerUser::as_str)

@@ -141,7 +141,7 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(transform = schema::bounded, example = schema::words("NET_RAW"))]
     pub(super) capabilities: Vec<Capability>,
-    /// User and optional group the plugin runs as, each a name or a number; the image's own when absent.
+    /// User and optional group the plugin runs as, each a name or a number; when absent the image's own, or a number that the host chooses.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"1000:1000")]
     pub(super) user: Option<ContainerUser>,

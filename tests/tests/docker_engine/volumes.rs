@@ -102,9 +102,20 @@ async fn an_image_makes_no_volume_of_its_own() {
     assert!(covered.is_some_and(|line| line.starts_with("tmpfs ")), "{mounts}");
     let docker = bystander(&instance);
     let found = docker.inspect_container(id.as_str(), None).await.unwrap();
-    let mut volumes = found.mounts.unwrap().into_iter().filter_map(|mount| mount.name);
-    assert_eq!(volumes.next(), None, "it is memory");
+    let names: Vec<_> = found
+        .mounts
+        .unwrap()
+        .into_iter()
+        .filter_map(|mount| mount.name)
+        .collect();
+    for name in &names {
+        let volume = docker.inspect_volume(name).await.unwrap();
+        assert_eq!(volume.options["type"], "tmpfs", "it is memory: {volume:?}");
+    }
     engine.remove(&id).await.unwrap();
+    for name in &names {
+        docker.inspect_volume(name).await.unwrap_err();
+    }
     remove_image(&instance, &tag).await;
 }
 

@@ -146,7 +146,10 @@ async fn comes_back_as_it_was(user: &str) {
     docker::build_for(instance.engine(), Fixture::Faulty, &image, user).await;
     let state = tempfile::tempdir().unwrap();
     let supervisor = host(&instance, state.path()).await;
-    let keeper = supervisor.install(version(&image, "1.0.0", "")).await.unwrap();
+    // Nobody is root because an image says so.
+    let asked = if user == "0:0" { r#","user":"0:0""# } else { "" };
+    let install = supervisor.install(version(&image, "1.0.0", asked));
+    let keeper = install.grant_all_requested(true).await.unwrap();
     keeper.start().await.unwrap();
     told(&instance, &keeper, "write:/data/mark:precious")
         .await
@@ -157,7 +160,11 @@ async fn comes_back_as_it_was(user: &str) {
     let before = Tree::of(&folder).unwrap();
     assert!(before.len() >= 11, "{before:?}");
 
-    let ruinous = version(&image, "2.0.0", r#","env_vars":{"FAULT":"ruin:/data"}"#);
+    let ruinous = version(
+        &image,
+        "2.0.0",
+        &format!(r#"{asked},"env_vars":{{"FAULT":"ruin:/data"}}"#),
+    );
     let error = keeper.update(ruinous.clone()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Failed);
     assert!(error.to_string().contains("ruins /data: Ok"), "{error}");
@@ -173,7 +180,7 @@ async fn comes_back_as_it_was(user: &str) {
     told(&instance, &keeper, "remove:/data/new").await.unwrap();
 
     // The same on the way that a person asks for.
-    keeper.update(version(&image, "1.1.0", "")).await.unwrap();
+    keeper.update(version(&image, "1.1.0", asked)).await.unwrap();
     let committed = Tree::of(&data_folder(&instance).await).unwrap();
     for entry in ["mess", "deep/file", "mark"] {
         let _ = told(&instance, &keeper, &format!("remove:/data/{entry}")).await;

@@ -15,6 +15,7 @@ use std::{
 
 use bollard::{
     Docker,
+    models::Volume,
     query_parameters::{
         InspectNetworkOptions, ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptions,
         ListVolumesOptions,
@@ -58,7 +59,9 @@ struct Machine {
     names: BTreeMap<String, String>,
     images: BTreeSet<String>,
     containers: BTreeSet<String>,
+    /// Names of volumes on the disk, and of those that are memory.
     volumes: BTreeSet<String>,
+    memory: BTreeSet<String>,
     networks: BTreeSet<String>,
     /// How often somebody came to the operator's services.
     visits: usize,
@@ -77,18 +80,20 @@ impl Machine {
         let all = ListContainersOptionsBuilder::default().all(true).build();
         let containers = docker.list_containers(Some(all)).await.unwrap();
         let volumes = docker.list_volumes(None::<ListVolumesOptions>).await.unwrap();
+        let volumes = volumes.volumes.unwrap_or_default();
+        let names_of = |all: &[Volume], memory: bool| {
+            let is_memory = |volume: &Volume| volume.options.get("type").is_some_and(|kind| kind == "tmpfs");
+            let named = all.iter().filter(|volume| is_memory(volume) == memory);
+            named.map(|volume| volume.name.clone()).collect()
+        };
         let networks = docker.list_networks(None::<ListNetworksOptions>).await.unwrap();
         Self {
             strangers: strangers(),
             names: named.filter(|(name, _)| name != "<none>:<none>").collect(),
             images: images.iter().map(|image| image.id.clone()).collect(),
             containers: containers.into_iter().filter_map(|one| one.id).collect(),
-            volumes: volumes
-                .volumes
-                .into_iter()
-                .flatten()
-                .map(|one| one.name)
-                .collect(),
+            volumes: names_of(&volumes, false),
+            memory: names_of(&volumes, true),
             networks: networks.into_iter().filter_map(|one| one.name).collect(),
             visits: visits.load(Ordering::SeqCst),
         }

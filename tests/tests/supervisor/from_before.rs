@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
 use hap_host::{
-    Cursor, Delivery, Desired, Phase, ProbationPolicy, ShutdownMode, SubscribeOptions, Supervisor,
+    Cursor, Delivery, Desired, Phase, ProbationPolicy, RunsAs, ShutdownMode, SubscribeOptions, Supervisor,
     UpdateResult,
     engine::{
         ContainerSpec, Engine as _, EnvVar, FakeEngine, InstanceName, NetworkMode, Observed, ResourceLimits,
@@ -124,6 +124,11 @@ async fn a_state_folder_of_the_version_before_opens_and_its_plugins_run_on_witho
     let light = host.plugin(&PluginId::new("light").unwrap()).unwrap();
     let healthy = until(&light, |state| state.phase == Phase::Healthy).await;
     assert_eq!((healthy.desired, healthy.restarts), (Desired::Running, 0));
+    assert_eq!(
+        healthy.runs_as,
+        RunsAs::AsBefore,
+        "it stays as it was, and says so"
+    );
     let adopted = of(&engine, "light");
     assert_eq!((&adopted.id, adopted.started_at), (&before.id, before.started_at));
     assert_eq!(light.manifest().version().to_string(), "1.1.0");
@@ -187,5 +192,35 @@ async fn a_plugin_of_the_version_before_is_sealed_at_its_next_restart_and_goes_b
     assert_eq!(light.manifest().version().to_string(), "1.0.0");
     let data = &spec.volumes[0].name;
     assert_eq!(engine.read_volume(data).unwrap(), "of 1.0.0");
+    host.shutdown(ShutdownMode::StopPlugins).await.unwrap();
+}
+
+/// Its data is root's, and the one that it had would find it closed.
+#[tokio::test]
+async fn a_plugin_of_the_version_before_stays_the_user_that_it_was_and_a_new_one_is_nobody_else() {
+    let _alone = PORT.lock().await;
+    let state = tempfile::tempdir().unwrap();
+    let engine = from_before(state.path()).await;
+    let host = host(&engine, state.path()).await;
+    let light = host.plugin(&PluginId::new("light").unwrap()).unwrap();
+    let next = light.manifest().to_builder().version("1.2.0").build().unwrap();
+    light.update(next).await.unwrap();
+    assert_eq!(light.state().runs_as, RunsAs::AsBefore);
+    assert_eq!(engine.spec(light.id()).unwrap().user, None);
+
+    let manifest = hap_manifest::Manifest::builder("fresh", "Fresh", "1.0.0", "light:1.0.0");
+    let fresh = host.install(manifest.build().unwrap()).await.unwrap();
+    fresh.start().await.unwrap();
+    let spec = engine.spec(fresh.id()).unwrap();
+    let RunsAs::Own(number) = fresh.state().runs_as else {
+        panic!("{:?}", fresh.state());
+    };
+    assert_eq!(spec.user, Some(format!("{number}:{number}")));
+    assert!(spec.owns_volumes);
+    // Installed again it is new to this host, and its data becomes its own.
+    light.uninstall().await.unwrap();
+    let again = host.install(light.manifest().as_ref().clone()).await.unwrap();
+    again.start().await.unwrap();
+    assert!(matches!(again.state().runs_as, RunsAs::Own(other) if other != number));
     host.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }

@@ -144,13 +144,23 @@ impl Client {
     }
 }
 
-/// Whether an engine says of itself that users of its containers have other numbers outside, as
+/// Whether an engine says of itself that users of its containers have other numbers than its own, as
 /// `userns-remap` sets it.
 pub(super) fn remaps_users(described: &SystemInfo) -> bool {
+    has_option(described, "name=userns")
+}
+
+/// Whether users of its containers have other numbers than the machine's, and only some: also where
+/// the engine itself runs without root.
+pub(super) fn maps_users(described: &SystemInfo) -> bool {
+    remaps_users(described) || has_option(described, "name=rootless")
+}
+
+fn has_option(described: &SystemInfo, name: &str) -> bool {
     let options = described.security_options.iter().flatten();
     options
         .flat_map(|option| option.split(','))
-        .any(|part| part == "name=userns")
+        .any(|part| part == name)
 }
 
 #[cfg(test)]

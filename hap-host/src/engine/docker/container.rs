@@ -21,7 +21,8 @@ use super::{
     },
     cover, device,
     error::Failure,
-    network, volume,
+    named_user, network, volume,
+    volume_copy::owner::Owner,
 };
 use crate::engine::{
     error::{EngineError, EngineErrorKind},
@@ -44,7 +45,7 @@ pub(super) async fn create(client: &Client, spec: &ContainerSpec) -> Result<Cont
 
 /// Creates a container and looks at it once, for its state and for what it was granted.
 pub(super) async fn create_checked(client: &Client, spec: &ContainerSpec) -> Result<Observed, EngineError> {
-    let (network, devices, (), layout) = tokio::try_join!(
+    let (network, devices, folders, layout) = tokio::try_join!(
         network::find::id(client, &spec.instance, spec.network),
         device::resolve(client, spec),
         volume::ensure(client, spec),
@@ -52,6 +53,8 @@ pub(super) async fn create_checked(client: &Client, spec: &ContainerSpec) -> Res
     )?;
     let options = CreateContainerOptionsBuilder::default().name(&spec.name).build();
     let mut body = create_body(spec, &network, devices);
+    let owner = Owner::of(&layout);
+    let named = layout.name().map(ToOwned::to_owned);
     cover::mount(&mut body, spec, layout);
     let created = client
         .call(
@@ -80,6 +83,16 @@ pub(super) async fn create_checked(client: &Client, spec: &ContainerSpec) -> Res
                  runs without its walls. {wall}. Use Docker Engine, see docs/engines.md"
             ),
         ));
+    }
+    let fits = match (owner, named) {
+        (Some(owner), _) => owner.settle(client, spec, &id, &folders).await,
+        (None, Some(user)) => named_user::refuse_root(client, spec, &id, &user).await,
+        (None, None) => Ok(()),
+    };
+    if let Err(error) = fits {
+        // It never ran: it would be who nobody agreed to, or find its own data closed.
+        remove(client, &id).await?;
+        return Err(error);
     }
     let observed = observed(&found).ok_or_else(|| foreign("create", &id))?;
     client.remember_as_ours(observed.id.as_str());

@@ -26,8 +26,30 @@ pub(super) struct Layout {
     /// The paths at which the image declares a volume and the spec has none.
     covered: Vec<String>,
     owner: Owner,
+    /// The user that the container runs as, in the words of the spec or the image.
+    user: String,
     /// Numbers of users in the container are others for the engine.
     remapped: bool,
+}
+
+impl Layout {
+    /// The user that the container runs as, where it is a name.
+    pub(super) fn name(&self) -> Option<&str> {
+        (self.owner == Owner::Named).then_some(self.user.as_str())
+    }
+
+    /// Who the container runs as, as numbers of user and group, where the image is not needed to know.
+    pub(super) const fn numbers(&self) -> Option<(u32, Option<u32>)> {
+        match self.owner {
+            Owner::Number(user, group) => Some((user, group)),
+            Owner::Named => None,
+        }
+    }
+
+    /// Whether numbers of users in the container are others for the engine.
+    pub(super) const fn is_remapped(&self) -> bool {
+        self.remapped
+    }
 }
 
 /// Who the container runs as.
@@ -79,11 +101,13 @@ pub(super) async fn of(client: &Client, spec: &ContainerSpec) -> Result<Layout, 
     };
     let named = |path: &String| spec.volumes.iter().any(|volume| volume.path == *path);
     let covered: Vec<_> = told.volumes.into_iter().filter(|path| !named(path)).collect();
-    let owner = Owner::of(spec.user.as_deref().unwrap_or(&told.user));
+    let user = spec.user.clone().unwrap_or(told.user);
+    let owner = Owner::of(&user);
     Ok(Layout {
-        remapped: !covered.is_empty() && client.remaps_users().await?,
+        remapped: (!covered.is_empty() || !spec.volumes.is_empty()) && client.remaps_users().await?,
         covered,
         owner,
+        user,
     })
 }
 
@@ -94,6 +118,7 @@ pub(super) fn mount(body: &mut ContainerCreateBody, spec: &ContainerSpec, layout
         mut covered,
         owner,
         remapped,
+        user: _,
     } = layout;
     if owner == Owner::Named {
         // Nobody can say here whose these would have to be, so they have to be everybody's.
@@ -181,6 +206,7 @@ mod tests {
         Layout {
             covered: paths.iter().map(|path| (*path).to_owned()).collect(),
             owner: Owner::of(user),
+            user: user.to_owned(),
             remapped: false,
         }
     }

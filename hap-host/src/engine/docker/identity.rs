@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bollard::models::{SystemInfo, SystemVersion};
 
-use super::client::{Client, remaps_users};
+use super::client::{Client, maps_users, remaps_users};
 use crate::engine::{
     error::{EngineError, EngineErrorKind},
     info::EngineInfo,
@@ -48,6 +48,7 @@ fn told(version: &SystemVersion, described: SystemInfo) -> EngineInfo {
         let mut named = components.clone().filter(|component| component.name == name);
         named.next().map(|component| component.version.clone())
     };
+    let maps_users = maps_users(&described);
     let runtime = described.default_runtime.map(|name| match of_component(&name) {
         Some(version) => format!("{name} {version}"),
         None => name,
@@ -74,6 +75,7 @@ fn told(version: &SystemVersion, described: SystemInfo) -> EngineInfo {
     });
     EngineInfo {
         runtimes,
+        maps_users,
         api: version.api_version.clone(),
         storage,
         cgroup: described

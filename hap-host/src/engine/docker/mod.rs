@@ -15,6 +15,7 @@ mod isolation;
 mod layers;
 mod listening;
 mod log_lines;
+mod named_user;
 mod network;
 mod program_fault;
 mod pull;
@@ -200,6 +201,11 @@ impl Engine for DockerEngine {
     async fn image_volumes(&self, image: &ImageId) -> Result<Vec<String>, EngineError> {
         let told = image::told(&self.client, image.as_str()).await?;
         Ok(told.volumes)
+    }
+
+    async fn image_user(&self, image: &ImageId) -> Result<Option<String>, EngineError> {
+        let told = image::told(&self.client, image.as_str()).await?;
+        Ok(Some(told.user).filter(|user| !user.is_empty()))
     }
 
     async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {

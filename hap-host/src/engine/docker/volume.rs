@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, path::PathBuf};
 
 use bollard::{
     models::VolumeCreateRequest,
@@ -16,11 +16,14 @@ use crate::engine::{
 
 /// Makes the volumes of a container, or finds them. One of that name that is not this plugin's is
 /// an error: it is somebody's data, and mounting it would hand it to the plugin.
-pub(super) async fn ensure(client: &Client, spec: &ContainerSpec) -> Result<(), EngineError> {
+///
+/// Answers where the engine says that it keeps each of them.
+pub(super) async fn ensure(client: &Client, spec: &ContainerSpec) -> Result<Vec<PathBuf>, EngineError> {
+    let mut folders = Vec::new();
     for mount in &spec.volumes {
-        make(client, &spec.instance, &spec.plugin, &mount.name).await?;
+        folders.push(make(client, &spec.instance, &spec.plugin, &mount.name).await?);
     }
-    Ok(())
+    Ok(folders)
 }
 
 /// Makes one volume of a plugin, or finds it.
@@ -29,7 +32,7 @@ pub(super) async fn make(
     instance: &InstanceName,
     plugin: &PluginId,
     name: &str,
-) -> Result<(), EngineError> {
+) -> Result<PathBuf, EngineError> {
     let request = VolumeCreateRequest {
         name: Some(name.to_owned()),
         driver: Some("local".to_owned()),
@@ -51,7 +54,7 @@ pub(super) async fn make(
     if !carries(&found.labels, instance, Some(plugin)) {
         return Err(foreign("create volume", name, instance, plugin));
     }
-    Ok(())
+    Ok(found.mountpoint.into())
 }
 
 /// Whether a volume exists. One that is not this plugin's is an error.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     engine::observed::Exit,
-    model::{config_state::ConfigState, dependency::UnmetDependency, desired::Desired},
+    model::{config_state::ConfigState, dependency::UnmetDependency, desired::Desired, runs_as::RunsAs},
     plugin::handle::PluginHandle,
 };
 
@@ -131,6 +131,9 @@ pub(in crate::management) struct PluginStateView {
     pub previous_version: Option<String>,
     /// What becomes of it when the host starts: `as_wanted`, `never` or `always`.
     pub boot: BootState,
+    /// Who its program runs as: `own`, `manifest`, `image`, `as_before` or `host`, with the number or
+    /// the name where there is one.
+    pub runs_as: RunsAsView,
     /// What is being done to it on the engine.
     pub operation: Option<OperationView>,
 }
@@ -156,7 +159,39 @@ impl PluginStateView {
             last_update: state.last_update.map(UpdateOutcomeView::from),
             previous_version: plugin.previous_version().map(|version| version.to_string()),
             boot: state.autostart.into(),
+            runs_as: RunsAsView::from(&state.runs_as),
             operation: state.operation.map(OperationView::from),
+        }
+    }
+}
+
+/// Who the program of a plugin runs as.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RunsAs")]
+pub(in crate::management) struct RunsAsView {
+    /// `own`: a number that only it has; `manifest` or `image`: the user that one names; `as_before`: as
+    /// its image says, maybe root, because it was installed before plugins had numbers of their own;
+    /// `host`: the engine runs programs without a container.
+    pub kind: &'static str,
+    /// The number, or the user as it is named.
+    pub user: Option<String>,
+    /// All of it in words.
+    pub text: String,
+}
+
+impl From<&RunsAs> for RunsAsView {
+    fn from(runs_as: &RunsAs) -> Self {
+        let (kind, user) = match runs_as {
+            RunsAs::Own(number) => ("own", Some(number.to_string())),
+            RunsAs::Manifest(user) => ("manifest", Some(user.clone())),
+            RunsAs::Image(user) => ("image", Some(user.clone())),
+            RunsAs::AsBefore => ("as_before", None),
+            RunsAs::Host => ("host", None),
+        };
+        Self {
+            kind,
+            user,
+            text: runs_as.to_string(),
         }
     }
 }

@@ -14,6 +14,7 @@ impl Actor {
             state.failure = Some(trouble.clone());
         }
         state.autostart = self.record.choices.autostart;
+        state.runs_as = self.record.runs_as();
         state.operation = self.work.operation;
         let next = Snapshot {
             client: self.client.clone(),

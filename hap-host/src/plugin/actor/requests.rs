@@ -85,7 +85,9 @@ impl Actor {
     async fn grant(&mut self, grants: Vec<Permission>) -> Result<(), Error> {
         let origin = self.record.admission.origin();
         let builds = self.record.admission.has(&Permission::Build) && grants.contains(&Permission::Build);
-        let admission = Admission::new(origin, grants, &self.record.manifest).with_build(builds);
+        let admission = Admission::new(origin, grants, &self.record.manifest)
+            .with_build(builds)
+            .with_runs_as(self.record.admission.runs_as().clone());
         let had = self.record.admission.granted().iter();
         let revoked: Vec<_> = had.filter(|had| !admission.has(had)).cloned().collect();
         self.revoke_of_previous(&revoked).await?;

@@ -30,6 +30,7 @@ pub(super) fn spec_of(shared: &Shared, record: &PluginRecord) -> ContainerSpec {
         platform_url: &shared.platform_url(manifest.id(), network),
         keys: &record.keys,
         choices: &record.choices,
+        own_number: record.admission.runs_as().own_number(),
         program: record.program.as_deref(),
         outlives_host: shared.outlive,
         runtime: shared

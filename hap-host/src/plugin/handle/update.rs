@@ -29,6 +29,7 @@ use crate::{
     plugin::{
         admission::{admit, refuse_if_it_breaks_dependants},
         request::Request,
+        runs_as,
         settings::{check_settings, keep_earlier_secrets},
         snapshot::Snapshot,
         source::{PluginSource, acquire::Candidate},
@@ -121,6 +122,9 @@ impl PluginHandle {
         }
         self.settings_for(&old, &new, options.settings.clone()).await?;
         let image = candidate.image(&shared, options.progress.clone()).await?;
+        let before_it = Some(before.told.version.as_ref());
+        let runs_as = runs_as::decide(&shared, &new, &image, before_it, &options.progress).await?;
+        let admission = admission.with_runs_as(runs_as);
         // Again, because that may have taken minutes.
         let settings = self.settings_for(&old, &new, options.settings.clone()).await?;
         let version = PluginVersion {

@@ -28,7 +28,7 @@ use crate::{
     model::{
         activity::OperationKind, autostart::Autostart, config_state::ConfigState,
         dependency::UnmetDependency, desired::Desired, event::EventKind, failure::Failure, phase::Phase,
-        state::PluginState,
+        runs_as::RunsAs, state::PluginState,
     },
 };
 
@@ -249,6 +249,7 @@ impl Machine {
             update: None,
             last_update: None,
             autostart: Autostart::default(),
+            runs_as: RunsAs::default(),
             operation: None,
         }
     }

@@ -316,3 +316,34 @@ async fn what_the_version_before_took_is_read_whatever_rules_came_since() {
         store.put_plugin(light).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_plugin_keeps_its_number_and_no_other_ever_has_it() {
+    let folder = folder();
+    let store = open(&folder).await;
+    let range = 20..=23;
+    let mut numbers = std::collections::BTreeSet::new();
+    for name in ["a", "b", "c", "d"] {
+        let number = store.user_number(&id(name), range.clone(), false).await.unwrap();
+        assert!(range.contains(&number) && numbers.insert(number), "{number}");
+        let again = store.user_number(&id(name), range.clone(), false).await.unwrap();
+        assert_eq!(again, number);
+    }
+    let full = store
+        .user_number(&id("e"), range.clone(), false)
+        .await
+        .unwrap_err();
+    assert!(full.to_string().contains("between 20 and 23"), "{full}");
+    // Gone, it may have left data.
+    store.put_plugin(&record("a")).await.unwrap();
+    store.remove_plugin(&id("a")).await.unwrap();
+    store
+        .user_number(&id("e"), range.clone(), false)
+        .await
+        .unwrap_err();
+    let elsewhere = store.user_number(&id("a"), 30..=33, true).await.unwrap();
+    assert!((30..=33).contains(&elsewhere));
+    drop(store);
+    let store = open(&folder).await;
+    assert!(numbers.contains(&store.user_number(&id("a"), range, false).await.unwrap()));
+}

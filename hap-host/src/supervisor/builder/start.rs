@@ -27,7 +27,7 @@ use crate::{
     },
     error::{Error, ErrorKind},
     metrics::Metrics,
-    model::{event::Event, isolation::IsolationState, keys::KeyPair, record::PluginRecord},
+    model::{event::Event, isolation::IsolationState, keys::KeyPair, record::PluginRecord, runs_as::RunsAs},
     plugin::{
         context::Shared,
         ownership::Ownership,
@@ -138,6 +138,12 @@ impl SupervisorBuilder {
             Store::open_with(self.state_folder.clone(), self.event_retention.clone()).await?;
         for entry in &loaded.corrupt {
             tracing::error!(plugin = %entry.id_text, reason = %entry.reason, "the stored record of a plugin cannot be read; it is left as it is and the plugin is not run");
+        }
+        for record in &loaded.plugins {
+            if self.engine.capabilities().isolation && record.runs_as() == RunsAs::AsBefore {
+                let runs_as = record.runs_as();
+                tracing::warn!(plugin = %record.manifest.id(), "it runs as {runs_as}, as the version before installed it; uninstalled with its data kept and installed again it gets a number of its own");
+            }
         }
         self.claim(&store).await?;
         let events = event_channel();

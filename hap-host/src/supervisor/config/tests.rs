@@ -72,6 +72,7 @@ fn the_example_has_every_key_that_is_not_left_out_for_a_reason() {
         "deny_devices",
         "device_writes",
         "devices",
+        "image_users",
         "local_builds",
         "own_user",
         "resources",
@@ -258,7 +259,9 @@ fn each_key_is_the_setter_of_its_name() {
 
 #[test]
 fn each_key_of_the_policy_is_the_setter_of_its_name() {
-    use crate::policy::{access::Access, image_volumes::ImageVolumes, lost_isolation::LostIsolation};
+    use crate::policy::{
+        access::Access, image_users::ImageUsers, image_volumes::ImageVolumes, lost_isolation::LostIsolation,
+    };
 
     const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
     let cores = |cores| hap_manifest::CpuLimit::from_cores(cores).unwrap();
@@ -326,6 +329,10 @@ fn each_key_of_the_policy_is_the_setter_of_its_name() {
         (
             r#""image_volumes":{"cover":"1m"}"#,
             home().image_volumes(ImageVolumes::Cover(1 << 20)),
+        ),
+        (
+            r#""image_users":"replace""#,
+            home().image_users(ImageUsers::Replace),
         ),
         (&trust_keys, home().trust_key(KEY.parse().unwrap())),
         (r#""unsigned_packages":false"#, home().unsigned_packages(false)),

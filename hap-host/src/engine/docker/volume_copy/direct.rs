@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::{
     helper::mount_point,
+    own_tree,
     tree::{self, TreeError},
 };
 use crate::engine::{
@@ -71,6 +72,46 @@ pub(super) async fn copy(
             "the copy ended before its time",
         )),
     }
+}
+
+/// Gives one volume, and all that is in it, to a user and a group, where this process may and sees the
+/// engine's files; `false` where it does not.
+pub(super) async fn own(
+    client: &Client,
+    volume: &str,
+    helper: &str,
+    index: usize,
+    (user, group): (u32, u32),
+) -> Result<bool, EngineError> {
+    if !may_copy() || !client.sees_the_machine().await {
+        return Ok(false);
+    }
+    let found = inspect(client, volume).await?;
+    if found.driver != "local" || !found.options.is_empty() {
+        return Ok(false);
+    }
+    let path = PathBuf::from(found.mountpoint);
+    let Some(Ok(folder)) = blocking(move || open(&path)).await else {
+        return Ok(false);
+    };
+    if !is_the_engines(client, &folder, helper, index).await? {
+        return Ok(false);
+    }
+    let cancelled = CancelOnDrop::default();
+    let flag = Arc::clone(&cancelled.0);
+    let owned = blocking(move || own_tree::own(&folder, user, group, &flag)).await;
+    let problem = match owned {
+        Some(Ok(())) => return Ok(true),
+        Some(Err(error)) => error.to_string(),
+        None => "it ended before its time".to_owned(),
+    };
+    let message = format!("it cannot be given to user {user}: {problem}");
+    Err(EngineError::new(
+        EngineErrorKind::Failed,
+        "own volumes",
+        volume,
+        message,
+    ))
 }
 
 /// Whether this process may do to files what a copy takes. Root may have been left without.

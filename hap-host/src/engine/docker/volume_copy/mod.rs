@@ -9,6 +9,9 @@
 #[cfg(target_os = "linux")]
 mod direct;
 pub(crate) mod helper;
+#[cfg(target_os = "linux")]
+mod own_tree;
+pub(crate) mod owner;
 mod streamed;
 #[cfg(target_os = "linux")]
 mod tree;
