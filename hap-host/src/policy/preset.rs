@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use hap_manifest::{CpuLimit, MemoryLimit, PidsLimit};
 
 use super::{
@@ -23,7 +25,7 @@ impl Policy {
     /// has a device, a capability or root, or chooses its user, and none has more than 512 MiB of
     /// memory, 1 core and 256 processes. Network access is granted to each plugin by itself, an image
     /// whose volumes the manifest does not name is refused, and plugins stop while they are not kept
-    /// apart.
+    /// apart, and have 20 s to stop.
     ///
     /// ```
     /// use hap_host::Policy;
@@ -41,6 +43,7 @@ impl Policy {
             .own_user(false)
             .local_builds(true)
             .unsigned_packages(false)
+            .max_stop_timeout(Duration::from_secs(20))
             .image_volumes(ImageVolumes::Refuse);
         policy.images = Some(std::collections::BTreeSet::new());
         policy.max_memory = MemoryLimit::from_mib(512).ok();

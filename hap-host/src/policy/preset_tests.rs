@@ -136,8 +136,25 @@ fn tried(policy: &Policy, row: &str) -> &'static str {
             LostIsolation::Tell => "allowed",
             LostIsolation::StopPlugins => "denied",
         },
+        "more than 20 seconds to stop" => stops(policy, 20),
+        "more than 60 seconds to stop" => stops(policy, 60),
         other => panic!("nothing tries the row {other:?}"),
     }
+}
+
+/// Whether a plugin has more than so many seconds to stop; it has those in any case.
+fn stops(policy: &Policy, seconds: u64) -> &'static str {
+    let grace = |seconds: u64| {
+        let text = format!(
+            r#"{{"id":"light","name":"Light","version":"1.0.0","description":"d","author":"a",
+                "image":"light:1","stop_timeout":"{seconds}s"}}"#
+        );
+        policy
+            .stop_grace(&Manifest::from_json(&text).unwrap().manifest)
+            .as_secs()
+    };
+    assert!(grace(20) == 20);
+    word(grace(seconds + 1) > seconds, false)
 }
 
 #[test]
