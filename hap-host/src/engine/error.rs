@@ -98,6 +98,12 @@ impl EngineError {
         self.operation
     }
 
+    /// What it was about, such as the name of a container or of a volume.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
     /// The engine's own words.
     #[must_use]
     pub fn message(&self) -> &str {

@@ -80,7 +80,7 @@ pub use self::{
         VolumeMount,
     },
     stream::{EngineEvent, EngineEventKind, EngineStream, LogLine, LogOptions, LogSource, StatsSample},
-    volume_copy::VolumeCopy,
+    volume_copy::{VolumeCopy, VolumeUsage},
 };
 
 /// Runs containers for one or more supervisors.
@@ -218,6 +218,29 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// without a snapshot.
     async fn copy_volumes(&self, copy: &VolumeCopy) -> Result<(), EngineError> {
         Err(unsupported("copy volumes", copy.plugin.as_str()))
+    }
+
+    /// Returns which of these volumes of one plugin do not exist.
+    ///
+    /// [`EngineErrorKind::Unsupported`], the default, where that cannot be told.
+    async fn missing_volumes(
+        &self,
+        _instance: &InstanceName,
+        plugin: &hap_manifest::PluginId,
+        _names: &[String],
+    ) -> Result<Vec<String>, EngineError> {
+        Err(unsupported("find volumes", plugin.as_str()))
+    }
+
+    /// Measures what these volumes of one plugin take on the disk, also while it runs. Those that do
+    /// not exist take nothing. The default can tell nothing.
+    async fn volume_usage(
+        &self,
+        _instance: &InstanceName,
+        _plugin: &hap_manifest::PluginId,
+        _names: &[String],
+    ) -> Result<VolumeUsage, EngineError> {
+        Ok(VolumeUsage::default())
     }
 
     /// Changes the limits of memory, CPU and processes of a container in place, whether it runs or

@@ -21,6 +21,9 @@ pub struct VolumeCopy {
     /// [`EngineErrorKind::NotFound`](super::error::EngineErrorKind::NotFound), before any target is
     /// touched, instead of counting as empty.
     pub require_sources: bool,
+    /// Most bytes of content that are copied. More is
+    /// [`EngineErrorKind::Rejected`](super::error::EngineErrorKind::Rejected).
+    pub max_bytes: Option<u64>,
 }
 
 impl VolumeCopy {
@@ -39,6 +42,7 @@ impl VolumeCopy {
             fallback_image: None,
             volumes,
             require_sources: false,
+            max_bytes: None,
         }
     }
 
@@ -54,5 +58,30 @@ impl VolumeCopy {
     pub const fn require_sources(mut self, require: bool) -> Self {
         self.require_sources = require;
         self
+    }
+
+    /// Sets the most bytes of content that are copied. Default: no bound.
+    #[must_use]
+    pub const fn max_bytes(mut self, most: Option<u64>) -> Self {
+        self.max_bytes = most;
+        self
+    }
+}
+
+/// What a plugin's volumes take on the disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VolumeUsage {
+    /// Bytes that they take, without holes. `None` where that cannot be told.
+    pub bytes: Option<u64>,
+    /// Bytes that are free on the disk with the engine's volumes. `None` where that cannot be told.
+    pub free_bytes: Option<u64>,
+}
+
+impl VolumeUsage {
+    /// Describes what volumes take.
+    #[must_use]
+    pub const fn new(bytes: Option<u64>, free_bytes: Option<u64>) -> Self {
+        Self { bytes, free_bytes }
     }
 }

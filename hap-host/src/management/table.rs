@@ -112,6 +112,15 @@ const FORCE: Parameter = flag(
     "force",
     "Kills the plugin at once, also when it is stopping already. Otherwise it is asked to stop, and has the time that its manifest says, 60 s at most unless the host's policy says otherwise.",
 );
+const WITHOUT_SNAPSHOT: Parameter = flag(
+    "without_snapshot",
+    "Leaves out the copy of its data: a version that fails leaves behind what it wrote.",
+);
+const MAX_SNAPSHOT: Parameter = query(
+    "max_snapshot_mib",
+    Kind::Number(versions::SNAPSHOT_MIB.0, versions::SNAPSHOT_MIB.1),
+    "Most that the copy of its data may take, in MiB; more is refused before anything stops. Default: half of what is free on the disk with the engine's volumes.",
+);
 const SINCE: Parameter = query(
     "since",
     Kind::Time,
@@ -193,7 +202,8 @@ pub(super) static ROUTES: [Route; 39] = routes! {
             GRANT,
             GRANT_ALL,
             flag("allow_downgrade", "Takes also a version that is lower than the one that it has."),
-            flag("without_snapshot", "Leaves out the copy of its data: a version that fails leaves behind what it wrote."),
+            WITHOUT_SNAPSHOT,
+            MAX_SNAPSHOT,
             flag("even_if_dependants_break", "Takes also a version that plugins which depend on it do not accept."),
         ],
         errors: UPDATED, limit: Limit::Update;
@@ -204,6 +214,8 @@ pub(super) static ROUTES: [Route; 39] = routes! {
         input: Input::Empty,
         parameters: &[
             flag("restore_data", "Puts back the data as that version left it. What was written since is lost."),
+            WITHOUT_SNAPSHOT,
+            MAX_SNAPSHOT,
         ],
         errors: UPDATED, limit: Limit::Update;
 

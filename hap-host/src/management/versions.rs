@@ -23,6 +23,9 @@ use crate::{
     plugin::handle::{PluginHandle, update_request::UpdateRequest},
 };
 
+/// What `max_snapshot_mib` may be.
+pub(super) const SNAPSHOT_MIB: (u32, u32) = (1, u32::MAX);
+
 pub(super) async fn update(
     State(api): State<Api>,
     Named(plugin): Named,
@@ -33,16 +36,20 @@ pub(super) async fn update(
     let grant_all = params.flag("grant_all")?;
     let allow_downgrade = params.flag("allow_downgrade")?;
     let snapshot = !params.flag("without_snapshot")?;
+    let max_snapshot = max_snapshot(&params)?;
     let ignore_dependents = params.flag("even_if_dependants_break")?;
     let followed = accepts_events(request.headers());
     let source = source(&api, request).await?;
-    let update = grants
+    let mut update = grants
         .into_iter()
         .fold(plugin.update(source), UpdateRequest::grant)
         .grant_all_requested(grant_all)
         .allow_downgrade(allow_downgrade)
         .snapshot(snapshot)
         .ignore_dependents(ignore_dependents);
+    if let Some(most) = max_snapshot {
+        update = update.max_snapshot_bytes(most);
+    }
     if !followed {
         let outcome = update.await?;
         return Ok(Json(updated(&plugin, outcome)).into_response());
@@ -59,13 +66,24 @@ pub(super) async fn update(
 
 pub(super) async fn roll_back(Named(plugin): Named, params: Params) -> Result<Json<Updated>, Refusal> {
     let restore_data = params.flag("restore_data")?;
-    let outcome = plugin.roll_back().restore_data(restore_data).await?;
+    let snapshot = !params.flag("without_snapshot")?;
+    let mut back = plugin.roll_back().restore_data(restore_data).snapshot(snapshot);
+    if let Some(most) = max_snapshot(&params)? {
+        back = back.max_snapshot_bytes(most);
+    }
+    let outcome = back.await?;
     Ok(Json(updated(&plugin, outcome)))
 }
 
 pub(super) async fn forget_previous(Named(plugin): Named) -> Result<Json<PluginStateView>, Refusal> {
     plugin.forget_previous_version().await?;
     Ok(Json(PluginStateView::of(&plugin)))
+}
+
+/// In bytes.
+fn max_snapshot(params: &Params) -> Result<Option<u64>, Refusal> {
+    let most = params.number("max_snapshot_mib", SNAPSHOT_MIB.0..=SNAPSHOT_MIB.1)?;
+    Ok(most.map(|mib| u64::from(mib) << 20))
 }
 
 fn updated(plugin: &PluginHandle, outcome: UpdateOutcome) -> Updated {

@@ -52,6 +52,14 @@ pub enum EventKind {
     DependenciesBack,
     /// A container that is not its own carries its labels: a copy of its own, or somebody else's.
     SecondContainer(SecondContainer),
+    /// The snapshot of the data that its previous version left was removed by somebody, as
+    /// `docker volume prune` does. Going back is possible without the data.
+    SnapshotLost {
+        /// The version that left the data.
+        version: semver::Version,
+        /// The volumes that are missing.
+        volumes: Vec<String>,
+    },
     /// It has been healthy long enough, or someone acted: the crash loop is over.
     CrashLoopLeft,
 }

@@ -51,6 +51,7 @@ impl PluginRecord {
             image_id: self.image_id.clone(),
             program: self.program.clone(),
             snapshot: None,
+            snapshot_lost: false,
         }
     }
 }

@@ -71,6 +71,9 @@ pub(crate) struct PluginVersion {
     pub program: Option<PathBuf>,
     /// The copy of the data that this version left, where there is one.
     pub snapshot: Option<u32>,
+    /// There was one, and somebody removed it.
+    #[serde(default)]
+    pub snapshot_lost: bool,
 }
 
 impl PluginVersion {
@@ -80,6 +83,19 @@ impl PluginVersion {
             .map(|number| snapshot_names(instance, &self.manifest, number))
             .unwrap_or_default()
     }
+}
+
+/// Tells that the snapshot of what a version left is gone, in the same words everywhere.
+pub(crate) fn lost_snapshot(version: &semver::Version, volumes: &[String]) -> String {
+    let which = if volumes.is_empty() {
+        String::new()
+    } else {
+        format!(" (missing: {})", volumes.join(", "))
+    };
+    format!(
+        "the snapshot of the data that version {version} left was removed by somebody, as `docker volume prune` \
+         does{which}: the data stays as it is, going back without it is possible"
+    )
 }
 
 /// The names that a snapshot of a plugin's volumes has, in the order of its manifest.

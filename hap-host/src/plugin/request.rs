@@ -32,6 +32,8 @@ pub(crate) enum Request {
     EndProbation(oneshot::Sender<Result<(), Error>>),
     /// Forgets the version before the last update.
     ForgetPrevious(oneshot::Sender<Result<(), Error>>),
+    /// Notes that volumes of this snapshot, of the previous version, are gone.
+    SnapshotLost(u32, Vec<String>, oneshot::Sender<Result<(), Error>>),
     /// Gives the plugin these limits in place of its manifest's, on disk first.
     Limit(LimitOverrides, oneshot::Sender<Result<(), Error>>),
     /// Stops the plugin because the host shuts down.

@@ -5,6 +5,10 @@ use crate::model::{
     version::{PluginVersion, SettingsChange},
 };
 
+/// What may be done where a copy of the data is too large or fails. For callers of every API.
+pub(crate) const WAYS_OUT: &str = "make room, raise the bound on the snapshot, or ask for the update without a snapshot, and \
+     then a version that fails leaves behind what it wrote";
+
 /// An update whose image is there and which nothing stands against: what is left is
 /// to carry it out.
 #[derive(Debug)]
@@ -16,6 +20,8 @@ pub(crate) struct UpdateOrder {
     pub settings: SettingsChange,
     /// The data is copied before anything changes.
     pub snapshot: bool,
+    /// Most bytes that the copy may take.
+    pub snapshot_bound: Option<u64>,
     /// The data of this snapshot, of the previous version, comes back with it.
     pub restore: Option<u32>,
 }

@@ -12,6 +12,7 @@ pub(crate) mod orphans;
 mod registry;
 pub(crate) mod review;
 mod shutdown;
+mod snapshots;
 #[cfg(all(test, feature = "testing"))]
 mod tests;
 mod usage_sampling;

@@ -14,6 +14,7 @@ mod s05;
 mod s06;
 mod s08;
 mod s09;
+mod s10;
 mod s11;
 mod s12;
 mod s13;

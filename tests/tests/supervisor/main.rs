@@ -25,6 +25,7 @@ mod platform;
 mod restarts;
 mod secrets;
 mod signatures;
+mod snapshots;
 mod spans;
 mod stopping;
 mod talking;

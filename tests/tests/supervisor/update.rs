@@ -428,11 +428,11 @@ async fn a_snapshot_that_somebody_removed_costs_no_data_and_is_told() {
     light.update(version("1.1.0", VOLUME)).await.unwrap();
     engine.write_volume(&data(&engine), "of 1.1.0");
     engine.remove_volume_externally(&snapshots(&engine)[0]);
+    // As if it went after it was looked for.
+    engine.fail_next(FakeOperation::MissingVolumes, EngineErrorKind::Unsupported);
     let error = light.roll_back().restore_data(true).await.unwrap_err();
-    assert!(
-        error.to_string().contains("the copy of its data is gone"),
-        "{error}"
-    );
+    assert_eq!(error.kind(), ErrorKind::Failed);
+    assert!(error.to_string().contains("was removed by somebody"), "{error}");
     assert_eq!(engine.read_volume(&data(&engine)).unwrap(), "of 1.1.0");
     until(&light, |state| state.phase == Phase::Healthy).await;
 }

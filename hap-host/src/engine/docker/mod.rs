@@ -47,7 +47,7 @@ use super::{
     resource::{Resource, ResourceKind},
     spec::{ContainerSpec, ResourceLimits},
     stream::{EngineEvent, EngineStream, LogLine, LogOptions, StatsSample},
-    volume_copy::VolumeCopy,
+    volume_copy::{VolumeCopy, VolumeUsage},
 };
 
 /// Where Docker listens unless told otherwise.
@@ -247,6 +247,24 @@ impl Engine for DockerEngine {
 
     async fn copy_volumes(&self, copy: &VolumeCopy) -> Result<(), EngineError> {
         volume_copy::copy(&self.client, copy).await
+    }
+
+    async fn missing_volumes(
+        &self,
+        instance: &InstanceName,
+        plugin: &PluginId,
+        names: &[String],
+    ) -> Result<Vec<String>, EngineError> {
+        volume::missing(&self.client, instance, plugin, names).await
+    }
+
+    async fn volume_usage(
+        &self,
+        instance: &InstanceName,
+        plugin: &PluginId,
+        names: &[String],
+    ) -> Result<VolumeUsage, EngineError> {
+        volume_copy::usage::usage(&self.client, instance, plugin, names).await
     }
 
     async fn set_limits(&self, id: &ContainerId, limits: &ResourceLimits) -> Result<(), EngineError> {

@@ -75,6 +75,22 @@ pub(super) async fn exists(
     }
 }
 
+/// Which of these volumes do not exist.
+pub(super) async fn missing(
+    client: &Client,
+    instance: &InstanceName,
+    plugin: &PluginId,
+    names: &[String],
+) -> Result<Vec<String>, EngineError> {
+    let mut missing = Vec::new();
+    for name in names {
+        if !exists(client, instance, plugin, name).await? {
+            missing.push(name.clone());
+        }
+    }
+    Ok(missing)
+}
+
 fn foreign(operation: &'static str, name: &str, instance: &InstanceName, plugin: &PluginId) -> EngineError {
     EngineError::new(
         EngineErrorKind::Conflict,

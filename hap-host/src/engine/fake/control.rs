@@ -148,6 +148,12 @@ impl FakeEngine {
         world.image_crashes.clear();
     }
 
+    /// What is free on the disk with the volumes; of a volume each byte of its text takes one. Default:
+    /// not known.
+    pub fn set_free_bytes(&self, free: Option<u64>) {
+        self.world().free_bytes = free;
+    }
+
     /// Removes a volume behind the supervisor's back.
     pub fn remove_volume_externally(&self, name: &str) {
         self.world().volumes.remove(name);

@@ -24,7 +24,7 @@ use crate::engine::{
     spec::{ContainerSpec, ResourceLimits},
     stream::{EngineEvent, EngineEventKind, EngineStream, LogLine, LogOptions, StatsSample},
     testing::{EngineTesting, SimulatedHealth},
-    volume_copy::VolumeCopy,
+    volume_copy::{VolumeCopy, VolumeUsage},
 };
 
 #[async_trait]
@@ -203,6 +203,33 @@ impl Engine for FakeEngine {
             .await?;
         self.world().copy_volumes(copy)?;
         guard.answer(FakeOperation::CopyVolumes, subject, ())
+    }
+
+    async fn missing_volumes(
+        &self,
+        instance: &InstanceName,
+        _plugin: &PluginId,
+        names: &[String],
+    ) -> Result<Vec<String>, EngineError> {
+        self.enter(FakeOperation::MissingVolumes, instance.as_str(), None)
+            .await?;
+        let world = self.world();
+        let missing = names.iter().filter(|name| !world.volumes.contains_key(*name));
+        Ok(missing.cloned().collect())
+    }
+
+    async fn volume_usage(
+        &self,
+        instance: &InstanceName,
+        _plugin: &PluginId,
+        names: &[String],
+    ) -> Result<VolumeUsage, EngineError> {
+        self.enter(FakeOperation::VolumeUsage, instance.as_str(), None)
+            .await?;
+        let world = self.world();
+        let volumes = names.iter().filter_map(|name| world.volumes.get(name));
+        let bytes = volumes.map(|volume| u64::try_from(volume.content.len()).unwrap_or(u64::MAX));
+        Ok(VolumeUsage::new(Some(bytes.sum()), world.free_bytes))
     }
 
     async fn set_limits(&self, id: &ContainerId, limits: &ResourceLimits) -> Result<(), EngineError> {

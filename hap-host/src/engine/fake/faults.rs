@@ -40,6 +40,8 @@ pub enum FakeOperation {
     RemoveResource,
     IsolationSigns,
     MeasureIsolation,
+    MissingVolumes,
+    VolumeUsage,
 }
 
 impl FakeOperation {
@@ -66,6 +68,8 @@ impl FakeOperation {
             Self::RemoveResource => "remove resource",
             Self::IsolationSigns => "isolation signs",
             Self::MeasureIsolation => "measure isolation",
+            Self::MissingVolumes => "find volumes",
+            Self::VolumeUsage => "measure volumes",
         }
     }
 }

@@ -63,6 +63,8 @@ pub(super) struct World {
     /// What a measurement of isolation finds, and what is reported without one.
     pub(super) isolation: Option<IsolationLoss>,
     pub(super) isolation_signs: IsolationSigns,
+    /// What is free on the disk with the volumes.
+    pub(super) free_bytes: Option<u64>,
     pub(super) script: Script,
     pub(super) runs: VecDeque<FakeRun>,
     made: u64,

@@ -56,6 +56,14 @@ pub(in crate::management) enum What {
     },
     /// All that it depends on is healthy again.
     DependenciesBack,
+    /// The snapshot of the data that its previous version left was removed by somebody. Going back is
+    /// possible without the data.
+    SnapshotLost {
+        /// The version that left the data.
+        version: String,
+        /// The volumes that are missing.
+        volumes: Vec<String>,
+    },
     /// A container that is not its own carries its labels.
     SecondContainer {
         /// Which.
@@ -80,6 +88,10 @@ impl From<Event> for SupervisorEvent {
                 unmet: unmet.iter().map(UnmetView::of).collect(),
             },
             EventKind::DependenciesBack => What::DependenciesBack,
+            EventKind::SnapshotLost { version, volumes } => What::SnapshotLost {
+                version: version.to_string(),
+                volumes,
+            },
             EventKind::SecondContainer(second) => What::SecondContainer {
                 container: second.into(),
             },

@@ -129,6 +129,9 @@ pub(in crate::management) struct PluginStateView {
     pub last_update: Option<UpdateOutcomeView>,
     /// The version that `POST /v1/plugins/{id}/roll-back` would go to.
     pub previous_version: Option<String>,
+    /// Whether the data that it left is kept, for `restore_data=true`. False: somebody removed it. Null:
+    /// none was kept.
+    pub previous_snapshot: Option<bool>,
     /// What becomes of it when the host starts: `as_wanted`, `never` or `always`.
     pub boot: BootState,
     /// Who its program runs as: `own`, `manifest`, `image`, `as_before` or `host`, with the number or
@@ -158,6 +161,7 @@ impl PluginStateView {
             update: state.update.as_ref().map(UpdateStateView::from),
             last_update: state.last_update.map(UpdateOutcomeView::from),
             previous_version: plugin.previous_version().map(|version| version.to_string()),
+            previous_snapshot: plugin.previous_snapshot(),
             boot: state.autostart.into(),
             runs_as: RunsAsView::from(&state.runs_as),
             operation: state.operation.map(OperationView::from),

@@ -39,6 +39,9 @@ impl Actor {
             }
             Request::EndProbation(reply) => answer(reply, self.end_probation()),
             Request::ForgetPrevious(reply) => answer(reply, self.forget_previous().await),
+            Request::SnapshotLost(snapshot, missing, reply) => {
+                answer(reply, self.snapshot_lost(snapshot, missing).await);
+            }
             Request::Limit(limits, reply) => answer(reply, self.limit(limits).await),
             Request::Halt(stop) => {
                 self.force(stop);

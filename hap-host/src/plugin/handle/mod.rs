@@ -1,4 +1,5 @@
 mod calls;
+mod data;
 mod lifecycle;
 mod limits;
 pub(crate) mod logs;

@@ -59,7 +59,8 @@ impl PluginHandle {
     /// # Errors
     /// [`ErrorKind::Failed`]: the new version did not prove itself ([`Error::failure`] says how),
     /// or the data could not be copied; the old one is back. [`ErrorKind::InvalidInput`]: the
-    /// source is another plugin, a lower version or no valid plugin, or the settings do not fit.
+    /// source is another plugin, a lower version or no valid plugin, the settings do not fit, or the
+    /// data is larger than a snapshot may be.
     /// [`ErrorKind::NotPermitted`]: it asks for what was not granted, see [`Error::violations`].
     /// [`ErrorKind::Dependency`]: it would depend on itself over others, or others do not accept
     /// this version. [`ErrorKind::Image`], [`ErrorKind::Engine`], [`ErrorKind::Store`],
@@ -121,6 +122,9 @@ impl PluginHandle {
             refuse_if_it_breaks_dependants(&new, &shared)?;
         }
         self.settings_for(&old, &new, options.settings.clone()).await?;
+        let snapshot_bound = self
+            .snapshot_bound(options.snapshot, options.max_snapshot_bytes)
+            .await?;
         let image = candidate.image(&shared, options.progress.clone()).await?;
         let before_it = Some(before.told.version.as_ref());
         let runs_as = runs_as::decide(&shared, &new, &image, before_it, &options.progress).await?;
@@ -133,6 +137,7 @@ impl PluginHandle {
             image_id: Some(image.as_str().to_owned()),
             program: options.program.or_else(|| before.told.version.program.clone()),
             snapshot: None,
+            snapshot_lost: false,
         };
         let current = before.told.version.as_ref();
         if version == *current && settings == SettingsChange::Keep {
@@ -145,6 +150,7 @@ impl PluginHandle {
         }
         self.carry_out(UpdateOrder {
             snapshot: options.snapshot,
+            snapshot_bound,
             restore: None,
             version,
             grants,
@@ -163,7 +169,7 @@ impl PluginHandle {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] when there is no version to go back to, or no snapshot of its
-    /// data. Else as [`update`](Self::update).
+    /// data: none was made, or somebody removed it. Else as [`update`](Self::update).
     ///
     /// # Cancel safety
     /// As [`update`](Self::update).
@@ -189,10 +195,15 @@ impl PluginHandle {
         let Some(previous) = before.told.previous.as_deref().cloned() else {
             return refuse("there is no earlier version to go back to".to_owned());
         };
-        let restore = options.restore_data.then_some(previous.snapshot).flatten();
+        let restore = if options.restore_data {
+            self.snapshot_to_restore(&previous).await?
+        } else {
+            None
+        };
         if options.restore_data && restore.is_none() {
             return refuse(format!(
-                "there is no snapshot of the data that version {} left: go back without it",
+                "no snapshot was made of the data that version {} left: the data stays as it is, going back \
+                 without it is possible",
                 previous.manifest.version()
             ));
         }
@@ -208,12 +219,17 @@ impl PluginHandle {
             Err(error) if error.kind() == ErrorKind::InvalidInput => SettingsChange::Previous,
             kept => kept?,
         };
+        let snapshot_bound = self
+            .snapshot_bound(options.snapshot, options.max_snapshot_bytes)
+            .await?;
         let version = PluginVersion {
             snapshot: None,
+            snapshot_lost: false,
             ..previous
         };
         self.carry_out(UpdateOrder {
-            snapshot: true,
+            snapshot: options.snapshot,
+            snapshot_bound,
             restore,
             version,
             grants: Grants::Earlier,

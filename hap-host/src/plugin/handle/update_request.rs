@@ -52,6 +52,7 @@ pub(super) struct UpdateOptions {
     pub settings: Option<Value>,
     pub allow_downgrade: bool,
     pub snapshot: bool,
+    pub max_snapshot_bytes: Option<u64>,
     pub ignore_dependents: bool,
 }
 
@@ -68,6 +69,7 @@ impl UpdateRequest {
                 settings: None,
                 allow_downgrade: false,
                 snapshot: true,
+                max_snapshot_bytes: None,
                 ignore_dependents: false,
             },
         }
@@ -108,6 +110,17 @@ impl UpdateRequest {
     /// version that fails leaves behind what it wrote.
     pub const fn snapshot(mut self, snapshot: bool) -> Self {
         self.options.snapshot = snapshot;
+        self
+    }
+
+    /// Sets the most bytes that the copy of the plugin's volumes may take. Default: half of what is
+    /// free on the disk with the engine's volumes.
+    ///
+    /// What they take is measured before anything stops, without holes, and more than the bound is
+    /// refused. Where this process may not read the volumes it is only known while they are copied;
+    /// then the old version is started again.
+    pub const fn max_snapshot_bytes(mut self, most: u64) -> Self {
+        self.options.max_snapshot_bytes = Some(most);
         self
     }
 
@@ -157,6 +170,7 @@ impl fmt::Debug for UpdateRequest {
             .field("settings", &self.options.settings.is_some())
             .field("allow_downgrade", &self.options.allow_downgrade)
             .field("snapshot", &self.options.snapshot)
+            .field("max_snapshot_bytes", &self.options.max_snapshot_bytes)
             .field("ignore_dependents", &self.options.ignore_dependents)
             .finish_non_exhaustive()
     }
@@ -194,6 +208,8 @@ impl fmt::Debug for UpdateRequest {
 pub struct RollBackRequest {
     handle: PluginHandle,
     pub(super) restore_data: bool,
+    pub(super) snapshot: bool,
+    pub(super) max_snapshot_bytes: Option<u64>,
     pub(super) ignore_dependents: bool,
 }
 
@@ -202,6 +218,8 @@ impl RollBackRequest {
         Self {
             handle,
             restore_data: false,
+            snapshot: true,
+            max_snapshot_bytes: None,
             ignore_dependents: false,
         }
     }
@@ -211,6 +229,19 @@ impl RollBackRequest {
     /// data stays as it is.
     pub const fn restore_data(mut self, restore: bool) -> Self {
         self.restore_data = restore;
+        self
+    }
+
+    /// Sets whether the data as it is now is copied first, as [`UpdateRequest::snapshot`] says. Default:
+    /// it is.
+    pub const fn snapshot(mut self, snapshot: bool) -> Self {
+        self.snapshot = snapshot;
+        self
+    }
+
+    /// Sets the most bytes that this copy may take, as [`UpdateRequest::max_snapshot_bytes`] says.
+    pub const fn max_snapshot_bytes(mut self, most: u64) -> Self {
+        self.max_snapshot_bytes = Some(most);
         self
     }
 

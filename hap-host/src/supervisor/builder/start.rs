@@ -13,6 +13,7 @@ use super::{
         isolation::watch_isolation,
         orphans::sweep::sweep_in_time,
         registry::Registry,
+        snapshots::look_after_snapshots,
         usage_sampling::sample,
     },
     SupervisorBuilder,
@@ -368,6 +369,10 @@ fn spawn_upkeep(inner: &Inner, usage_interval: Option<Duration>) {
         let task = async move { cancel.run_until_cancelled(sweeping).await };
         shared.tasks.spawn(task);
     }
+    let looking = look_after_snapshots(Arc::clone(shared), inner.registry.clone());
+    let cancel = shared.cancel.clone();
+    let task = async move { cancel.run_until_cancelled(looking).await };
+    shared.tasks.spawn(task);
     if let Some(every) = usage_interval {
         let sampling = sample(inner.registry.clone(), every, shared.cancel.clone());
         shared.tasks.spawn(sampling);

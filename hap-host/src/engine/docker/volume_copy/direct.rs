@@ -10,13 +10,14 @@ use std::{
 
 use bollard::{models::Volume, query_parameters::ContainerArchiveInfoOptionsBuilder};
 use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags, openat, syncfs, unlinkat},
+    fs::{AtFlags, CWD, Mode, OFlags, openat, statvfs, syncfs, unlinkat},
     thread::{CapabilitySet, capabilities},
 };
 use uuid::Uuid;
 
 use super::{
     helper::mount_point,
+    left::Left,
     own_tree,
     tree::{self, TreeError},
 };
@@ -33,8 +34,8 @@ pub(super) async fn copy(
     client: &Client,
     source: &str,
     target: &str,
-    to: &str,
-    index: usize,
+    (to, index): (&str, usize),
+    left: &Left,
 ) -> Result<bool, EngineError> {
     if !may_copy() || !client.sees_the_machine().await {
         return Ok(false);
@@ -51,9 +52,10 @@ pub(super) async fn copy(
     }
     let cancelled = CancelOnDrop::default();
     let flag = Arc::clone(&cancelled.0);
+    let taken = left.clone();
     let copied = blocking(move || {
         let whole = into.try_clone();
-        tree::copy(from, into, &flag)?;
+        tree::copy(from, into, &flag, &|bytes| taken.take(bytes))?;
         // It is as durable as what it is a copy of before anybody relies on it.
         let synced = whole.and_then(|whole| Ok(syncfs(whole)?));
         synced.map_err(|source| TreeError {
@@ -64,6 +66,7 @@ pub(super) async fn copy(
     .await;
     match copied {
         Some(Ok(())) => Ok(true),
+        Some(Err(error)) if error.source.kind() == io::ErrorKind::QuotaExceeded => Err(left.exceeded(source)),
         Some(Err(error)) => Err(failed(source, &error)),
         None => Err(EngineError::new(
             EngineErrorKind::Failed,
@@ -112,6 +115,26 @@ pub(super) async fn own(
         volume,
         message,
     ))
+}
+
+/// Bytes that a volume takes; `None` where this process cannot tell.
+pub(super) async fn allocated(volume: &Volume) -> Option<u64> {
+    if !may_copy() || volume.driver != "local" || !volume.options.is_empty() {
+        return None;
+    }
+    let path = PathBuf::from(&volume.mountpoint);
+    let cancelled = CancelOnDrop::default();
+    let flag = Arc::clone(&cancelled.0);
+    let measured = blocking(move || tree::allocated::allocated(open(&path)?, &flag)).await?;
+    measured
+        .inspect_err(|error| tracing::debug!(volume = volume.name, %error, "it could not be measured"))
+        .ok()
+}
+
+/// Bytes that are free where a path is. Its parents will do, which need no permission.
+pub(super) fn free(path: &Path) -> Option<u64> {
+    let stat = path.ancestors().find_map(|path| statvfs(path).ok())?;
+    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 /// Whether this process may do to files what a copy takes. Root may have been left without.

@@ -9,12 +9,14 @@
 #[cfg(target_os = "linux")]
 mod direct;
 pub(crate) mod helper;
+mod left;
 #[cfg(target_os = "linux")]
 mod own_tree;
 pub(crate) mod owner;
 mod streamed;
 #[cfg(target_os = "linux")]
 mod tree;
+pub(in crate::engine::docker) mod usage;
 
 use std::collections::HashMap;
 
@@ -24,7 +26,10 @@ use bollard::{
 };
 use hap_manifest::PluginId;
 
-use self::helper::{Side, mount_point, remove_helpers};
+use self::{
+    helper::{Side, mount_point, remove_helpers},
+    left::Left,
+};
 use super::{client::Client, error::Failure, volume};
 use crate::engine::{
     error::{EngineError, EngineErrorKind},
@@ -81,12 +86,13 @@ async fn carry_out(
     }
     let Some(from) = from else { return Ok(()) };
     let to = create_helper(client, copy, Side::To, targets).await?;
+    let left = Left::new(copy.max_bytes);
     for (index, (source, target)) in sources.iter().zip(targets).enumerate() {
-        if copied_directly(client, source, target, &to, index).await? {
+        if copied_directly(client, source, target, (&to, index), &left).await? {
             tracing::info!(%plugin, volume = source, "its data was copied file by file");
         } else {
             tracing::info!(%plugin, volume = source, "its data is copied by the engine, which keeps less of times and attributes");
-            streamed::copy(client, &from, &to, index, source).await?;
+            streamed::copy(client, (&from, &to), index, source, &left).await?;
         }
     }
     remove_helpers(client, instance, plugin).await
@@ -98,14 +104,20 @@ async fn copied_directly(
     client: &Client,
     source: &str,
     target: &str,
-    to: &str,
-    index: usize,
+    to: (&str, usize),
+    left: &Left,
 ) -> Result<bool, EngineError> {
-    direct::copy(client, source, target, to, index).await
+    direct::copy(client, source, target, to, left).await
 }
 
 #[cfg(not(target_os = "linux"))]
-async fn copied_directly(_: &Client, _: &str, _: &str, _: &str, _: usize) -> Result<bool, EngineError> {
+async fn copied_directly(
+    _: &Client,
+    _: &str,
+    _: &str,
+    _: (&str, usize),
+    _: &Left,
+) -> Result<bool, EngineError> {
     Ok(false)
 }
 

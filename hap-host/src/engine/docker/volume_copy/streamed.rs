@@ -9,7 +9,7 @@ use bollard::{
 };
 use futures_util::{StreamExt, stream};
 
-use super::helper::mount_point;
+use super::{helper::mount_point, left::Left};
 use crate::engine::{
     docker::client::Client,
     error::{EngineError, EngineErrorKind},
@@ -23,10 +23,10 @@ const VOLUME_DEADLINE: Duration = Duration::from_secs(30 * 60);
 /// Copies what is in one volume, and what the volume itself is, from one container to the other.
 pub(super) async fn copy(
     client: &Client,
-    from: &str,
-    to: &str,
+    (from, to): (&str, &str),
     index: usize,
     source: &str,
+    left: &Left,
 ) -> Result<(), EngineError> {
     // By its name and not by what is in it: the engine passes over an entry for the very folder
     // that it unpacks into, and the volume's own owner and mode would be lost.
@@ -38,14 +38,20 @@ pub(super) async fn copy(
     // rest for the whole.
     let broken = Arc::new(Mutex::new(None));
     let tell = Arc::clone(&broken);
-    let (reader, subject) = (client.clone(), source.to_owned());
+    let (reader, subject, left) = (client.clone(), source.to_owned(), left.clone());
     let pieces = stream::unfold(Some(Box::pin(pieces)), move |pieces| {
         let (reader, subject, tell) = (reader.clone(), subject.clone(), Arc::clone(&tell));
+        let left = left.clone();
         async move {
             let mut pieces = pieces?;
             let failure = match tokio::time::timeout(PIECE_DEADLINE, pieces.next()).await {
                 Ok(None) => return None,
-                Ok(Some(Ok(piece))) => return Some((piece, Some(pieces))),
+                Ok(Some(Ok(piece))) => {
+                    if left.take(u64::try_from(piece.len()).unwrap_or(u64::MAX)).is_ok() {
+                        return Some((piece, Some(pieces)));
+                    }
+                    left.exceeded(&subject)
+                }
                 Ok(Some(Err(error))) => reader.failure("copy volumes", &subject, error).into(),
                 Err(_) => EngineError::new(
                     EngineErrorKind::Timeout,

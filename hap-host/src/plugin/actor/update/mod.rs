@@ -17,9 +17,9 @@ use crate::{
         desired::Desired,
         failure::{Failure, FailureCause},
         update::{UpdateOutcome, UpdateResult, UpdateStage, UpdateState},
-        version::{UpdateRecord, UpdateStep},
+        version::{UpdateRecord, UpdateStep, lost_snapshot},
     },
-    plugin::update_plan::UpdateOrder,
+    plugin::update_plan::{UpdateOrder, WAYS_OUT},
     reconcile::machine::step::{Hold, Input},
 };
 
@@ -127,10 +127,7 @@ impl Actor {
                     self.switch().await;
                 }
                 Err(error) => {
-                    let reason = format!(
-                        "its data could not be copied: {error}; ask for the update without a snapshot to go \
-                         on without a copy"
-                    );
+                    let reason = format!("its data could not be copied: {error}; {WAYS_OUT}");
                     self.give_up(reason).await;
                 }
             },
@@ -139,7 +136,8 @@ impl Actor {
                 self.restored(None).await;
             }
             Progress::Copied(Err(error)) if error.kind() == EngineErrorKind::NotFound => {
-                let lost = format!("the copy of its data is gone, so its data is as it was left: {error}");
+                // The version that is wanted now left it.
+                let lost = lost_snapshot(self.record.manifest.version(), &[error.subject().to_owned()]);
                 tracing::error!(plugin = %self.id, "{lost}");
                 self.updating.restored = true;
                 self.restored(Some(lost)).await;

@@ -11,10 +11,12 @@ use crate::{
         naming::volume_names,
         volume_copy::VolumeCopy,
     },
+    error::Error,
     model::{
+        event::{Event, EventKind},
         failure::{Failure, FailureCause},
         update::UpdateResult,
-        version::{UpdateStep, snapshot_names},
+        version::{UpdateStep, lost_snapshot, snapshot_names},
     },
     reconcile::{
         machine::step::{Hold, Input},
@@ -47,7 +49,12 @@ impl Actor {
                 .await;
         }
         let volumes = self.live_volumes().into_iter().zip(names).collect();
-        self.copy(self.volume_copy(volumes), deadline::DATA);
+        let bound = self
+            .updating
+            .order
+            .as_ref()
+            .and_then(|order| order.snapshot_bound);
+        self.copy(self.volume_copy(volumes).max_bytes(bound), deadline::DATA);
         self.publish();
     }
 
@@ -137,6 +144,37 @@ impl Actor {
         }
         self.feed(Input::Hold(Hold::None));
         self.publish();
+    }
+
+    /// Records that the snapshot of what the previous version left is gone, and tells it once.
+    pub(in crate::plugin::actor) async fn snapshot_lost(
+        &mut self,
+        snapshot: u32,
+        missing: Vec<String>,
+    ) -> Result<(), Error> {
+        let mut updates = self.record.updates.clone();
+        let Some(previous) = updates.previous.as_mut() else {
+            return Ok(());
+        };
+        // Another one may be made or put back meanwhile.
+        if previous.snapshot != Some(snapshot) || self.update_state().is_some() {
+            return Ok(());
+        }
+        let rest = previous.snapshot_volumes(&self.shared.instance);
+        let version = previous.manifest.version().clone();
+        previous.snapshot = None;
+        previous.snapshot_lost = true;
+        updates.discard(rest.into_iter().filter(|name| !missing.contains(name)));
+        self.store_updates(updates).await?;
+        tracing::error!(plugin = %self.id, "{}", lost_snapshot(&version, &missing));
+        let kind = EventKind::SnapshotLost {
+            version,
+            volumes: missing,
+        };
+        // Nobody listening is fine.
+        let _ = self.shared.events.send(Event::now(self.id.clone(), kind));
+        self.publish();
+        Ok(())
     }
 
     /// Begins to remove the copies that are no longer needed.

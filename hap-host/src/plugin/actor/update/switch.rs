@@ -69,6 +69,7 @@ impl Actor {
         updates.switches += 1;
         let old = PluginVersion {
             snapshot: copied.then_some(updates.snapshots),
+            snapshot_lost: false,
             ..self.record.version()
         };
         updates.keep(&old.snapshot_volumes(instance));

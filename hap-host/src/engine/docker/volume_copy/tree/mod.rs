@@ -1,5 +1,7 @@
 //! Copies a tree of files on this machine so that nobody can tell the copy from what was copied.
 
+pub(super) mod allocated;
+
 use std::{
     collections::HashMap,
     ffi::{CStr, CString},
@@ -44,10 +46,16 @@ pub(super) struct TreeError {
 ///
 /// Nothing else may write to either tree; where something does, the copy may fail, and never leaves
 /// the two. It takes as many descriptors for a deep tree as for a flat one, and ends soon after
-/// `cancelled` is set.
-pub(super) fn copy(from: OwnedFd, to: OwnedFd, cancelled: &AtomicBool) -> Result<(), TreeError> {
+/// `cancelled` is set, or `take` fails, which is told of content before it is copied.
+pub(super) fn copy(
+    from: OwnedFd,
+    to: OwnedFd,
+    cancelled: &AtomicBool,
+    take: &dyn Fn(u64) -> io::Result<()>,
+) -> Result<(), TreeError> {
     let mut walk = Walk {
         cancelled,
+        take,
         links: Links::default(),
         root: to.try_clone().map_err(|source| TreeError {
             entry: PathBuf::new(),
@@ -72,6 +80,8 @@ struct Level {
 
 struct Walk<'a> {
     cancelled: &'a AtomicBool,
+    /// Told of content before it is copied.
+    take: &'a dyn Fn(u64) -> io::Result<()>,
     links: Links,
     root: OwnedFd,
     /// The entry at hand.
@@ -280,6 +290,7 @@ impl Walk<'_> {
         while left > 0 {
             self.check()?;
             let piece = left.min(PIECE);
+            (self.take)(piece)?;
             // The standard library lets the kernel copy from file to file.
             let copied = io::copy(&mut io::Read::take(source, piece), &mut &*target)?;
             if copied == 0 {

@@ -17,7 +17,7 @@ fn open(path: &Path) -> OwnedFd {
 
 fn copy_of(from: &Path) -> tempfile::TempDir {
     let to = tempfile::tempdir().unwrap();
-    copy(open(from), open(to.path()), &AtomicBool::new(false)).unwrap();
+    copy(open(from), open(to.path()), &AtomicBool::new(false), &|_| Ok(())).unwrap();
     to
 }
 
@@ -262,7 +262,13 @@ fn a_folder_that_is_moved_away_meanwhile_ends_the_copy() {
 fn a_copy_that_nobody_wants_any_more_ends_and_says_where() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     fs::write(from.path().join("file"), "content").unwrap();
-    let error = copy(open(from.path()), open(to.path()), &AtomicBool::new(true)).unwrap_err();
+    let error = copy(
+        open(from.path()),
+        open(to.path()),
+        &AtomicBool::new(true),
+        &|_| Ok(()),
+    )
+    .unwrap_err();
     assert_eq!(error.source.kind(), io::ErrorKind::Interrupted);
     assert_eq!(fs::read_dir(to.path()).unwrap().count(), 0);
 }
@@ -274,7 +280,13 @@ fn what_cannot_be_written_is_told_by_its_place_in_the_tree() {
     fs::write(from.path().join("folder/file"), "content").unwrap();
     // The target was promised to be empty, and is not.
     fs::create_dir(to.path().join("folder")).unwrap();
-    let error = copy(open(from.path()), open(to.path()), &AtomicBool::new(false)).unwrap_err();
+    let error = copy(
+        open(from.path()),
+        open(to.path()),
+        &AtomicBool::new(false),
+        &|_| Ok(()),
+    )
+    .unwrap_err();
     assert_eq!(error.entry, Path::new("folder"));
     assert_eq!(error.source.kind(), io::ErrorKind::AlreadyExists);
 }
