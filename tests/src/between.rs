@@ -24,6 +24,11 @@ pub trait Between: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Whatever the supervisor shall see instead.
     async fn go(&self, operation: &'static str) -> Result<(), EngineError>;
+
+    /// Where programs in containers are said to listen. Default: the engine is asked.
+    fn listening(&self) -> Option<Vec<SocketAddr>> {
+        None
+    }
 }
 
 /// The engine behind.
@@ -170,6 +175,9 @@ impl<B: Between> Engine for Watched<B> {
 #[async_trait]
 impl<B: Between> EngineDiagnostics for Watched<B> {
     async fn listening(&self, id: &ContainerId) -> Result<Option<Vec<SocketAddr>>, EngineError> {
+        if let Some(told) = self.between.listening() {
+            return Ok(Some(told));
+        }
         match self.engine.diagnostics() {
             Some(behind) => self.pass("listening", behind.listening(id)).await,
             None => Ok(None),

@@ -7,6 +7,7 @@
     reason = "helpers of tests end the test when something is not as it has to be"
 )]
 
+mod a;
 mod b;
 mod c;
 mod c_plugin;

@@ -1,4 +1,5 @@
 use std::{
+    borrow::Cow,
     collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -36,6 +37,7 @@ const MOST_OURS: usize = 4096;
 
 impl Client {
     pub(super) fn new(uri: &str) -> Result<Self, Failure> {
+        let uri = &*with_port(uri);
         let docker =
             Docker::connect_with_host(uri).map_err(|error| Failure::new("connect", "docker", uri, error))?;
         Ok(Self {
@@ -144,6 +146,28 @@ impl Client {
     }
 }
 
+/// The address with the port that it has where none is named: that of Docker behind `tcp://`, where
+/// the client library would take that of the web.
+fn with_port(uri: &str) -> Cow<'_, str> {
+    let of_scheme = [("tcp://", 2375), ("http://", 80)];
+    let Some((scheme, rest, port)) = of_scheme
+        .iter()
+        .find_map(|(scheme, port)| Some((scheme, uri.strip_prefix(scheme)?, port)))
+    else {
+        return uri.into();
+    };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (name, named_port) = match host.rsplit_once(':') {
+        // What is behind the last colon of an address in brackets is part of it.
+        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+        _ => (host, None),
+    };
+    match named_port.filter(|port| !port.is_empty()) {
+        Some(_) => uri.into(),
+        None => format!("{scheme}{name}:{port}{path}").into(),
+    }
+}
+
 /// Whether an engine says of itself that users of its containers have other numbers than its own, as
 /// `userns-remap` sets it.
 pub(super) fn remaps_users(described: &SystemInfo) -> bool {
@@ -190,6 +214,24 @@ mod tests {
             failure.message()
         );
         drop(listener);
+    }
+
+    #[test]
+    fn an_address_without_a_port_has_that_of_its_scheme() {
+        for (named, meant) in [
+            ("tcp://box", "tcp://box:2375"),
+            ("tcp://box/", "tcp://box:2375/"),
+            ("tcp://box:", "tcp://box:2375"),
+            ("tcp://box:2376", "tcp://box:2376"),
+            ("tcp://127.0.0.1", "tcp://127.0.0.1:2375"),
+            ("tcp://[::1]", "tcp://[::1]:2375"),
+            ("tcp://[::1]:99/x", "tcp://[::1]:99/x"),
+            ("http://box", "http://box:80"),
+            ("unix:///run/x.sock", "unix:///run/x.sock"),
+            ("ssh://box", "ssh://box"),
+        ] {
+            assert_eq!(with_port(named), meant, "{named}");
+        }
     }
 
     #[tokio::test]

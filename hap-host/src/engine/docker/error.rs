@@ -128,8 +128,13 @@ fn classify(error: &ClientError, uri: &str) -> (Option<u16>, EngineErrorKind, St
 }
 
 fn no_answer(uri: &str, error: &ClientError) -> String {
+    let question = if uri.starts_with("unix://") {
+        "may this user open the socket?"
+    } else {
+        "does it listen at that address and port?"
+    };
     format!(
-        "no Docker engine answers at {uri}: is it running, and may this user open the socket? ({})",
+        "no Docker engine answers at {uri}: is it running, and {question} ({})",
         root_cause(error)
     )
 }

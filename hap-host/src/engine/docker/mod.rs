@@ -121,7 +121,7 @@ impl DockerEngine {
     }
 
     /// Connects to the engine at `uri`, such as `unix:///var/run/docker.sock` or
-    /// `tcp://127.0.0.1:2375`.
+    /// `tcp://127.0.0.1:2375`. Port 2375 is meant where `tcp://` names none.
     ///
     /// # Errors
     /// As for [`connect`](Self::connect).

@@ -94,7 +94,7 @@ pub(crate) fn refused_start(error: &EngineError) -> Failure {
         FailureCause::Refused
     };
     let failure = Failure::new(cause, text.clone());
-    match hint_from_text(&text) {
+    match hint_from_refusal(&text).or_else(|| hint_from_text(&text)) {
         Some(hint) => Failure {
             cause: FailureCause::Image,
             ..failure
@@ -152,6 +152,34 @@ fn never_ran(line: &str) -> bool {
     line.starts_with(INIT_FAILED) && line.contains(" exec ") && line.contains(" failed: ")
 }
 
+/// What an engine says of an image that no container can be started from, whenever it is tried. A
+/// plugin may print such words for reasons of its own.
+fn hint_from_refusal(text: &str) -> Option<&'static str> {
+    const USER: &str = "the image's USER is not in its /etc/passwd: add the user to the image, or name it by number, such \
+                        as USER 65534";
+    const GROUP: &str = "the group of the image's USER is not in its /etc/group: add it to the image, or name it by \
+                         number, such as USER 65534:65534";
+    const RANGE: &str = "the image's USER is a number that no user can have: use 0 to 2147483647";
+    const WORKDIR: &str = "the image's WORKDIR cannot be entered: name a whole path to a folder of the image that its USER \
+                           may enter";
+    const HINTS: &[(&str, &str)] = &[
+        ("unable to find user", USER),
+        ("no matching entries in passwd", USER),
+        ("unable to find group", GROUP),
+        ("no matching entries in group", GROUP),
+        ("uids and gids must be in range", RANGE),
+        ("chdir to cwd", WORKDIR),
+        ("Cwd must be an absolute path", WORKDIR),
+        ("mkdir to cwd", WORKDIR),
+    ];
+    find_hint(HINTS, text)
+}
+
+fn find_hint(hints: &[(&str, &'static str)], text: &str) -> Option<&'static str> {
+    let told = hints.iter().find(|(needle, _)| text.contains(needle));
+    told.map(|(_, hint)| *hint)
+}
+
 fn hint_from_text(text: &str) -> Option<&'static str> {
     const HINTS: &[(&str, &str)] = &[
         (
@@ -190,10 +218,7 @@ fn hint_from_text(text: &str) -> Option<&'static str> {
              of what it opens",
         ),
     ];
-    HINTS
-        .iter()
-        .find(|(needle, _)| text.contains(needle))
-        .map(|(_, hint)| *hint)
+    find_hint(HINTS, text)
 }
 
 fn hint_from_failure(failure: &Failure, evidence: &FailureEvidence) -> Option<String> {
@@ -209,7 +234,7 @@ fn hint_from_failure(failure: &Failure, evidence: &FailureEvidence) -> Option<St
     }
     let port = evidence.api_port;
     match &evidence.listening {
-        Some(listening) => Some(hint_from_listening(listening, port)),
+        Some(listening) => Some(hint_from_listening(listening, port, refused)),
         None if refused => Some(format!(
             "it runs, and nothing listens on port {port} of its own address: let it listen on 0.0.0.0 (not on \
              127.0.0.1) and on the port that the variable PORT names"
@@ -218,13 +243,24 @@ fn hint_from_failure(failure: &Failure, evidence: &FailureEvidence) -> Option<St
     }
 }
 
-fn hint_from_listening(listening: &[SocketAddr], port: u16) -> String {
+fn hint_from_listening(listening: &[SocketAddr], port: u16, refused: bool) -> String {
     let on_port = || listening.iter().filter(|address| address.port() == port);
     if let Some(inside) = on_port().next()
         && on_port().all(|address| address.ip().is_loopback())
     {
         return format!(
             "it listens on {inside} only, where nothing outside its container reaches it: let it listen on 0.0.0.0:{port}"
+        );
+    }
+    // `[::]` may take IPv4 as well, unless a connection is refused.
+    let unheard = |address: &SocketAddr| {
+        address.ip().is_loopback() || address.is_ipv6() && (refused || !address.ip().is_unspecified())
+    };
+    if let Some(only) = on_port().find(|address| !address.ip().is_loopback())
+        && on_port().all(unheard)
+    {
+        return format!(
+            "it listens on {only} for IPv6 only, and it is reached over IPv4: let it listen on 0.0.0.0:{port}"
         );
     }
     if on_port().next().is_some() {
@@ -292,6 +328,31 @@ mod tests {
         }
         let ended = Failure::new(FailureCause::Exited, "ended with exit code 1");
         assert_eq!(explain(ended, Vec::new(), &evidence(Some(&[]))).hint, None);
+    }
+
+    #[test]
+    fn one_that_listens_for_ipv6_only_is_told_so_where_that_is_certain() {
+        let late = Failure::new(
+            FailureCause::NotHealthyInTime,
+            "did not become healthy in time, the last health check: no answer from /health within 5s",
+        );
+        for (listening, failure, words) in [
+            ("[::]:8000", unreachable(), "listens on [::]:8000 for IPv6 only"),
+            (
+                "[fd00::2]:8000",
+                unreachable(),
+                "listens on [fd00::2]:8000 for IPv6 only",
+            ),
+            ("[fd00::2]:8000", late.clone(), "let it listen on 0.0.0.0:8000"),
+            ("[::]:8000", late, "does not answer: is it blocked"),
+        ] {
+            for inside in [&[][..], &["127.0.0.1:8000"]] {
+                let all = [&[listening], inside].concat();
+                let told = explain(failure.clone(), Vec::new(), &evidence(Some(&all)));
+                let hint = told.hint.unwrap();
+                assert!(hint.contains(words), "{all:?}: {hint}");
+            }
+        }
     }
 
     #[test]

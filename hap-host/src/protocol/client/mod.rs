@@ -6,6 +6,7 @@ pub(crate) mod http;
 mod ids;
 pub(crate) mod options;
 pub(crate) mod probe;
+mod refusal;
 mod reply;
 #[cfg(test)]
 mod tests;
@@ -167,7 +168,8 @@ impl PluginClient {
             .map_err(|error: Error| error.with_plugin(&self.0.plugin))
     }
 
-    /// Sends it, and again only where the caller said how the plugin can tell.
+    /// Sends it, and again only where it changes nothing, or where the caller said how the plugin can
+    /// tell.
     async fn send<R: DeserializeOwned>(
         &self,
         call: &Call<'_>,
@@ -178,14 +180,24 @@ impl PluginClient {
         let mut pauses = REPEAT_PAUSES
             .iter()
             .filter(|_| call.options.idempotency_key.is_some());
+        let mut may_ask_again = call.method.is_safe();
+        let mut fresh = None;
         loop {
             let request = self.request(call, id, trace)?;
-            let error = match self.send_once(call.path, request).await {
+            let http = fresh.as_ref().unwrap_or(&self.0.http);
+            let error = match self.send_once(http, call.path, request).await {
                 Err(error) if matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::Interrupted) => {
                     error
                 }
                 settled => return settled,
             };
+            // Another kept connection may be as stale as the one before.
+            fresh.get_or_insert_with(Http::unpooled);
+            if may_ask_again && error.kind() == ErrorKind::Interrupted {
+                may_ask_again = false;
+                tracing::debug!(error = %error, "asked again on a connection of its own");
+                continue;
+            }
             match pauses.next() {
                 Some(pause) if started.elapsed() + *pause < call.options.timeout => {
                     tracing::debug!(error = %error, "sent again under its idempotency key");
@@ -196,8 +208,13 @@ impl PluginClient {
         }
     }
 
-    async fn send_once<R: DeserializeOwned>(&self, path: &str, request: Request<Body>) -> Result<R, Error> {
-        let sent = self.0.http.send(request).await;
+    async fn send_once<R: DeserializeOwned>(
+        &self,
+        http: &Http,
+        path: &str,
+        request: Request<Body>,
+    ) -> Result<R, Error> {
+        let sent = http.send(request).await;
         let response = sent.map_err(|broken| self.transport(&broken))?;
         let status = response.status();
         let body = read_body(response.into_body(), MAX_REPLY_BYTES)

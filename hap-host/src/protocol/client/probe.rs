@@ -5,9 +5,11 @@ use std::{net::SocketAddr, time::Duration};
 use axum::body::Body;
 use hap_manifest::wire::{HealthReport, HealthStatus};
 use hyper::{Request, header};
+use serde_json::Value;
 
 use super::{
     http::{Http, read_body},
+    refusal,
     reply::{describe, quote},
 };
 use crate::model::{probe::ProbeResult, redact::Redactor};
@@ -18,7 +20,7 @@ const MAX_HEALTH_BYTES: usize = 64 << 10;
 /// A client for health probes: each on a connection of its own, because a pooled one may lead to a
 /// process that is gone and would make a plugin look dead that has just come back.
 pub(crate) fn probe_client() -> Http {
-    Http::new(0)
+    Http::unpooled()
 }
 
 /// Asks for the plugin's health once. What it says of itself is told without its secrets.
@@ -44,12 +46,14 @@ pub(crate) async fn probe(
         // The status alone decides; a body that is cut, late or no JSON takes nothing away from it.
         let body = tokio::time::timeout_at(deadline, read_body(response.into_body(), MAX_HEALTH_BYTES)).await;
         let body = body.ok().and_then(Result::ok).unwrap_or_default();
-        let report = serde_json::from_slice::<HealthReport>(&body).ok();
-        let message = report
-            .as_ref()
-            .and_then(|report| report.message.as_deref())
+        let said = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+        // Whatever the types of the other fields are, and whatever their names.
+        let message = said.get("message").and_then(Value::as_str).map(str::to_owned);
+        let message = message
+            .or_else(|| refusal::text_of(said.as_object().filter(|_| !status.is_success())?))
             // Before it is shortened, or what is left of a secret would not be recognised.
-            .map(|message| quote(&redactor.text(message)));
+            .map(|message| quote(&redactor.text(&message)));
+        let report = serde_json::from_value::<HealthReport>(said).ok();
         if status.is_success() {
             let degraded = report.is_some_and(|report| report.status_kind() == HealthStatus::Degraded);
             return Ok(ProbeResult::Answered { degraded, message });

@@ -7,7 +7,7 @@ use hyper::StatusCode;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::http::Broken;
+use super::{http::Broken, refusal};
 use crate::{
     engine::{report::report, text},
     error::{Error, ErrorKind},
@@ -28,9 +28,7 @@ pub(super) fn answer<R: DeserializeOwned>(path: &str, status: StatusCode, body: 
     // The parser refuses what is nested more than 128 deep.
     let value = serde_json::from_slice::<Value>(body);
     if !status.is_success() {
-        let wire = value
-            .ok()
-            .and_then(|value| serde_json::from_value::<WireError>(value).ok());
+        let wire = value.ok().and_then(refusal::read);
         let wire = wire.unwrap_or_else(|| {
             let text = String::from_utf8_lossy(body);
             let text = text.trim();
@@ -40,20 +38,19 @@ pub(super) fn answer<R: DeserializeOwned>(path: &str, status: StatusCode, body: 
                 quote(text)
             })
         });
-        return Err(refusal(path, code, wire));
+        return Err(refused(path, code, wire));
     }
     let value = value.map_err(|error| invalid(path, "its reply is no valid JSON").with_source(error))?;
     if value.get("success") == Some(&Value::Bool(false)) {
-        let wire =
-            serde_json::from_value(value).unwrap_or_else(|_| WireError::new("refused without saying why"));
-        return Err(refusal(path, code, wire));
+        let wire = refusal::read(value).unwrap_or_else(|| WireError::new("refused without saying why"));
+        return Err(refused(path, code, wire));
     }
     serde_json::from_value(value).map_err(|error| {
         invalid(path, "its reply has another shape than the protocol says").with_source(error)
     })
 }
 
-fn refusal(path: &str, code: u16, mut wire: WireError) -> Error {
+fn refused(path: &str, code: u16, mut wire: WireError) -> Error {
     wire.error = text::block(&wire.error);
     wire.code = wire.code.map(|code| quote(&code));
     let message = format!("{path} was refused with HTTP {code}: {}", quote(&wire.error));
