@@ -3,8 +3,9 @@
 use std::{
     net::SocketAddr,
     path::Path,
+    process::Command,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -15,18 +16,19 @@ use axum::{Router, http::StatusCode, routing::get, routing::post};
 use hap_host::{
     ErrorKind, FailureCause, HealthPolicy, Phase, PluginHandle, PluginState, Supervisor,
     engine::{
-        BuildContext, DockerEngine, Engine as _, EngineError, EngineErrorKind, FakeEngine, ProgressSink,
+        BuildContext, DockerEngine, Engine as _, EngineError, EngineErrorKind, FakeEngine, InstanceName,
+        ProgressSink,
     },
 };
 use hap_manifest::Manifest;
 use hap_tests::{
     between::{Between, Watched},
-    docker::{Fixture, Instance, remove_image},
+    docker::{Fixture, Instance, PrivateDocker, in_private_network, remove_image},
 };
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
+    net::{TcpListener, UnixListener},
 };
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -80,6 +82,78 @@ impl Between for Says {
 
     fn listening(&self) -> Option<Vec<SocketAddr>> {
         self.listening.clone()
+    }
+}
+
+/// libnetwork#779, docker/for-linux#418: a company's VPN takes all of 10.0.0.0/8, and no network was made any more.
+#[test]
+#[ignore = "needs a Docker engine"]
+fn a01_a_route_that_is_broader_than_the_pool_and_leads_far_away_takes_no_subnet() {
+    in_private_network(async || {
+        let docker = PrivateDocker::start(false).await;
+        let ip = |arguments: &str| {
+            let done = Command::new("ip").args(arguments.split(' ')).status().unwrap();
+            assert!(done.success(), "ip {arguments}");
+        };
+        ip("link add far0 type bridge");
+        ip("addr add 192.0.2.1/24 dev far0");
+        ip("link set far0 up");
+        ip("route add 10.0.0.0/8 via 192.0.2.2");
+        let engine = docker.engine().await;
+        let instance = InstanceName::new("a01").unwrap();
+        engine.prepare(&instance).await.unwrap();
+        engine.teardown(&instance).await.unwrap();
+
+        ip("route add 10.213.0.0/16 via 192.0.2.2");
+        let error = engine.prepare(&instance).await.unwrap_err();
+        let told = error.to_string();
+        assert!(told.contains("no free subnet is left in 10.213.0.0/16"), "{told}");
+        assert!(told.contains("the route to 10.213.0.0/16 by far0"), "{told}");
+        assert!(error.is_retryable(), "the route may go: {told}");
+        ip("route del 10.213.0.0/16 via 192.0.2.2");
+        engine.prepare(&instance).await.unwrap();
+        engine.teardown(&instance).await.unwrap();
+    });
+}
+
+/// bollard#736, moby#46889: without a version in the path an engine answers in its newest dialect, whatever that
+/// is by then.
+#[tokio::test]
+async fn a03_each_request_names_the_newest_version_of_the_api_that_both_sides_know() {
+    for (engines, spoken) in [("1.41", "/v1.41/"), ("1.99", "/v1.53/")] {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().join("engine.sock");
+        let listener = UnixListener::bind(&at).unwrap();
+        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+        let paths = Arc::clone(&asked);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = vec![0; 8192];
+                let read = stream.read(&mut request).await.unwrap_or_default();
+                let request = String::from_utf8_lossy(&request[..read]).into_owned();
+                let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
+                let body = if path.contains("json") {
+                    "[]".to_owned()
+                } else {
+                    format!(r#"{{"Version":"99.0","ApiVersion":"{engines}"}}"#)
+                };
+                paths.lock().unwrap().push(path);
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+                    body.len()
+                );
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        let uri = format!("unix://{}", at.display());
+        let engine = DockerEngine::connect_to(&uri).await.unwrap();
+        engine.info().await.unwrap();
+        engine.list(&InstanceName::default()).await.unwrap();
+        let asked = asked.lock().unwrap().clone();
+        assert_eq!(asked[0], "/version", "which is where the version comes from");
+        let others: Vec<_> = asked.iter().filter(|path| *path != "/version").collect();
+        assert!(others.len() >= 2, "{asked:?}");
+        assert!(others.iter().all(|path| path.starts_with(spoken)), "{asked:?}");
     }
 }
 

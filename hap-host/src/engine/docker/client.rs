@@ -8,7 +8,11 @@ use std::{
 use bollard::{Docker, errors::Error as ClientError, models::SystemInfo};
 use tokio::net::UnixStream;
 
-use super::error::Failure;
+use super::{
+    dialect::{self, Api, Dialect},
+    error::Failure,
+};
+use crate::engine::error::EngineErrorKind;
 
 /// Longest that a call may take which only reads or writes the engine's books.
 pub(super) const CONTROL_DEADLINE: Duration = Duration::from_secs(30);
@@ -25,6 +29,7 @@ const LIBRARY_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) struct Client {
     docker: Docker,
     uri: Arc<str>,
+    dialect: Dialect,
     /// Full ids of containers that were seen to be ours. Labels never change and ids are never used
     /// again, so what is here needs no second look.
     ours: Arc<Mutex<HashSet<Box<str>>>>,
@@ -40,12 +45,27 @@ impl Client {
         let uri = &*with_port(uri);
         let docker =
             Docker::connect_with_host(uri).map_err(|error| Failure::new("connect", "docker", uri, error))?;
+        let dialect = Dialect::default();
+        let spoken = dialect.clone();
         Ok(Self {
-            docker: docker.with_timeout(LIBRARY_TIMEOUT),
+            docker: docker
+                .with_timeout(LIBRARY_TIMEOUT)
+                .with_request_modifier(move |request| spoken.name_in(request)),
             uri: uri.into(),
+            dialect,
             ours: Arc::default(),
             remaps_users: Arc::default(),
         })
+    }
+
+    /// Speaks the newest version of the API that the engine and the client library know.
+    pub(super) fn agree_on_api(&self, engine: Api) {
+        let library = self.docker.client_version();
+        let number = |part| u32::try_from(part).unwrap_or(u32::MAX);
+        self.dialect.agree(
+            engine,
+            Api(number(library.major_version), number(library.minor_version)),
+        );
     }
 
     /// Whether the engine gives its containers other numbers of users than it has itself.
@@ -142,7 +162,13 @@ impl Client {
     }
 
     pub(super) fn failure(&self, operation: &'static str, subject: &str, error: ClientError) -> Failure {
-        Failure::new(operation, subject, &self.uri, error)
+        let failure = Failure::new(operation, subject, &self.uri, error);
+        if failure.is(400) && dialect::is_refused_by(failure.message()) {
+            // Another engine has come in place of the one that was asked: the next call suits it.
+            self.dialect.forget();
+            return failure.with_kind(EngineErrorKind::Unavailable);
+        }
+        failure
     }
 }
 
@@ -195,7 +221,6 @@ mod tests {
     };
 
     use super::*;
-    use crate::engine::error::EngineErrorKind;
 
     #[tokio::test(start_paused = true)]
     async fn an_engine_that_accepts_and_never_answers_ends_at_the_deadline() {

@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use bollard::models::{SystemInfo, SystemVersion};
 
-use super::client::{Client, maps_users, remaps_users};
+use super::{
+    client::{Client, maps_users, remaps_users},
+    dialect::Api,
+};
 use crate::engine::{
     error::{EngineError, EngineErrorKind},
     info::EngineInfo,
 };
 
 /// The API of Docker 20.10, the oldest engine that is supported.
-const OLDEST_API: (u32, u32) = (1, 41);
+const OLDEST_API: Api = Api(1, 41);
 
 /// Time for the description that an engine gives of itself, which takes it longer than its version.
 const DESCRIPTION_DEADLINE: Duration = Duration::from_secs(2);
@@ -39,7 +42,11 @@ pub(super) async fn check(client: &Client) -> Result<(), EngineError> {
 
 async fn version(client: &Client) -> Result<SystemVersion, EngineError> {
     let asked = client.docker().version();
-    Ok(client.call("version", "docker", asked).await?)
+    let version = client.call("version", "docker", asked).await?;
+    if let Some(api) = version.api_version.as_deref().and_then(Api::parse) {
+        client.agree_on_api(api);
+    }
+    Ok(version)
 }
 
 fn told(version: &SystemVersion, described: SystemInfo) -> EngineInfo {
@@ -96,7 +103,7 @@ fn refusal(version: &SystemVersion, uri: &str) -> Option<EngineError> {
         .map(|component| component.name.as_str())
         .find(|name| name.contains("Podman"));
     let api = version.api_version.as_deref().unwrap_or_default();
-    let is_older = parse(api).is_some_and(|api| api < OLDEST_API);
+    let is_older = Api::parse(api).is_some_and(|api| api < OLDEST_API);
     let message = if let Some(name) = podman {
         format!(
             "what answers at {uri} is {name} {number}: its networks do not keep plugins apart from each other as \
@@ -114,11 +121,6 @@ fn refusal(version: &SystemVersion, uri: &str) -> Option<EngineError> {
         uri,
         message,
     ))
-}
-
-fn parse(api: &str) -> Option<(u32, u32)> {
-    let (major, minor) = api.split_once('.')?;
-    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod container;
 mod convert;
 mod cover;
 mod device;
+mod dialect;
 mod elf;
 mod error;
 mod identity;

@@ -10,7 +10,9 @@ pub(super) fn overlap(a: Ipv4Net, b: Ipv4Net) -> bool {
 /// The IPv4 range from which the networks of plugins take their subnets. Default: `/24` subnets of
 /// `10.213.0.0/16`.
 ///
-/// A subnet that overlaps a network of the engine or a route of the host is passed over.
+/// A subnet that overlaps a network of the engine or a route of the host is passed over. A route that is
+/// broader than the range does not count where it leads through a gateway or a tunnel, as a VPN's does:
+/// the narrower route of a plugins' network goes before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SubnetPool {
     range: Ipv4Net,
@@ -40,6 +42,10 @@ impl SubnetPool {
                 "use 8 <= range prefix < subnet prefix <= 29",
             )),
         }
+    }
+
+    pub(super) fn overlaps(self, other: Ipv4Net) -> bool {
+        overlap(self.range, other)
     }
 
     /// All subnets of the pool, once each, from one that `seed` chooses on: two supervisors then
@@ -78,21 +84,53 @@ fn fnv1a(text: &str) -> u32 {
     })
 }
 
-/// The destinations in a routing table of Linux, without the default route.
-pub(super) fn routes(table: &str) -> Vec<Ipv4Net> {
+/// A route of this host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Route {
+    to: Ipv4Net,
+    interface: String,
+    /// What is there is reached through another machine.
+    by_gateway: bool,
+}
+
+impl Route {
+    /// The addresses that a network of plugins must not have because of this route. One that is
+    /// broader than the pool leads to what is far away, as that of a VPN does, and the narrower route
+    /// of a network goes before it; only what is connected directly has neighbours of those addresses.
+    pub(super) fn taken(&self, pool: SubnetPool, is_tunnel: impl Fn(&str) -> bool) -> Option<Ipv4Net> {
+        let is_broader = self.to.contains(&pool.range) && self.to != pool.range;
+        let is_far = self.by_gateway || is_tunnel(&self.interface);
+        (!(is_broader && is_far)).then_some(self.to)
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the route to {} by {}", self.to, self.interface)
+    }
+}
+
+/// The routes in a routing table of Linux, without the default route.
+pub(super) fn routes(table: &str) -> Vec<Route> {
     table
         .lines()
         .skip(1)
         .filter_map(route)
-        .filter(|subnet| subnet.prefix_len() > 0)
+        .filter(|route| route.to.prefix_len() > 0)
         .collect()
 }
 
-fn route(line: &str) -> Option<Ipv4Net> {
+fn route(line: &str) -> Option<Route> {
     let mut fields = line.split_whitespace();
-    let address = kernel_address(fields.nth(1)?)?;
-    let mask = kernel_address(fields.nth(5)?)?;
-    Ipv4Net::with_netmask(address, mask).ok()
+    let interface = fields.next()?.to_owned();
+    let address = kernel_address(fields.next()?)?;
+    let gateway = kernel_address(fields.next()?)?;
+    let mask = kernel_address(fields.nth(4)?)?;
+    Some(Route {
+        to: Ipv4Net::with_netmask(address, mask).ok()?,
+        interface,
+        by_gateway: !gateway.is_unspecified(),
+    })
 }
 
 /// The kernel prints an address in network byte order as a native integer.
@@ -167,7 +205,34 @@ mod tests {
             docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n\
             eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n\
             broken\n";
-        let found: Vec<_> = routes(table).iter().map(ToString::to_string).collect();
+        let found: Vec<_> = routes(table).iter().map(|route| route.to.to_string()).collect();
         assert_eq!(found, ["172.17.0.0/16", "192.0.2.0/24"]);
+    }
+
+    #[cfg(target_endian = "little")]
+    #[test]
+    fn a_route_to_far_away_that_is_broader_than_the_pool_takes_nothing() {
+        let taken = |line: &str| {
+            let route = routes(&format!("head\n{line}")).pop().unwrap();
+            let taken = route.taken(SubnetPool::default(), |name| name == "tun0");
+            taken.map(|net| net.to_string())
+        };
+        let line = |interface: &str, to: &str, gateway: &str, mask: &str| {
+            format!("{interface}\t{to}\t{gateway}\t0003\t0\t0\t0\t{mask}\t0\t0\t0")
+        };
+        let (by, direct) = ("010200C0", "00000000");
+        let ten = ("0000000A", "000000FF");
+        assert_eq!(taken(&line("eth0", ten.0, by, ten.1)), None);
+        assert_eq!(taken(&line("tun0", ten.0, direct, ten.1)), None);
+        assert_eq!(
+            taken(&line("eth0", ten.0, direct, ten.1)).as_deref(),
+            Some("10.0.0.0/8")
+        );
+        for (gateway, interface) in [(by, "eth0"), (direct, "tun0"), (direct, "eth0")] {
+            let inside = line(interface, "0007D50A", gateway, "00FFFFFF");
+            assert_eq!(taken(&inside).as_deref(), Some("10.213.7.0/24"));
+            let same = line(interface, "0000D50A", gateway, "0000FFFF");
+            assert_eq!(taken(&same).as_deref(), Some("10.213.0.0/16"));
+        }
     }
 }

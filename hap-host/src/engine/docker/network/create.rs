@@ -20,6 +20,8 @@ use crate::engine::{
 
 /// How often the engine may refuse a subnet that looked free before the pool is given up.
 const MAX_REFUSALS: usize = 16;
+/// Networks and routes that an error names.
+const MOST_NAMED: usize = 3;
 
 pub(super) async fn create(
     client: &Client,
@@ -28,10 +30,10 @@ pub(super) async fn create(
     mode: NetworkMode,
 ) -> Result<(), EngineError> {
     let name = name(instance, mode);
-    let taken = taken_subnets(client, &name).await?;
+    let taken = taken_subnets(client, pool, &name).await?;
     let free = pool
         .candidates(&name)
-        .filter(|one| !taken.iter().any(|other| subnet::overlap(*other, *one)));
+        .filter(|one| !taken.iter().any(|(other, _)| subnet::overlap(*other, *one)));
     let mut last = None;
     let mut free = free.take(MAX_REFUSALS);
     let mut next = free.next();
@@ -53,20 +55,33 @@ pub(super) async fn create(
             Err(failure) => return Err(failure.into()),
         }
     }
+    let in_the_way = in_the_way(&taken, pool);
     let advice = format!(
-        "no free subnet is left in {pool} for the networks of plugins: remove networks that nobody uses, or give \
-         the engine another pool"
+        "no free subnet is left in {pool} for the networks of plugins{in_the_way}. Remove networks that nobody uses, or \
+         give the engine another pool; it is tried again"
     );
+    // Networks and routes come and go.
+    let kind = EngineErrorKind::Failed;
     Err(match last {
         Some(failure) => {
             let message = format!("{advice} ({})", failure.message());
-            failure
-                .with_kind(EngineErrorKind::Rejected)
-                .with_message(message)
-                .into()
+            failure.with_kind(kind).with_message(message).into()
         }
-        None => EngineError::new(EngineErrorKind::Rejected, "create network", name, advice),
+        None => EngineError::new(kind, "create network", name, advice),
     })
+}
+
+/// Names what takes addresses of the pool, the most of it first.
+fn in_the_way(taken: &[(Ipv4Net, String)], pool: SubnetPool) -> String {
+    let mut named: Vec<_> = taken.iter().filter(|(net, _)| pool.overlaps(*net)).collect();
+    named.sort_by_key(|(net, _)| net.prefix_len());
+    let (shown, more) = named.split_at(named.len().min(MOST_NAMED));
+    let shown: Vec<_> = shown.iter().map(|(_, who)| who.as_str()).collect();
+    match (shown.is_empty(), more.len()) {
+        (true, _) => String::new(),
+        (false, 0) => format!(": in the way is {}", shown.join(", ")),
+        (false, more) => format!(": in the way is {} and {more} more", shown.join(", ")),
+    }
 }
 
 /// The engine says 403 for a subnet that another network has, and names the overlap in other cases.
@@ -91,22 +106,47 @@ async fn name_taken(
     Ok(())
 }
 
-/// What a new subnet must not overlap: other networks of the engine and routes of this host,
-/// such as a VPN's.
-async fn taken_subnets(client: &Client, subject: &str) -> Result<Vec<Ipv4Net>, EngineError> {
+/// What a new subnet must not overlap, and who has it: other networks of the engine and routes of
+/// this host, such as a VPN's.
+async fn taken_subnets(
+    client: &Client,
+    pool: SubnetPool,
+    subject: &str,
+) -> Result<Vec<(Ipv4Net, String)>, EngineError> {
     let all = ListNetworksOptionsBuilder::default().build();
     let networks = client
         .call("list networks", subject, client.docker().list_networks(Some(all)))
         .await?;
+    let mut taken = Vec::new();
+    for network in &networks {
+        let ranges = network.ipam.as_ref().and_then(|ipam| ipam.config.as_ref());
+        for range in ranges.into_iter().flatten() {
+            let Some(net) = range.subnet.as_ref().and_then(|subnet| subnet.parse().ok()) else {
+                continue;
+            };
+            let name = network.name.as_deref().unwrap_or_default();
+            taken.push((net, format!("the network {name} ({net})")));
+        }
+    }
     // Elsewhere than on Linux there is no such file, and the engine's own check has to do.
     // The thread's own table: a process may have threads in several networks.
     let table = tokio::fs::read_to_string("/proc/thread-self/net/route")
         .await
         .unwrap_or_default();
-    let of_networks = networks
-        .iter()
-        .filter_map(|network| network.ipam.as_ref()?.config.as_ref())
-        .flatten()
-        .filter_map(|config| config.subnet.as_ref()?.parse().ok());
-    Ok(of_networks.chain(subnet::routes(&table)).collect())
+    let routes = subnet::routes(&table);
+    taken.extend(routes.iter().filter_map(|route| {
+        let net = route.taken(pool, is_tunnel)?;
+        Some((net, route.to_string()))
+    }));
+    Ok(taken)
+}
+
+/// Whether an interface leads to one other machine, as a VPN's does: it has no neighbours.
+fn is_tunnel(interface: &str) -> bool {
+    const POINT_TO_POINT: u32 = 0x10;
+    let flags = std::fs::read_to_string(format!("/sys/class/net/{interface}/flags"));
+    let flags = flags
+        .ok()
+        .and_then(|text| u32::from_str_radix(text.trim().strip_prefix("0x")?, 16).ok());
+    flags.is_some_and(|flags| flags & POINT_TO_POINT != 0)
 }
