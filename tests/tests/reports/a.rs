@@ -411,3 +411,26 @@ async fn a13_an_engines_address_without_a_port_means_dockers_port_and_says_so() 
     assert!(error.to_string().contains("tcp://127.77.0.1:2375"), "{error}");
     assert!(error.to_string().contains("address and port"), "{error}");
 }
+
+/// The protocol's page allowed a reply one level more than its reader does.
+#[tokio::test]
+async fn a15_a_reply_may_be_nested_as_deep_as_the_protocol_says_and_no_deeper() {
+    let page = include_str!("../../../docs/protocol.md");
+    let depth = page.split("JSON nested at most ").nth(1);
+    let depth = depth.and_then(|rest| rest.split(' ').next());
+    let depth: usize = depth.unwrap().parse().unwrap();
+    for (depth, is_taken) in [(depth, true), (depth + 1, false)] {
+        // The reply itself is the outermost.
+        let lists = depth - 1;
+        let (open, close) = ("[".repeat(lists), "]".repeat(lists));
+        let body = format!(r#"{{"success":true,"result":{open}{close}}}"#);
+        let state = tempfile::tempdir().unwrap();
+        let router = Router::new().route("/command", post(async move || body));
+        let (_host, plugin) = served(state.path(), router).await;
+        let answered = plugin.command("turn_on", json!({})).await;
+        match answered.map_err(|error| error.kind()) {
+            Ok(_) => assert!(is_taken, "{depth}"),
+            Err(kind) => assert!(!is_taken && kind == ErrorKind::InvalidReply, "{depth}: {kind:?}"),
+        }
+    }
+}

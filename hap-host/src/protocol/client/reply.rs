@@ -25,7 +25,7 @@ pub(super) fn answer<R: DeserializeOwned>(path: &str, status: StatusCode, body: 
             &format!("it answered HTTP {code}, and redirects are not followed"),
         ));
     }
-    // The parser refuses what is nested more than 128 deep.
+    // The parser refuses what is nested more than 127 deep.
     let value = serde_json::from_slice::<Value>(body);
     if !status.is_success() {
         let wire = value.ok().and_then(refusal::read);
