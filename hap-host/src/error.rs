@@ -73,6 +73,12 @@ pub enum ErrorKind {
     /// The host's policy does not permit the plugin as it is, and it was not granted: see
     /// [`Error::violations`].
     NotPermitted,
+    /// It is from another publisher than the version that is installed, and the request does not
+    /// accept that.
+    PublisherChanged,
+    /// Data of an earlier plugin of that id is there, of another publisher or of one that nobody
+    /// knows, and the request does not say that the plugin may have it.
+    ForeignData,
     /// What plugins depend on forbids it: a circle, or others that need the plugin.
     Dependency,
     /// The state on disk could not be read or written.
@@ -101,6 +107,8 @@ impl ErrorKind {
             Self::Rejected => "rejected",
             Self::InvalidReply => "invalid_reply",
             Self::NotPermitted => "not_permitted",
+            Self::PublisherChanged => "publisher_changed",
+            Self::ForeignData => "foreign_data",
             Self::Dependency => "dependency",
             Self::Store => "store",
             Self::ShuttingDown => "shutting_down",

@@ -25,7 +25,11 @@ pub(super) const fn status(kind: ErrorKind) -> StatusCode {
     match kind {
         ErrorKind::NotPermitted => StatusCode::FORBIDDEN,
         ErrorKind::NotInstalled => StatusCode::NOT_FOUND,
-        ErrorKind::AlreadyInstalled | ErrorKind::NotRunning | ErrorKind::Dependency => StatusCode::CONFLICT,
+        ErrorKind::AlreadyInstalled
+        | ErrorKind::NotRunning
+        | ErrorKind::Dependency
+        | ErrorKind::PublisherChanged
+        | ErrorKind::ForeignData => StatusCode::CONFLICT,
         ErrorKind::Gone => StatusCode::GONE,
         ErrorKind::InvalidInput | ErrorKind::Image | ErrorKind::Rejected => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorKind::Busy => StatusCode::TOO_MANY_REQUESTS,
@@ -204,7 +208,9 @@ mod tests {
             ErrorKind::Interrupted => ErrorKind::Rejected,
             ErrorKind::Rejected => ErrorKind::InvalidReply,
             ErrorKind::InvalidReply => ErrorKind::NotPermitted,
-            ErrorKind::NotPermitted => ErrorKind::Dependency,
+            ErrorKind::NotPermitted => ErrorKind::PublisherChanged,
+            ErrorKind::PublisherChanged => ErrorKind::ForeignData,
+            ErrorKind::ForeignData => ErrorKind::Dependency,
             ErrorKind::Dependency => ErrorKind::Store,
             ErrorKind::Store => ErrorKind::ShuttingDown,
             ErrorKind::ShuttingDown => return None,
@@ -228,7 +234,7 @@ mod tests {
             seen += 1;
             kind = next(this);
         }
-        assert_eq!(seen, 18);
+        assert_eq!(seen, 20);
     }
 
     #[test]

@@ -55,12 +55,14 @@ pub(super) async fn install(
 ) -> Result<Response, Refusal> {
     let grants = params.all::<Permission>("grant")?;
     let grant_all = params.flag("grant_all")?;
+    let adopt_data = params.flag("adopt_data")?;
     let followed = accepts_events(request.headers());
     let source = source(&api, request).await?;
     let installation = grants
         .into_iter()
         .fold(api.supervisor.install(source), InstallRequest::grant)
-        .grant_all_requested(grant_all);
+        .grant_all_requested(grant_all)
+        .adopt_data(adopt_data);
     if followed {
         let (sink, progress) = ProgressSink::stream();
         let installing = async move {

@@ -69,13 +69,14 @@ const COMMANDED: &[ErrorKind] = &[
     Timeout,
     Busy,
 ];
-const REVIEWED: &[ErrorKind] = &[InvalidInput, NotPermitted, Busy, Timeout, Store];
+const REVIEWED: &[ErrorKind] = &[InvalidInput, NotPermitted, Busy, Timeout, Engine, Store];
 /// How an installation may.
 const INSTALLED: &[ErrorKind] = &[
     InvalidInput,
     NotPermitted,
     Dependency,
     AlreadyInstalled,
+    ForeignData,
     Busy,
     Image,
     Timeout,
@@ -87,6 +88,7 @@ const INSTALLED: &[ErrorKind] = &[
 const UPDATED: &[ErrorKind] = &[
     Failed,
     InvalidInput,
+    PublisherChanged,
     NotPermitted,
     Dependency,
     Image,
@@ -121,6 +123,10 @@ const MAX_SNAPSHOT: Parameter = query(
     Kind::Number(versions::SNAPSHOT_MIB.0, versions::SNAPSHOT_MIB.1),
     "Most that the copy of its data may take, in MiB; more is refused before anything stops. Default: half of what is free on the disk with the engine's volumes.",
 );
+const ADOPT_DATA: Parameter = flag(
+    "adopt_data",
+    "Gives the plugin the data that an earlier one of its id left, whoever published that. `DELETE /v1/orphans/data` removes such data.",
+);
 const SINCE: Parameter = query(
     "since",
     Kind::Time,
@@ -148,7 +154,7 @@ pub(super) static ROUTES: [Route; 39] = routes! {
     /// installed as a whole or not at all.
     POST "/v1/plugins" install_plugin => plugins::install,
         Output::JsonOrEvents(&[201], shape::<PluginDetails>, &[PROGRESS, ("installed", shape::<PluginDetails>), REFUSED, END]);
-        input: Input::Package(shape::<Manifest>), parameters: &[GRANT, GRANT_ALL],
+        input: Input::Package(shape::<Manifest>), parameters: &[GRANT, GRANT_ALL, ADOPT_DATA],
         errors: INSTALLED, limit: Limit::Install;
 
     /// Everything that is known of one plugin.
@@ -201,6 +207,7 @@ pub(super) static ROUTES: [Route; 39] = routes! {
         parameters: &[
             GRANT,
             GRANT_ALL,
+            text("accept_publisher", "Lets this publisher go on with a plugin of another one, named as the refusal `publisher_changed` and the review name it: `signed:` and the key, `image:` and the repository, `folder` or `unsigned`. What was granted does not pass on."),
             flag("allow_downgrade", "Takes also a version that is lower than the one that it has."),
             WITHOUT_SNAPSHOT,
             MAX_SNAPSHOT,

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::FutureExt as _;
-use hap_manifest::permission::Permission;
+use hap_manifest::permission::{Permission, Publisher};
 
 use super::{
     error::Refusal,
@@ -34,6 +34,7 @@ pub(super) async fn update(
 ) -> Result<Response, Refusal> {
     let grants = params.all::<Permission>("grant")?;
     let grant_all = params.flag("grant_all")?;
+    let accepted = params.one::<Publisher>("accept_publisher")?;
     let allow_downgrade = params.flag("allow_downgrade")?;
     let snapshot = !params.flag("without_snapshot")?;
     let max_snapshot = max_snapshot(&params)?;
@@ -50,6 +51,7 @@ pub(super) async fn update(
     if let Some(most) = max_snapshot {
         update = update.max_snapshot_bytes(most);
     }
+    update = accepted.into_iter().fold(update, UpdateRequest::accept_publisher);
     if !followed {
         let outcome = update.await?;
         return Ok(Json(updated(&plugin, outcome)).into_response());

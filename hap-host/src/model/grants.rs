@@ -14,8 +14,13 @@ pub(crate) enum InstallOrigin {
     /// By a manifest whose image is pulled, or was put on the machine by someone.
     #[default]
     Image,
-    /// By a folder or a package, from which its image was built.
+    /// By a folder or a package, from which its image was built: nobody knows which, because a
+    /// version from before recorded it.
     Build,
+    /// By a folder, from which its image was built.
+    Folder,
+    /// By a package that no trusted key has signed, from which its image was built.
+    Package,
     /// By a package that was signed with a key that was trusted then, from which its
     /// image was built.
     Signed(PackageKey),

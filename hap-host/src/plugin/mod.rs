@@ -7,6 +7,7 @@ pub(crate) mod context;
 mod dependents;
 pub(crate) mod handle;
 pub(crate) mod ownership;
+pub(crate) mod publisher;
 mod request;
 pub(crate) mod runs_as;
 pub(crate) mod settings;

@@ -31,6 +31,8 @@ pub(crate) struct UpdateOrder {
 pub(crate) enum Grants {
     /// These, and what the plugin has.
     Added(Vec<Permission>),
+    /// These alone: what the plugin has was granted to another publisher.
+    Only(Vec<Permission>),
     /// Everything that the version asks for.
     All,
     /// Those that the version had, less what was revoked since.
@@ -47,6 +49,7 @@ impl UpdateOrder {
                 let granted = now.granted().iter().chain(added).cloned();
                 Admission::new(origin, granted, manifest)
             }
+            Grants::Only(granted) => Admission::new(origin, granted.iter().cloned(), manifest),
             Grants::All => Admission::new(origin, requested(manifest), manifest),
             Grants::Earlier => return made.clone(),
         };

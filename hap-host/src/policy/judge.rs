@@ -47,9 +47,10 @@ impl Policy {
         }
         refusals.extend(match admission.origin() {
             InstallOrigin::Image => self.refuses_image(manifest.image()),
-            InstallOrigin::Build | InstallOrigin::Signed(_) => {
-                (!self.local_builds).then_some(PolicyViolation::LocalBuild)
-            }
+            InstallOrigin::Build
+            | InstallOrigin::Folder
+            | InstallOrigin::Package
+            | InstallOrigin::Signed(_) => (!self.local_builds).then_some(PolicyViolation::LocalBuild),
         });
         refusals.extend(self.refuses_signer(admission.origin()));
         refusals
@@ -151,7 +152,9 @@ impl Policy {
         match origin {
             _ if self.unsigned_packages => None,
             InstallOrigin::Image => None,
-            InstallOrigin::Build => Some(PolicyViolation::Unsigned),
+            InstallOrigin::Build | InstallOrigin::Folder | InstallOrigin::Package => {
+                Some(PolicyViolation::Unsigned)
+            }
             InstallOrigin::Signed(key) if self.trusted_keys.contains(&key) => None,
             // It was when the package was installed.
             InstallOrigin::Signed(key) => Some(PolicyViolation::UnknownKey { key: key.id() }),

@@ -9,6 +9,7 @@ mod encoding;
 mod error;
 mod event_source;
 mod folder;
+mod left_data;
 pub(crate) mod log;
 mod overrides;
 pub(crate) mod page;
@@ -31,7 +32,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use hap_manifest::{PluginId, wire::Event};
+use hap_manifest::{PluginId, permission::Publisher, wire::Event};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -39,6 +40,7 @@ use self::{
     append::{Appended, Batch, Pruned},
     encoding::json,
     folder::{Claim, Folder},
+    left_data::Left,
     log::EventLog,
     overrides::ChoicesRow,
     page::StoredEvent,
@@ -203,7 +205,32 @@ impl Store {
     /// sent stay as long as retention keeps them. Fine when it is gone already.
     pub(crate) async fn remove_plugin(&self, id: &PluginId) -> Result<(), Error> {
         let id = id.clone();
-        self.write(move |writer| plugin::remove(writer.connection(), &id))
+        self.write(move |writer| plugin::remove(writer.connection(), &id, &Left::Nothing))
+            .await
+    }
+
+    /// The same of a plugin whose data stays, and of whom it is.
+    pub(crate) async fn remove_plugin_without_data(
+        &self,
+        id: &PluginId,
+        publisher: Option<&Publisher>,
+    ) -> Result<(), Error> {
+        let (id, left) = (id.clone(), Left::data(publisher)?);
+        self.write(move |writer| plugin::remove(writer.connection(), &id, &left))
+            .await
+    }
+
+    /// Who published the plugin that left data; `None` where that is not recorded.
+    pub(crate) async fn left_data(&self, id: &PluginId) -> Result<Option<Publisher>, Error> {
+        let id = id.clone();
+        self.read(move |connection| left_data::publisher(connection, &id))
+            .await
+    }
+
+    /// Forgets data that is gone. Fine when nothing is recorded of it.
+    pub(crate) async fn forget_left_data(&self, id: &PluginId) -> Result<(), Error> {
+        let id = id.clone();
+        self.write(move |writer| left_data::forget(writer.connection(), &id))
             .await
     }
 

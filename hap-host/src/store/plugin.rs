@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::{
     encoding::{installed, json, program_text},
     error,
+    left_data::Left,
     overrides::{self, ChoicesRow},
     settings::{self, Settings},
     version,
@@ -316,10 +317,11 @@ pub(super) fn set_config(
 /// Removes a plugin. Its events stay for whoever has not read them; their ids and its last
 /// status do not, so that a later plugin of the same name is not taken for it. Fine when it
 /// is gone already.
-pub(super) fn remove(connection: &mut Connection, id: &PluginId) -> Result<(), Error> {
+pub(super) fn remove(connection: &mut Connection, id: &PluginId, left: &Left) -> Result<(), Error> {
     (|| {
         let transaction = connection.transaction()?;
         overrides::remove(&transaction, id)?;
+        left.put(&transaction, id)?;
         let id = [id.as_str()];
         for table in [
             "config_secrets",

@@ -25,6 +25,7 @@ use crate::{
     plugin::{
         admission::admit,
         handle::PluginHandle,
+        publisher::refuse_foreign_data,
         runs_as,
         source::{PluginSource, acquire::Candidate},
     },
@@ -59,7 +60,9 @@ impl Supervisor {
     /// the manifest is for another platform, [`ErrorKind::NotPermitted`] when it asks for what the
     /// policy does not give and the request does not grant, or when its package is not signed as the
     /// policy wants it, with all reasons in [`Error::violations`], [`ErrorKind::Dependency`] when it
-    /// would depend on itself over others, [`ErrorKind::AlreadyInstalled`], [`ErrorKind::Busy`]
+    /// would depend on itself over others, [`ErrorKind::AlreadyInstalled`],
+    /// [`ErrorKind::ForeignData`] when an earlier plugin of the id left data of another publisher,
+    /// [`ErrorKind::Busy`]
     /// while another call installs it or when the registry asks to wait for longer than that,
     /// [`ErrorKind::Image`] when the image can neither be found, nor pulled, nor built,
     /// [`ErrorKind::Timeout`], [`ErrorKind::Engine`], [`ErrorKind::Store`],
@@ -79,6 +82,7 @@ impl Supervisor {
                 deadline: None,
                 grants: Vec::new(),
                 grants_all: false,
+                adopt_data: false,
             },
         }
     }
@@ -109,6 +113,10 @@ impl Supervisor {
                 &self.0.shared,
             )?;
             let reserved = self.reserve(candidate.manifest.id())?;
+            if !options.adopt_data {
+                let publisher = candidate.publisher();
+                refuse_foreign_data(&self.0.shared, candidate.manifest.id(), &publisher).await?;
+            }
             let progress = reserved.watch(options.progress.clone());
             let image = candidate.image(&self.0.shared, progress).await?;
             let runs_as = runs_as::decide(
@@ -220,6 +228,7 @@ struct InstallOptions {
     deadline: Option<Duration>,
     grants: Vec<Permission>,
     grants_all: bool,
+    adopt_data: bool,
 }
 
 impl InstallRequest {
@@ -248,6 +257,15 @@ impl InstallRequest {
     /// Default: it is not.
     pub const fn grant_all_requested(mut self, all: bool) -> Self {
         self.options.grants_all = all;
+        self
+    }
+
+    /// Sets whether the plugin gets the data that an earlier one of its id left, whoever published
+    /// that. Default: only data of the same publisher; of a package that nobody has signed, and where
+    /// the publisher was not recorded, none.
+    /// [`Supervisor::remove_orphaned_data`] is the other way out.
+    pub const fn adopt_data(mut self, adopt: bool) -> Self {
+        self.options.adopt_data = adopt;
         self
     }
 
@@ -335,6 +353,7 @@ impl fmt::Debug for InstallRequest {
             .field("choices", &self.options.choices)
             .field("grants", &self.options.grants)
             .field("grants_all", &self.options.grants_all)
+            .field("adopt_data", &self.options.adopt_data)
             .field("deadline", &self.options.deadline)
             .finish_non_exhaustive()
     }

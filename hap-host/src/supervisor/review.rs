@@ -9,9 +9,12 @@ use serde::Serialize;
 use super::Supervisor;
 use crate::{
     engine::progress::ProgressSink,
-    error::Error,
+    error::{Error, ErrorKind},
     model::{consent::consent, grants::Admission},
-    plugin::source::{PluginSource, acquire::Candidate},
+    plugin::{
+        publisher::{refuse_foreign_data, succession},
+        source::{PluginSource, acquire::Candidate},
+    },
     policy::violation::PolicyViolation,
 };
 
@@ -27,7 +30,8 @@ pub struct PluginReview {
     pub consent: Consent,
     /// Why it may not be installed with the given grants, none if it may.
     pub violations: Vec<PolicyViolation>,
-    /// What else is worth knowing of a package's manifest, such as keys that are not known.
+    /// What else is worth knowing, such as keys of the manifest that are not known, that another
+    /// publisher would go on with the plugin, and that data of an earlier one would be its.
     pub warnings: Vec<String>,
 }
 
@@ -58,7 +62,8 @@ impl Supervisor {
     /// ```
     ///
     /// # Errors
-    /// As [`install`](Self::install) for a source that cannot be read.
+    /// As [`install`](Self::install) for a source that cannot be read; [`ErrorKind::Engine`],
+    /// [`ErrorKind::Timeout`] and [`ErrorKind::Store`] where it cannot be told whose data is there.
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.
@@ -69,7 +74,7 @@ impl Supervisor {
     ) -> Result<PluginReview, Error> {
         let shared = &self.0.shared;
         let grants: Vec<_> = grants.into_iter().collect();
-        let candidate = Candidate::open(source.into(), &ProgressSink::none(), shared).await?;
+        let mut candidate = Candidate::open(source.into(), &ProgressSink::none(), shared).await?;
         let builds = candidate.needs_build() && grants.contains(&Permission::Build);
         let admission = Admission::new(candidate.origin(), grants, &candidate.manifest).with_build(builds);
         let mut violations = shared.policy.judge(&candidate.manifest, &admission);
@@ -80,8 +85,19 @@ impl Supervisor {
         }
         let asked = candidate.requested();
         let mut consent = consent(&candidate.manifest, candidate.origin(), asked).build_steps(build_steps);
-        if let Some(installed) = self.plugin(candidate.manifest.id()) {
-            consent = consent.compared_with(&installed.permissions().consent);
+        let (id, publisher) = (candidate.manifest.id(), candidate.publisher());
+        let stands = match self.plugin(id) {
+            Some(installed) => {
+                consent = consent.compared_with(&installed.permissions().consent);
+                succession(id, installed.publisher().as_ref(), &publisher, None).map(drop)
+            }
+            None => refuse_foreign_data(shared, id, &publisher).await,
+        };
+        match stands {
+            Err(error) if matches!(error.kind(), ErrorKind::PublisherChanged | ErrorKind::ForeignData) => {
+                candidate.warnings.push(error.to_string());
+            }
+            stands => stands?,
         }
         Ok(PluginReview {
             consent,

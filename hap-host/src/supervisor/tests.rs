@@ -44,7 +44,7 @@ fn set_back(state: &Path) {
         Connection::open(path)
             .unwrap()
             .execute_batch(
-                "DROP TABLE unsealed; DROP TABLE user_numbers; DELETE FROM meta WHERE key = 'seal_key'; PRAGMA user_version = 5",
+                "DROP TABLE unsealed; DROP TABLE user_numbers; DROP TABLE left_data; DELETE FROM meta WHERE key = 'seal_key'; PRAGMA user_version = 5",
             )
             .unwrap();
     }

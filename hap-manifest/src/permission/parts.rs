@@ -1,10 +1,17 @@
 //! What a consent consists of.
 
+use std::str::FromStr;
+
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::request::Permission;
-use crate::value::{cpu::CpuLimit, memory::MemoryLimit, number::PidsLimit};
+use crate::value::{
+    cpu::CpuLimit,
+    error::{ParseError, quoted},
+    memory::MemoryLimit,
+    number::PidsLimit,
+};
 
 /// A permission with its words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -46,7 +53,7 @@ pub struct ConsentLimits {
 }
 
 /// Who published a plugin, as far as its host can tell.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Publisher {
@@ -64,7 +71,9 @@ pub enum Publisher {
         /// The image without tag and digest.
         repository: String,
     },
-    /// Nobody knows: a folder, or a package without a signature of a trusted key.
+    /// Whoever operates the host: a folder of its machine.
+    Folder,
+    /// Nobody knows: a package without a signature of a trusted key.
     Unsigned,
 }
 
@@ -81,6 +90,51 @@ impl Publisher {
     pub fn image(repository: impl Into<String>) -> Self {
         Self::Image {
             repository: repository.into(),
+        }
+    }
+
+    /// Returns its short name, by which a request accepts it: `signed:` and the key, `image:` and
+    /// the repository, `folder` or `unsigned`. It reads back by [`FromStr`].
+    ///
+    /// ```
+    /// use hap_manifest::permission::Publisher;
+    ///
+    /// let publisher = Publisher::image("ghcr.io/acme/light");
+    /// assert_eq!(publisher.id(), "image:ghcr.io/acme/light");
+    /// assert!("image:ghcr.io/acme/light".parse::<Publisher>()?.is(&publisher));
+    /// # Ok::<(), hap_manifest::ParseError>(())
+    /// ```
+    #[must_use]
+    pub fn id(&self) -> String {
+        match self {
+            Self::Signed { key, .. } => format!("signed:{key}"),
+            Self::Image { repository } => format!("image:{repository}"),
+            Self::Folder => "folder".to_owned(),
+            Self::Unsigned => "unsigned".to_owned(),
+        }
+    }
+
+    /// Returns whether both are one publisher: the number of a key is for display only.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl FromStr for Publisher {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        match text.split_once(':') {
+            None if text == "folder" => Ok(Self::Folder),
+            None if text == "unsigned" => Ok(Self::Unsigned),
+            Some(("signed", key)) if !key.is_empty() => Ok(Self::signed(key, "")),
+            Some(("image", repository)) if !repository.is_empty() => Ok(Self::image(repository)),
+            _ => {
+                let rule = "it is none of signed:<key>, image:<repository>, folder and unsigned";
+                Err(ParseError::new("publisher", quoted(text), rule)
+                    .with_help("give the publisher as the review and the refusal name it"))
+            }
         }
     }
 }

@@ -130,6 +130,7 @@ impl fmt::Display for Publisher {
                 write!(f, "the holder of the key {number}, which this host trusts")
             }
             Self::Image { repository } => write!(f, "whoever may publish {repository}"),
+            Self::Folder => f.write_str("a folder of this machine"),
             Self::Unsigned => f.write_str("somebody who has not signed it"),
         }
     }

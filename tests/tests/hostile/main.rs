@@ -12,6 +12,7 @@ mod s03;
 mod s04;
 mod s05;
 mod s06;
+mod s07;
 mod s08;
 mod s09;
 mod s10;

@@ -22,6 +22,7 @@ mod ownership;
 mod peers;
 mod permissions;
 mod platform;
+mod publishers;
 mod restarts;
 mod secrets;
 mod signatures;

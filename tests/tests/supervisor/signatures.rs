@@ -14,15 +14,15 @@ use crate::{builder, count, install::package, manifest, until};
 
 const COMMENT: &str = "id:light version:1.0.0";
 
-fn new_key() -> KeyPair {
+pub(crate) fn new_key() -> KeyPair {
     KeyPair::generate_unencrypted_keypair().unwrap()
 }
 
-fn public(pair: &KeyPair) -> PackageKey {
+pub(crate) fn public(pair: &KeyPair) -> PackageKey {
     pair.pk.to_base64().parse().unwrap()
 }
 
-fn sign(pair: &KeyPair, bytes: &[u8], comment: &str) -> String {
+pub(crate) fn sign(pair: &KeyPair, bytes: &[u8], comment: &str) -> String {
     let signed = minisign::sign(Some(&pair.pk), &pair.sk, Cursor::new(bytes), Some(comment), None);
     signed.unwrap().into_string()
 }

@@ -36,7 +36,12 @@ async fn a_package_brings_a_plugin_to_another_version_and_its_data_back_with_the
     let data = bed.engine.volumes().remove(0);
     bed.engine.write_volume(&data, "of 1.0.0");
     let package = package_of(&version("1.1.0", VOLUME));
-    let answer = bed.send("POST", UPDATE, &[ZIP], Body::from(package)).await;
+    let answer = bed
+        .send("POST", UPDATE, &[ZIP], Body::from(package.clone()))
+        .await;
+    assert_eq!(answer.refused(409), "publisher_changed");
+    let accepted = format!("{UPDATE}?accept_publisher=unsigned");
+    let answer = bed.send("POST", &accepted, &[ZIP], Body::from(package)).await;
     let outcome = &answer.good()["outcome"];
     assert_eq!(
         (
@@ -174,7 +179,8 @@ async fn an_update_tells_what_it_does_to_whoever_listens() {
     let headers = [ZIP, ("accept", "text/event-stream")];
     let update = async |version: String| {
         let body = Body::from(package_of(&version));
-        Items::of(bed.response("POST", UPDATE, &headers, body).await)
+        let path = format!("{UPDATE}?accept_publisher=unsigned");
+        Items::of(bed.response("POST", &path, &headers, body).await)
     };
     let mut items = update(version("1.1.0", "")).await;
     items.expect("progress").await;

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use hap_manifest::permission::{Consent, Permission, requested};
+use hap_manifest::permission::{Consent, Permission, Publisher, requested};
 use serde::Serialize;
 
 use super::PluginHandle;
 use crate::{
-    error::Error, model::consent::consent, plugin::request::Request, policy::violation::PolicyViolation,
+    error::Error,
+    model::consent::{consent, publisher},
+    plugin::request::Request,
+    policy::violation::PolicyViolation,
 };
 
 /// What a plugin asks for beyond what every plugin gets, and what became of it.
@@ -39,6 +42,14 @@ impl PluginHandle {
             granted: version.admission.granted().to_vec(),
             violations: cell.shared.policy.judge(&version.manifest, &version.admission),
         }
+    }
+
+    /// Who published the version that it has, as far as this host can tell. `None` where a version of
+    /// the host from before did not record it: the next update does.
+    #[must_use]
+    pub fn publisher(&self) -> Option<Publisher> {
+        let version = Arc::clone(&self.cell().snapshot.borrow().told.version);
+        publisher(&version.manifest, version.admission.origin())
     }
 
     /// Replaces what the plugin was granted, on disk before anything happens; what its manifest

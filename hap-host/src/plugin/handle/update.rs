@@ -18,6 +18,7 @@ use super::{
     update_request::{RollBackRequest, UpdateOptions, UpdateRequest},
 };
 use crate::{
+    engine::progress::Progress,
     error::{Error, ErrorKind},
     model::{
         desired::Desired,
@@ -28,6 +29,7 @@ use crate::{
     },
     plugin::{
         admission::{admit, refuse_if_it_breaks_dependants},
+        publisher::{Succession, succession},
         request::Request,
         runs_as,
         settings::{check_settings, keep_earlier_secrets},
@@ -60,7 +62,8 @@ impl PluginHandle {
     /// [`ErrorKind::Failed`]: the new version did not prove itself ([`Error::failure`] says how),
     /// or the data could not be copied; the old one is back. [`ErrorKind::InvalidInput`]: the
     /// source is another plugin, a lower version or no valid plugin, the settings do not fit, or the
-    /// data is larger than a snapshot may be.
+    /// data is larger than a snapshot may be. [`ErrorKind::PublisherChanged`]: it is from another
+    /// publisher, and the request does not [accept](UpdateRequest::accept_publisher) that.
     /// [`ErrorKind::NotPermitted`]: it asks for what was not granted, see [`Error::violations`].
     /// [`ErrorKind::Dependency`]: it would depend on itself over others, or others do not accept
     /// this version. [`ErrorKind::Image`], [`ErrorKind::Engine`], [`ErrorKind::Store`],
@@ -101,12 +104,16 @@ impl PluginHandle {
         self.check_versions(&old, &new, &options)?;
         let before = self.snapshot();
         let origin = candidate.origin();
-        let grants = if options.grants_all {
-            Grants::All
-        } else {
-            Grants::Added(options.grants.clone())
+        let follows = self.check_publisher(&candidate, &options)?;
+        let grants = match follows {
+            _ if options.grants_all => Grants::All,
+            Succession::Accepted => Grants::Only(options.grants.clone()),
+            Succession::Same | Succession::FirstKnown => Grants::Added(options.grants.clone()),
         };
-        let granted = before.told.version.admission.granted();
+        let granted = match follows {
+            Succession::Accepted => &[],
+            _ => before.told.version.admission.granted(),
+        };
         let admission = match &grants {
             Grants::All => Admission::new(origin, requested(&new), &new),
             _ => Admission::new(origin, granted.iter().chain(&options.grants).cloned(), &new),
@@ -304,6 +311,26 @@ impl PluginHandle {
             ));
         }
         Ok(())
+    }
+
+    /// Refuses a version of another publisher that the request does not accept.
+    fn check_publisher(&self, candidate: &Candidate, options: &UpdateOptions) -> Result<Succession, Error> {
+        let (before, now) = (self.publisher(), candidate.publisher());
+        let follows = succession(
+            self.id(),
+            before.as_ref(),
+            &now,
+            options.accept_publisher.as_ref(),
+        )?;
+        if follows == Succession::FirstKnown {
+            let told = format!(
+                "nobody has recorded who published version {}: from now on the plugin is from {now}",
+                self.manifest().version()
+            );
+            tracing::warn!(plugin = %self.id(), "{told}");
+            options.progress.report(Progress::Step(told));
+        }
+        Ok(follows)
     }
 
     /// The settings that go with a version. Those that do not fit its schema are refused before

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use futures_core::future::BoxFuture;
-use hap_manifest::permission::Permission;
+use hap_manifest::permission::{Permission, Publisher};
 use serde_json::Value;
 
 use super::PluginHandle;
@@ -54,6 +54,7 @@ pub(super) struct UpdateOptions {
     pub snapshot: bool,
     pub max_snapshot_bytes: Option<u64>,
     pub ignore_dependents: bool,
+    pub accept_publisher: Option<Publisher>,
 }
 
 impl UpdateRequest {
@@ -71,8 +72,34 @@ impl UpdateRequest {
                 snapshot: true,
                 max_snapshot_bytes: None,
                 ignore_dependents: false,
+                accept_publisher: None,
             },
         }
+    }
+
+    /// Lets this publisher go on with a plugin of another one, whose settings, variables and data it
+    /// gets. What was granted to the plugin was granted to the other: what this version needs has to
+    /// be granted anew. [`Supervisor::review`](crate::Supervisor::review) says who published it.
+    /// Default: only the publisher of the installed version, and a trusted key after nobody.
+    ///
+    /// ```no_run
+    /// # async fn run(light: hap_host::PluginHandle) -> Result<(), Box<dyn std::error::Error>> {
+    /// use hap_host::PluginSource;
+    /// use hap_manifest::permission::Permission;
+    ///
+    /// let source = PluginSource::package("downloads/light-2.0.0.zip");
+    /// let shown = "signed:RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+    /// light
+    ///     .update(source)
+    ///     .accept_publisher(shown.parse()?)
+    ///     .grant(Permission::Network)
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn accept_publisher(mut self, publisher: Publisher) -> Self {
+        self.options.accept_publisher = Some(publisher);
+        self
     }
 
     /// Grants something that the new version asks for and the old one was not granted. Default:
@@ -172,6 +199,7 @@ impl fmt::Debug for UpdateRequest {
             .field("snapshot", &self.options.snapshot)
             .field("max_snapshot_bytes", &self.options.max_snapshot_bytes)
             .field("ignore_dependents", &self.options.ignore_dependents)
+            .field("accept_publisher", &self.options.accept_publisher)
             .finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use hap_manifest::{
     ImageRef, Manifest,
     package::{Digest, Dockerfile, MANIFEST, Package, PackageKey, folder::OpenFolder},
-    permission::{Permission, requested},
+    permission::{Permission, Publisher, requested},
 };
 
 use super::{
@@ -29,7 +29,7 @@ use crate::{
         progress::{Progress, ProgressSink, Stage},
     },
     error::{Error, ErrorKind},
-    model::grants::InstallOrigin,
+    model::{consent::publisher, grants::InstallOrigin},
     plugin::context::Shared,
 };
 
@@ -206,8 +206,14 @@ impl Candidate {
             Build::Package {
                 signed_by: Some(key), ..
             } => InstallOrigin::Signed(key),
-            Build::Folder { .. } | Build::Package { .. } => InstallOrigin::Build,
+            Build::Folder { .. } => InstallOrigin::Folder,
+            Build::Package { .. } => InstallOrigin::Package,
         }
+    }
+
+    /// Who published it.
+    pub(crate) fn publisher(&self) -> Publisher {
+        publisher(&self.manifest, self.origin()).unwrap_or(Publisher::Unsigned)
     }
 
     /// Finds, pulls or builds the image, and answers what pins it. What was unpacked on the way

@@ -14,3 +14,9 @@ CREATE TABLE user_numbers (
     mapped INTEGER NOT NULL,
     UNIQUE (plugin, mapped)
 ) STRICT;
+
+-- Who published a plugin that was uninstalled without its data, as JSON. NULL: nobody has recorded it.
+CREATE TABLE left_data (
+    plugin TEXT PRIMARY KEY NOT NULL,
+    publisher TEXT
+) STRICT;

@@ -118,6 +118,7 @@ impl Supervisor {
         let removal = shared.engine.remove_volumes(&shared.instance, plugin);
         within(deadline::CONTROL, "remove volumes", plugin, removal)
             .await
-            .map_err(|error| Error::engine(error).with_plugin(plugin))
+            .map_err(|error| Error::engine(error).with_plugin(plugin))?;
+        shared.store.forget_left_data(plugin).await
     }
 }
