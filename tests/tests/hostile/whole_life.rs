@@ -173,7 +173,7 @@ fn s01_to_s14_a_strangers_package_leaves_the_machine_as_it_was_from_download_to_
         let state = tempfile::tempdir().unwrap();
         let supervisor = Supervisor::builder(instance.engine().clone(), state.path())
             .instance(instance.name().clone())
-            .policy(Policy::default())
+            .policy(Policy::default().max_stop_timeout(Duration::from_secs(2)))
             .measure_isolation_every(None)
             .start()
             .await
@@ -185,7 +185,7 @@ fn s01_to_s14_a_strangers_package_leaves_the_machine_as_it_was_from_download_to_
 
         let manifest = Manifest::builder("friendly", "Friendly", "1.0.0", "postgres:15")
             .network_access(false)
-            .stop_timeout("2s")
+            .stop_timeout("24h")
             .env_var(
                 "STRANGER_TARGETS",
                 format!("{loopback},{bridged},{}", outside.address()),
