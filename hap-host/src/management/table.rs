@@ -209,6 +209,7 @@ pub(super) static ROUTES: [Route; 39] = routes! {
             GRANT_ALL,
             text("accept_publisher", "Lets this publisher go on with a plugin of another one, named as the refusal `publisher_changed` and the review name it: `signed:` and the key, `image:` and the repository, `folder` or `unsigned`. What was granted does not pass on."),
             flag("allow_downgrade", "Takes also a version that is lower than the one that it has."),
+            flag("allow_same_version", "Takes also the version that it has, for a rebuild of it."),
             WITHOUT_SNAPSHOT,
             MAX_SNAPSHOT,
             flag("even_if_dependants_break", "Takes also a version that plugins which depend on it do not accept."),

@@ -36,6 +36,7 @@ pub(super) async fn update(
     let grant_all = params.flag("grant_all")?;
     let accepted = params.one::<Publisher>("accept_publisher")?;
     let allow_downgrade = params.flag("allow_downgrade")?;
+    let allow_same_version = params.flag("allow_same_version")?;
     let snapshot = !params.flag("without_snapshot")?;
     let max_snapshot = max_snapshot(&params)?;
     let ignore_dependents = params.flag("even_if_dependants_break")?;
@@ -46,6 +47,7 @@ pub(super) async fn update(
         .fold(plugin.update(source), UpdateRequest::grant)
         .grant_all_requested(grant_all)
         .allow_downgrade(allow_downgrade)
+        .allow_same_version(allow_same_version)
         .snapshot(snapshot)
         .ignore_dependents(ignore_dependents);
     if let Some(most) = max_snapshot {

@@ -19,6 +19,7 @@ fn scrape(metrics: &Metrics, id: &PluginId, phase: Phase) -> PluginScrape {
             last_failure: None,
             retry_in: None,
             health_message: None,
+            missed_health_check: None,
             time_to_healthy: None,
             config: ConfigState::None,
             autostart: crate::model::autostart::Autostart::default(),

@@ -42,7 +42,9 @@ pub enum EventKind {
         /// The phase now.
         to: Phase,
     },
-    /// A run of it failed, or an operation on it did.
+    /// A run of it failed, or an operation on it did. It is told with the last lines of the run and
+    /// what they mean, which may take seconds after [`Event::at`]; what happened to the plugin
+    /// meanwhile is told after it.
     Failed(Failure),
     /// It failed so often that it counts as a crash loop; starts go on, with the longest pauses.
     CrashLoopEntered,

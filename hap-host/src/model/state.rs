@@ -46,6 +46,8 @@ pub struct PluginState {
     pub retry_in: Option<Duration>,
     /// What the plugin says of itself in its last health report, where it says something.
     pub health_message: Option<String>,
+    /// Why it missed its last health check, while the phase is [`Phase::Unhealthy`].
+    pub missed_health_check: Option<String>,
     /// What it depends on and does not have now. While it is wanted running and does not run, its
     /// start waits for that; while it runs, it is [`Phase::Degraded`] by it.
     #[serde(rename = "waiting_for")]
@@ -66,6 +68,36 @@ pub struct PluginState {
     pub runs_as: RunsAs,
     /// What is being done to it on the engine, and since when.
     pub operation: Option<EngineOperation>,
+}
+
+impl PluginState {
+    /// Returns what is wrong with it in one sentence, and `None` when nothing is: its failure, what
+    /// it waits for, the health check that it missed, what it says of itself while it is degraded,
+    /// or why it refused its settings.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        if let Some(failure) = &self.failure {
+            return Some(failure.message.clone());
+        }
+        if matches!(self.phase, Phase::Waiting | Phase::Degraded) && !self.unmet_dependencies.is_empty() {
+            let lacks: Vec<_> = self.unmet_dependencies.iter().map(ToString::to_string).collect();
+            return Some(format!("it depends on {}", lacks.join("; and on ")));
+        }
+        match self.phase {
+            Phase::Unhealthy => Some(match &self.missed_health_check {
+                Some(missed) => format!("it missed its last health check: {missed}"),
+                None => "it missed its last health check".to_owned(),
+            }),
+            Phase::Degraded => Some(match &self.health_message {
+                Some(message) => format!("it works only in part, and says: {message}"),
+                None => "it says that it works only in part, and not why".to_owned(),
+            }),
+            _ => match &self.config {
+                ConfigState::Refused(reason) => Some(format!("it refused its settings: {reason}")),
+                _ => None,
+            },
+        }
+    }
 }
 
 #[expect(clippy::ref_option, reason = "the form that serde calls")]
@@ -104,6 +136,7 @@ mod tests {
             last_failure: None,
             retry_in: Some(Duration::from_millis(1_500)),
             health_message: Some("dim".to_owned()),
+            missed_health_check: None,
             unmet_dependencies: Vec::new(),
             time_to_healthy: None,
             config: ConfigState::Refused("too bright".to_owned()),
@@ -148,6 +181,7 @@ mod tests {
                 "retry_in_ms": 1500,
                 "runs_as": {"kind": "own", "value": 2_010_000_000_u32},
                 "health_message": "dim",
+                "missed_health_check": null,
                 "waiting_for": [],
                 "time_to_healthy_ms": null,
                 "config": {"state": "refused", "reason": "too bright"},

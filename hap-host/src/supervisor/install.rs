@@ -19,6 +19,7 @@ use crate::{
         keys::{KeyPair, PluginKeys},
         limits::LimitOverrides,
         overrides::Choices,
+        phase::Phase,
         record::PluginRecord,
         version::UpdateRecord,
     },
@@ -30,6 +31,9 @@ use crate::{
         source::{PluginSource, acquire::Candidate},
     },
 };
+
+/// Longest wait for the engine to say that a new plugin has no container yet.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
 
 /// All that makes a plugin, before it is recorded.
 struct Obtained {
@@ -175,6 +179,10 @@ impl Supervisor {
             let id = record.manifest.id().clone();
             let handle = this.0.adopt(record);
             drop(reserved);
+            // So that the first answer says `stopped` rather than that nothing is known. An engine
+            // that does not answer shows in the state.
+            let known = handle.wait(|snapshot| snapshot.state.phase != Phase::Unknown);
+            let _ = tokio::time::timeout(FIRST_LOOK, known).await;
             // Nobody listening is fine.
             let _ = this.0.shared.events.send(Event::now(id, EventKind::Installed));
             Ok(handle)

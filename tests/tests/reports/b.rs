@@ -1,12 +1,17 @@
 //! The host's API and the protocol.
 
+use std::time::Duration;
+
 use axum::{
     body::{Body, to_bytes},
     http::Request,
 };
-use hap_host::{EnvOverrides, Supervisor, engine::FakeEngine};
-use hap_manifest::Manifest;
-use serde_json::Value;
+use hap_host::{
+    EnvOverrides, Phase, PluginHandle, Supervisor,
+    engine::{FakeEngine, FakeOperation},
+};
+use hap_manifest::{Manifest, env};
+use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 /// A host with one plugin, and its API.
@@ -71,4 +76,179 @@ async fn b03_a_list_in_place_of_an_object_is_refused_and_changes_nothing() {
     )
     .await;
     assert_ne!(status, 400, "a byte order mark is passed over");
+}
+
+/// Sends an event as `light` does, by its own environment.
+async fn send(
+    engine: &FakeEngine,
+    light: &PluginHandle,
+    headers: &[(&str, &str)],
+    body: &Value,
+) -> (u16, Value) {
+    let spec = engine.spec(light.id()).unwrap();
+    let variable = |name: &str| {
+        spec.env
+            .iter()
+            .find(|var| var.name() == name)
+            .unwrap()
+            .expose_value()
+            .to_owned()
+    };
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let mut request = client
+        .post(format!("{}/events", variable(env::PLATFORM_API_URL)))
+        .bearer_auth(variable(env::HAP_API_TOKEN))
+        .body(body.to_string());
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let answer = request.send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+}
+
+async fn light_that_runs(engine: &FakeEngine, state: &std::path::Path) -> (Supervisor, PluginHandle) {
+    let host = Supervisor::builder(engine.clone(), state).start().await.unwrap();
+    let light = Manifest::builder("light", "Light", "1.0.0", "light:1")
+        .build()
+        .unwrap();
+    let light = host.install(light).await.unwrap();
+    light.start().await.unwrap();
+    (host, light)
+}
+
+/// The body of an event in binary mode is its data; what has a key `type` was stored as another event.
+#[tokio::test]
+async fn b04_an_event_in_binary_mode_is_refused_by_name() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let (_host, light) = light_that_runs(&engine, state.path()).await;
+    let binary = [
+        ("ce-specversion", "1.0"),
+        ("ce-type", "motion"),
+        ("ce-id", "7"),
+        ("ce-source", "/plugins/light"),
+    ];
+    let data = json!({"type": "lamp", "room": "hall"});
+    let (status, answer) = send(&engine, &light, &binary, &data).await;
+    assert_eq!(status, 415, "{answer}");
+    assert_eq!(answer["code"], "unsupported_media_type");
+    assert!(
+        answer["error"].as_str().unwrap().contains("binary mode"),
+        "{answer}"
+    );
+    assert_eq!(send(&engine, &light, &[], &data).await.0, 202);
+}
+
+/// A time without an offset was replaced by that of the arrival, and nobody was told.
+#[tokio::test]
+async fn b13_a_time_that_cannot_be_read_is_refused_by_name() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let (_host, light) = light_that_runs(&engine, state.path()).await;
+    for time in [
+        "2026-01-31T08:00:00",
+        "2026-01-31T08:00Z",
+        "2026-01-31",
+        "yesterday",
+        "",
+    ] {
+        let batch = json!([{"type": "motion"}, {"type": "motion", "time": time}]);
+        let (status, answer) = send(&engine, &light, &[], &batch).await;
+        assert_eq!(status, 400, "{time}: {answer}");
+        assert!(
+            answer["error"].as_str().unwrap().contains("\"time\""),
+            "{time}: {answer}"
+        );
+        assert_eq!(answer["details"]["index"], 1, "{time}: {answer}");
+    }
+    for time in ["2026-01-31T08:00:00Z", "2026-01-31T09:00:00.25+01:00"] {
+        let event = json!({"type": "motion", "time": time});
+        assert_eq!(send(&engine, &light, &[], &event).await.0, 202, "{time}");
+    }
+}
+
+/// A source that leads to another plugin once its dots are resolved was taken as the plugin's own.
+#[tokio::test]
+async fn b14_a_source_with_dots_is_another_plugins() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let (_host, light) = light_that_runs(&engine, state.path()).await;
+    for source in [
+        "/plugins/light/../lock",
+        "/plugins/light/%2e%2e/lock",
+        "/plugins/light/..",
+    ] {
+        let (status, answer) = send(&engine, &light, &[], &json!({"type": "motion", "source": source})).await;
+        assert_eq!(status, 403, "{source}: {answer}");
+        assert_eq!(answer["code"], "foreign_source");
+    }
+    let own = json!({"type": "motion", "source": "/plugins/light/hall.1/..."});
+    assert_eq!(send(&engine, &light, &[], &own).await.0, 202);
+}
+
+/// After an installation the phase was `unknown`, until the engine had been asked.
+#[tokio::test]
+async fn b09_a_plugin_that_was_just_installed_is_stopped() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    engine.set_delay(FakeOperation::Inspect, Duration::from_millis(200));
+    let host = Supervisor::builder(engine.clone(), state.path())
+        .start()
+        .await
+        .unwrap();
+    let body = json!({"id": "light", "name": "Light", "version": "1.0.0", "description": "d", "author": "a", "image": "light:1"});
+    let (status, answer) = ask(
+        &host.management_router(),
+        "POST",
+        "/v1/plugins",
+        &body.to_string(),
+    )
+    .await;
+    assert_eq!(status, 201, "{answer}");
+    assert_eq!(answer["state"]["phase"], "stopped", "{answer}");
+    assert_eq!(host.plugins().pop().unwrap().state().phase, Phase::Stopped);
+}
+
+/// A secret setting is taken out of what a plugin refuses, and left in what it answers: docs/security.md says so.
+#[tokio::test]
+async fn b10_a_secret_is_taken_out_of_refusals_and_left_in_what_a_plugin_answers() {
+    let status = json!({"plugin_id": "light", "status": "running", "data": {"wifi": "hunter2"}});
+    let refused = json!({"success": false, "error": "hunter2 is wrong", "code": "wrong"});
+    let plugin = axum::Router::new()
+        .route(
+            "/config",
+            axum::routing::post(async || axum::Json(json!({"success": true}))),
+        )
+        .route("/status", axum::routing::get(async || axum::Json(status)))
+        .route(
+            "/command",
+            axum::routing::post(async || (axum::http::StatusCode::UNPROCESSABLE_ENTITY, axum::Json(refused))),
+        );
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let serving = tokio::spawn(axum::serve(listener, plugin).into_future());
+
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let host = Supervisor::builder(engine.clone(), state.path())
+        .start()
+        .await
+        .unwrap();
+    let light = Manifest::builder("light", "Light", "1.0.0", "light:1")
+        .secret("password")
+        .build()
+        .unwrap();
+    let light = host.install(light).await.unwrap();
+    engine.set_address(light.id(), at);
+    light.start().await.unwrap();
+    light.configure(json!({"password": "hunter2"})).await.unwrap();
+    let router = host.management_router();
+    let (code, answer) = ask(&router, "GET", "/v1/plugins/light/status", "").await;
+    assert_eq!(code, 200, "{answer}");
+    assert!(answer.to_string().contains("hunter2"), "{answer}");
+    let (_, answer) = ask(
+        &router,
+        "POST",
+        "/v1/plugins/light/command",
+        r#"{"command": "on"}"#,
+    )
+    .await;
+    assert!(answer.to_string().contains("[REDACTED] is wrong"), "{answer}");
+    assert!(!answer.to_string().contains("hunter2"), "{answer}");
+    serving.abort();
 }

@@ -48,12 +48,14 @@ pub(in crate::management) struct PluginSummary {
     /// Whether it has the settings that are kept for it: `none`, `pending`,
     /// `delivered` or `refused`.
     pub config: &'static str,
-    /// What is wrong with it, in one sentence.
+    /// What is wrong with it, in one sentence: its failure, what it waits for, the health check that
+    /// it missed, what it says of itself while it is degraded, or why it refused its settings.
     pub problem: Option<String>,
 }
 
 impl PluginSummary {
     pub(in crate::management) fn of(plugin: &PluginHandle) -> Self {
+        let problem = plugin.state().problem();
         let state = PluginStateView::of(plugin);
         let manifest = plugin.manifest();
         Self {
@@ -66,7 +68,7 @@ impl PluginSummary {
             crash_loop: state.crash_loop,
             restarts: state.restarts,
             config: state.config.state,
-            problem: state.failure.map(|failure| failure.message),
+            problem,
         }
     }
 }
@@ -116,6 +118,8 @@ pub(in crate::management) struct PluginStateView {
     pub retry_in_ms: Option<u64>,
     /// What the plugin says of itself in its last health report.
     pub health_message: Option<String>,
+    /// Why it missed its last health check, while the phase is `unhealthy`.
+    pub missed_health_check: Option<String>,
     /// What it depends on and does not have now.
     pub waiting_for: Vec<UnmetView>,
     /// From its last end, or from the request to start it, until its first healthy answer,
@@ -155,6 +159,7 @@ impl PluginStateView {
             last_failure: state.last_failure.map(FailureView::from),
             retry_in_ms: state.retry_in.map(millis),
             health_message: state.health_message,
+            missed_health_check: state.missed_health_check,
             waiting_for: state.unmet_dependencies.iter().map(UnmetView::of).collect(),
             time_to_healthy_ms: state.time_to_healthy.map(millis),
             config: ConfigStateView::from(&state.config),

@@ -1,6 +1,6 @@
 //! The diagnosis of a failed run that is under way.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{collections::VecDeque, sync::Arc, time::SystemTime};
 
 use tokio::sync::oneshot;
 
@@ -10,7 +10,11 @@ use super::{
 };
 use crate::{
     engine::{Engine, observed::ContainerId},
-    model::{failure::Failure, redact::Redactor},
+    model::{
+        event::{Event, EventKind},
+        failure::Failure,
+        redact::Redactor,
+    },
 };
 
 /// A run that failed, and what is left of it to look at.
@@ -28,6 +32,16 @@ pub(super) struct Diagnosis {
     api_port: u16,
     /// The explanation that is under way.
     pub(super) explaining: Background<Failure>,
+    /// What is still to be told, in its order.
+    untold: VecDeque<Untold>,
+}
+
+/// An event that nobody was told of yet.
+struct Untold {
+    event: Event,
+    /// It is the failure that is being explained: it is told when it is whole, and what came after
+    /// it is told after it.
+    explaining: bool,
 }
 
 impl Diagnosis {
@@ -35,7 +49,37 @@ impl Diagnosis {
         Self {
             api_port,
             explaining: Background::idle(),
+            untold: VecDeque::new(),
         }
+    }
+
+    /// Takes in an event, which is told with [`tell`](Self::tell). `explaining`: it is the failure
+    /// whose explanation was begun for it.
+    pub(super) fn take(&mut self, event: Event, explaining: bool) {
+        self.untold.push_back(Untold { event, explaining });
+    }
+
+    /// Takes in the explanation that was under way.
+    pub(super) fn explained(&mut self, failure: &Failure) {
+        for untold in self.untold.iter_mut().filter(|untold| untold.explaining) {
+            untold.explaining = false;
+            untold.event.kind = EventKind::Failed(failure.clone());
+        }
+    }
+
+    /// Drops the explanation that is under way; its failure is told without it.
+    pub(super) fn stop(&mut self) {
+        self.explaining.stop();
+        for untold in &mut self.untold {
+            untold.explaining = false;
+        }
+    }
+
+    /// Returns the next event that can be told.
+    pub(super) fn tell(&mut self) -> Option<Event> {
+        self.untold
+            .pop_front_if(|untold| !untold.explaining)
+            .map(|untold| untold.event)
     }
 
     pub(super) const fn set_api_port(&mut self, api_port: u16) {

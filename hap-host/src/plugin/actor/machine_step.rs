@@ -61,6 +61,16 @@ impl Actor {
             self.settings.run_ended();
         }
         self.publish();
+        // Whoever is told finds the state that belongs to it.
+        self.tell();
+    }
+
+    /// Tells whoever listens what can be told by now.
+    pub(super) fn tell(&mut self) {
+        while let Some(event) = self.diagnosis.tell() {
+            // Nobody listening is fine.
+            let _ = self.shared.events.send(event);
+        }
     }
 
     /// Begins an operation. Before it stops a plugin that does not answer, it asks the engine where
@@ -93,8 +103,9 @@ impl Actor {
         }
     }
 
-    /// Sends an event to whoever listens, and begins the diagnosis of a failure.
+    /// Takes in an event for whoever listens, and begins the diagnosis of a failure.
     fn emit(&mut self, kind: EventKind, listening: &mut Option<oneshot::Receiver<Listening>>) {
+        let mut explaining = false;
         match &kind {
             EventKind::Failed(failure) => {
                 self.readers.count_failure(failure.cause);
@@ -106,6 +117,7 @@ impl Actor {
                     .filter(|_| !self.diagnosis.explaining.is_under_way())
                 {
                     self.diagnose(failure.clone(), container, listening.take());
+                    explaining = true;
                 }
             }
             EventKind::Phase { from, to } => {
@@ -118,8 +130,7 @@ impl Actor {
                 tracing::warn!(plugin = %self.id, event = ?other, "plugin event");
             }
         }
-        // Nobody listening is fine.
-        let _ = self.shared.events.send(Event::now(self.id.clone(), kind));
+        self.diagnosis.take(Event::now(self.id.clone(), kind), explaining);
     }
 
     fn diagnose(

@@ -49,9 +49,12 @@ impl Actor {
         while !self.machine.is_removed() {
             self.prepare_round().await;
             if self.take_input(&cancel).await.is_break() {
-                return;
+                self.diagnosis.stop();
+                return self.tell();
             }
         }
+        self.diagnosis.stop();
+        self.tell();
         self.cleanup().await;
     }
 
@@ -103,7 +106,10 @@ impl Actor {
                     self.feed(input);
                 }
             }
-            explained = self.diagnosis.explaining.done() => self.feed(Input::Explained(explained)),
+            explained = self.diagnosis.explaining.done() => {
+                self.diagnosis.explained(&explained);
+                self.feed(Input::Explained(explained));
+            }
             progress = self.updating.progress() => self.update_progressed(progress).await,
             () = self.inputs.dependencies.changed() => self.update_dependencies(),
             Ok(()) = self.inputs.isolation.changed() => self.update_dependencies(),

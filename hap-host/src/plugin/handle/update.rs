@@ -55,15 +55,17 @@ impl PluginHandle {
     /// come back, and the error says why.
     ///
     /// A plugin that is not wanted running gets the new version without being watched;
-    /// [`roll_back`](Self::roll_back) undoes that too. An update to what the plugin is already
-    /// changes nothing.
+    /// [`roll_back`](Self::roll_back) undoes that too. An update to the version that the plugin
+    /// has is refused, unless
+    /// [`allow_same_version`](UpdateRequest::allow_same_version) asks for a rebuild of it; to what is
+    /// the same in every part, that changes nothing.
     ///
     /// # Errors
     /// [`ErrorKind::Failed`]: the new version did not prove itself ([`Error::failure`] says how),
     /// or the data could not be copied; the old one is back. [`ErrorKind::InvalidInput`]: the
-    /// source is another plugin, a lower version or no valid plugin, the settings do not fit, or the
-    /// data is larger than a snapshot may be. [`ErrorKind::PublisherChanged`]: it is from another
-    /// publisher, and the request does not [accept](UpdateRequest::accept_publisher) that.
+    /// source is another plugin, the same or a lower version or no valid plugin, the settings do not
+    /// fit, or the data is larger than a snapshot may be. [`ErrorKind::PublisherChanged`]: it is from
+    /// another publisher, and the request does not [accept](UpdateRequest::accept_publisher) that.
     /// [`ErrorKind::NotPermitted`]: it asks for what was not granted, see [`Error::violations`].
     /// [`ErrorKind::Dependency`]: it would depend on itself over others, or others do not accept
     /// this version. [`ErrorKind::Image`], [`ErrorKind::Engine`], [`ErrorKind::Store`],
@@ -308,6 +310,13 @@ impl PluginHandle {
                 "{} is lower than the {} that it has: say so with `allow_downgrade`, or roll back",
                 new.version(),
                 old.version()
+            ));
+        }
+        if new.version() == old.version() && !options.allow_same_version {
+            return refuse(format!(
+                "{} is the version that it has, so there is nothing to update: raise the version, or say \
+                 `allow_same_version` for a rebuild of it",
+                new.version()
             ));
         }
         Ok(())

@@ -51,6 +51,7 @@ pub(super) struct UpdateOptions {
     pub grants_all: bool,
     pub settings: Option<Value>,
     pub allow_downgrade: bool,
+    pub allow_same_version: bool,
     pub snapshot: bool,
     pub max_snapshot_bytes: Option<u64>,
     pub ignore_dependents: bool,
@@ -69,6 +70,7 @@ impl UpdateRequest {
                 grants_all: false,
                 settings: None,
                 allow_downgrade: false,
+                allow_same_version: false,
                 snapshot: true,
                 max_snapshot_bytes: None,
                 ignore_dependents: false,
@@ -129,6 +131,13 @@ impl UpdateRequest {
     /// Sets whether the plugin may go to a lower version than it has. Default: that is refused.
     pub const fn allow_downgrade(mut self, allow: bool) -> Self {
         self.options.allow_downgrade = allow;
+        self
+    }
+
+    /// Sets whether the plugin may be updated to the version that it has, such as to a rebuild of it;
+    /// what is the same in every part changes nothing. Default: that is refused.
+    pub const fn allow_same_version(mut self, allow: bool) -> Self {
+        self.options.allow_same_version = allow;
         self
     }
 
@@ -196,6 +205,7 @@ impl fmt::Debug for UpdateRequest {
             .field("grants_all", &self.options.grants_all)
             .field("settings", &self.options.settings.is_some())
             .field("allow_downgrade", &self.options.allow_downgrade)
+            .field("allow_same_version", &self.options.allow_same_version)
             .field("snapshot", &self.options.snapshot)
             .field("max_snapshot_bytes", &self.options.max_snapshot_bytes)
             .field("ignore_dependents", &self.options.ignore_dependents)

@@ -34,6 +34,13 @@ pub(super) fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {
         )
         .closing()
     };
+    // The binary mode of CloudEvents: the body is the data alone, and would be read as an event.
+    if let Some(name) = headers.keys().find(|name| name.as_str().starts_with("ce-")) {
+        return Err(unsupported(format!(
+            "events in the binary mode of CloudEvents (the header {name}) are not taken: send the whole event as the \
+             JSON body (application/cloudevents+json), and no header that begins with ce-"
+        )));
+    }
     if let Some(value) = headers.get(header::CONTENT_TYPE) {
         let media = value
             .to_str()

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use axum::http::StatusCode;
 use hap_manifest::{
-    PluginId, TraceParent, webhook,
+    PluginId, TraceParent, rfc3339, webhook,
     wire::{Event, EventBody, EventDraft},
 };
 use serde_json::json;
@@ -103,6 +103,17 @@ fn check(plugin: &PluginId, draft: &EventDraft) -> Result<(), Refusal> {
         }
     }
     if draft
+        .time
+        .as_deref()
+        .is_some_and(|time| rfc3339::parse(time).is_err())
+    {
+        return Err(Refusal::bad(
+            "invalid_event",
+            "the event's \"time\" is not as RFC 3339 has it: write date, time with seconds, and Z or an offset, \
+             such as 2026-01-31T08:00:00Z, or leave it out",
+        ));
+    }
+    if draft
         .source
         .as_deref()
         .is_some_and(|source| names_another(source, plugin))
@@ -116,10 +127,38 @@ fn check(plugin: &PluginId, draft: &EventDraft) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether a source, be it a path or a whole URL, goes through a plugin that is not this one.
+/// Whether a source, be it a path or a whole URL, goes through a plugin that is not this one. One
+/// that leads elsewhere once its dots are resolved is such, however it is written.
 fn names_another(source: &str, plugin: &PluginId) -> bool {
-    let mut named = source.split("/plugins/").skip(1);
-    named.any(|rest| rest.split(['/', '?', '#']).next() != Some(plugin.as_str()))
+    let source = percent_decoded(source).replace('\\', "/");
+    let mut named = source.split("/plugins/").skip(1).peekable();
+    let is_under_plugins = named.peek().is_some();
+    let mut segments = source.split(['/', '?', '#']);
+    let has_dots = segments.any(|segment| matches!(segment, "." | ".."));
+    (is_under_plugins && has_dots)
+        || named.any(|rest| rest.split(['/', '?', '#']).next() != Some(plugin.as_str()))
+}
+
+/// The text with its percent-encoded ASCII as it is read; the rest does not matter here.
+fn percent_decoded(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut decoded = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let byte = part
+            .get(..2)
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match byte.filter(u8::is_ascii) {
+            Some(byte) => {
+                decoded.push(char::from(byte));
+                decoded.push_str(part.get(2..).unwrap_or_default());
+            }
+            None => {
+                decoded.push('%');
+                decoded.push_str(part);
+            }
+        }
+    }
+    decoded
 }
 
 #[cfg(test)]
@@ -181,6 +220,9 @@ mod tests {
             "urn:lamp:1",
             "light",
             "/lamps/plugins",
+            "/plugins/light/v1.2/...",
+            "/lamps/../7",
+            "/plugins/light/50%",
             "",
         ] {
             read(&json!({"type": "a", "source": source}).to_string()).unwrap();
@@ -195,6 +237,14 @@ mod tests {
             "/plugins/light/../plugins/lock",
             "//plugins/lock",
             "/plugins/lock/plugins/light",
+            "/plugins/light/../lock",
+            "/plugins/light/..",
+            "/plugins/light/./../lock?x",
+            "/plugins/light/%2e%2E/lock",
+            "/plugins/light%2F..%2Flock",
+            "/plugins%2Flock",
+            "/plugins/light\\..\\lock",
+            "http://host/plugins/light/../lock",
         ] {
             let refusal = read(&json!({"type": "a", "source": source}).to_string()).unwrap_err();
             assert_eq!(refusal.code(), "foreign_source", "{source}");
@@ -209,6 +259,10 @@ mod tests {
             json!({"type": "a", "id": "x".repeat(257)}),
             json!({"type": "a", "subject": "x".repeat(1025)}),
             json!({"type": "a", "specversion": "0.3"}),
+            json!({"type": "a", "time": "2026-01-31T08:00:00"}),
+            json!({"type": "a", "time": "2026-01-31T08:00Z"}),
+            json!({"type": "a", "time": "yesterday"}),
+            json!({"type": "a", "time": ""}),
         ] {
             let refusal = read(&json!([{"type": "a"}, bad]).to_string()).unwrap_err();
             assert_eq!(refusal.code(), "invalid_event");

@@ -244,6 +244,7 @@ impl Machine {
                 .filter(|_| waiting)
                 .map(|gate| gate.saturating_duration_since(now)),
             health_message: self.health_message.clone(),
+            missed_health_check: self.watchdog.missed().map(ToOwned::to_owned),
             time_to_healthy: self.time_to_healthy,
             config: ConfigState::None,
             update: None,

@@ -33,6 +33,8 @@ enum Run {
         misses: u32,
         /// When the first of them came.
         missing_since: Instant,
+        /// Why the last of them was one.
+        missed: Option<String>,
         degraded: bool,
         next: Next,
     },
@@ -157,6 +159,14 @@ impl Watchdog {
         matches!(self.run, Run::Up { .. })
     }
 
+    /// Why the last health check was missed, until the next good answer.
+    pub(super) fn missed(&self) -> Option<&str> {
+        match &self.run {
+            Run::Up { missed, .. } => missed.as_deref(),
+            _ => None,
+        }
+    }
+
     pub(super) const fn is_degraded(&self) -> bool {
         matches!(self.run, Run::Up { degraded: true, .. })
     }
@@ -243,6 +253,7 @@ impl Watchdog {
                     }),
                     misses: 0,
                     missing_since: now,
+                    missed: None,
                     degraded,
                     next: regular,
                 };
@@ -266,6 +277,7 @@ impl Watchdog {
                 Run::Up {
                     unbroken,
                     misses,
+                    missed,
                     degraded,
                     next,
                     ..
@@ -288,6 +300,7 @@ impl Watchdog {
                 });
                 *next = regular;
                 *misses = 0;
+                *missed = None;
                 *degraded = now_degraded;
                 Verdict::Answered
             }
@@ -296,6 +309,7 @@ impl Watchdog {
                     unbroken,
                     misses,
                     missing_since,
+                    missed,
                     next,
                     ..
                 },
@@ -307,6 +321,7 @@ impl Watchdog {
                     *missing_since = now;
                 }
                 *misses += 1;
+                *missed = Some(reason.clone());
                 let (misses, missing_for) = (*misses, now.saturating_duration_since(*missing_since));
                 if misses >= self.policy.retries.max(1) && missing_for >= tolerated {
                     self.run = Run::Down;

@@ -111,7 +111,7 @@ impl Actor {
         settings: Option<serde_json::Value>,
     ) {
         // What is still being read of a run of the old version says nothing about the new one.
-        self.diagnosis.explaining.stop();
+        self.diagnosis.stop();
         self.updating.other_image = self.record.image_id.take();
         self.updating.ready = None;
         self.updating.restored = false;

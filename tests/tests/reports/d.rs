@@ -1,0 +1,174 @@
+//! What newcomers saw of a host.
+
+use std::{collections::HashMap, path::Path, time::Duration};
+
+use hap_host::{
+    ErrorKind, EventKind, HealthPolicy, Phase, PluginHandle, StreamItem, Supervisor,
+    engine::{Exit, FakeEngine, LogSource, SimulatedHealth},
+};
+use hap_manifest::Manifest;
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+/// Longest wait for anything here. Generous, because the machine may be busy.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+async fn host(engine: &FakeEngine, state: &Path) -> Supervisor {
+    let mut health = HealthPolicy::default();
+    health.interval = Duration::from_millis(20);
+    health.retries = 1_000;
+    let builder = Supervisor::builder(engine.clone(), state).health_policy(health);
+    builder.start().await.unwrap()
+}
+
+fn manifest(id: &str, version: &str, image: &str, more: &str) -> Manifest {
+    let text = format!(
+        r#"{{"id":"{id}","name":"{id}","version":"{version}","description":"d","author":"a","image":"{image}"{more}}}"#
+    );
+    Manifest::from_json(&text).unwrap().manifest
+}
+
+async fn until(plugin: &PluginHandle, phase: Phase) {
+    let there = plugin.wait_for(|state| state.phase == phase);
+    tokio::time::timeout(DEADLINE, there).await.unwrap().unwrap();
+}
+
+/// The problems of all plugins, as `GET /v1/plugins` lists them.
+async fn problems(host: &Supervisor) -> HashMap<String, (String, Option<String>)> {
+    let request = axum::http::Request::get("/v1/plugins").header("host", "localhost");
+    let request = request.body(axum::body::Body::empty()).unwrap();
+    let answer = host.management_router().oneshot(request).await.unwrap();
+    let body = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+    let listed: Value = serde_json::from_slice(&body).unwrap();
+    let all = listed["plugins"].as_array().or(listed.as_array()).unwrap();
+    let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
+    all.iter()
+        .map(|one| {
+            (
+                text(&one["id"]).unwrap(),
+                (text(&one["phase"]).unwrap(), text(&one["problem"])),
+            )
+        })
+        .collect()
+}
+
+/// A plugin that is degraded, that misses health checks or that waits had no problem in the list.
+#[tokio::test]
+async fn d11_the_list_says_why_a_plugin_is_not_well() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let host = host(&engine, state.path()).await;
+    let needs = r#","depends_on":["hub"]"#;
+    let mut all = HashMap::new();
+    for (id, more) in [("hub", ""), ("lamp", needs), ("light", ""), ("silent", "")] {
+        let plugin = host.install(manifest(id, "1.0.0", "x:1", more)).await.unwrap();
+        plugin.start().await.unwrap();
+        all.insert(id, plugin);
+    }
+    engine.set_health(all["light"].id(), SimulatedHealth::Degraded);
+    engine.set_health(
+        all["silent"].id(),
+        SimulatedHealth::Failing("it answered 500".to_owned()),
+    );
+    all["hub"].stop().await.unwrap();
+    until(&all["light"], Phase::Degraded).await;
+    until(&all["lamp"], Phase::Degraded).await;
+    until(&all["silent"], Phase::Unhealthy).await;
+    let told = problems(&host).await;
+    for (id, phase, words) in [
+        ("light", "degraded", "works only in part"),
+        ("lamp", "degraded", "it depends on hub, which is stopped"),
+        ("silent", "unhealthy", "it answered 500"),
+    ] {
+        let (found, problem) = &told[id];
+        assert_eq!(found, phase);
+        assert!(
+            problem.as_ref().is_some_and(|problem| problem.contains(words)),
+            "{id}: {problem:?}"
+        );
+    }
+    assert_eq!(told["hub"], ("stopped".to_owned(), None));
+    // A start that waits for another plugin says so, too.
+    all["lamp"].stop().await.unwrap();
+    all["lamp"].set_desired(hap_host::Desired::Running).await.unwrap();
+    until(&all["lamp"], Phase::Waiting).await;
+    let told = problems(&host).await;
+    assert!(told["lamp"].1.as_ref().unwrap().contains("hub"), "{told:?}");
+    engine.set_health(all["silent"].id(), SimulatedHealth::Healthy);
+    until(&all["silent"], Phase::Healthy).await;
+    assert_eq!(problems(&host).await["silent"].1, None);
+}
+
+/// An update from 0.1.0 to 0.1.0 was committed, whatever was in it.
+#[tokio::test]
+async fn d13_an_update_to_the_same_version_is_refused_unless_it_is_asked_for() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let host = host(&engine, state.path()).await;
+    let light = host
+        .install(manifest("light", "0.1.0", "light:1", ""))
+        .await
+        .unwrap();
+    let rebuilt = || manifest("light", "0.1.0", "light:2", "");
+    for same in [rebuilt(), light.manifest().as_ref().clone()] {
+        let error = light.update(same).allow_downgrade(true).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        let text = error.to_string();
+        assert!(text.contains("0.1.0 is the version that it has"), "{text}");
+        assert!(text.contains("allow_same_version"), "{text}");
+    }
+    assert_eq!(light.manifest().image().to_string(), "light:1");
+    light.update(rebuilt()).allow_same_version(true).await.unwrap();
+    assert_eq!(light.manifest().image().to_string(), "light:2");
+}
+
+/// A failure was told before the last lines of its run were read, and its hint pointed to them.
+#[tokio::test]
+async fn d01_a_failure_is_told_with_the_last_lines_of_its_run() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let host = host(&engine, state.path()).await;
+    let light = host
+        .install(manifest("light", "1.0.0", "light:1", ""))
+        .await
+        .unwrap();
+    light.start().await.unwrap();
+    engine.print(
+        light.id(),
+        LogSource::Stderr,
+        "HAP_DATA_DIR=/data: cannot write there",
+    );
+    let mut events = host.events();
+    engine.crash(light.id(), Exit::code(78));
+    let mut phases = Vec::new();
+    let failure = loop {
+        let item = tokio::time::timeout(DEADLINE, events.next())
+            .await
+            .unwrap()
+            .unwrap();
+        let StreamItem::Event(event) = item else { continue };
+        match event.kind {
+            EventKind::Failed(failure) => break failure,
+            EventKind::Phase { to, .. } => phases.push(to),
+            _ => {}
+        }
+    };
+    let lines = ["HAP_DATA_DIR=/data: cannot write there"];
+    assert_eq!(failure.last_lines, lines);
+    assert_eq!(light.state().failure.unwrap().last_lines, lines);
+    assert_eq!(phases, [], "what came of the failure is told after it");
+    let item = tokio::time::timeout(DEADLINE, events.next())
+        .await
+        .unwrap()
+        .unwrap();
+    let StreamItem::Event(event) = item else {
+        panic!("{item:?}")
+    };
+    let to_failed = |kind: &EventKind| {
+        matches!(
+            kind,
+            EventKind::Phase {
+                to: Phase::Failed,
+                ..
+            }
+        )
+    };
+    assert!(to_failed(&event.kind), "{event:?}");
+}
