@@ -16,4 +16,5 @@ pub use context::Context;
 pub use health::Health;
 pub use none::{NoCommand, NoStatus};
 pub use plugin::Plugin;
+pub(crate) use plugin::lacks_status;
 pub use reply::Reply;

@@ -1,8 +1,10 @@
 //! [`Plugin`], the trait an author implements.
 
-use std::any::Any;
-use std::future::{Future, ready};
+use std::any::{Any, TypeId, type_name, type_name_of_val};
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{self, Poll};
 
 use crate::api::bounds::{CommandType, StatusType};
 use crate::api::context::Context;
@@ -113,20 +115,19 @@ pub trait Plugin: Send + Sync + 'static {
     /// Unlike a command it is dropped when the caller hangs up.
     ///
     /// # Errors
-    /// As for commands. The default refuses with code `status_not_implemented`, unless the type is
-    /// [`NoStatus`].
+    /// As for commands. A plugin that has a type of status and leaves this out is not started: `run`
+    /// and the test kit say so.
     fn status(&self, cx: &Context) -> impl Future<Output = Result<Self::Status>> + Send {
         let _ = cx;
         let nothing: Box<dyn Any> = Box::new(NoStatus);
-        ready(
-            nothing
-                .downcast::<Self::Status>()
-                .map(|status| *status)
-                .map_err(|_| {
-                    Fault::rejected("status_not_implemented", "this plugin does not tell its status")
-                        .with_status(501)
-                }),
-        )
+        let answer = nothing
+            .downcast::<Self::Status>()
+            .map(|status| *status)
+            .map_err(|_| {
+                Fault::rejected("status_not_implemented", "this plugin does not tell its status")
+                    .with_status(501)
+            });
+        Unwritten(ready(answer))
     }
 
     /// Judges new settings, and acts on them where something has to be done at once, such as
@@ -160,6 +161,26 @@ pub trait Plugin: Send + Sync + 'static {
         let _ = cx;
         ready(())
     }
+}
+
+/// The answer of [`Plugin::status`] where the author wrote none: a type of its own tells it apart.
+struct Unwritten<T>(Ready<T>);
+
+impl<T> Future for Unwritten<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<T> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+/// Whether the plugin has a type of status and no method that tells it.
+pub(crate) fn lacks_status<P: Plugin>() -> bool {
+    // Nothing is called: only the type of what would come of it is of interest.
+    let nobody: Option<(&P, &Context)> = None;
+    let never = nobody.map(|(plugin, cx)| plugin.status(cx));
+    type_name_of_val(&never) == type_name::<Option<Unwritten<Result<P::Status>>>>()
+        && TypeId::of::<P::Status>() != TypeId::of::<NoStatus>()
 }
 
 /// A plugin that is shared, with routes of its own for example, is the plugin it is without that.
@@ -233,6 +254,31 @@ mod tests {
             Forgetful.status(&cx).await.unwrap_err().code(),
             "status_not_implemented"
         );
+    }
+
+    struct Telling;
+
+    impl Plugin for Telling {
+        type Config = NoConfig;
+        type Command = NoCommand;
+        type Status = u8;
+
+        async fn command(&self, _: &Context, command: NoCommand) -> Result<Reply> {
+            match command {}
+        }
+
+        fn status(&self, _: &Context) -> impl Future<Output = Result<u8>> + Send {
+            ready(Ok(1))
+        }
+    }
+
+    #[test]
+    fn a_status_that_nobody_tells_is_seen_without_a_call() {
+        assert!(lacks_status::<Forgetful>());
+        assert!(lacks_status::<Arc<Arc<Forgetful>>>());
+        assert!(!lacks_status::<Silent>());
+        assert!(!lacks_status::<Telling>());
+        assert!(!lacks_status::<Arc<Telling>>());
     }
 
     #[test]

@@ -155,7 +155,7 @@ fn plain(name: &str) -> String {
 
 /// The variable of a setting: `HAP_CONFIG_POLL_INTERVAL` for `poll_interval`, `pollInterval` or
 /// `poll-interval`.
-fn variable(key: &str) -> String {
+pub(crate) fn variable(key: &str) -> String {
     let mut name = PREFIX.to_owned();
     let mut before_lower = false;
     for c in key.chars() {

@@ -16,3 +16,4 @@ pub(crate) use configuration::{Candidate, Configuration};
 pub use current::ConfigChanges;
 pub(crate) use current::{Current, Held, typed};
 pub(crate) use file::ConfigFile;
+pub(crate) use layer::variable as variable_of;

@@ -17,7 +17,9 @@ use crate::decode::reason::UNFIT_SECRET;
 /// that does not fit is refused without being repeated. The schema marks it `writeOnly`, and a text
 /// also `"format": "password"`, so that hosts hide it too. While the plugin runs under
 /// [`run`](crate::run), the texts of its configuration's secrets are also taken out of every log
-/// line and every refusal, whoever wrote them there.
+/// line and every refusal, whoever wrote them there. With it, `secrets` in the manifest need not list
+/// the setting: hosts read the schema's marks. `secrets` is for schemas that are written by hand, and
+/// for a secret whose type cannot be this one.
 ///
 /// ```
 /// use hap_plugin::Secret;

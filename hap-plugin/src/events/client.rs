@@ -7,6 +7,7 @@ use bytes::Bytes;
 use hap_manifest::wire::Event;
 use hap_manifest::{PluginId, TraceParent};
 use serde::Serialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::events::draft::EventDraft;
@@ -17,6 +18,8 @@ use crate::events::outbox::Outbox;
 const MAX_EVENT: usize = 256 * 1024;
 /// Longest type.
 const MAX_TYPE: usize = 255;
+/// Characters of the data of an event that a line of the log shows.
+const MAX_SHOWN: usize = 4096;
 
 /// Emits events to the platform. Cloning is cheap, and clones may live in background tasks.
 ///
@@ -183,13 +186,27 @@ impl EventClient {
             });
         }
         if self.outbox.is_none() {
-            tracing::info!(event.r#type = r#type, event.id = %id, "event without a platform to send it to");
+            tracing::info!(
+                event.r#type = r#type,
+                event.id = %id,
+                event.data = shown(&event.data),
+                "event without a platform to send it to"
+            );
         }
         Ok(Accepted {
             id,
             record: record.into(),
         })
     }
+}
+
+/// The data of an event for a line of the log, which has room for the beginning of long data.
+fn shown(data: &Value) -> String {
+    let text = data.to_string();
+    let Some((end, _)) = text.char_indices().nth(MAX_SHOWN) else {
+        return text;
+    };
+    format!("{}...", text.get(..end).unwrap_or_default())
 }
 
 /// An event ready to be stored.

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::api::Plugin;
 use crate::error::StartError;
 use crate::http_client::HttpClient;
-use crate::server::{Schemas, openapi};
+use crate::server::{Schemas, help as takes, openapi};
 use crate::settings::Settings;
 use crate::telemetry::chain;
 
@@ -27,7 +27,7 @@ Without an argument it serves its API until SIGTERM or SIGINT. Otherwise:
   healthcheck   ask the running plugin for its health; exit 0 if it is well, else 1
   describe      print the JSON Schemas of commands, configuration and status
   openapi       print the OpenAPI document of the API
-  help          print this
+  help          print this, and what the plugin takes
 
 Environment: PLUGIN_ID, PLUGIN_NAME, PLUGIN_VERSION, PORT, PLATFORM_API_URL, HAP_API_TOKEN, HAP_WEBHOOK_SECRET,
 HAP_DATA_DIR (all optional, set by the host); HAP_BIND (address to serve on); HAP_CONFIG and HAP_CONFIG_<KEY> (settings); RUST_LOG.
@@ -122,8 +122,16 @@ async fn ask_health() -> Result<(), String> {
     }
 }
 
-pub(crate) fn help() -> ExitCode {
-    out(USAGE)
+/// Prints how the program is called, and the plugin's own settings and commands.
+pub(crate) fn help<P: Plugin>() -> ExitCode {
+    match Schemas::of::<P>() {
+        Ok(schemas) => out(&format!("{USAGE}\n{}", takes(&schemas))),
+        Err(error) => {
+            out(USAGE);
+            err(&error.to_string());
+            ExitCode::from(error.exit_code())
+        }
+    }
 }
 
 pub(crate) fn unknown(argument: &OsStr) -> ExitCode {

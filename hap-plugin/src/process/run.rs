@@ -67,7 +67,7 @@ impl<P: Plugin> Serve<P> {
             Task::HealthCheck => cli::healthcheck().await,
             Task::Describe => cli::describe::<P>(),
             Task::OpenApi => cli::openapi::<P>(),
-            Task::Help => cli::help(),
+            Task::Help => cli::help::<P>(),
             Task::Unknown(argument) => cli::unknown(&argument),
         }
     }

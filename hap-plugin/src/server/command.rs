@@ -118,13 +118,14 @@ impl<P: Plugin> Service<P> {
             .await;
             let outcome = ended.outcome();
             service.metrics.command(outcome);
-            log_end(&body, service.redactor(), outcome, begun);
-            drop((slot, in_flight));
             // Here, since the caller may have gone and nobody else then looks at it.
-            ended
+            let result = ended
                 .into_result()
                 .map(Reply::into_response)
-                .map_err(|fault| fault.into_logged().cleaned(service.redactor()))
+                .map_err(|fault| fault.into_logged().cleaned(service.redactor()));
+            log_end(&body, service.redactor(), (outcome, result.as_ref().err()), begun);
+            drop((slot, in_flight));
+            result
         };
         let mut run = Box::pin(run);
         // A task of its own only for what has to wait: handing a command over to another thread
@@ -144,7 +145,9 @@ impl<P: Plugin> Service<P> {
 }
 
 /// What went well is seldom of interest, and a line for each would cost more than most commands do.
-fn log_end(body: &[u8], redactor: &Redactor, outcome: Outcome, begun: Instant) {
+/// A fault is told with its code and what the caller was told, without known secrets.
+fn log_end(body: &[u8], redactor: &Redactor, end: (Outcome, Option<&Fault>), begun: Instant) {
+    let (outcome, fault) = end;
     let duration_ms = || u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let word = outcome.word();
     if outcome == Outcome::Ok {
@@ -158,6 +161,8 @@ fn log_end(body: &[u8], redactor: &Redactor, outcome: Outcome, begun: Instant) {
         tracing::info!(
             command = name(body, redactor),
             outcome = word,
+            code = fault.map(Fault::code),
+            reason = fault.map(Fault::message),
             duration_ms = duration_ms(),
             "command ended"
         );

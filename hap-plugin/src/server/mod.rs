@@ -13,6 +13,7 @@ mod describe;
 mod dispatch;
 mod endpoints;
 mod health;
+mod help;
 mod lifecycle;
 mod listener;
 pub(crate) mod openapi;
@@ -27,6 +28,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use help::help;
 #[cfg(feature = "testing")]
 pub(crate) use response::HiddenCause;
 pub(crate) use schemas::Schemas;

@@ -6,7 +6,7 @@ use hap_manifest::wire::{CommandSet, Describe};
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use crate::api::{CommandType as _, NoStatus, Plugin, StatusType as _};
+use crate::api::{CommandType as _, NoStatus, Plugin, StatusType as _, lacks_status};
 use crate::config::{ConfigType as _, NoConfig};
 use crate::error::StartError;
 use crate::settings::Settings;
@@ -19,9 +19,16 @@ pub(crate) struct Schemas {
 }
 
 impl Schemas {
-    /// Reads the schemas; fails where the command type lacks the attribute that names its commands.
+    /// Reads the schemas; fails where the command type lacks the attribute that names its commands,
+    /// and where a type of status has no method that tells it.
     pub(crate) fn of<P: Plugin>() -> Result<Self, StartError> {
         let commands = P::Command::set().map_err(|error| StartError::lasting(error.to_string()))?;
+        if lacks_status::<P>() {
+            return Err(StartError::lasting(
+                "the plugin has a type of status and no method that tells it: write `async fn status(&self, cx: &Context) \
+                 -> Result<Self::Status>`, or `type Status = NoStatus;` if there is nothing to tell",
+            ));
+        }
         let reading = SchemaSettings::draft2020_12();
         let writing = SchemaSettings::draft2020_12().for_serialize();
         Ok(Self {

@@ -20,7 +20,8 @@ const MISSING: &str = "write one by hand: `id`, `name`, `version`, `description`
 
 /// Asserts that a `manifest.json` is valid, without anything unknown in it, and fits the plugin:
 /// its `config_schema` is that of the plugin's settings, and its endpoints are those that are
-/// served. Returns it, for further checks.
+/// served. `secrets` lists nothing that is a [`Secret`](crate::Secret) in the type of the settings,
+/// because that suffices. Returns it, for further checks.
 ///
 /// A relative path begins at the folder of the crate under test, which is where Cargo runs tests.
 /// With the variable `UPDATE_SCHEMAS=1` it writes the schema into the manifest first, so that
@@ -65,6 +66,14 @@ pub fn assert_manifest<P: Plugin>(file: impl AsRef<Path>) -> Manifest {
             file.display()
         );
     }
+    for key in manifest.secrets() {
+        assert!(
+            !is_secret(&now, key),
+            "{}: secrets lists {key:?}, which is a `Secret` in the type of the settings: that suffices for hosts; take \
+             {key:?} out of secrets",
+            file.display()
+        );
+    }
     for (key, path, served) in [
         ("health_check_path", manifest.health_check_path(), "/health"),
         ("command_endpoint", manifest.command_endpoint(), "/command"),
@@ -79,6 +88,37 @@ pub fn assert_manifest<P: Plugin>(file: impl AsRef<Path>) -> Manifest {
         );
     }
     manifest
+}
+
+/// Whether the schema itself marks what `key` names as secret: a top-level key, or a JSON pointer.
+fn is_secret(schema: &Value, key: &str) -> bool {
+    let place = key.strip_prefix('/').unwrap_or(key);
+    let parts = place
+        .split('/')
+        .map(|part| part.replace("~1", "/").replace("~0", "~"));
+    let mut here = schema;
+    for part in parts {
+        let property = resolved(schema, here)
+            .get("properties")
+            .and_then(|all| all.get(&part));
+        let Some(property) = property else { return false };
+        here = property;
+    }
+    let marked = |part: &Value| {
+        let part = resolved(schema, part);
+        part.get("writeOnly") == Some(&Value::Bool(true))
+            || part.get("format").is_some_and(|format| format == "password")
+    };
+    // An optional one is a union of the secret and null.
+    let parts = resolved(schema, here).get("anyOf").and_then(Value::as_array);
+    marked(here) || parts.is_some_and(|parts| parts.iter().any(marked))
+}
+
+fn resolved<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+    let target = schema.get("$ref").and_then(Value::as_str);
+    target
+        .and_then(|target| root.pointer(target.strip_prefix('#')?))
+        .unwrap_or(schema)
 }
 
 /// The text of a manifest with another schema of the settings, or none, and everything else as it

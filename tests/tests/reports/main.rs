@@ -11,6 +11,8 @@ mod a;
 mod b;
 mod c;
 mod c_plugin;
+mod d;
+mod d_plugin;
 #[path = "../../../hap-manifest/tests/package/raw.rs"]
 #[expect(dead_code, reason = "not all are used here")]
 mod raw;
