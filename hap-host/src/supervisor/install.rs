@@ -179,12 +179,12 @@ impl Supervisor {
             let id = record.manifest.id().clone();
             let handle = this.0.adopt(record);
             drop(reserved);
+            // Nobody listening is fine.
+            let _ = this.0.shared.events.send(Event::now(id, EventKind::Installed));
             // So that the first answer says `stopped` rather than that nothing is known. An engine
             // that does not answer shows in the state.
             let known = handle.wait(|snapshot| snapshot.state.phase != Phase::Unknown);
             let _ = tokio::time::timeout(FIRST_LOOK, known).await;
-            // Nobody listening is fine.
-            let _ = this.0.shared.events.send(Event::now(id, EventKind::Installed));
             Ok(handle)
         });
         let ended = |_| Error::new(ErrorKind::ShuttingDown, "the supervisor shuts down");

@@ -40,14 +40,12 @@ async fn problems(host: &Supervisor) -> HashMap<String, (String, Option<String>)
     let answer = host.management_router().oneshot(request).await.unwrap();
     let body = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
     let listed: Value = serde_json::from_slice(&body).unwrap();
-    let all = listed["plugins"].as_array().or(listed.as_array()).unwrap();
-    let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
+    let all = listed.get("plugins").unwrap_or(&listed).as_array().unwrap();
+    let text = |one: &Value, key: &str| one.get(key).and_then(Value::as_str).map(ToOwned::to_owned);
     all.iter()
         .map(|one| {
-            (
-                text(&one["id"]).unwrap(),
-                (text(&one["phase"]).unwrap(), text(&one["problem"])),
-            )
+            let told = (text(one, "phase").unwrap(), text(one, "problem"));
+            (text(one, "id").unwrap(), told)
         })
         .collect()
 }
