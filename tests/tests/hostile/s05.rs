@@ -1,6 +1,11 @@
 //! Disk without asking.
 
-use bollard::query_parameters::InspectContainerOptions;
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
+
+use bollard::query_parameters::{InspectContainerOptions, ListVolumesOptionsBuilder};
 use hap_host::{
     ErrorKind, ImageVolumes, PluginSource, Policy, PolicyViolation,
     engine::{Progress, ProgressSink},
@@ -9,6 +14,7 @@ use hap_tests::docker::{Fixture, Instance, ask, until_up};
 
 use crate::{address, docker, folder, forget, modest, supervisor};
 
+const DEADLINE: Duration = Duration::from_secs(60);
 const PROBE: [(Fixture, &str); 1] = [(Fixture::Probe, "probe")];
 const DOCKERFILE: &str = "FROM scratch\nCOPY probe /probe\nVOLUME [\"/bin\", \"/scratch/\", \"/tmp\"]\nUSER 65534:65534\nENTRYPOINT [\"/probe\"]\n";
 
@@ -112,6 +118,7 @@ async fn s05_a_host_may_refuse_images_with_volumes_that_nobody_asked_for() {
 #[ignore = "needs a Docker engine"]
 async fn s05_memory_in_place_of_a_volume_is_writable_for_whatever_user_the_image_names() {
     let instance = Instance::new().await.unwrap();
+    let before = nameless(&instance).await;
     let state = tempfile::tempdir().unwrap();
     let supervisor = supervisor(&instance, state.path(), Policy::default()).await;
     for (id, user) in [
@@ -151,11 +158,25 @@ async fn s05_memory_in_place_of_a_volume_is_writable_for_whatever_user_the_image
         }
         forget(&supervisor, id).await;
     }
-    let options = bollard::query_parameters::ListVolumesOptionsBuilder::default()
-        .filters(&std::collections::HashMap::from([("dangling", vec!["true"])]))
-        .build();
-    let left = docker(&instance).list_volumes(Some(options)).await.unwrap();
-    let without_name = |name: &str| name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
-    let left: Vec<_> = left.volumes.unwrap_or_default();
-    assert!(left.iter().all(|volume| !without_name(&volume.name)), "{left:?}");
+    // Other tests have some for a moment.
+    let gone = async {
+        while !nameless(&instance).await.is_subset(&before) {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    assert!(
+        tokio::time::timeout(DEADLINE, gone).await.is_ok(),
+        "{:?}",
+        nameless(&instance).await
+    );
+}
+
+/// Volumes without a name of their own that no container has.
+async fn nameless(instance: &Instance) -> BTreeSet<String> {
+    let dangling = HashMap::from([("dangling", vec!["true"])]);
+    let options = ListVolumesOptionsBuilder::default().filters(&dangling).build();
+    let found = docker(instance).list_volumes(Some(options)).await.unwrap();
+    let names = found.volumes.into_iter().flatten().map(|volume| volume.name);
+    let is_made_up = |name: &String| name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
+    names.filter(is_made_up).collect()
 }
