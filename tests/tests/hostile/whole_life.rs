@@ -157,7 +157,7 @@ fn package(manifest: &Manifest, dockerfile: &str) -> Vec<u8> {
 const BEGINNING: &str = "FROM scratch\nCOPY stranger /stranger\nENTRYPOINT [\"/stranger\"]\n";
 
 #[test]
-#[ignore = "needs Docker and root"]
+#[ignore = "needs root and dockerd"]
 fn s01_to_s14_a_strangers_package_leaves_the_machine_as_it_was_from_download_to_uninstall() {
     in_private_network(|| async {
         let private = PrivateDocker::start(false).await;
