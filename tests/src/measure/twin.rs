@@ -76,6 +76,8 @@ impl Twin {
         let body = ContainerCreateBody {
             image: Some(self.image.clone()),
             volumes: Some(vec!["/data".to_owned()]),
+            // Without a token a plugin listens on loopback unless told otherwise.
+            env: Some(vec!["HAP_BIND=0.0.0.0".to_owned()]),
             host_config: Some(self.host_config.clone()),
             ..ContainerCreateBody::default()
         };
