@@ -10,6 +10,7 @@ use bollard::{
 };
 use hap_host::engine::{ContainerSpec, DockerEngine, Engine, InstanceName, ResourceLimits, labels};
 use hap_manifest::{ImageRef, PluginId};
+use tokio::net::{TcpListener, UnixStream};
 use uuid::Uuid;
 
 use super::{OWNER, fixture};
@@ -61,6 +62,28 @@ impl Instance {
     #[must_use]
     pub fn dyn_engine(&self) -> std::sync::Arc<dyn Engine> {
         std::sync::Arc::new(self.engine.clone())
+    }
+
+    /// An address at which the engine seems to be on another machine, so that it copies volumes itself.
+    ///
+    /// # Panics
+    /// When the engine has no socket here, or no port is free.
+    #[expect(clippy::expect_used, reason = "a test cannot go on without its engine")]
+    pub async fn far_away(&self) -> String {
+        let path = self.engine.uri().strip_prefix("unix://");
+        let path = path.expect("the engine has a socket").to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let address = listener.local_addr().expect("it has an address");
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let path = path.clone();
+                tokio::spawn(async move {
+                    let mut far = UnixStream::connect(path).await?;
+                    tokio::io::copy_bidirectional(&mut near, &mut far).await
+                });
+            }
+        });
+        format!("tcp://{address}")
     }
 
     /// A spec of a plugin of this instance on port 8000 with 64 MiB, one core and 64 processes.

@@ -5,7 +5,6 @@ use hap_host::engine::{
     BuildContext, DockerEngine, Engine, EngineErrorKind, ProgressSink, VolumeCopy, VolumeMount, labels,
 };
 use hap_tests::docker::{Fixture, Instance, Proxy, Tree, ask, build_for, dress, probe_image, remove_image};
-use tokio::net::{TcpListener, UnixStream};
 
 use super::{bystander, run};
 
@@ -119,28 +118,6 @@ async fn an_image_makes_no_volume_of_its_own() {
     remove_image(&instance, &tag).await;
 }
 
-/// An address at which the instance's engine seems to be on another machine.
-async fn far_away(instance: &Instance) -> String {
-    let path = instance
-        .engine()
-        .uri()
-        .strip_prefix("unix://")
-        .unwrap()
-        .to_owned();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut near, _)) = listener.accept().await {
-            let path = path.clone();
-            tokio::spawn(async move {
-                let mut far = UnixStream::connect(path).await.unwrap();
-                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
-            });
-        }
-    });
-    format!("tcp://{address}")
-}
-
 #[tokio::test]
 #[ignore = "needs a Docker engine and root"]
 async fn a_copy_of_a_volume_is_what_it_is_a_copy_of_as_far_as_its_way_goes() {
@@ -170,7 +147,7 @@ async fn a_copy_of_a_volume_is_what_it_is_a_copy_of_as_far_as_its_way_goes() {
         (instance.engine().uri().to_owned(), true),
         // What hands on to the engine here is not the engine, and yet all files are the same.
         (proxy.uri(), true),
-        (far_away(&instance).await, false),
+        (instance.far_away().await, false),
     ] {
         let engine = DockerEngine::connect_to(&uri).await.unwrap();
         let pairs: Vec<_> = names

@@ -14,7 +14,6 @@ use hap_host::{
 };
 use hap_manifest::{ImageRef, Manifest};
 use hap_tests::docker::{Fixture, Instance, image};
-use tokio::net::{TcpListener, UnixStream};
 
 const HOLE: u64 = 2 << 30;
 const LINK: &str = "../../../../etc";
@@ -97,28 +96,6 @@ async fn s10_a_link_that_leads_out_and_a_file_of_holes_come_along_as_what_they_a
     supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
 }
 
-/// An address at which the instance's engine seems to be on another machine, so that it copies itself.
-async fn far_away(instance: &Instance) -> String {
-    let path = instance
-        .engine()
-        .uri()
-        .strip_prefix("unix://")
-        .unwrap()
-        .to_owned();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut near, _)) = listener.accept().await {
-            let path = path.clone();
-            tokio::spawn(async move {
-                let mut far = UnixStream::connect(path).await.unwrap();
-                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
-            });
-        }
-    });
-    format!("tcp://{address}")
-}
-
 #[tokio::test]
 #[ignore = "needs a Docker engine and root"]
 async fn s10_a_copy_by_the_engine_carries_links_that_lead_out_and_ends_at_its_bound() {
@@ -133,7 +110,7 @@ async fn s10_a_copy_by_the_engine_carries_links_that_lead_out_and_ends_at_its_bo
     symlink(LINK, data.join("out")).unwrap();
     fs::write(data.join("file"), vec![1; 4 << 20]).unwrap();
 
-    let engine = DockerEngine::connect_to(&far_away(&instance).await)
+    let engine = DockerEngine::connect_to(&instance.far_away().await)
         .await
         .unwrap();
     let copy = |most: u64| {
