@@ -31,7 +31,7 @@ const CONNECTIONS: usize = 16;
 const ROUNDS: usize = 60;
 const ROUND: Duration = Duration::from_millis(250);
 const STARTS: usize = 25;
-const HEALTH: &str = "GET /health HTTP/1.1\r\nhost: plugin\r\n\r\n";
+const HEALTH: &str = "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
 const DEADLINE: Duration = Duration::from_secs(30);
 
 #[tokio::main]
@@ -71,7 +71,7 @@ async fn measure(story: &Story) -> Result<(), Failure> {
 async fn throughput(story: &Story, plugin: &Path, bare: &Path) -> Result<(), Failure> {
     let body = r#"{"command":"set_level","params":{"level":40}}"#;
     let command = format!(
-        "POST /command HTTP/1.1\r\nhost: plugin\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST /command HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
     println!("\nmedians of {ROUNDS} rounds of {ROUND:?} for each, {CONNECTIONS} connections kept alive:");

@@ -17,7 +17,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bollard::Docker;
+use bollard::{
+    Docker,
+    query_parameters::{RemoveImageOptions, TagImageOptionsBuilder},
+};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hap_examples::{Failure, Story, instance, light};
 use hap_host::{Desired, ErrorKind, Phase, PluginSource, ShutdownMode, Supervisor, engine::DockerEngine};
@@ -75,8 +78,15 @@ async fn measure(story: &Story, plugins: usize) -> Result<(), Failure> {
         twin: &twin,
         prefix: format!("scale-twin-{}", std::process::id()),
     };
+    // What was built has a name of the instance's own, which no manifest may ask for.
+    let shared_image = format!("hap-bench-scale:{}", std::process::id());
+    let (name, version) = shared_image.split_once(':').unwrap_or_default();
+    let tag = TagImageOptionsBuilder::default().repo(name).tag(version).build();
+    docker.tag_image(twin.image(), Some(tag)).await?;
     for index in 1..plugins {
-        supervisor.install(another(&first.manifest(), index)?).await?;
+        supervisor
+            .install(another(&first.manifest(), index, &shared_image)?)
+            .await?;
     }
     stop_all(&supervisor).await?;
 
@@ -145,6 +155,8 @@ async fn measure(story: &Story, plugins: usize) -> Result<(), Failure> {
         }
     }
     supervisor.shutdown(ShutdownMode::StopPlugins).await?;
+    let nothing = None::<RemoveImageOptions>;
+    docker.remove_image(&shared_image, nothing, None).await?;
 
     println!("\n{plugins} plugins, from nothing to all healthy, the best of {ROUNDS}:");
     println!("  supervisor                    {ours:6.1} s");
@@ -171,9 +183,10 @@ async fn measure(story: &Story, plugins: usize) -> Result<(), Failure> {
     }
 }
 
-/// The light under another id.
-fn another(light: &Manifest, index: usize) -> Result<Manifest, Failure> {
+/// The light under another id, of an image that is there.
+fn another(light: &Manifest, index: usize, image: &str) -> Result<Manifest, Failure> {
     let mut json: serde_json::Map<_, _> = serde_json::from_str(&light.to_json())?;
+    json.insert("image".to_owned(), image.into());
     json.insert("id".to_owned(), format!("{}-{index}", light.id()).into());
     Ok(serde_json::from_value(json.into())?)
 }
@@ -294,7 +307,7 @@ impl<'a> Compose<'a> {
         let service = json!({
             "image": self.twin.image(), "mem_limit": "64m", "memswap_limit": "64m", "cpus": 0.5, "pids_limit": 256,
             "cap_drop": ["ALL"], "security_opt": ["no-new-privileges"], "read_only": true, "tmpfs": ["/tmp"],
-            "init": true, "volumes": ["/data"], "ports": ["127.0.0.1::8000"],
+            "init": true, "volumes": ["/data"], "environment": {"HAP_BIND": "0.0.0.0"}, "ports": ["127.0.0.1::8000"],
         });
         let services: serde_json::Map<_, _> = (0..count)
             .map(|index| (format!("s{index}"), service.clone()))
