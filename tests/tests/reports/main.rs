@@ -9,6 +9,7 @@
 
 mod a;
 mod b;
+mod b15;
 mod c;
 mod c_plugin;
 mod d;
