@@ -23,6 +23,8 @@ const EMPTY_BYTES: u64 = 64;
 
 pub(super) const JSON: &str = "application/json";
 pub(super) const ZIP: &str = "application/zip";
+/// Of a package too: programs that are generated from the document know it.
+pub(super) const BYTES: &str = "application/octet-stream";
 
 /// A JSON body of this type.
 #[derive(Debug)]

@@ -20,6 +20,7 @@ mod permissions;
 mod plugins;
 mod route;
 mod router;
+mod schemas;
 mod sse;
 mod state;
 mod streams;

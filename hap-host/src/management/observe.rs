@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use axum::{
     Json,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
@@ -13,6 +13,7 @@ use serde_json::json;
 use super::{
     error::{Refusal, status},
     params::{Params, TAIL, since},
+    plugins::accepts,
     state::{Api, Named},
     view::{
         activity::{ActivityView, InstallingList, InstallingView},
@@ -72,9 +73,19 @@ pub(super) async fn logs(Named(plugin): Named, params: Params) -> Result<Json<Lo
     }))
 }
 
-pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
-    let content_type = [(header::CONTENT_TYPE, Supervisor::METRICS_CONTENT_TYPE)];
-    (content_type, api.supervisor.metrics())
+/// What the metrics are, without parameters: OpenMetrics, and plain text for programs that know only
+/// that.
+pub(super) const METRICS: [&str; 2] = ["application/openmetrics-text", "text/plain"];
+
+pub(super) async fn metrics(State(api): State<Api>, headers: HeaderMap) -> impl IntoResponse {
+    let [openmetrics, plain] = METRICS;
+    let content_type = if accepts(&headers, plain) && !accepts(&headers, openmetrics) {
+        // The format of Prometheus before OpenMetrics, which reads what is more here as comments.
+        "text/plain; version=0.0.4; charset=utf-8"
+    } else {
+        Supervisor::METRICS_CONTENT_TYPE
+    };
+    ([(header::CONTENT_TYPE, content_type)], api.supervisor.metrics())
 }
 
 pub(super) async fn health(State(api): State<Api>) -> Result<Json<Health>, Refusal> {

@@ -3,20 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hap_manifest::wire::WireError;
-use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
-    body::{JSON, ZIP},
+    body::{BYTES, JSON},
     error::status,
     route::{Input, Kind, Output, Parameter, Route, Shape, shape},
+    schemas::Schemas,
     table::ROUTES,
+    view::request::Nothing,
 };
 use crate::error::ErrorKind;
 
 const EVENTS: &str = "text/event-stream";
-/// Where the document keeps its schemas.
-const SCHEMAS: &str = "/components/schemas";
 
 /// The document as text.
 pub(super) fn text() -> String {
@@ -77,26 +76,41 @@ fn operation(route: &Route, refusal: &Value, schemas: &mut Schemas) -> Value {
     let body = match route.input {
         Input::None => None,
         Input::Empty => {
-            let nothing = json!({ "type": "object", "maxProperties": 0 });
-            let about = "Nothing, or an empty object; the header content-type has to be application/json all the same.";
-            Some(
-                json!({ "required": false, "description": about, "content": { JSON: { "schema": nothing } } }),
-            )
+            // Required, because a generated client leaves out the content type with the body.
+            let about = "An empty object. The body may be empty too; the header content-type has to be application/json all the same.";
+            Some(json!({
+                "required": true,
+                "description": about,
+                "content": { JSON: { "schema": schemas.read(shape::<Nothing>) } },
+            }))
         }
         Input::Json(shape) => {
             Some(json!({ "required": true, "content": { JSON: { "schema": schemas.read(shape) } } }))
         }
         Input::Package(shape) => Some(json!({
             "required": true,
-            "description": "A package, or the manifest of a plugin whose image is on this machine or can be pulled.",
+            "description": "A package, as application/octet-stream or application/zip, or the manifest of a plugin whose image is on this machine or can be pulled.",
             "content": {
-                ZIP: { "schema": { "type": "string", "contentMediaType": ZIP } },
+                // Generators know this media type and not that of a zip.
+                BYTES: { "schema": { "type": "string", "format": "binary" } },
                 JSON: { "schema": schemas.read(shape) },
             },
         })),
     };
     if let Some(body) = body {
         members.insert("requestBody".to_owned(), body);
+    }
+    if let Output::JsonOrEvents(codes, _, events) = route.output
+        && !codes.contains(&200)
+    {
+        // Not among the answers: a generated client takes the lowest good one for the only one, and
+        // never asks for a stream.
+        let streamed = json!({
+            "description": "The answer to those who accept a stream of what is done.",
+            "status": 200,
+            "content": { EVENTS: stream(events, schemas) },
+        });
+        members.insert("x-stream".to_owned(), streamed);
     }
     operation
 }
@@ -130,23 +144,22 @@ fn responses(route: &Route, refusal: &Value, schemas: &mut Schemas) -> Value {
         Output::Json(codes, shape) => (codes, json!({ JSON: { "schema": schemas.written(shape) } }), None),
         Output::JsonOrEvents(codes, shape, events) => {
             let schema = schemas.written(shape);
-            let streamed = stream(events, schemas);
             if codes.contains(&200) {
-                let content = json!({ JSON: { "schema": schema }, EVENTS: streamed });
+                let content = json!({ JSON: { "schema": schema }, EVENTS: stream(events, schemas) });
                 (codes, content, None)
             } else {
-                let streamed = json!({
-                    "description": "A stream of what is done, to those who accept it.",
-                    "content": { EVENTS: streamed },
-                });
-                responses.insert("200".to_owned(), streamed);
                 let content = json!({ JSON: { "schema": schema } });
                 let location = json!({ "description": "Where it is now, relative to this path.", "schema": { "type": "string" } });
                 (codes, content, Some(json!({ "Location": location })))
             }
         }
         Output::Events(events) => (OK, json!({ EVENTS: stream(events, schemas) }), None),
-        Output::Text(media) => (OK, json!({ media: { "schema": { "type": "string" } } }), None),
+        Output::Text(media) => {
+            let media = media
+                .iter()
+                .map(|media| ((*media).to_owned(), json!({ "schema": { "type": "string" } })));
+            (OK, Value::Object(media.collect()), None)
+        }
         Output::Document => (OK, json!({ JSON: { "schema": { "type": "object" } } }), None),
     };
     let mut good = json!({ "description": "Done.", "content": content });
@@ -237,43 +250,4 @@ fn stream(events: &[(&'static str, Shape)], schemas: &mut Schemas) -> Value {
         .map(|(name, shape)| ((*name).to_owned(), schemas.written(*shape)))
         .collect();
     json!({ "schema": { "type": "string" }, "x-events": named })
-}
-
-/// The named schemas of what is read and of what is written.
-struct Schemas {
-    reading: SchemaGenerator,
-    writing: SchemaGenerator,
-}
-
-impl Schemas {
-    fn new() -> Self {
-        let settings =
-            || SchemaSettings::draft2020_12().with(|settings| settings.definitions_path = SCHEMAS.into());
-        Self {
-            reading: settings().into_generator(),
-            writing: settings().for_serialize().into_generator(),
-        }
-    }
-
-    fn read(&mut self, shape: Shape) -> Value {
-        shape(&mut self.reading).to_value()
-    }
-
-    fn written(&mut self, shape: Shape) -> Value {
-        shape(&mut self.writing).to_value()
-    }
-
-    /// All of them. What is both read and written is described as it may be sent here, which is the
-    /// looser of both.
-    fn into_components(mut self) -> Map<String, Value> {
-        let mut all = self.writing.take_definitions(true);
-        all.extend(self.reading.take_definitions(true));
-        for schema in all.values_mut() {
-            if let Some(schema) = schema.as_object_mut() {
-                // It would be the base of the references within, which lead into this document.
-                schema.remove("$id");
-            }
-        }
-        all
-    }
 }

@@ -14,7 +14,7 @@ use hap_manifest::{Manifest, permission::Permission};
 use serde_json::{Value, json};
 
 use super::{
-    body::{ZIP, media, read_json},
+    body::{JSON, media, read_json},
     error::Refusal,
     params::Params,
     sse::Message,
@@ -127,7 +127,8 @@ pub(super) async fn source_with_warnings(
     api: &Api,
     request: Request,
 ) -> Result<(PluginSource, Vec<String>), Refusal> {
-    if media(request.headers()).as_deref() == Some(ZIP) {
+    // The route lets no other through.
+    if media(request.headers()).as_deref() != Some(JSON) {
         let (head, body) = request.into_parts();
         return Ok((upload::receive(api, &head.headers, body).await?, Vec::new()));
     }
@@ -145,11 +146,16 @@ async fn read_manifest(request: Request) -> Result<(Manifest, Vec<String>), Refu
     Ok((parsed.manifest, warnings))
 }
 
-pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
+/// Whether the caller names this media type among those that it takes.
+pub(super) fn accepts(headers: &HeaderMap, media: &str) -> bool {
     let accepted = headers.get_all(header::ACCEPT).iter();
     accepted
         .filter_map(|value| value.to_str().ok())
-        .any(|value| value.contains("text/event-stream"))
+        .any(|value| value.to_ascii_lowercase().contains(media))
+}
+
+pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
+    accepts(headers, "text/event-stream")
 }
 
 struct Telling {

@@ -136,7 +136,7 @@ pub(super) const fn json<T: JsonSchema>() -> Output {
 pub(super) enum Input {
     /// It is not looked at.
     None,
-    /// Nothing, or `{}`; JSON by its content type all the same, which no page elsewhere can send.
+    /// `{}`, or nothing; JSON by its content type all the same, which no page elsewhere can send.
     Empty,
     Json(Shape),
     /// A package, or the manifest of an image.
@@ -152,8 +152,8 @@ pub(super) enum Output {
     JsonOrEvents(&'static [u16], Shape, &'static [(&'static str, Shape)]),
     /// Events by their names.
     Events(&'static [(&'static str, Shape)]),
-    /// Text of this content type.
-    Text(&'static str),
+    /// Text of one of these media types.
+    Text(&'static [&'static str]),
     /// The OpenAPI document itself.
     Document,
 }

@@ -10,7 +10,7 @@ use axum::{
 use serde_json::json;
 
 use super::{
-    body::{JSON, ZIP, media, read_nothing},
+    body::{BYTES, JSON, ZIP, media, read_nothing},
     error::{Refusal, quoted},
     origin::protect,
     params::Params,
@@ -87,7 +87,7 @@ async fn check(route: &Route, request: Request) -> Result<Request, Refusal> {
     match route.input {
         Input::None => Ok(request),
         Input::Json(_) => check_media(request.headers(), &[JSON]).map(|()| request),
-        Input::Package(_) => check_media(request.headers(), &[ZIP, JSON]).map(|()| request),
+        Input::Package(_) => check_media(request.headers(), &[ZIP, BYTES, JSON]).map(|()| request),
         Input::Empty => {
             check_media(request.headers(), &[JSON])?;
             let (head, body) = request.into_parts();

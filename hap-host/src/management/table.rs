@@ -29,10 +29,7 @@ use super::{
         usage::UsageView,
     },
 };
-use crate::{
-    error::ErrorKind::{self, *},
-    supervisor::Supervisor,
-};
+use crate::error::ErrorKind::{self, *};
 
 /// Makes the routes of a table whose rows are the method, the path, the operation, its handler and
 /// its answer; then what differs from [`Route::new`]. The comment on a row is its summary.
@@ -380,9 +377,9 @@ pub(super) static ROUTES: [Route; 39] = routes! {
         parameters: &[text("plugin", "The plugin that left them.").required()],
         errors: &[AlreadyInstalled, Engine, Timeout, Store, Busy];
 
-    /// Everything that is counted, in the OpenMetrics format.
-    GET "/v1/metrics" get_metrics => observe::metrics,
-        Output::Text(Supervisor::METRICS_CONTENT_TYPE);
+    /// Everything that is counted, in the OpenMetrics format; as plain text to whoever accepts that
+    /// and no OpenMetrics.
+    GET "/v1/metrics" get_metrics => observe::metrics, Output::Text(&observe::METRICS);
 
     /// Whether the supervisor works and its engine answers.
     GET "/v1/health" get_health => observe::health, json::<Health>();

@@ -16,6 +16,7 @@
 
 mod command;
 mod command_set;
+mod components;
 mod describe;
 mod error;
 mod event;
@@ -24,6 +25,7 @@ mod report;
 
 pub use command::{CommandRequest, CommandResponse};
 pub use command_set::{CommandSchemaError, CommandSet, DecodeError};
+pub use components::openapi_components;
 pub use describe::{Describe, PROTOCOL_VERSION};
 pub use error::WireError;
 pub use event::{Event, EventBody, EventDraft};

@@ -1,7 +1,7 @@
 //! The OpenAPI 3.1 document of a plugin, made of the schemas of its types.
 
 use hap_manifest::wire::{
-    CommandResponse, ConfigAck, Describe, Event, HealthReport, StatusReport, WireError,
+    CommandResponse, ConfigAck, Describe, Event, HealthReport, StatusReport, WireError, openapi_components,
 };
 use percent_encoding::percent_decode_str;
 use schemars::{JsonSchema, schema_for};
@@ -85,7 +85,7 @@ pub(crate) fn document(schemas: &Schemas, settings: &Settings) -> Value {
         "paths": paths,
         "webhooks": { "events": { "post": events() } },
         "components": {
-            "schemas": components.0,
+            "schemas": openapi_components(components.0),
             "responses": responses(),
             "securitySchemes": {
                 "token": {

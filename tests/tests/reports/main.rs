@@ -10,6 +10,7 @@
 mod a;
 mod b;
 mod b15;
+mod b_clients;
 mod c;
 mod c_plugin;
 mod d;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Map;
+
 use super::*;
 use crate::management::table::ROUTES;
 
@@ -60,6 +62,81 @@ fn every_reference_leads_somewhere_and_every_schema_is_one() {
         // of them another.
         assert!(!name.ends_with('2'), "{name}");
     }
+}
+
+/// Calls something with every schema of the document, the inner ones included, and where it stands.
+fn each_schema(see: &mut impl FnMut(&str, &Map<String, Value>)) {
+    fn walk(place: &str, value: &Value, see: &mut impl FnMut(&str, &Map<String, Value>)) {
+        match value {
+            Value::Object(members) => {
+                see(place, members);
+                for (name, member) in members.iter().filter(|(name, _)| *name != "examples") {
+                    walk(&format!("{place}/{name}"), member, see);
+                }
+            }
+            Value::Array(list) => {
+                for (index, item) in list.iter().enumerate() {
+                    walk(&format!("{place}/{index}"), item, see);
+                }
+            }
+            _ => {}
+        }
+    }
+    walk("", &DOCUMENT["components"]["schemas"], see);
+    walk("", &DOCUMENT["paths"], see);
+}
+
+#[test]
+fn generators_of_clients_know_every_construct_of_it() {
+    each_schema(&mut |place, schema| {
+        if let Some(alternatives) = schema.get("oneOf").and_then(Value::as_array) {
+            let by_name = alternatives.iter().all(|each| each["$ref"].is_string());
+            let told_apart = schema.get("discriminator").is_some();
+            assert!(by_name && told_apart, "{place}: {schema:?}");
+            assert!(!schema.contains_key("properties"), "{place}: {schema:?}");
+        }
+        if let Some(types) = schema.get("type").and_then(Value::as_array) {
+            let proper = types.iter().filter(|name| *name != "null").count();
+            assert!(proper == 1, "{place}: {types:?}");
+            assert!(!schema.contains_key("enum"), "{place}: {schema:?}");
+        }
+        // A property of that name is a schema.
+        if let Some(default) = schema
+            .get("default")
+            .filter(|_| schema.contains_key("description"))
+        {
+            let plain = default.is_string() || default.is_number() || default.is_boolean();
+            assert!(plain || place.ends_with("/responses"), "{place}: {default}");
+        }
+    });
+    for (name, schema) in DOCUMENT["components"]["schemas"].as_object().unwrap() {
+        for unknown in ["title", "if", "$id"] {
+            assert!(schema[unknown].is_null(), "{name}: {unknown}");
+        }
+    }
+    let known = [
+        "application/json",
+        "application/octet-stream",
+        "application/openmetrics-text",
+        "text/event-stream",
+        "text/plain",
+    ];
+    each_schema(&mut |place, members| {
+        for media in members.keys().filter(|_| place.ends_with("/content")) {
+            assert!(known.contains(&media.as_str()), "{place}: {media}");
+        }
+        if place.ends_with("/requestBody") {
+            assert_eq!(members["required"], true, "{place}");
+        }
+        // The first good answer is the one that a client is made for.
+        if place.ends_with("/responses") {
+            let good = members.keys().find(|status| status.starts_with('2')).unwrap();
+            let content = members[good]["content"].as_object().unwrap();
+            let json = content.contains_key("application/json");
+            let text = content.keys().any(|media| media.starts_with("text/"));
+            assert!(json || text, "{place}: {content:?}");
+        }
+    });
 }
 
 #[test]

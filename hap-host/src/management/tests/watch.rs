@@ -83,6 +83,19 @@ async fn metrics_are_text_that_prometheus_reads() {
         "{}",
         answer.text
     );
+    for (accept, content_type) in [
+        ("*/*", Supervisor::METRICS_CONTENT_TYPE),
+        ("text/plain", "text/plain; version=0.0.4; charset=utf-8"),
+        (
+            "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2",
+            Supervisor::METRICS_CONTENT_TYPE,
+        ),
+    ] {
+        let headers = [("accept", accept)];
+        let answer = bed.send("GET", "/v1/metrics", &headers, Body::empty()).await;
+        assert_eq!(answer.headers[header::CONTENT_TYPE], content_type, "{accept}");
+        assert!(answer.text.ends_with("# EOF\n"), "{accept}");
+    }
 }
 
 #[tokio::test]

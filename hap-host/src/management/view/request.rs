@@ -39,3 +39,8 @@ pub(in crate::management) struct WantedGrants {
     /// manifest does not ask for is left out.
     pub grants: Vec<String>,
 }
+
+/// An empty object: the call needs nothing more.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::management) struct Nothing {}
