@@ -20,6 +20,12 @@ pub struct ReadmeExamples;
 #[derive(Debug)]
 pub struct GuideExamples;
 
+/// The program of the page on conformance, compiled as it stands there.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/conformance.md")]
+#[derive(Debug)]
+pub struct ConformanceExamples;
+
 /// The management API's program, compiled as it stands there.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/management-api.md")]

@@ -34,8 +34,17 @@ fn what_hap_host_offers_is_as_it_was_written_down() {
     check("hap-host");
 }
 
+#[test]
+fn what_hap_conformance_offers_is_as_it_was_written_down() {
+    check_at("hap-conformance", &src_of("tests/conformance"));
+}
+
 fn check(name: &str) {
-    let api = Api::of_crate(&src_of(name), &name.replace('-', "_"));
+    check_at(name, &src_of(name));
+}
+
+fn check_at(name: &str, src: &Path) {
+    let api = Api::of_crate(src, &name.replace('-', "_"));
     assert!(api.paths().count() > 20, "the sources of {name} were not read");
     let actual = api.text();
     let path = document::path(&format!("api/{name}.txt"));
