@@ -1,9 +1,10 @@
 //! A plugin under test, and what cases do with it.
 
 mod exchange;
+mod port;
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
@@ -15,6 +16,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
 
 pub(crate) use exchange::{Exchange, Reply};
+use port::free_port;
 
 use crate::{
     declaration::{Declaration, Facts},
@@ -149,7 +151,7 @@ impl Bench {
         };
         self.stop_at_once().await;
         self.next_event = 0;
-        let port = free_port().map_err(|error| Stop::Error(format!("no free port: {error}")))?;
+        let port = free_port().ok_or_else(|| Stop::Error("no port is free".to_owned()))?;
         let environment = self.environment(port, variables);
         let running = launcher.start(&environment).await;
         let running = running.map_err(|error| Stop::Error(format!("it cannot be started: {error}")))?;
@@ -400,10 +402,4 @@ impl Bench {
         self.next_event += 1;
         Ok(request)
     }
-}
-
-/// A port that nobody listens on at the moment.
-fn free_port() -> std::io::Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0))?;
-    Ok(listener.local_addr()?.port())
 }

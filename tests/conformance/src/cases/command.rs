@@ -48,6 +48,15 @@ pub(super) const CASES: &[Case] = &[
         params_absent
     ),
     case!(
+        "command.extra-field",
+        "P-COMMAND-11",
+        (r, R),
+        Shared,
+        "a field that it does not know is passed over",
+        "look at \"command\" and \"params\" alone, and pass over the rest of the object",
+        extra_field
+    ),
+    case!(
         "command.unknown",
         "P-COMMAND-5",
         (R, R),
@@ -176,6 +185,22 @@ async fn same_with(bench: &Bench, params: Option<Value>) -> Verdict {
 
 fn is_plain(command: &CommandRequest) -> bool {
     command.params.is_null() || command.params.as_object().is_some_and(serde_json::Map::is_empty)
+}
+
+async fn extra_field(bench: &mut Bench) -> Verdict {
+    let command = bench.known_command()?;
+    let body = json!({
+        "command": command.command,
+        "params": if command.params.is_null() { json!({}) } else { command.params },
+        "no_such_field": [1, {"of": "any version"}],
+    });
+    let asked = bench
+        .ask(Request::json(&bench.declared().paths.command, &body))
+        .await;
+    asked.check(
+        |reply| reply.is_good() && !reply.is_refusal(),
+        "the command carried out",
+    )
 }
 
 async fn unknown(bench: &mut Bench) -> Verdict {

@@ -40,6 +40,12 @@ pub(super) const CASES: &[Case] = &[
         invalid_keeps
     ),
     case!(
+        "config.replaces", "P-CONFIG-2", (-, R), Own,
+        "settings replace those of before as a whole",
+        "start from your defaults at each POST /config, not from the settings in force",
+        replaces
+    ),
+    case!(
         "config.not-an-object",
         "P-CONFIG-4",
         (r, R),
@@ -128,6 +134,36 @@ async fn invalid_keeps(bench: &mut Bench) -> Verdict {
             after.shown(),
             format!("the status of before: {}", before.shown()),
         ));
+    }
+    Ok(())
+}
+
+/// As far as the status shows the settings: with none, with those that are declared, and with none again.
+async fn replaces(bench: &mut Bench) -> Verdict {
+    let (none, valid) = (json!({}), declared_valid(bench)?);
+    let mut seen = Vec::new();
+    for settings in [&none, &none, &valid, &none] {
+        let asked = configure(bench, settings).await;
+        if !asked.came.as_ref().is_ok_and(Reply::is_success) {
+            return Err(Stop::NotApplicable(
+                "it does not take {}, or not its valid settings".to_owned(),
+            ));
+        }
+        seen.push(bench.ask(Request::get(&bench.declared().paths.status)).await);
+    }
+    let body = |exchange: &Exchange| exchange.came.as_ref().ok().and_then(|reply| reply.json.clone());
+    let [first, still, with, after] = &seen[..] else {
+        return Err(Stop::Error("four were asked for".to_owned()));
+    };
+    if body(first) != body(still) || body(first) == body(with) {
+        return Err(Stop::NotApplicable(
+            "its status does not show its settings alone".to_owned(),
+        ));
+    }
+    if body(after) != body(first) {
+        let sent = format!("the settings {valid}, then {{}}, then {}", after.sent);
+        let expected = format!("the status with {{}} alone: {}", first.shown());
+        return Err(Stop::fail(sent, after.shown(), expected));
     }
     Ok(())
 }

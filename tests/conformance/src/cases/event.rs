@@ -6,7 +6,7 @@ use super::{Case, case};
 use crate::{
     bench::Bench,
     outcome::{Stop, Verdict},
-    platform::{Answer, Delivery, Problem},
+    platform::{Answer, Delivery, Problem, Proof, UNNAMED},
 };
 
 /// How long an event may be on its way.
@@ -19,12 +19,15 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(super) const CASES: &[Case] = &[
     case!("event.sent", "P-EVENT-1", (-, R), Sending, "an event is sent to PLATFORM_API_URL and /events behind it", "POST to os.environ[\"PLATFORM_API_URL\"] + \"/events\"", sent),
     case!("event.shape", "P-EVENT-2", (-, R), Sending, "its events have the shape of the protocol", "send {\"type\":\"...\",\"data\":{...}}, or a whole CloudEvents 1.0 event as JSON", shape),
+    case!("event.structured", "P-EVENT-7", (-, R), Sending, "its events are in structured mode", "put all attributes into the JSON body, and send no header that begins with ce-", structured),
+    case!("event.id", "P-DELIVERY-9", (-, r), Sending, "its events have an id, so that they are stored once", "give each event an id of its own (uuid), and keep it when you send the event again", id),
     case!("event.source", "P-FIELD-7", (-, R), Sending, "its events are in its own name", "leave source out, or send \"/plugins/\" + PLUGIN_ID", source),
     case!("event.time", "P-FIELD-8", (-, R), Sending, "the time of its events can be read", "write date, time with seconds, and Z or an offset (datetime.now(timezone.utc).isoformat()), or leave it out", time),
     case!("event.bounds", "P-FIELD-11", (-, R), Sending, "its events are within the bounds of the platform", "keep an event below 256 KiB, its type and id below 256 bytes", bounds),
     case!("event.proof", "P-PROOF-1", (-, R), Sending, "its events are signed, or carry the token", "send Authorization: Bearer <HAP_API_TOKEN>, or sign by Standard Webhooks", proof),
     case!("event.signature", "P-PROOF-5", (-, R), Sending, "a signature is made with the decoded secret", "take whsec_ off HAP_WEBHOOK_SECRET and decode the rest from base64: that is the key", signature),
     case!("event.retry-503", "P-DELIVERY-3", (-, R), Started, "an event that is answered with 503 is sent again", "keep an event until a 202 came for it; send it again with the same id after a pause", retry_503),
+    case!("event.only-202", "P-DELIVERY-1", (-, R), Started, "an event that is answered with 200 is sent again", "take nothing but 202 for an acknowledgement", only_202),
     case!("event.retry-after", "P-DELIVERY-5", (-, r), Started, "it comes again no sooner than Retry-After says", "wait at least the seconds that Retry-After says", retry_after),
     case!("event.lost-answer", "P-DELIVERY-4", (-, R), Started, "an event whose answer is cut off is sent again", "treat a connection that ends before the answer as no answer, and send the event again", lost_answer),
     case!("event.after-restart", "P-DELIVERY-6", (-, R), Started, "events that wait outlive the end of the process", "write events to HAP_DATA_DIR before you send them, and delete them after the 202", after_restart),
@@ -87,15 +90,33 @@ async fn sent(bench: &mut Bench) -> Verdict {
 
 async fn shape(bench: &mut Bench) -> Verdict {
     let (sent, delivery) = one(bench).await?;
-    let sentences = [
-        "P-EVENT-2",
-        "P-EVENT-4",
-        "P-EVENT-6",
-        "P-EVENT-7",
-        "P-EVENT-8",
-        "P-FIELD-4",
-    ];
+    let sentences = ["P-EVENT-2", "P-EVENT-4", "P-EVENT-6", "P-EVENT-8", "P-FIELD-4"];
     check(sent, &delivery, &sentences, "an event that the platform can read")
+}
+
+async fn structured(bench: &mut Bench) -> Verdict {
+    let (sent, delivery) = one(bench).await?;
+    check(sent, &delivery, &["P-EVENT-7"], "the whole event in the body")
+}
+
+async fn id(bench: &mut Bench) -> Verdict {
+    let (sent, delivery) = one(bench).await?;
+    if delivery.proof == Proof::Token && delivery.events.iter().any(|event| event.id.starts_with(UNNAMED)) {
+        let came = format!(
+            "an event without an id: {}",
+            crate::http::shown(&delivery.body, 400)
+        );
+        return Err(Stop::fail(
+            sent,
+            came,
+            "an id, so that an event that is sent twice is stored once",
+        ));
+    }
+    Ok(())
+}
+
+async fn only_202(bench: &mut Bench) -> Verdict {
+    again(bench, Answer::status(200)).await.map(drop)
 }
 
 async fn source(bench: &mut Bench) -> Verdict {
@@ -143,9 +164,9 @@ async fn again(bench: &mut Bench, answer: Answer) -> Result<(String, Duration), 
         _ => "not at all".to_owned(),
     };
     bench.platform.answer_next([answer]);
+    let mut index = bench.platform.deliveries().len() + 1;
     let (sent, first) = one(bench).await?;
     let sent = format!("{sent}; its event was answered {how}");
-    let mut index = bench.platform.deliveries().len();
     loop {
         let Some(next) = bench.platform.delivery(index, REPEATED).await else {
             let came = format!("nothing more within {REPEATED:?}");

@@ -14,6 +14,9 @@ use super::{
 };
 use crate::http::Head;
 
+/// What the ids begin with that events without one are given.
+pub(crate) const UNNAMED: &str = "unnamed-";
+
 const MOST_EVENT: usize = 256 * 1024;
 const MOST_EVENTS: usize = 500;
 const TYPES: [&str; 3] = [
@@ -161,7 +164,7 @@ fn complete(
         let id = match message {
             Some(message) if is_batch => format!("{message}.{index}"),
             Some(message) => message.to_owned(),
-            None => format!("unnamed-{:016x}", fastrand::u64(..)),
+            None => format!("{UNNAMED}{:016x}", fastrand::u64(..)),
         };
         events.push(draft.complete(plugin, id, now));
     }

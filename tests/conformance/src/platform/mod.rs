@@ -22,6 +22,7 @@ use tokio::{
 };
 
 pub use answer::Answer;
+pub(crate) use check::UNNAMED;
 pub use delivery::{Delivery, Problem, Proof};
 
 /// The platform as a plugin sees it: it gives the environment and the token, takes events, and answers them by the
