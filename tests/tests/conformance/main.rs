@@ -9,6 +9,8 @@ mod broken;
 #[cfg(test)]
 mod languages;
 #[cfg(test)]
+mod platform;
+#[cfg(test)]
 mod report;
 
 use std::{fs, path::PathBuf, time::Duration};

@@ -228,16 +228,16 @@ async fn after_restart(bench: &mut Bench) -> Verdict {
         return Err(no_event());
     }
     bench.platform.answer_with(Answer::Nothing);
-    let platform = bench.platform.clone();
+    // What came before was acknowledged.
+    let (platform, before) = (bench.platform.clone(), bench.platform.deliveries().len());
+    let request = bench.event_request()?;
     // A plugin may answer the command when its event is delivered, and that it is not.
-    let asked = async {
-        let asked = bench.event_command().await;
-        tokio::time::sleep(SENT).await;
-        asked
-    };
     let first = tokio::select! {
-        asked = asked => return asked.and(Err(no_event())),
-        first = platform.delivery(0, SENT) => first.ok_or_else(no_event)?,
+        first = platform.delivery(before, SENT) => first.ok_or_else(no_event)?,
+        _ = async {
+            bench.ask(request).await;
+            tokio::time::sleep(SENT).await;
+        } => return Err(no_event()),
     };
     bench.stop_at_once().await;
     bench.platform.answer_with(Answer::status(202));
