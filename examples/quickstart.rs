@@ -6,7 +6,9 @@
 
 use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
-use hap_examples::{Failure, Story, build_progress, instance, light, mebibytes, show_what_is_left};
+use hap_examples::{
+    Failure, Interrupt, Story, build_progress, instance, light, mebibytes, show_what_is_left,
+};
 use hap_host::{
     Delivery, PluginHandle, PluginSource, ShutdownMode, SubscribeOptions, Supervisor,
     engine::{DockerEngine, Engine, EngineErrorKind, LogOptions, ProcessEngine},
@@ -67,17 +69,23 @@ async fn tell(story: &Story) -> Result<(), Failure> {
         }
         Err(error) => return Err(error.into()),
     };
+    // From here on Ctrl-C breaks the story off, and does not leave half of it on the engine.
+    let interrupt = Interrupt::new()?;
     let supervisor = builder.instance(instance.clone()).start().await?;
     story.say(&format!(
         "plugins reach it on port {}, on loopback and their own networks only",
         supervisor.events_port()
     ));
-    let told = live(story, &supervisor, &*outside, &folder, &binary).await;
+    let told = tokio::select! {
+        told = live(story, &supervisor, &*outside, &folder, &binary) => told,
+        () = interrupt.happened() => Err("it was asked to end".into()),
+    };
     if told.is_err() {
         // A story that broke off leaves nothing behind either.
         for plugin in supervisor.plugins() {
             plugin.uninstall().remove_data(true).await?;
         }
+        supervisor.prune_images().await?;
     }
     supervisor.shutdown(ShutdownMode::StopPlugins).await?;
     told?;

@@ -1,16 +1,31 @@
 //! What the example programs need besides the product: a compiler call and a narrator.
 #![expect(clippy::print_stdout, reason = "telling a story is what the programs are for")]
 
+pub mod host_api;
+mod interrupt;
 pub mod light;
 pub mod program;
 mod story;
 
 use hap_host::engine::{Engine, InstanceName, Progress, ProgressSink, ResourceKind};
 
-pub use self::story::Story;
+pub use self::{interrupt::Interrupt, story::Story};
 
 /// Whatever breaks a story off.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// A failure and its causes, in words.
+#[must_use]
+pub fn report(failure: &Failure) -> String {
+    let mut told = failure.to_string();
+    let mut source = failure.source();
+    while let Some(cause) = source {
+        told.push_str("\n    because: ");
+        told.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    told
+}
 
 /// An instance of its own, so that a program meets no other supervisor on this engine.
 ///

@@ -3,7 +3,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::Failure;
+use crate::{Failure, report};
 
 /// Tells what happens, with the time since the beginning.
 #[derive(Debug)]
@@ -82,13 +82,9 @@ impl Story {
     /// Ends the story with what went wrong.
     pub fn fail(&self, failure: &Failure) {
         println!(
-            "\n[{:6.1} s] It broke off: {failure}",
-            self.began.elapsed().as_secs_f32()
+            "\n[{:6.1} s] It broke off: {}",
+            self.began.elapsed().as_secs_f32(),
+            report(failure)
         );
-        let mut source = failure.source();
-        while let Some(cause) = source {
-            println!("    because: {cause}");
-            source = cause.source();
-        }
     }
 }

@@ -9,6 +9,8 @@ use crate::value::error::ParseError;
 
 const WHAT: &str = "API token";
 const PREFIX: &str = "hap_";
+const RULE: &str = "it must be \"hap_\" and 43 characters of A-Z, a-z, 0-9, - and _, which are 32 random bytes in \
+                    URL-safe base64 without padding";
 
 /// The bearer token shared by a host and one plugin: `hap_` and 32 bytes in URL-safe base64.
 ///
@@ -39,15 +41,10 @@ impl ApiToken {
     /// Refuses anything but `hap_` and 43 characters of URL-safe base64. The message does not
     /// repeat the text.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        let Some(encoded) = text.strip_prefix(PREFIX) else {
-            return Err(ParseError::hidden(WHAT, "it must begin with \"hap_\""));
-        };
+        let encoded = text.strip_prefix(PREFIX).unwrap_or_default();
         match URL_SAFE_NO_PAD.decode(encoded) {
             Ok(bytes) if bytes.len() == 32 => Ok(Self(text.into())),
-            _ => Err(ParseError::hidden(
-                WHAT,
-                "it must be \"hap_\" and 32 bytes in URL-safe base64",
-            )),
+            _ => Err(ParseError::hidden(WHAT, RULE)),
         }
     }
 
