@@ -7,6 +7,7 @@ mod client;
 mod delivery;
 mod draft;
 mod error;
+mod mark;
 mod outbox;
 mod queue;
 mod retry;

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use serde::de::IgnoredAny;
 
 use crate::events::batch::{Appended, BatchLimit};
-use crate::storage::{create_private_dir, open_private, sync_dir};
+use crate::events::mark::{LAST_SEGMENT, Mark, Position};
+use crate::storage::{at, create_private_dir, open_private, sync_dir};
 
 /// Length from which on a segment is left for a new one.
 const SEGMENT: u64 = 1024 * 1024;
@@ -23,7 +24,8 @@ const MAX_LINE: usize = 1024 * 1024;
 /// * `0000000007.jsonl`: a segment, one JSON event a line. Numbers only grow. A record is accepted once its line
 ///   and the directory entry of its segment are synced.
 /// * `acked`: segment and offset up to which the platform has acknowledged. It is written without a sync: when it
-///   is lost, events are delivered again, which their ids tell.
+///   is lost, events are delivered again, which their ids tell. One that cannot be right counts as none, and is
+///   told: a volume may have been put together of several copies.
 /// * `lock`: held by the process that owns the spool.
 ///
 /// A line that was cut short by a crash has no newline or is no JSON, so it is recognised without a
@@ -46,12 +48,6 @@ pub(super) struct Spool {
     _lock: File,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Position {
-    segment: u64,
-    offset: u64,
-}
-
 /// What `next` returned last.
 #[derive(Debug, Clone, Copy)]
 struct Handed {
@@ -72,7 +68,7 @@ impl Spool {
             dir: dir.to_owned(),
             segments: BTreeMap::new(),
             writer: None,
-            acked: read_acked(&dir.join("acked")).unwrap_or_default(),
+            acked: Position::default(),
             handed: None,
             pending: 0,
             pending_bytes: 0,
@@ -87,15 +83,24 @@ impl Spool {
 
     fn recover(&mut self) -> io::Result<()> {
         let mut numbers = Vec::new();
-        for entry in fs::read_dir(&self.dir)? {
-            numbers.extend(entry?.file_name().to_str().and_then(segment_number));
+        for entry in fs::read_dir(&self.dir).map_err(at(&self.dir))? {
+            let name = entry.map_err(at(&self.dir))?.file_name();
+            match name.to_str().and_then(segment_number) {
+                Some(number) => numbers.push(number),
+                None if Path::new(&name).extension().is_some_and(|end| end == "jsonl") => {
+                    let file = self.dir.join(name);
+                    tracing::warn!(file = %file.display(), "it is no segment of the outbox and is passed over");
+                }
+                None => {}
+            }
         }
         numbers.sort_unstable();
+        self.acked = self.acknowledged(&numbers)?;
         let (done, waiting): (Vec<u64>, Vec<u64>) = numbers
             .into_iter()
             .partition(|number| *number < self.acked.segment);
         for number in done {
-            fs::remove_file(self.path(number))?;
+            self.remove(number)?;
         }
         if waiting.first() != Some(&self.acked.segment) {
             // The acknowledged segment is gone. Its number is not used again: an older mark could
@@ -118,6 +123,29 @@ impl Spool {
             }
         }
         Ok(())
+    }
+
+    /// Where the mark is, if a spool with these segments can have made it.
+    fn acknowledged(&self, segments: &[u64]) -> io::Result<Position> {
+        let path = self.dir.join("acked");
+        let fault = match Mark::read(&path)? {
+            Mark::Absent => return Ok(Position::default()),
+            Mark::Unreadable => "it cannot be read",
+            Mark::At(position) => match position.fault(segments, &self.path(position.segment))? {
+                None => return Ok(position),
+                Some(fault) => fault,
+            },
+        };
+        if !segments.is_empty() {
+            tracing::warn!(
+                file = %path.display(),
+                "the mark up to which events are delivered counts as none: {fault}; what waits is delivered, and \
+                 some of it may be delivered again"
+            );
+        }
+        // Later segments may grow to where it points.
+        fs::remove_file(&path).map_err(at(&path))?;
+        Ok(Position::default())
     }
 
     /// Writes and syncs the records that fit, all or none of them.
@@ -195,8 +223,8 @@ impl Spool {
             }
         };
         if let Some(writer) = &mut self.writer {
-            writer.write_all(lines)?;
-            writer.sync_data()?;
+            let written = writer.write_all(lines).and_then(|()| writer.sync_data());
+            written.map_err(at(&self.path(number)))?;
         }
         self.segments.insert(number, len + lines.len() as u64);
         Ok(())
@@ -261,16 +289,21 @@ impl Spool {
             self.writer = None;
         }
         // The mark first: a segment that is gone before its mark moved would look lost.
-        write_acked(&self.dir.join("acked"), self.acked)?;
+        self.acked.write(&self.dir.join("acked"))?;
         while let Some(first) = self.segments.first_entry() {
             let number = *first.key();
             if number >= self.acked.segment {
                 break;
             }
             first.remove();
-            fs::remove_file(self.path(number))?;
+            self.remove(number)?;
         }
         Ok(())
+    }
+
+    fn remove(&self, number: u64) -> io::Result<()> {
+        let path = self.path(number);
+        fs::remove_file(&path).map_err(at(&path))
     }
 
     pub(super) fn pending(&self) -> usize {
@@ -282,12 +315,13 @@ impl Spool {
     }
 
     fn path(&self, number: u64) -> PathBuf {
-        self.dir.join(format!("{number:010}.jsonl"))
+        self.dir.join(file_name(number))
     }
 }
 
 fn lock(dir: &Path) -> io::Result<File> {
-    let file = open_private(&dir.join("lock"), false)?;
+    let path = dir.join("lock");
+    let file = open_private(&path, false)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(io::Error::new(
@@ -296,28 +330,17 @@ fn lock(dir: &Path) -> io::Result<File> {
         )),
         // Some network file systems have no locks; one process to a volume is the rule anyway.
         Err(fs::TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(file),
-        Err(fs::TryLockError::Error(error)) => Err(error),
+        Err(fs::TryLockError::Error(error)) => Err(at(&path)(error)),
     }
 }
 
 fn segment_number(name: &str) -> Option<u64> {
-    name.strip_suffix(".jsonl")?.parse().ok()
+    let number = name.strip_suffix(".jsonl")?.parse().ok()?;
+    (number <= LAST_SEGMENT && file_name(number) == name).then_some(number)
 }
 
-/// A mark that cannot be read counts as none: events are then delivered again.
-fn read_acked(path: &Path) -> Option<Position> {
-    let text = fs::read_to_string(path).ok()?;
-    let (segment, offset) = text.trim_end().split_once(' ')?;
-    Some(Position {
-        segment: segment.parse().ok()?,
-        offset: offset.parse().ok()?,
-    })
-}
-
-fn write_acked(path: &Path, position: Position) -> io::Result<()> {
-    // Always as long, so that the old mark is overwritten by one write within a sector.
-    let line = format!("{:020} {:020}\n", position.segment, position.offset);
-    open_private(path, false)?.write_all(line.as_bytes())
+fn file_name(number: u64) -> String {
+    format!("{number:010}.jsonl")
 }
 
 /// Walks the lines of a segment between two offsets until `visit` says no.
@@ -330,13 +353,13 @@ fn walk(
     to: u64,
     mut visit: impl FnMut(Option<Vec<u8>>, u64) -> bool,
 ) -> io::Result<()> {
-    let mut file = File::open(path)?;
-    file.seek(SeekFrom::Start(from))?;
+    let mut file = File::open(path).map_err(at(path))?;
+    file.seek(SeekFrom::Start(from)).map_err(at(path))?;
     let mut reader = BufReader::new(io::Read::take(file, to.saturating_sub(from)));
     let mut end = from;
     loop {
         let mut line = Vec::new();
-        end += reader.read_until(b'\n', &mut line)? as u64;
+        end += reader.read_until(b'\n', &mut line).map_err(at(path))? as u64;
         if line.pop() != Some(b'\n') {
             // The end, or a record whose write did not finish and which was never accepted.
             return Ok(());
@@ -356,7 +379,7 @@ struct Scan {
 
 /// Counts the records of a segment from an offset on, up to its last newline.
 fn scan(path: &Path, from: u64) -> io::Result<Scan> {
-    let len = fs::metadata(path)?.len();
+    let len = fs::metadata(path).map_err(at(path))?.len();
     let from = from.min(len);
     let mut scan = Scan {
         records: 0,

@@ -28,6 +28,8 @@ enum Mark {
     Last,
     Earlier(prop::sample::Index),
     Rubbish,
+    /// One of another copy of the volume: so many segments and bytes further on.
+    Elsewhere(u64, u64),
     None,
 }
 
@@ -37,6 +39,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Mark::Last),
         2 => any::<prop::sample::Index>().prop_map(Mark::Earlier),
         1 => Just(Mark::Rubbish),
+        1 => (0..4_u64, 1..5000_u64).prop_map(|(segments, bytes)| Mark::Elsewhere(segments, bytes)),
         1 => Just(Mark::None),
     ];
     prop_oneof![
@@ -123,9 +126,30 @@ fn write_mark(dir: &Path, model: &mut Model, mark: &Mark) {
         Mark::Earlier(_) if marks.is_empty() => {}
         Mark::Earlier(index) => fs::write(&path, index.get(&marks)).unwrap(),
         Mark::Rubbish => fs::write(&path, [0; 42]).unwrap(),
+        Mark::Elsewhere(segments, bytes) => elsewhere(dir, *segments, *bytes),
         Mark::None => _ = fs::remove_file(&path),
     }
-    model.marks.extend(fs::read(path).ok());
+    // One of elsewhere is gone with the next start.
+    if !matches!(mark, Mark::Elsewhere(..)) {
+        model.marks.extend(fs::read(path).ok());
+    }
+}
+
+/// Writes a mark that no spool in this folder has made: beyond the last segment, or not at the end of an event.
+fn elsewhere(dir: &Path, segments: u64, bytes: u64) {
+    let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
+    let last = names.filter_map(|name| segment_number(name.to_str()?)).max();
+    // Where nothing waits there is nothing to lose.
+    let Some(last) = last else { return };
+    let content = fs::read(dir.join(format!("{last:010}.jsonl"))).unwrap();
+    let end = usize::try_from(bytes).unwrap();
+    let offset = if segments == 0 && content.get(end - 1) == Some(&b'\n') {
+        bytes + 1
+    } else {
+        bytes
+    };
+    let mark = format!("{:020} {offset:020}\n", last + segments);
+    fs::write(dir.join("acked"), mark).unwrap();
 }
 
 /// Everything that waits, without acknowledging it: a second spool over a copy of the folder.

@@ -1,5 +1,6 @@
 //! `POST /config`, and the configuration at start.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Json;
@@ -75,6 +76,8 @@ impl<P: Plugin> Service<P> {
         deadline: Instant,
     ) -> Result<()> {
         let _turn = self.config_turn.acquire().await?;
+        let file = self.config.file().map(ConfigFile::path);
+        let not_saved = |error| not_saved(file.unwrap_or(Path::new("")), error);
         let staged = match self.config.file() {
             Some(file) => Some(file.stage(body.into()).await.map_err(not_saved)?),
             None => None,
@@ -219,6 +222,7 @@ fn name() -> String {
     "the configuration".to_owned()
 }
 
-fn not_saved(error: std::io::Error) -> Fault {
-    Fault::new(500, "config_not_saved", "the configuration could not be saved").with_cause(error)
+fn not_saved(file: &Path, error: std::io::Error) -> Fault {
+    let message = format!("the configuration could not be saved to {}", file.display());
+    Fault::new(500, "config_not_saved", message).with_cause(error)
 }

@@ -4,6 +4,11 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+/// Names the file or directory that a failure is about: the system tells only what went wrong.
+pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 /// Opens for reading and writing, creating the file for its owner only.
 pub(crate) fn open_private(path: &Path, create_new: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
@@ -15,7 +20,7 @@ pub(crate) fn open_private(path: &Path, create_new: bool) -> io::Result<File> {
     }
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    options.open(path).map_err(at(path))
 }
 
 /// Creates a directory for its owner only, durably; one that exists is left as it is.
@@ -24,7 +29,7 @@ pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)?;
+    builder.create(path).map_err(at(path))?;
     path.parent().map_or(Ok(()), sync_dir)
 }
 
@@ -33,7 +38,7 @@ pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     // Elsewhere a directory cannot be opened as a file, and the file system keeps its names by
     // itself.
     if cfg!(unix) {
-        File::open(path)?.sync_all()
+        File::open(path).and_then(|dir| dir.sync_all()).map_err(at(path))
     } else {
         Ok(())
     }
@@ -64,14 +69,14 @@ impl Replacement {
         // What an interrupted process left behind has unknown rights.
         replacement.remove_staged()?;
         let mut file = open_private(&replacement.staged, true)?;
-        file.write_all(content)?;
-        file.sync_all()?;
+        let written = file.write_all(content).and_then(|()| file.sync_all());
+        written.map_err(at(&replacement.staged))?;
         Ok(replacement)
     }
 
     /// Puts the new content in place; a reader sees the old or the new one, never a mixture.
     pub(crate) fn commit(self) -> io::Result<()> {
-        fs::rename(&self.staged, &self.target)?;
+        fs::rename(&self.staged, &self.target).map_err(at(&self.target))?;
         sync_dir(self.target.parent().unwrap_or(Path::new(".")))
     }
 
@@ -82,7 +87,7 @@ impl Replacement {
 
     fn remove_staged(&self) -> io::Result<()> {
         match fs::remove_file(&self.staged) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(&self.staged)(error)),
             _ => Ok(()),
         }
     }

@@ -5,5 +5,5 @@
 mod atomic_file;
 mod state_dir;
 
-pub(crate) use atomic_file::{Replacement, create_private_dir, open_private, probe, sync_dir};
+pub(crate) use atomic_file::{Replacement, at, create_private_dir, open_private, probe, sync_dir};
 pub(crate) use state_dir::StateDir;
