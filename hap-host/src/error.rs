@@ -1,4 +1,4 @@
-use std::{error::Error as StdError, fmt};
+use std::{error::Error as StdError, fmt, path::Path};
 
 use hap_manifest::{ParseError, PluginId, wire::WireError};
 
@@ -132,6 +132,22 @@ impl Error {
 
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
+        self
+    }
+
+    /// Adds what explains the failure.
+    pub(crate) fn with_note(mut self, note: &str) -> Self {
+        self.0.message.push_str("; ");
+        self.0.message.push_str(note);
+        self
+    }
+
+    /// Names the folder in which the state could not be read or written.
+    pub(crate) fn in_state_folder(mut self, folder: &Path) -> Self {
+        if matches!(self.0.kind, ErrorKind::Store | ErrorKind::Timeout) {
+            let place = format!(" (state folder {})", folder.display());
+            self.0.message.push_str(&place);
+        }
         self
     }
 

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) => {
-            eprintln!("{path}: {error}");
+            eprintln!("cannot read the manifest {path}: {error}");
             return ExitCode::from(2);
         }
     };

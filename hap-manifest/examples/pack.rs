@@ -43,7 +43,8 @@ fn write(folder: &Path, file: &Path) -> Result<(), Box<dyn Error>> {
         package.digest(),
         file.display()
     );
-    std::fs::write(file, package.into_bytes())?;
+    std::fs::write(file, package.into_bytes())
+        .map_err(|error| format!("cannot write the package to {}: {error}", file.display()))?;
     Ok(())
 }
 

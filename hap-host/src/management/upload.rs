@@ -11,10 +11,7 @@ use super::{
     error::Refusal,
     state::Api,
 };
-use crate::{
-    error::{Error, ErrorKind},
-    plugin::source::PluginSource,
-};
+use crate::{error::ErrorKind, plugin::source::PluginSource};
 
 /// Time for a whole package: 50 MiB over a slow radio link.
 const DEADLINE: Duration = Duration::from_secs(5 * 60);
@@ -29,7 +26,9 @@ pub(super) async fn receive(api: &Api, headers: &HeaderMap, body: Body) -> Resul
         Refusal::too_many(ErrorKind::Busy.as_str(), message).closing()
     })?;
     let staging = api.supervisor.0.shared.staging.clone();
-    let file = tokio::task::spawn_blocking(move || staging.unnamed_file());
+    let unwritten = |error| Refusal::from(staging.unwritten(error));
+    let place = staging.clone();
+    let file = tokio::task::spawn_blocking(move || place.unnamed_file());
     let file = file.await.map_err(|error| unwritten(error.into()))??;
     let mut file = tokio::fs::File::from_std(file);
     let mut pieces = Pieces::of(body, most, DEADLINE);
@@ -39,13 +38,4 @@ pub(super) async fn receive(api: &Api, headers: &HeaderMap, body: Body) -> Resul
     file.flush().await.map_err(unwritten)?;
     file.seek(SeekFrom::Start(0)).await.map_err(unwritten)?;
     Ok(PluginSource::package_reader(file.into_std().await))
-}
-
-fn unwritten(error: std::io::Error) -> Refusal {
-    Error::new(
-        ErrorKind::Store,
-        "the package cannot be written to the state folder",
-    )
-    .with_source(error)
-    .into()
 }

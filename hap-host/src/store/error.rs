@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 pub(super) fn sql(doing: &str) -> impl FnOnce(rusqlite::Error) -> Error {
     move |error| {
         let message = match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => format!("could not {doing}: the disk is full"),
+            Some(ErrorCode::DiskFull) => format!("could not {doing}: the disk is full, make room there"),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 format!("could not {doing}: the database is damaged; restore it from a copy")
             }

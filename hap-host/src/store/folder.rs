@@ -61,6 +61,10 @@ impl Folder {
         Ok(Claim::Ours(Self { path, _lock: lock }))
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(super) fn database(&self) -> PathBuf {
         self.path.join(DATABASE)
     }

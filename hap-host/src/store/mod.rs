@@ -95,6 +95,7 @@ impl Store {
         retention: EventRetention,
     ) -> Result<(Self, Loaded), Error> {
         let folder = claim(folder).await?;
+        let place = folder.path().to_owned();
         let (writer, reader, last, loaded) = blocking(move || {
             let mut writer = schema::open_writer(&folder.database())?;
             let reader = schema::open_reader(&folder.database())?;
@@ -106,11 +107,12 @@ impl Store {
             let writer = Writer::new(writer, retention, sender, Arc::clone(&folder));
             Ok((writer, Reader::new(reader, folder), last, loaded))
         })
-        .await?;
+        .await
+        .map_err(|error| error.in_state_folder(&place))?;
         Ok((
             Self {
-                writer: Lane::new(writer),
-                reader: Lane::new(reader),
+                writer: Lane::new(writer, &place),
+                reader: Lane::new(reader, &place),
                 last,
             },
             loaded,

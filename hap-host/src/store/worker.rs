@@ -1,6 +1,7 @@
 use std::{
     collections::VecDeque,
     fmt,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -42,6 +43,8 @@ struct Shared<W: Worker> {
     runtime: Handle,
     slots: Arc<Semaphore>,
     queue: Mutex<Queue<W::Job>>,
+    /// What a failure is about.
+    folder: PathBuf,
     /// Locked only in the blocking pool. `None` once closed.
     worker: Mutex<Option<W>>,
 }
@@ -53,7 +56,7 @@ struct Queue<J> {
 }
 
 impl<W: Worker> Lane<W> {
-    pub(super) fn new(worker: W) -> Self {
+    pub(super) fn new(worker: W, folder: &Path) -> Self {
         Self(Arc::new(Shared {
             runtime: Handle::current(),
             slots: Arc::new(Semaphore::new(SLOTS)),
@@ -61,6 +64,7 @@ impl<W: Worker> Lane<W> {
                 jobs: VecDeque::new(),
                 draining: false,
             }),
+            folder: folder.to_owned(),
             worker: Mutex::new(Some(worker)),
         }))
     }
@@ -81,7 +85,7 @@ impl<W: Worker> Lane<W> {
             self.0.push(job(reply), slot);
             answer.await.map_err(|_| error::closed())?
         };
-        match time::timeout(DEADLINE, answer).await {
+        let answer = match time::timeout(DEADLINE, answer).await {
             Ok(answer) => answer,
             Err(_) => Err(Error::new(
                 ErrorKind::Timeout,
@@ -90,7 +94,8 @@ impl<W: Worker> Lane<W> {
                     DEADLINE.as_secs()
                 ),
             )),
-        }
+        };
+        answer.map_err(|error| error.in_state_folder(&self.0.folder))
     }
 
     pub(super) fn downgrade(&self) -> WeakLane<W> {

@@ -11,7 +11,7 @@ pub(super) fn file(operation: &'static str, path: &Path, error: io::Error) -> En
         EngineErrorKind::Failed,
         operation,
         path.display().to_string(),
-        error.to_string(),
+        format!("the engine's state cannot be read or written there: {error}"),
     )
     .with_source(error)
 }

@@ -42,6 +42,13 @@ impl Staging {
         })
     }
 
+    /// A package that could not be written here.
+    #[cfg(feature = "management")]
+    pub(crate) fn unwritten(&self, error: io::Error) -> Error {
+        let message = format!("the package cannot be written to {}", self.0.display());
+        Error::new(ErrorKind::Store, message).with_source(error)
+    }
+
     /// Unpacks a package. It blocks on the file system.
     pub(crate) fn unpack(&self, package: &mut Package<Box<dyn PackageReader>>) -> Result<Staged, Error> {
         let staged = Staged(Some(self.0.join(Uuid::now_v7().simple().to_string())));
@@ -56,7 +63,12 @@ impl Staging {
                 ExtractError::Package(_) => ErrorKind::InvalidInput,
                 _ => ErrorKind::Store,
             };
-            Error::new(kind, format!("the package cannot be unpacked: {error}")).with_source(error)
+            let place = self.0.display();
+            Error::new(
+                kind,
+                format!("the package cannot be unpacked in {place}: {error}"),
+            )
+            .with_source(error)
         })?;
         Ok(staged)
     }

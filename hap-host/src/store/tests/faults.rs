@@ -39,7 +39,15 @@ async fn a_full_disk_refuses_events_whole_and_takes_them_when_there_is_room() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
-    assert!(error.to_string().contains("the disk is full"), "{error}");
+    let told = error.to_string();
+    let place = format!(
+        "(state folder {})",
+        folder.path().canonicalize().unwrap().display()
+    );
+    assert!(
+        told.contains("the disk is full") && told.ends_with(&place),
+        "{told}"
+    );
     assert_eq!(read(&store, 0, 10, &Filter::default()).await, ["before"]);
     assert_eq!(store.last_seq(), 1);
 

@@ -74,7 +74,7 @@ impl fmt::Display for ConfigError {
         let file = self.file.as_ref().map(|file| file.display().to_string());
         let file = file.as_deref().unwrap_or("the configuration");
         match &self.fault {
-            Fault::Unreadable(error) => write!(f, "{file} cannot be read: {error}"),
+            Fault::Unreadable(error) => write!(f, "the configuration file {file} cannot be read: {error}"),
             Fault::Refused(error) => {
                 let count = error.issues().len();
                 let problems = if count == 1 { "a problem" } else { "problems" };

@@ -43,6 +43,7 @@ pub(super) async fn copy(
     let Some((from_path, to_path)) = folders(client, source, target).await? else {
         return Ok(false);
     };
+    let place = to_path.clone();
     let opened = blocking(move || Ok::<_, io::Error>((open(&from_path)?, open(&to_path)?))).await;
     let Some(Ok((from, into))) = opened else {
         return Ok(false);
@@ -67,7 +68,7 @@ pub(super) async fn copy(
     match copied {
         Some(Ok(())) => Ok(true),
         Some(Err(error)) if error.source.kind() == io::ErrorKind::QuotaExceeded => Err(left.exceeded(source)),
-        Some(Err(error)) => Err(failed(source, &error)),
+        Some(Err(error)) => Err(failed(source, &place, &error)),
         None => Err(EngineError::new(
             EngineErrorKind::Failed,
             "copy volumes",
@@ -221,10 +222,10 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.ok()
 }
 
-fn failed(volume: &str, error: &TreeError) -> EngineError {
+fn failed(volume: &str, place: &Path, error: &TreeError) -> EngineError {
     let what = match error.source.raw_os_error() {
         Some(code) if code == rustix::io::Errno::NOSPC.raw_os_error() => {
-            "the disk that holds the engine's volumes is full: make room there, then try again"
+            "the disk that holds the engine's volumes is full, make room there, then try again"
         }
         _ => "it could not be copied",
     };
@@ -234,6 +235,10 @@ fn failed(volume: &str, error: &TreeError) -> EngineError {
         entry.truncate(end);
         entry.push_str("...");
     }
-    let message = format!("{entry} in it: {what} ({})", error.source);
+    let message = format!(
+        "{entry} in it: {what} ({}, while writing to {})",
+        error.source,
+        place.display()
+    );
     EngineError::new(EngineErrorKind::Failed, "copy volumes", volume, message)
 }
