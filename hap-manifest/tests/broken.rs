@@ -19,10 +19,13 @@ use hap_manifest::{Manifest, ManifestError};
 const FOLDER: &str = "tests/fixtures/broken";
 
 /// Codes that no fixture has, and why.
-const ELSEWHERE: [(&str, &str); 1] = [(
-    "too_large",
-    "a quarter of a mebibyte is no good fixture; see tests/issues.rs",
-)];
+const ELSEWHERE: [(&str, &str); 2] = [
+    (
+        "too_large",
+        "a quarter of a mebibyte is no good fixture; see tests/issues.rs",
+    ),
+    ("missing_file", "it is of packages; see tests/package"),
+];
 
 /// The names of all files in the folder.
 fn files() -> BTreeSet<String> {

@@ -100,8 +100,8 @@ fn others_are_refused_with_a_reason() {
             "\"https://example.com/a\": it has a scheme; leave out the part up to \"://\"",
         ),
         (
-            "UPPER/case:1",
-            "\"UPPER/case:1\": 'U' in the repository is not one of a-z, 0-9, '.', '_' and '-'; write the repository in lower case",
+            "acme/Case:1",
+            "\"acme/Case:1\": 'C' in the repository is not one of a-z, 0-9, '.', '_' and '-'; write the repository in lower case",
         ),
         ("a//b", "\"a//b\": the repository has an empty part"),
         ("/a", "\"/a\": the repository has an empty part"),

@@ -321,7 +321,10 @@ fn texts_are_judged_alike_by_schema_and_code() {
             "a\u{202e}",
         ],
     );
-    texts::<EnvName>(&["A", "_a1"], &["", "1A", "A-B", "A B", "Ä", "A=B"]);
+    texts::<EnvName>(
+        &["A", "_a1", "A-B", "a.b"],
+        &["", "1A", "-A", ".A", "A B", "Ä", "A=B"],
+    );
     texts::<DevicePath>(
         &["/dev/ttyUSB0", "/dev/bus/usb"],
         &["", "/dev", "/dev/", "/etc/x", "/dev//x", "/dev/a:b"],

@@ -107,6 +107,8 @@ pub struct InstallProgress {
     pub since: SystemTime,
     /// What it is doing; `None` before its first stage.
     pub stage: Option<Stage>,
+    /// What it said last in words, such as why a pull is tried again; `None` while it said nothing.
+    pub step: Option<String>,
 }
 
 #[cfg(test)]

@@ -163,7 +163,9 @@ impl ImageSource {
     pub fn new(source: &str) -> Result<Self, ParseError> {
         let trimmed = source.strip_suffix('/').unwrap_or(source);
         let (registry, path) = trimmed.split_once('/').unwrap_or((trimmed, ""));
-        let is_registry = registry == "localhost" || registry.contains(['.', ':']);
+        let upper = |c: char| c.is_ascii_uppercase();
+        let is_registry =
+            registry == "localhost" || registry.contains(['.', ':']) || registry.contains(upper);
         // An image with this in front of its name tells whether both parts are well-formed.
         let image = if path.is_empty() {
             format!("{registry}/x")

@@ -73,6 +73,7 @@ impl Registry {
             plugin: id.clone(),
             since: SystemTime::now(),
             stage: None,
+            step: None,
         };
         entries.reserved.insert(id.clone(), installing);
         Ok(Reservation {
@@ -100,14 +101,16 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    /// A sink that notes the stage of the installation and hands every report on.
+    /// A sink that notes the stage and the last words of the installation and hands every report on.
     pub(crate) fn watch(&self, progress: ProgressSink) -> ProgressSink {
         let (registry, id) = (self.registry.clone(), self.id.clone());
         ProgressSink::new(move |report| {
-            if let Progress::Stage(stage) = report
-                && let Some(installing) = registry.lock().reserved.get_mut(&id)
-            {
-                installing.stage = Some(stage);
+            if let Some(installing) = registry.lock().reserved.get_mut(&id) {
+                match &report {
+                    Progress::Stage(stage) => installing.stage = Some(*stage),
+                    Progress::Step(words) => installing.step = Some(words.clone()),
+                    Progress::Bytes { .. } => {}
+                }
             }
             progress.report(report);
         })

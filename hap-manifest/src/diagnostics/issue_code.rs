@@ -47,7 +47,7 @@ issue_codes! {
     InvalidValue = "invalid_value",
     /// A list or map with too many entries.
     TooMany = "too_many",
-    /// The same entry twice in a list.
+    /// The same entry twice in a list; a warning where it is the very same, which then counts once.
     DuplicateEntry = "duplicate_entry",
     /// An environment variable that only the host sets.
     ReservedName = "reserved_name",
@@ -77,6 +77,11 @@ issue_codes! {
     DevicesWithoutAccess = "devices_without_access",
     /// A capability that is not known; a warning, since kernels may learn more.
     UnknownCapability = "unknown_capability",
+    /// A name that engines take and that is most likely meant otherwise; a warning: an environment
+    /// variable that no shell reads, a registry by nothing but its upper-case letters.
+    UnusualName = "unusual_name",
+    /// A file that a package should have and lacks; a warning to those who read it.
+    MissingFile = "missing_file",
     /// More problems than are listed.
     MoreIssues = "more_issues",
 }

@@ -23,6 +23,20 @@ impl<T> Entry<'_, T> {
     pub(crate) fn values(entries: Vec<Self>) -> Vec<T> {
         entries.into_iter().map(|entry| entry.value).collect()
     }
+
+    /// Returns the values without those that came before.
+    pub(crate) fn distinct(entries: Vec<Self>) -> Vec<T>
+    where
+        T: PartialEq,
+    {
+        let mut values = Vec::with_capacity(entries.len());
+        for entry in entries {
+            if !values.contains(&entry.value) {
+                values.push(entry.value);
+            }
+        }
+        values
+    }
 }
 
 pub(crate) struct Fields<'d, 'c> {

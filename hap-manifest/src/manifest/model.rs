@@ -117,11 +117,11 @@ pub struct Manifest {
     pub(super) env_vars: BTreeMap<EnvName, String>,
     /// Container paths whose content outlives restart and update. None may lie in another.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(transform = schema::distinct, example = schema::words("/data"))]
+    #[schemars(transform = schema::bounded, example = schema::words("/data"))]
     pub(super) volumes: Vec<VolumePath>,
     /// Plugins that must be healthy before this one starts, each with the versions that will do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(transform = schema::distinct, example = schema::dependencies())]
+    #[schemars(transform = schema::bounded, example = schema::dependencies())]
     pub(super) depends_on: Vec<Dependency>,
     #[serde(flatten)]
     pub(super) listing: Listing,
@@ -131,11 +131,11 @@ pub struct Manifest {
     pub(super) config_schema: Option<Value>,
     /// What of the configuration is redacted everywhere: top-level keys, or JSON pointers that begin with a slash.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "Vec<Line>", transform = schema::distinct, example = schema::words("password /mqtt/password"))]
+    #[schemars(with = "Vec<Line>", transform = schema::bounded, example = schema::words("password /mqtt/password"))]
     pub(super) secrets: Vec<String>,
     /// Devices of the host that the plugin asks for, below /dev/; needs `device_access`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(transform = schema::distinct, example = schema::words("/dev/ttyUSB0"))]
+    #[schemars(transform = schema::bounded, example = schema::words("/dev/ttyUSB0"))]
     pub(super) devices: Vec<DevicePath>,
     /// Linux capabilities that the plugin asks for; it has none otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -151,7 +151,7 @@ pub struct Manifest {
     pub(super) writable_rootfs: bool,
     /// Container paths to keep in memory, besides `/tmp`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(transform = schema::distinct, example = schema::words("/run/light"))]
+    #[schemars(transform = schema::bounded, example = schema::words("/run/light"))]
     pub(super) tmpfs: Vec<VolumePath>,
     /// Processes and threads it may have at once. The host's default when absent.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -62,7 +62,7 @@ pub(super) fn env_vars(fields: &mut Fields<'_, '_>) -> BTreeMap<EnvName, String>
     for member in object.children() {
         let name = member.key().parse::<EnvName>();
         match &name {
-            Ok(name) => fields.report(rules::reserved_env(member, name)),
+            Ok(name) => fields.report(rules::env_name(member, name)),
             Err(error) => fields.report([Issue::refused(member, error).at_key()]),
         }
         let value = text(member, fields.collector(), env_value);

@@ -255,6 +255,7 @@ fn read(value: Node<'_>, audience: Audience, collector: &mut Collector) -> Optio
         .and_then(|value| RestartPolicy::read(value, f.collector()));
     let platform = f.text("platform", version_range::parse);
 
+    f.report(image.as_ref().and_then(|image| rules::registry("/image", image)));
     f.report(endpoints::endpoints(value, &endpoints));
     f.report(mounts::mounts(&volumes, &tmpfs));
     f.report(rules::depends_on(id.as_ref(), &depends_on));
@@ -290,16 +291,16 @@ fn read(value: Node<'_>, audience: Audience, collector: &mut Collector) -> Optio
         status_endpoint: endpoints.status?,
         config_endpoint: endpoints.config?,
         env_vars,
-        volumes: Entry::values(volumes),
-        depends_on: Entry::values(depends_on),
+        volumes: Entry::distinct(volumes),
+        depends_on: Entry::distinct(depends_on),
         listing,
         config_schema,
-        secrets: Entry::values(secrets),
-        devices: Entry::values(devices),
+        secrets: Entry::distinct(secrets),
+        devices: Entry::distinct(devices),
         capabilities: Entry::values(capabilities),
         user,
         writable_rootfs,
-        tmpfs: Entry::values(tmpfs),
+        tmpfs: Entry::distinct(tmpfs),
         pids_limit,
         health_check,
         stop_timeout,

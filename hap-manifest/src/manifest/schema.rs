@@ -28,12 +28,6 @@ pub(crate) fn any_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["object", "boolean"] })
 }
 
-/// Bounds a list as the reader does, and lets no entry come twice.
-pub(crate) fn distinct(schema: &mut Schema) {
-    schema.insert("maxItems".to_owned(), MAX_ENTRIES.into());
-    schema.insert("uniqueItems".to_owned(), Value::Bool(true));
-}
-
 /// Bounds a list as the reader does.
 pub(crate) fn bounded(schema: &mut Schema) {
     schema.insert("maxItems".to_owned(), MAX_ENTRIES.into());

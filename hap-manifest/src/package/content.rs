@@ -3,6 +3,8 @@
 use super::entry::PackageEntry;
 use super::error::PackageError;
 use super::files::{MANIFEST, README};
+use crate::diagnostics::issue_code::IssueCode;
+use crate::diagnostics::report::{Issue, Severity};
 use crate::manifest::model::{Manifest, Parsed};
 
 pub(super) fn check_manifest_size(found: u64) -> Result<(), PackageError> {
@@ -13,68 +15,71 @@ pub(super) fn check_manifest_size(found: u64) -> Result<(), PackageError> {
     Ok(())
 }
 
-/// Reads the manifest, and looks for the files that every package has.
+/// Reads the manifest, and warns of files that a package should have.
 pub(super) fn check_content(entries: &[PackageEntry], manifest: &[u8]) -> Result<Parsed, PackageError> {
-    let mut missing = Missing::default();
     if !has(entries, MANIFEST) {
         let inside = entries
             .iter()
             .find_map(|entry| entry.name.strip_suffix("/manifest.json"));
-        if let Some(folder) = inside {
-            missing.add(
-                MANIFEST,
-                &format!("pack the content of \"{folder}\", not the folder itself"),
-            );
-            // Everything else is in that folder too.
-            return Err(missing.into_error());
-        }
-        missing.add(MANIFEST, "add the plugin's manifest");
-        missing.look_for_readme(entries);
-        return Err(missing.into_error());
+        let help = match inside {
+            Some(folder) => format!("pack the content of \"{folder}\", not the folder itself"),
+            None => "add the plugin's manifest".to_owned(),
+        };
+        return Err(PackageError::Missing {
+            names: vec![MANIFEST.to_owned()],
+            help,
+        });
     }
-    let parsed = Manifest::from_slice(manifest).map_err(|source| PackageError::Manifest {
+    let mut parsed = Manifest::from_slice(manifest).map_err(|source| PackageError::Manifest {
         source,
         text: String::from_utf8_lossy(manifest).into_owned(),
     })?;
-    let dockerfile = parsed.manifest.dockerfile();
-    if !has(entries, dockerfile) {
-        missing.add(dockerfile, "add the file that the manifest names as `dockerfile`");
+    let missing = missing(entries, &parsed.manifest);
+    parsed.warnings.extend(missing.into_iter().map(|missing| {
+        let message = format!("the package has no {}: {}", missing.name, missing.consequence);
+        let issue = Issue::new("", IssueCode::MissingFile, message).with_severity(Severity::Warning);
+        issue.with_help(missing.help)
+    }));
+    Ok(parsed)
+}
+
+/// Refuses to make a package that lacks a file which those that read it warn of.
+pub(super) fn check_complete(entries: &[PackageEntry], manifest: &Manifest) -> Result<(), PackageError> {
+    let missing = missing(entries, manifest);
+    if missing.is_empty() {
+        return Ok(());
     }
-    missing.look_for_readme(entries);
-    if missing.names.is_empty() {
-        Ok(parsed)
-    } else {
-        Err(missing.into_error())
-    }
+    let help: Vec<_> = missing.iter().map(|missing| missing.help).collect();
+    Err(PackageError::Missing {
+        names: missing.iter().map(|missing| missing.name.to_owned()).collect(),
+        help: help.join(", and "),
+    })
+}
+
+/// A file that a package should have.
+struct Missing<'a> {
+    name: &'a str,
+    consequence: &'static str,
+    help: &'static str,
+}
+
+fn missing<'a>(entries: &[PackageEntry], manifest: &'a Manifest) -> Vec<Missing<'a>> {
+    let wanted = [
+        Missing {
+            name: manifest.dockerfile(),
+            consequence: "its image is not built but has to be there already",
+            help: "add the file that the manifest names as `dockerfile`",
+        },
+        Missing {
+            name: README,
+            consequence: "nobody learns what it is for",
+            help: "describe the plugin in the README",
+        },
+    ];
+    let lacking = wanted.into_iter().filter(|wanted| !has(entries, wanted.name));
+    lacking.collect()
 }
 
 fn has(entries: &[PackageEntry], name: &str) -> bool {
     entries.iter().any(|entry| entry.name == name)
-}
-
-/// The files that a package lacks, reported at once.
-#[derive(Default)]
-struct Missing {
-    names: Vec<String>,
-    help: Vec<String>,
-}
-
-impl Missing {
-    fn add(&mut self, name: &str, help: &str) {
-        self.names.push(name.to_owned());
-        self.help.push(help.to_owned());
-    }
-
-    fn look_for_readme(&mut self, entries: &[PackageEntry]) {
-        if !has(entries, README) {
-            self.add(README, "describe the plugin in the README");
-        }
-    }
-
-    fn into_error(self) -> PackageError {
-        PackageError::Missing {
-            names: self.names,
-            help: self.help.join(", and "),
-        }
-    }
 }

@@ -222,7 +222,7 @@ pub enum PackageError {
         /// Its name.
         name: String,
     },
-    /// Files that every package has.
+    /// Files that every package has: the manifest, and what [`pack`](super::pack) demands besides.
     #[error("the package has no {}; {help}", in_words(.names))]
     Missing {
         /// Their names.

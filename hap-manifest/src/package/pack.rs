@@ -7,6 +7,7 @@ use std::path::Path;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, System, ZipWriter};
 
+use super::content::check_complete;
 use super::error::PackageError;
 use super::files::IGNORE_FILE;
 use super::folder::{EntryKind, OpenFile, OpenFolder};
@@ -76,7 +77,9 @@ pub fn pack(folder: &Path, options: &PackOptions) -> Result<Package<Cursor<Vec<u
         name: "the directory".to_owned(),
         source: error.into(),
     })?;
-    Ok(Package::open_within(bytes, &options.limits)?)
+    let package = Package::open_within(bytes, &options.limits)?;
+    check_complete(package.entries(), package.manifest())?;
+    Ok(package)
 }
 
 fn ignore_rules(root: &OpenFolder, folder: &Path) -> Result<IgnoreRules, PackError> {

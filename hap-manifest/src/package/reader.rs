@@ -41,6 +41,9 @@ pub struct Package<R> {
 impl<R: Read + Seek> Package<R> {
     /// Reads a whole package within the default [`Limits`].
     ///
+    /// A package without a `README.md`, or without the Dockerfile that its manifest names, is among
+    /// the [warnings](Self::warnings): [`pack`](super::pack) makes none.
+    ///
     /// # Errors
     /// Refuses what is no package, with the rule it breaks.
     pub fn open(reader: R) -> Result<Self, PackageError> {

@@ -35,8 +35,8 @@ pub const RESERVED: &[&str] = &[
     HAP_DATA_DIR,
 ];
 
-/// Names an environment variable: a letter or `_`, then letters, digits and `_`; at most 255
-/// characters.
+/// Names an environment variable: a letter or `_`, then letters, digits, `_`, `.` and `-`; at most 255
+/// characters. A manifest with `.` or `-` in a name gets a warning, since no shell reads it.
 ///
 /// ```
 /// use hap_manifest::EnvName;
@@ -59,6 +59,11 @@ impl EnvName {
         RESERVED.contains(&self.as_str())
     }
 
+    /// Returns whether a shell reads this variable.
+    pub(crate) fn is_portable(&self) -> bool {
+        !self.0.contains(['.', '-'])
+    }
+
     fn parse(text: &str) -> Result<Self, ParseError> {
         let refuse = |rule: String| {
             let error = ParseError::new(Self::WHAT, quoted(text), rule);
@@ -67,13 +72,18 @@ impl EnvName {
         if text.is_empty() {
             return refuse("it is empty".to_owned());
         }
-        if let Some((position, found)) = first_refused(text, |c| c.is_ascii_alphanumeric() || c == '_') {
+        if let Some((position, found)) =
+            first_refused(text, |c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+        {
             return refuse(format!(
-                "{found:?} at position {position} is not a letter, a digit or '_'"
+                "{found:?} at position {position} is not a letter, a digit, '_', '.' or '-'"
             ));
         }
         if text.starts_with(|c: char| c.is_ascii_digit()) {
             return refuse("it must not begin with a digit".to_owned());
+        }
+        if text.starts_with(['.', '-']) {
+            return refuse("it must begin with a letter or '_'".to_owned());
         }
         if text.len() > 255 {
             return refuse(too_long(text.len(), "characters", 255));
@@ -85,7 +95,7 @@ impl EnvName {
 text_newtype!(
     EnvName,
     max: 255,
-    pattern: "^[A-Za-z_][A-Za-z0-9_]*$",
+    pattern: "^[A-Za-z_][A-Za-z0-9_.-]*$",
     about: "Name of an environment variable.",
     examples: ["MQTT_HOST"],
 );

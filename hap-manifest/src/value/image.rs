@@ -10,8 +10,8 @@ const WHAT: &str = "image reference";
 
 /// Names a container image: `[registry/]repository[:tag][@digest]`, as Docker reads it.
 ///
-/// The first part is a registry only if it has a `.` or `:` or is `localhost`. The text is kept as
-/// written: nothing such as `docker.io/library/` or `:latest` is added.
+/// The first part is a registry only if it has a `.`, a `:` or an upper-case letter, or is `localhost`.
+/// The text is kept as written: nothing such as `docker.io/library/` or `:latest` is added.
 ///
 /// ```
 /// use hap_manifest::ImageRef;
@@ -122,7 +122,7 @@ text_newtype!(
     ImageRef,
     max: 520,
     pattern: pattern(),
-    except: r"^((localhost/|[^/]*[.:\[][^/]*/)?[0-9a-f]{64}|sha256|sha384|sha512)([:@]|$)",
+    except: r"^((localhost/|[^/]*[.:\[A-Z][^/]*/)?[0-9a-f]{64}|sha256|sha384|sha512)([:@]|$)",
     about: "Container image reference: [registry/]repository[:tag][@digest].",
     examples: ["example/porch-light:1.0.0", "registry.example.com:5000/home/light:1.2"],
 );
@@ -132,9 +132,11 @@ text_newtype!(
 fn pattern() -> String {
     let label = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?";
     let port = ":0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
-    // A `.`, a `:` or `localhost` distinguishes a registry from the first part of a repository.
-    let registry =
-        format!(r"({label}(\.{label})+({port})?|{label}{port}|localhost|\[[0-9A-Fa-f:.]+\]({port})?)/");
+    // A `.`, a `:`, an upper-case letter or `localhost` distinguishes a registry from the first part of a
+    // repository.
+    let upper = "([a-z0-9][a-z0-9-]*)?[A-Z]([A-Za-z0-9-]*[A-Za-z0-9])?";
+    let address = format!(r"\[[0-9A-Fa-f:.]+\]({port})?");
+    let registry = format!(r"({label}(\.{label})+({port})?|{label}{port}|{upper}|localhost|{address})/");
     let part = "[a-z0-9]+((\\.|__?|-+)[a-z0-9]+)*";
     let first = "[a-z0-9]+((__?|-+)[a-z0-9]+)*";
     let repository = format!("({registry}{part}(/{part})*|{part}|{first}(/{part})+)");
@@ -143,13 +145,17 @@ fn pattern() -> String {
     format!("^{repository}({tag})?({digest})?$")
 }
 
+fn has_upper(part: &str) -> bool {
+    part.contains(|c: char| c.is_ascii_uppercase())
+}
+
 fn split(text: &str) -> Parts {
     let name_end = text.find('@').unwrap_or(text.len());
     let digest = (name_end < text.len()).then(|| name_end + 1..text.len());
     let name = text.get(..name_end).unwrap_or_default();
     let registry = name.find('/').filter(|slash| {
         let first = name.get(..*slash).unwrap_or_default();
-        first.contains(['.', ':', '[']) || first == "localhost"
+        first.contains(['.', ':', '[']) || first == "localhost" || has_upper(first)
     });
     let start = registry.map_or(0, |slash| slash + 1);
     let colon = name

@@ -481,6 +481,7 @@ fn image() -> BoxedStrategy<Value> {
     let hex = "0123456789abcdef".repeat(8);
     let registry = prop_oneof![
         4 => Just(String::new()),
+        2 => "[a-zA-Z-]{1,4}/",
         4 => "(localhost|[a-zA-Z0-9.-]{1,6}|\\[[0-9a-f:]{1,6}\\])(:[0-9]{1,6})?/",
         1 => Just("[::1]:5000/".to_owned()),
     ];
@@ -544,6 +545,7 @@ fn cpu() -> BoxedStrategy<Value> {
 fn env_vars() -> BoxedStrategy<Value> {
     let name = prop_oneof![
         6 => "[A-Za-z0-9_]{1,4}",
+        3 => "[A-Za-z0-9_.-]{1,4}",
         2 => proptest::sample::select(RESERVED).prop_map(str::to_owned),
         1 => proptest::sample::select(&["", "A-B", "1A", "A B", "Ä", "A=B", "A\n"][..]).prop_map(str::to_owned),
         1 => (254..258_usize).prop_map(|length| "A".repeat(length)),

@@ -60,7 +60,7 @@ pub(crate) const RULES_A_SCHEMA_CANNOT_SAY: &[Rule] = rules![
     HealthTiming "/health_check/*" "it must be shorter than the interval" {"health_check": {"timeout": "10s"}}
     EmptyRange "/platform" "no version is in the range" {"platform": ">2, <1"}
     EmptyRange "/depends_on/*/version" "no version is in the range" {"depends_on": [{"id": "a", "version": "<0.0.0"}]}
-    DuplicateEntry "/depends_on/*" "is already listed" {"depends_on": ["a", {"id": "a"}]}
+    DuplicateEntry "/depends_on/*" "is already listed" {"depends_on": ["a", {"id": "a", "version": "^1"}]}
     SelfDependency "/depends_on/*" "depends on itself" {"depends_on": ["my-plugin"]}
     UnknownSecret "/secrets/*" "is not a property of `config_schema`" {"config_schema": {"properties": {"a": {}}}, "secrets": ["b"]}
     EndpointCollision "/*" "is the path of another call of the protocol" {"status_endpoint": "/metrics"}

@@ -183,7 +183,7 @@ fn secrets_that_the_configuration_lacks() {
         &[
             "error[unknown_secret] /secrets/0: `pasword` is not a property of `config_schema`; did you mean `password`?",
             "error[unknown_secret] /secrets/2: `key` is not a property of `config_schema`; name a top-level key of the configuration, or what is deeper in it by a JSON pointer, such as \"/mqtt/password\"",
-            "error[duplicate_entry] /secrets/3: `topic` is already listed at /secrets/1; remove it",
+            "warning[duplicate_entry] /secrets/3: `topic` is already listed at /secrets/1; remove it",
         ],
     );
     // Nothing can be told without a schema, or with one whose properties are elsewhere.

@@ -50,7 +50,7 @@ fn mounts_that_get_in_each_others_way() {
     );
     check(
         &json!({"volumes": ["/data", "/x", "/data"]}),
-        &["error[duplicate_entry] /volumes/2: /data is already listed at /volumes/0; remove it"],
+        &["warning[duplicate_entry] /volumes/2: /data is already listed at /volumes/0; remove it"],
     );
     check(
         &json!({"volumes": ["/data/a", "/database", "/data"]}),
@@ -63,7 +63,7 @@ fn mounts_that_get_in_each_others_way() {
         &[
             "error[overlapping_paths] /tmpfs/0: /data is already a volume at /volumes/0; keep data that must last as a volume, and remove it here",
             "error[reserved_path] /tmpfs/1: nothing can be mounted at /proc/x: /proc is kept for the container itself; choose another directory, such as \"/data\"",
-            "error[duplicate_entry] /tmpfs/3: /run is already listed at /tmpfs/2; remove it",
+            "warning[duplicate_entry] /tmpfs/3: /run is already listed at /tmpfs/2; remove it",
         ],
     );
     check(

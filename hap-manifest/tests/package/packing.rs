@@ -231,7 +231,7 @@ fn a_folder_that_is_no_plugin_is_refused() {
     assert_eq!(error.to_string(), "the package would be refused");
     assert_eq!(
         source,
-        "the package has no \"manifest.json\" and no \"README.md\"; add the plugin's manifest, and describe the plugin in the README"
+        "the package has no \"manifest.json\"; add the plugin's manifest"
     );
     assert!(matches!(
         pack(&empty.path().join("none"), &PackOptions::new()),

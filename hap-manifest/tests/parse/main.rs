@@ -338,16 +338,26 @@ fn human_duration() {
 
 #[test]
 fn env_name() {
-    accepts::<EnvName>(&["A", "_", "mqtt_host", "A1"]);
+    accepts::<EnvName>(&["A", "_", "mqtt_host", "A1", "A-B", "log.level", "_."]);
     let help = "use letters, digits and '_', for example \"MQTT_HOST\"";
     for (text, rule) in [
         ("", "it is empty"),
         ("1A", "it must not begin with a digit"),
-        ("A=B", "'=' at position 2 is not a letter, a digit or '_'"),
-        ("A-B", "'-' at position 2 is not a letter, a digit or '_'"),
-        (" A", "' ' at position 1 is not a letter, a digit or '_'"),
-        ("A\0", "'\\0' at position 2 is not a letter, a digit or '_'"),
-        ("Ä", "'Ä' at position 1 is not a letter, a digit or '_'"),
+        (
+            "A=B",
+            "'=' at position 2 is not a letter, a digit, '_', '.' or '-'",
+        ),
+        ("-A", "it must begin with a letter or '_'"),
+        (".", "it must begin with a letter or '_'"),
+        (
+            " A",
+            "' ' at position 1 is not a letter, a digit, '_', '.' or '-'",
+        ),
+        (
+            "A\0",
+            "'\\0' at position 2 is not a letter, a digit, '_', '.' or '-'",
+        ),
+        ("Ä", "'Ä' at position 1 is not a letter, a digit, '_', '.' or '-'"),
     ] {
         refuses::<EnvName>(&[(
             text,

@@ -304,6 +304,7 @@ async fn images_come_from_where_they_may_and_builds_only_where_they_are_allowed(
     assert!(error.to_string().contains("ghcr.io/acme"), "{error}");
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("manifest.json"), manifest("light").to_json()).unwrap();
+    std::fs::write(folder.path().join("Dockerfile"), "FROM scratch\n").unwrap();
     let error = supervisor
         .install(PluginSource::folder(folder.path()))
         .await

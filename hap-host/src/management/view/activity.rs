@@ -76,6 +76,8 @@ pub(in crate::management) struct InstallingView {
     /// What it is doing: `unpacking`, `pulling`, `sending` or `building`; null before
     /// its first stage.
     pub stage: Option<&'static str>,
+    /// What it said last in words, such as why a pull is tried again; null while it said nothing.
+    pub step: Option<String>,
 }
 
 impl From<InstallProgress> for InstallingView {
@@ -84,6 +86,7 @@ impl From<InstallProgress> for InstallingView {
             plugin: installing.plugin,
             since: rfc3339(installing.since),
             stage: installing.stage.map(|stage| stage.as_str()),
+            step: installing.step,
         }
     }
 }

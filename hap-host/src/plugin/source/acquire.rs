@@ -50,7 +50,10 @@ pub(crate) struct Candidate {
 
 /// What the image is built from.
 enum Build {
+    /// It is a manifest alone.
     Nothing,
+    /// What came with the manifest has no Dockerfile.
+    Missing,
     Folder {
         path: PathBuf,
         open: Arc<OpenFolder>,
@@ -103,22 +106,35 @@ impl Candidate {
             Origin::Folder(path) => {
                 let named = path.clone();
                 let read = blocking("reading the folder", move || folder::open(&named)).await?;
+                let lacks = read.lacks_dockerfile;
                 Ok(Self {
+                    build: if lacks {
+                        Build::Missing
+                    } else {
+                        Build::Folder {
+                            path,
+                            open: read.open,
+                            manifest: read.text,
+                        }
+                    },
+                    warnings: lacks
+                        .then(|| {
+                            let name = read.manifest.dockerfile();
+                            format!(
+                                "the folder has no {name}: its image is not built but has to be there already"
+                            )
+                        })
+                        .into_iter()
+                        .collect(),
                     manifest: read.manifest,
                     package: None,
-                    build: Build::Folder {
-                        path,
-                        open: read.open,
-                        manifest: read.text,
-                    },
                     recipe: None,
-                    warnings: Vec::new(),
                 })
             }
             Origin::PackageFile(path) => {
                 let named = path.display().to_string();
                 signed.beside = Some(path.clone());
-                Self::read_package(progress, named, signed, move || open_file(&path)).await
+                Self::read_package(progress, named, signed, move || open_file("the package", &path)).await
             }
             Origin::PackageReader(reader) => {
                 Self::read_package(progress, "the package".to_owned(), signed, || Ok(reader)).await
@@ -139,12 +155,20 @@ impl Candidate {
             tracing::warn!(plugin = %package.manifest().id(), pointer = warning.pointer(), "{}", warning.message());
         }
         let warnings = package.warnings().iter().map(ToString::to_string).collect();
+        let dockerfile = package.manifest().dockerfile();
+        let built = package.entries().iter().any(|entry| entry.name() == dockerfile);
         Ok(Self {
             manifest: package.manifest().clone(),
             package: Some(package.digest()),
-            build: Build::Package {
-                package: Box::new(package),
-                signed_by,
+            // Without one it is no more than the manifest in it: its image comes from elsewhere and is
+            // judged as such.
+            build: if built {
+                Build::Package {
+                    package: Box::new(package),
+                    signed_by,
+                }
+            } else {
+                Build::Missing
             },
             recipe: None,
             warnings,
@@ -155,7 +179,7 @@ impl Candidate {
     async fn read_dockerfile(&mut self) -> Result<(), Error> {
         let name = self.manifest.dockerfile().to_owned();
         match std::mem::replace(&mut self.build, Build::Nothing) {
-            Build::Nothing => {}
+            left @ (Build::Nothing | Build::Missing) => self.build = left,
             Build::Folder { path, open, manifest } => {
                 let (folder, named) = (Arc::clone(&open), path.clone());
                 let read = move || dockerfile::of_folder(&folder, &named, &name);
@@ -202,7 +226,7 @@ impl Candidate {
     /// How the plugin comes here, as a policy judges it.
     pub(crate) const fn origin(&self) -> InstallOrigin {
         match self.build {
-            Build::Nothing => InstallOrigin::Image,
+            Build::Nothing | Build::Missing => InstallOrigin::Image,
             Build::Package {
                 signed_by: Some(key), ..
             } => InstallOrigin::Signed(key),
@@ -230,6 +254,12 @@ impl Candidate {
             // Where there are no images, the program of the request stands for one.
             _ if !shared.engine.capabilities().isolation => find_or_pull(shared, manifest, progress).await,
             Build::Nothing => find_or_pull(shared, manifest, progress).await,
+            Build::Missing => {
+                let note = format!("there is no {} to build it from", manifest.dockerfile());
+                progress.report(Progress::Step(note.clone()));
+                let found = find_or_pull(shared, manifest, progress).await;
+                found.map_err(|error| error.with_note(&note))
+            }
             Build::Folder {
                 path,
                 open,
@@ -274,6 +304,13 @@ async fn find_or_pull(
     match within(deadline::CONTROL, "image", image, shared.engine.image(image)).await {
         Ok(id) => Ok(id),
         Err(error) if error.kind() == EngineErrorKind::NotFound => {
+            // Tries that fail take a while, and nobody else says what is going on.
+            let told = format!(
+                "{image} is not on this machine and is pulled from {}",
+                registry(image)
+            );
+            tracing::info!(plugin = %manifest.id(), "{told}");
+            progress.report(Progress::Step(told));
             let pulled = shared.pulls.pull(image, progress).await;
             pulled.map_err(|error| unobtainable(image, error))
         }
@@ -288,7 +325,32 @@ fn unobtainable(image: &ImageRef, error: Arc<EngineError>) -> Error {
         EngineErrorKind::RateLimited => ErrorKind::Busy,
         _ => ErrorKind::Image,
     };
-    Error::new(kind, format!("its image {image} cannot be had: {error}")).with_source(error)
+    let hint = hint(image, error.kind());
+    Error::new(kind, format!("its image {image} cannot be had: {error}{hint}")).with_source(error)
+}
+
+/// What whoever asked for an image can look at.
+fn hint(image: &ImageRef, kind: EngineErrorKind) -> String {
+    let registry = registry(image);
+    let local = "an image of this machine has to be there under exactly that name (`docker image ls`)";
+    match kind {
+        EngineErrorKind::NotFound => {
+            format!("; is the name right? {registry} was asked for it; {local}")
+        }
+        EngineErrorKind::Denied => format!(
+            "; is the name right? {registry} answers the same for an image that does not exist and for one that is \
+             private: for that log this machine in (`docker login {registry}`); {local}"
+        ),
+        EngineErrorKind::Failed | EngineErrorKind::Timeout => {
+            format!("; does {registry} exist, and does this machine reach it? {local}")
+        }
+        _ => String::new(),
+    }
+}
+
+/// Where an image is pulled from.
+fn registry(image: &ImageRef) -> &str {
+    image.registry().unwrap_or("docker.io")
 }
 
 async fn build(

@@ -18,6 +18,8 @@ pub(super) struct PluginFolder {
     pub(super) manifest: Manifest,
     /// The bytes of its manifest, as they were read.
     pub(super) text: Arc<[u8]>,
+    /// Whether there is no Dockerfile in it.
+    pub(super) lacks_dockerfile: bool,
 }
 
 /// Opens a folder and reads its `manifest.json`. Keys that this version does not know are logged
@@ -27,7 +29,11 @@ pub(super) fn open(folder: &Path) -> Result<PluginFolder, Error> {
     let refuse =
         |message: String| Error::new(ErrorKind::InvalidInput, format!("{}: {message}", path.display()));
     let missing = |error: io::Error| refuse(format!("{error}: a plugin's folder holds its manifest.json"));
-    let open = OpenFolder::open(folder).map_err(missing)?;
+    let open = OpenFolder::open(folder).map_err(|error| {
+        let place = folder.display();
+        let message = format!("the plugin's folder {place} cannot be opened: {error}");
+        Error::new(ErrorKind::InvalidInput, message)
+    })?;
     let file = open.file(OsStr::new(MANIFEST)).map_err(missing)?;
     let size = file.size();
     let bytes = file
@@ -44,7 +50,11 @@ pub(super) fn open(folder: &Path) -> Result<PluginFolder, Error> {
     for warning in &parsed.warnings {
         tracing::warn!(manifest = %path.display(), pointer = warning.pointer(), "{}", warning.message());
     }
+    let dockerfile = Path::new(parsed.manifest.dockerfile());
+    let lacks_dockerfile =
+        matches!(open.file_below(dockerfile), Err(error) if error.kind() == io::ErrorKind::NotFound);
     Ok(PluginFolder {
+        lacks_dockerfile,
         open: Arc::new(open),
         manifest: parsed.manifest,
         text: bytes.into(),

@@ -107,7 +107,7 @@ impl Pulls {
     async fn fly(&self, image: &ImageRef, of: Weak<Flight>) -> Result<ImageId, EngineError> {
         let told = Weak::clone(&of);
         let note = move |error: &EngineError, pause: std::time::Duration| {
-            tracing::info!(%error, ?pause, "a pull is tried again");
+            tracing::warn!(%error, ?pause, "a pull is tried again");
             if let Some(flight) = told.upgrade() {
                 flight.tell(Progress::Step(format!("{error}; tried again in {pause:.1?}")));
             }

@@ -50,7 +50,10 @@ impl Signed {
         let copy = private_copy(reader, &limits).map_err(|error| {
             Error::new(
                 ErrorKind::InvalidInput,
-                format!("{named}: cannot be copied to be verified: {error}"),
+                format!(
+                    "{named}: cannot be copied to {} to be verified: {error}",
+                    std::env::temp_dir().display()
+                ),
             )
             .with_source(error)
         })?;
@@ -84,7 +87,7 @@ fn read_signature(package: &Path) -> Result<Option<PackageSignature>, Error> {
     }
     let mut text = String::new();
     let most = u64::try_from(PackageSignature::MAX_BYTES).unwrap_or(u64::MAX);
-    let read = open_file(&path)?
+    let read = open_file("the signature", &path)?
         .take(most.saturating_add(1))
         .read_to_string(&mut text);
     let signature = read.map_err(|error| error.to_string()).and_then(|_| {

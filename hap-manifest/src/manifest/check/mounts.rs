@@ -15,8 +15,8 @@ const PROGRAMS: [&str; 6] = ["/bin", "/boot", "/lib", "/lib64", "/sbin", "/usr"]
 /// In memory in every container: data there would not outlive it.
 const TMP: &str = "/tmp";
 
-/// Refuses mounts that are listed twice, volumes inside others, and mounts over what the container
-/// needs.
+/// Refuses volumes inside others, and mounts over what the container needs, and warns of mounts that
+/// are listed twice.
 pub(crate) fn mounts(volumes: &[Entry<'_, VolumePath>], tmpfs: &[Entry<'_, VolumePath>]) -> Vec<Issue> {
     let mut issues = Vec::new();
     let mut distinct: Vec<&Entry<'_, VolumePath>> = Vec::with_capacity(volumes.len());

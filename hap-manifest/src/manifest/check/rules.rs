@@ -8,20 +8,42 @@ use crate::json::node::Node;
 use crate::manifest::fields::Entry;
 use crate::value::{
     capability::Capability, capability::KNOWN, dependency::Dependency, device::DevicePath, env::EnvName,
-    health::HealthCheck, id::PluginId, version_range,
+    health::HealthCheck, id::PluginId, image::ImageRef, version_range,
 };
 
-/// Refuses variables that the host sets.
-pub(crate) fn reserved_env(at: Node<'_>, name: &EnvName) -> Option<Issue> {
-    name.is_reserved().then(|| {
+/// Refuses variables that the host sets, and warns of names that no shell can read.
+pub(crate) fn env_name(at: Node<'_>, name: &EnvName) -> Option<Issue> {
+    if name.is_reserved() {
         let message = format!("the environment variable {name} is set by the host");
         let issue = Issue::new(at, IssueCode::ReservedName, message);
-        issue.at_key().with_help("remove it or choose another name")
+        return Some(issue.at_key().with_help("remove it or choose another name"));
+    }
+    (!name.is_portable()).then(|| {
+        let message =
+            format!("shells do not read the environment variable {name}: its name has a '.' or '-'");
+        let issue = Issue::new(at, IssueCode::UnusualName, message).with_severity(Severity::Warning);
+        issue
+            .at_key()
+            .with_help("use letters, digits and '_' if a shell is to read it")
     })
 }
 
-/// Refuses a plugin that depends on itself or twice on another. Longer circles are visible to the
-/// host alone.
+/// Warns of a first part that is the host of a registry only because of its upper-case letters.
+pub(crate) fn registry(at: &str, image: &ImageRef) -> Option<Issue> {
+    let registry = image.registry()?;
+    if registry == "localhost" || registry.contains(['.', ':']) {
+        return None;
+    }
+    let message = format!("engines take {registry:?} for the host of a registry: it has upper-case letters");
+    let issue = Issue::new(at, IssueCode::UnusualName, message).with_severity(Severity::Warning);
+    Some(issue.with_help(format!(
+        "write \"{}\" for a name on docker.io, or the whole name of the host",
+        registry.to_ascii_lowercase()
+    )))
+}
+
+/// Refuses a plugin that depends on itself or on another in two ways, and warns of one that is
+/// listed twice. Longer circles are visible to the host alone.
 pub(crate) fn depends_on(id: Option<&PluginId>, entries: &[Entry<'_, Dependency>]) -> Vec<Issue> {
     let itself = entries.iter().filter(|entry| Some(entry.value.id()) == id);
     let mut issues: Vec<_> = itself
@@ -31,7 +53,19 @@ pub(crate) fn depends_on(id: Option<&PluginId>, entries: &[Entry<'_, Dependency>
             Issue::new(entry.at, IssueCode::SelfDependency, message).with_help("remove it")
         })
         .collect();
-    issues.extend(repeated(entries, |entry| entry.id().as_str(), str::to_owned));
+    for (index, entry) in entries.iter().enumerate() {
+        let (id, before) = (entry.value.id(), entries.iter().take(index));
+        let earlier: Vec<_> = before.filter(|earlier| earlier.value.id() == id).collect();
+        let same = earlier.iter().find(|earlier| earlier.value == entry.value);
+        issues.extend(match (same, earlier.first()) {
+            (Some(same), _) => Some(twice(entry.at, id.as_str(), same.at)),
+            // Which of the two counts, nobody knows.
+            (None, Some(other)) => {
+                Some(twice(entry.at, id.as_str(), other.at).with_severity(Severity::Error))
+            }
+            (None, None) => None,
+        });
+    }
     issues
 }
 
@@ -55,8 +89,8 @@ pub(crate) fn health(at: Node<'_>, check: &HealthCheck) -> Option<Issue> {
     })
 }
 
-/// Refuses devices without the access to them, which would be missing silently, and devices listed
-/// twice.
+/// Refuses devices without the access to them, which would be missing silently, and warns of devices
+/// listed twice.
 pub(crate) fn devices(devices: &[Entry<'_, DevicePath>], access: Option<bool>) -> Vec<Issue> {
     let mut issues = Vec::new();
     if access == Some(false) && !devices.is_empty() {
@@ -85,7 +119,7 @@ pub(crate) fn capabilities(capabilities: &[Entry<'_, Capability>]) -> Vec<Issue>
         .collect()
 }
 
-/// Refuses entries whose text an earlier entry has; `shown` puts it into the message.
+/// Warns of entries whose text an earlier entry has; `shown` puts it into the message.
 pub(super) fn repeated<'e, T>(
     entries: &'e [Entry<'_, T>],
     text: impl Fn(&'e T) -> &'e str,
@@ -99,7 +133,9 @@ pub(super) fn repeated<'e, T>(
     })
 }
 
+/// An entry that changes nothing: it counts once.
 pub(super) fn twice(at: Node<'_>, found: &str, first: Node<'_>) -> Issue {
     let message = format!("{found} is already listed at {first}");
-    Issue::new(at, IssueCode::DuplicateEntry, message).with_help("remove it")
+    let issue = Issue::new(at, IssueCode::DuplicateEntry, message).with_severity(Severity::Warning);
+    issue.with_help("remove it")
 }
