@@ -17,11 +17,6 @@ pub struct Config {
     pub transition_ms: u32,
 }
 
-impl Config {
-    /// Longest transition, in milliseconds.
-    pub const MAX_TRANSITION_MS: u32 = 10_000;
-}
-
 impl Default for Config {
     /// Full brightness, within 300 ms.
     fn default() -> Self {

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hap_plugin::{Context, Fault, Plugin, Reply, Result};
+use hap_plugin::{Context, Plugin, Reply, Result};
 use serde::Serialize;
 
 use crate::{Command, Config, Percent, Status};
@@ -104,13 +104,6 @@ impl Plugin for Light {
     }
 
     async fn configure(&self, cx: &Context, config: Config) -> Result<()> {
-        if config.transition_ms > Config::MAX_TRANSITION_MS {
-            let message = format!(
-                "transition_ms is {}, at most 10000 is allowed",
-                config.transition_ms
-            );
-            return Err(Fault::rejected("transition_too_long", message).with_path("transition_ms"));
-        }
         self.change(cx, |state| state.config = config).await
     }
 }

@@ -91,7 +91,8 @@ async fn a_configuration_is_checked_and_outlives_the_process() {
     let dir = tempfile::tempdir().unwrap();
     let light = start(settings().with_data_dir(dir.path())).await;
     let (status, refusal) = post(&light, "/config", &json!({"transition_ms": 10_001})).await;
-    assert_eq!((status, &refusal["code"]), (422, &json!("transition_too_long")));
+    assert_eq!((status, &refusal["code"]), (422, &json!("invalid_config")));
+    assert_eq!(refusal["details"]["path"], "transition_ms");
     let (status, _) = post(&light, "/config", &json!({"brightness": 3})).await;
     assert_eq!(status, 422);
     let config = json!({"default_brightness": 60, "transition_ms": 500});

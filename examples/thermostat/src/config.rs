@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use hap_plugin::schemars::{self, JsonSchema};
-use hap_plugin::{Fault, Result};
 use serde::{Deserialize, Serialize};
 
 /// How the thermostat works.
@@ -33,21 +32,5 @@ impl Config {
     /// The pause between two questions.
     pub(crate) fn poll_interval(&self) -> Duration {
         Duration::from_secs(self.poll_interval_s.into())
-    }
-
-    /// The bounds that the schema tells, for those who did not look at it.
-    pub(crate) fn check(&self) -> Result<()> {
-        if !(1..=3600).contains(&self.poll_interval_s) {
-            let message = format!(
-                "poll_interval_s is {}, it must be from 1 to 3600",
-                self.poll_interval_s
-            );
-            return Err(Fault::rejected("invalid_poll_interval", message).with_path("poll_interval_s"));
-        }
-        if !(0.1..=5.0).contains(&self.hysteresis) {
-            let message = format!("hysteresis is {}, it must be from 0.1 to 5", self.hysteresis);
-            return Err(Fault::rejected("invalid_hysteresis", message).with_path("hysteresis"));
-        }
-        Ok(())
     }
 }

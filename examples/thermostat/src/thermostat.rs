@@ -182,10 +182,6 @@ impl<R: Room> Plugin for Thermostat<R> {
         })
     }
 
-    async fn configure(&self, _: &Context, config: Config) -> Result<()> {
-        config.check()
-    }
-
     async fn stop(&self, _: &Context) {
         if let Err(fault) = self.shared.heat(false).await {
             tracing::error!("the heater could not be switched off: {fault:?}");

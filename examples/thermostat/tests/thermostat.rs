@@ -124,12 +124,16 @@ async fn what_is_out_of_bounds_is_refused_with_the_place_or_the_rule() {
         );
     }
     let refusals = [
-        (json!({"poll_interval_s": 0}), "invalid_poll_interval"),
-        (json!({"hysteresis": 9}), "invalid_hysteresis"),
-        (json!({"interval": 9}), "invalid_config"),
+        (json!({"poll_interval_s": 0}), "poll_interval_s"),
+        (json!({"hysteresis": 9}), "hysteresis"),
+        (json!({"interval": 9}), "interval"),
     ];
-    for (config, code) in refusals {
-        thermostat.configure(config).await.assert_error(code);
+    for (config, path) in refusals {
+        let refusal = thermostat.configure(config).await;
+        assert_eq!(
+            refusal.assert_error("invalid_config").pointer("/details/path"),
+            path
+        );
     }
     thermostat
         .configure(json!({"poll_interval_s": 60}))

@@ -78,6 +78,15 @@ pub trait Plugin: Send + Sync + 'static {
     /// author's own machine. Usually `env!("CARGO_PKG_VERSION")`; `0.0.0` without it.
     const VERSION: &'static str = UNKNOWN_VERSION;
 
+    /// Whether settings and the parameters of commands are held against the bounds that their schemas
+    /// publish, as `#[schemars(range(min = 1, max = 100))]` and `#[schemars(length(max = 20))]` set them:
+    /// numbers, lengths of strings, lists and maps. Yes by default, so a bound is written once; what
+    /// breaks one is refused as what does not fit the type. Patterns and formats are for the types to
+    /// check.
+    ///
+    /// `false` leaves all of that to the plugin, for bounds that are advice only.
+    const CHECK_BOUNDS: bool = true;
+
     /// Prepares the plugin: opens connections, spawns background work with [`Context::spawn`].
     ///
     /// Until it is done `/health` answers `starting` and commands are refused. Does nothing by
@@ -190,6 +199,7 @@ impl<P: Plugin> Plugin for Arc<P> {
     type Status = P::Status;
 
     const VERSION: &'static str = P::VERSION;
+    const CHECK_BOUNDS: bool = P::CHECK_BOUNDS;
 
     fn start(&self, cx: &Context) -> impl Future<Output = Result<()>> + Send {
         P::start(self, cx)

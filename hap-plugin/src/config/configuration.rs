@@ -18,7 +18,7 @@ use crate::config::current::{Current, Held};
 use crate::config::file::ConfigFile;
 use crate::config::layer::Layer;
 use crate::config::secrets;
-use crate::decode::{Mismatch, from_json_of, from_object};
+use crate::decode::{Bounds, Mismatch, from_json_of, from_object};
 use crate::error::{Fault, Result};
 use crate::settings::Settings;
 use crate::telemetry::Redactor;
@@ -32,6 +32,7 @@ pub(crate) struct Configuration<C> {
     file: Option<ConfigFile>,
     current: Arc<Current>,
     schema: Value,
+    bounds: Option<Bounds>,
     // Where the schema marks nothing as secret there is nothing to look for.
     has_secrets: bool,
     redactor: Redactor,
@@ -48,11 +49,17 @@ pub(crate) struct Candidate<C> {
 impl<C: ConfigType + Send + Sync + 'static> Configuration<C> {
     /// Reads the settings of the environment by the schema and by the type; every problem goes into
     /// the list, under the name of its variable.
-    pub(crate) fn read(settings: &Settings, schema: &Value, problems: &mut Vec<String>) -> Self {
+    pub(crate) fn read(
+        settings: &Settings,
+        schema: &Value,
+        bounds: Option<Bounds>,
+        problems: &mut Vec<String>,
+    ) -> Self {
         let environment = Layer::read(&settings.config, schema, problems);
         let mut rest = environment.clone();
         while !rest.is_empty()
             && let Err(mismatch) = from_object::<Readable<C>>(rest.values(), schema)
+                .and_then(|_| within(bounds.as_ref(), rest.values()))
         {
             match mismatch.key.as_deref().and_then(|key| rest.remove(key)) {
                 // What is left may have problems of its own.
@@ -70,6 +77,7 @@ impl<C: ConfigType + Send + Sync + 'static> Configuration<C> {
             file: settings.data_dir().map(ConfigFile::new),
             current: Arc::new(Current::new()),
             schema: schema.clone(),
+            bounds,
             has_secrets: secrets::any(schema),
             redactor: settings.redactor.clone(),
             _type: PhantomData,
@@ -125,10 +133,15 @@ impl<C: ConfigType + Send + Sync + 'static> Configuration<C> {
         if self.environment.is_empty() {
             // As it was sent: the detour over a value would lose what only a type of its own can
             // hold.
-            return Candidate::twice(secrets, || from_json_of(what, text, &self.schema, INVALID));
+            let candidate = Candidate::twice(secrets, || from_json_of(what, text, &self.schema, INVALID))?;
+            if self.bounds.is_some() {
+                within(self.bounds.as_ref(), &merged()?).map_err(|mismatch| mismatch.into_fault(INVALID))?;
+            }
+            return Ok(candidate);
         }
         let merged = merged()?;
         Candidate::twice(secrets, || from_object(&merged, &self.schema))
+            .and_then(|candidate| within(self.bounds.as_ref(), &merged).map(|()| candidate))
             .map_err(|mismatch: Mismatch| mismatch.into_fault(INVALID))
     }
 
@@ -141,7 +154,8 @@ impl<C: ConfigType + Send + Sync + 'static> Configuration<C> {
             Vec::new()
         };
         self.redactor.judging(secrets.clone());
-        Candidate::twice(secrets, || from_object(values, &self.schema))
+        let candidate = Candidate::twice(secrets, || from_object(values, &self.schema))?;
+        within(self.bounds.as_ref(), values).map(|()| candidate)
     }
 
     /// Puts a candidate in force, in one step for all readers.
@@ -155,6 +169,13 @@ impl<C: ConfigType + Send + Sync + 'static> Configuration<C> {
         self.redactor.in_force(Vec::new());
         self.current.set(None);
     }
+}
+
+/// Holds settings that the type has read against the bounds of its schema.
+fn within(bounds: Option<&Bounds>, settings: &Map) -> Result<(), Mismatch> {
+    bounds.map_or(Ok(()), |bounds| {
+        bounds.check(&Value::Object(settings.clone()), "")
+    })
 }
 
 /// What remains of a candidate when the plugin has taken its part.

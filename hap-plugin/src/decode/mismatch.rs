@@ -8,6 +8,7 @@ use serde_path_to_error::{Path, Segment, Track};
 
 use crate::decode::duplicate::duplicates;
 use crate::decode::expected::{expected, has_property};
+use crate::decode::limit::Broken;
 use crate::decode::reason::{Reason, To};
 use crate::decode::value_reader::ValueReader;
 use crate::error::Fault;
@@ -42,6 +43,27 @@ impl Mismatch {
                 let by_schema = asks.then(|| expected(schema, value, &path));
                 Self::new(&path, reason, by_schema.flatten())
             }
+        }
+    }
+
+    /// A value that its type takes and that breaks a bound of its schema.
+    pub(super) fn out_of_bounds(path: String, key: Option<String>, broken: Broken, is_secret: bool) -> Self {
+        let Broken {
+            expected,
+            kind,
+            found,
+        } = broken;
+        let reason = if is_secret {
+            Reason::Secret
+        } else {
+            Reason::OutOfBounds { kind, found }
+        };
+        Self {
+            place: path.clone(),
+            path,
+            key,
+            reason: Box::new(reason),
+            by_schema: Some(expected),
         }
     }
 

@@ -38,6 +38,11 @@ pub(super) enum Reason {
     DuplicateField(String),
     Key,
     Secret,
+    /// It breaks a bound of the schema, which says what would have fitted.
+    OutOfBounds {
+        kind: &'static str,
+        found: String,
+    },
     /// The words of whoever wrote the type.
     Said(String),
     /// None of several shapes fits, and none of them says why.
@@ -184,6 +189,10 @@ impl Reason {
                 Some(expected) => format!("{UNFIT_SECRET}, expected {expected}").into(),
                 None => UNFIT_SECRET.into(),
             },
+            Self::OutOfBounds { kind, found } => {
+                let found = if to == To::Sender { found } else { *kind };
+                format!("expected {}, found {found}", by_schema.unwrap_or("another value")).into()
+            }
             Self::Said(words) => match to {
                 To::Sender => words.into(),
                 To::Log => return None,

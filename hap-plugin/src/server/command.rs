@@ -8,13 +8,13 @@ use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use hap_manifest::wire::{CommandRequest, CommandResponse, CommandSet, DecodeError};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument as _;
 
 use crate::api::{CommandType as _, Plugin, Reply};
-use crate::decode::{from_json, whole_numbers};
+use crate::decode::{Bounds, from_json, whole_numbers};
 use crate::error::{Fault, Result};
 use crate::server::body::read_json_body;
 use crate::server::bounded::{begin, bounded, timed_out};
@@ -75,6 +75,9 @@ impl<P: Plugin> Service<P> {
                 self.decode(&request)?
             }
         };
+        if let Some(bounds) = &self.command_bounds {
+            check_bounds(bounds, &body)?;
+        }
         // Again: reading the body took its time.
         self.lifecycle.check_ready()?;
         let slot = Self::slot(&self.command_slots, "commands")?;
@@ -176,6 +179,15 @@ fn name(body: &[u8], redactor: &Redactor) -> String {
         |_| String::new(),
         |named| printable(&redactor.clean(&named.command)),
     )
+}
+
+/// Holds a command that its type has read against the bounds of its schema.
+fn check_bounds(bounds: &Bounds, body: &[u8]) -> Result<()> {
+    let value: Value = serde_json::from_slice(body)?;
+    bounds.check(&value, "").map_err(|mismatch| {
+        let command = value.get("command").and_then(Value::as_str).unwrap_or_default();
+        mismatch.into_command_fault(command)
+    })
 }
 
 #[derive(serde::Deserialize)]

@@ -51,7 +51,8 @@ pub(super) async fn prepare<P: Plugin>(
     if let Some(settings) = &settings {
         if let Some(schemas) = &schemas {
             let mut wrong = Vec::new();
-            let read = Configuration::<P::Config>::read(settings, schemas.config(), &mut wrong);
+            let bounds = schemas.config_bounds::<P>();
+            let read = Configuration::<P::Config>::read(settings, schemas.config(), bounds, &mut wrong);
             config = problems.of(StartError::unless_empty(wrong, read));
         }
         if let Some(dir) = settings.data_dir() {
@@ -66,6 +67,7 @@ pub(super) async fn prepare<P: Plugin>(
             drop(Configuration::<P::Config>::read(
                 &part,
                 schemas.config(),
+                schemas.config_bounds::<P>(),
                 &mut wrong,
             ));
             problems.of(StartError::unless_empty(wrong, ()));

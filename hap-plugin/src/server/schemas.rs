@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::api::{CommandType as _, NoStatus, Plugin, StatusType as _, lacks_status};
 use crate::config::{ConfigType as _, NoConfig};
+use crate::decode::Bounds;
 use crate::error::StartError;
 use crate::settings::Settings;
 
@@ -60,6 +61,16 @@ impl Schemas {
             "config": self.config,
             "status": self.status,
         })
+    }
+
+    /// The bounds of the commands' parameters, where there are any and the plugin wants them checked.
+    pub(crate) fn command_bounds<P: Plugin>(&self) -> Option<Bounds> {
+        P::CHECK_BOUNDS.then(|| Bounds::of(self.commands.schema()))?
+    }
+
+    /// The bounds of the configuration, likewise.
+    pub(crate) fn config_bounds<P: Plugin>(&self) -> Option<Bounds> {
+        P::CHECK_BOUNDS.then(|| Bounds::of(&self.config))?
     }
 
     pub(crate) fn into_commands(self) -> CommandSet {

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::api::{Context, Health, Plugin};
 use crate::config::Configuration;
+use crate::decode::Bounds;
 use crate::error::{Fault, StartError};
 use crate::events::{self, Delivery};
 use crate::server::lifecycle::Lifecycle;
@@ -35,6 +36,7 @@ pub(crate) struct Service<P: Plugin> {
     pub(super) lifecycle: Lifecycle,
     pub(super) metrics: Arc<Metrics>,
     pub(super) commands: CommandSet,
+    pub(super) command_bounds: Option<Bounds>,
     // The health report of almost always.
     pub(super) all_is_well: Bytes,
     pub(super) describe: Bytes,
@@ -81,6 +83,7 @@ impl<P: Plugin> Service<P> {
             limits,
             lifecycle: Lifecycle::default(),
             metrics,
+            command_bounds: schemas.command_bounds::<P>(),
             commands: schemas.into_commands(),
             all_is_well,
             describe,

@@ -5,7 +5,11 @@ use hap_plugin::{Context, NoConfig, NoStatus, Plugin, Reply, Result};
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 #[serde(tag = "command", content = "params", rename_all = "snake_case")]
 enum Command {
-    SetLevel { level: u8 },
+    SetLevel {
+        // A bound, so that what checking it costs is measured, too.
+        #[schemars(range(max = 100))]
+        level: u8,
+    },
 }
 
 struct Measured;

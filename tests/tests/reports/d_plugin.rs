@@ -207,3 +207,120 @@ fn d09_help_lists_the_settings_and_commands_of_the_plugin() {
         assert!(text.lines().any(|one| one == line), "{line:?} is not in:\n{text}");
     }
 }
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(tag = "command", content = "params", rename_all = "snake_case")]
+enum Chime {
+    /// Plays a melody.
+    Play {
+        #[schemars(range(min = 1, max = 10))]
+        times: u32,
+        #[schemars(length(max = 5))]
+        melody: String,
+    },
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+struct Loudness {
+    #[schemars(range(max = 100))]
+    volume: u16,
+}
+
+/// Publishes ranges, and writes none of them twice. `CHECKED`: whether it leaves them to the framework.
+struct Chimes<const CHECKED: bool>;
+
+impl<const CHECKED: bool> Plugin for Chimes<CHECKED> {
+    type Config = Loudness;
+    type Command = Chime;
+    type Status = NoStatus;
+
+    const CHECK_BOUNDS: bool = CHECKED;
+
+    async fn command(&self, cx: &Context, command: Chime) -> Result<Reply> {
+        let Chime::Play { times, melody } = command;
+        let volume = cx.config::<Self>().map_or(0, |config| config.volume);
+        Ok(Reply::text(format!("{melody} {times} times at {volume}")))
+    }
+}
+
+/// A range in the schema was checked by nobody, so each author wrote it once more.
+#[tokio::test]
+async fn d06_the_bounds_of_a_published_schema_are_checked_unless_that_is_switched_off() {
+    let chimes = TestPlugin::start(Chimes::<true>).await.unwrap();
+    for (params, path, words) in [
+        (
+            json!({"times": 0, "melody": "ding"}),
+            "params.times",
+            "from 1 to 10, found 0",
+        ),
+        (
+            json!({"times": 11.0, "melody": "ding"}),
+            "params.times",
+            "found 11",
+        ),
+        (
+            json!({"times": 1, "melody": "ding dong"}),
+            "params.melody",
+            "at most 5 characters",
+        ),
+    ] {
+        let refused = chimes
+            .command("play", params)
+            .await
+            .assert_error("invalid_params");
+        assert_eq!(refused.pointer("/details/path"), path);
+        assert!(refused.text().contains(words), "{refused}");
+        assert!(!refused.text().contains("dong"), "{refused}");
+    }
+    let refused = chimes
+        .configure(json!({"volume": 101}))
+        .await
+        .assert_error("invalid_config");
+    assert_eq!(refused.pointer("/details/path"), "volume");
+    chimes.configure(json!({"volume": 100})).await.assert_success();
+    let played = chimes
+        .command("play", json!({"times": 10, "melody": "ding"}))
+        .await;
+    played.assert_success();
+    // By a variable.
+    let settings = Settings::from_vars([("PLUGIN_ID", "chimes"), ("HAP_CONFIG_VOLUME", "101")]).unwrap();
+    let builder = TestPlugin::builder().settings(settings.clone());
+    let told = builder.start(Chimes::<true>).await.unwrap_err().to_string();
+    assert!(
+        told.contains("HAP_CONFIG_VOLUME: at `volume`: expected a whole number of at most 100"),
+        "{told}"
+    );
+
+    let chimes = TestPlugin::builder()
+        .settings(settings)
+        .start(Chimes::<false>)
+        .await
+        .unwrap();
+    let played = chimes
+        .command("play", json!({"times": 0, "melody": "ding dong"}))
+        .await;
+    played.assert_success();
+    chimes.configure(json!({"volume": 9_999})).await.assert_success();
+}
+
+/// Zombies, and a log that nobody reads: told where an author looks who runs a plugin without a host.
+#[test]
+fn c16_the_guide_tells_of_an_init_and_of_a_log_that_nobody_reads() {
+    let guide = include_str!("../../../docs/guide-plugin.md");
+    let (_, rest) = guide
+        .split_once("### Run by hand, or by something that is no host")
+        .unwrap();
+    let (section, rest) = rest.split_once("\n## ").unwrap();
+    for words in [
+        "docker run --init",
+        "zombies",
+        "until somebody reads it",
+        "--detach",
+        "max-size",
+    ] {
+        assert!(section.contains(words), "{words}");
+    }
+    // The table of what one sees leads there.
+    assert!(rest.starts_with("When it does not run") && rest.matches("#run-by-hand").count() == 2);
+}

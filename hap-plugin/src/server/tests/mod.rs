@@ -179,7 +179,12 @@ impl Running {
         let token = settings.token.clone();
         let schemas = Schemas::of::<Lamp>().unwrap();
         let mut problems = Vec::new();
-        let config = Configuration::read(&settings, schemas.config(), &mut problems);
+        let config = Configuration::read(
+            &settings,
+            schemas.config(),
+            schemas.config_bounds::<Lamp>(),
+            &mut problems,
+        );
         assert!(problems.is_empty(), "{problems:?}");
         let service = Service::assemble(lamp.clone(), settings, schemas, config)
             .await
