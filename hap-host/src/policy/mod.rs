@@ -307,10 +307,9 @@ impl Policy {
         self
     }
 
-    /// Gives this capability to nobody. The default has here what amounts to owning the machine,
-    /// such as `SYS_ADMIN`.
+    /// Gives this capability to nobody, even if it was allowed before. The default has here what
+    /// amounts to owning the machine, such as `SYS_ADMIN`.
     pub fn deny_capability(mut self, capability: Capability) -> Self {
-        self.allowed_capabilities.remove(&capability);
         self.denied_capabilities.insert(capability);
         self
     }

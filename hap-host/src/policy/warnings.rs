@@ -37,6 +37,19 @@ impl Policy {
                 ));
             }
         }
+        for name in self.allowed_capabilities.intersection(&self.denied_capabilities) {
+            told.push(format!(
+                "no plugin gets the capability {name}, though it is allowed: it is denied as well, which goes before; \
+                 take one of the two out"
+            ));
+        }
+        if self.root == Access::Allowed && !self.own_user {
+            told.push(
+                "plugins may run as root, and no manifest may choose its user, which is how one asks for it: let \
+                 manifests choose, or leave root out"
+                    .to_owned(),
+            );
+        }
         if self.devices == Access::Denied && !self.host_devices.is_empty() {
             told.push(
                 "devices are kept for plugins, and no plugin gets any: let devices be granted, or take them out"
