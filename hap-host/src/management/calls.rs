@@ -21,6 +21,7 @@ use super::{
 use crate::{
     error::{ErrorKind, Result},
     model::config_state::ConfigState,
+    plugin::settings::is_no,
 };
 
 /// The deadlines that a caller may choose, in milliseconds.
@@ -84,10 +85,12 @@ pub(super) async fn configure(
         }
         Err(error) => error,
     };
-    let undelivered = matches!(
-        error.kind(),
-        ErrorKind::NotRunning | ErrorKind::Unreachable | ErrorKind::Interrupted | ErrorKind::Timeout
-    );
+    let undelivered = match error.kind() {
+        ErrorKind::NotRunning | ErrorKind::Unreachable | ErrorKind::Interrupted | ErrorKind::Timeout => true,
+        // It said "not now".
+        ErrorKind::Rejected => !is_no(&error),
+        _ => false,
+    };
     // A deadline may also have passed at the disk, before anything was kept.
     if !undelivered || !matches!(plugin.state().config, ConfigState::Pending { .. }) {
         return Err(error.into());

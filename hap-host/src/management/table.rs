@@ -210,6 +210,7 @@ pub(super) static ROUTES: [Route; 39] = routes! {
             WITHOUT_SNAPSHOT,
             MAX_SNAPSHOT,
             flag("even_if_dependants_break", "Takes also a version that plugins which depend on it do not accept."),
+            in_header(versions::SETTINGS_HEADER, "The plugin's settings from this version on, for a `config_schema` that the kept ones do not fit: the object as JSON, at most 32 KiB, letters beyond ASCII escaped. A secret that says `[REDACTED]` stays as it is. Without it the kept ones stay."),
         ],
         errors: UPDATED, limit: Limit::Update;
 
@@ -315,8 +316,8 @@ pub(super) static ROUTES: [Route; 39] = routes! {
         ],
         errors: &[Engine, Timeout];
 
-    /// The plugin's output as it comes. It ends when the plugin's container does; come again for
-    /// the next run.
+    /// The plugin's output as it comes, over all of its runs, with a line of the source `host` between
+    /// two of them. It waits while there is no container, and ends when the plugin is uninstalled.
     GET "/v1/plugins/{id}/logs/stream" follow_logs => streams::logs,
         Output::Events(&[LINE, FAILED, END]);
         parameters: &[

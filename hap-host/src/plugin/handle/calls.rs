@@ -100,13 +100,15 @@ impl PluginHandle {
     /// Gives the plugin its settings. They are kept on disk before they are sent, and sent again
     /// after each start until the plugin has or refuses them;
     /// [`PluginState::config`](crate::model::state::PluginState::config) tells how far they are.
-    /// Settings that the plugin refuses are forgotten, and the earlier ones kept.
+    /// Settings that the plugin refuses here are forgotten, and the earlier ones kept. Kept settings
+    /// that it refuses after a later start stay kept: `PluginState::config` says `refused`.
     ///
     /// A secret setting whose value is `[REDACTED]`, as [`config`](Self::config) shows it,
     /// stays as it is.
     ///
     /// # Errors
-    /// [`ErrorKind::Rejected`]: refused, nothing has changed. [`ErrorKind::NotRunning`],
+    /// [`ErrorKind::Rejected`]: refused, nothing has changed; unless its [status](Error::http_status)
+    /// is one of "not now" (408, 425, 429, 502 to 504): kept, and sent again. [`ErrorKind::NotRunning`],
     /// [`ErrorKind::Unreachable`], [`ErrorKind::Interrupted`], [`ErrorKind::Timeout`]: kept, and
     /// delivered when the plugin is healthy again. [`ErrorKind::InvalidInput`] (no object, larger
     /// than 1 MiB), [`ErrorKind::Busy`] and [`ErrorKind::Store`]: nothing has changed.

@@ -363,7 +363,7 @@ impl PluginHandle {
                     check_settings(new, kept).map_err(|problems| {
                         refuse(format!(
                             "the settings that are kept for it are not for version {}: {problems}; hand in others \
-                             with the update",
+                             with the update (over HTTP in the header `plugin-settings`)",
                             new.version()
                         ))
                     })?;

@@ -237,7 +237,7 @@ impl ConfigDesk {
         };
         match &sent {
             Ok(_) => self.settle(ConfigState::Delivered),
-            Err(error) if error.kind() == ErrorKind::Rejected => {
+            Err(error) if error.kind() == ErrorKind::Rejected && is_no(error) => {
                 store
                     .set_config(&self.plugin, earlier.as_ref(), &terms.places)
                     .await?;
@@ -352,7 +352,7 @@ impl Secrets {
 
 /// Whether asking again would be answered the same: anything but a plugin that cannot be reached or
 /// says "not now".
-fn is_no(error: &Error) -> bool {
+pub(crate) fn is_no(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::Rejected => !matches!(error.http_status(), Some(408 | 425 | 429 | 502..=504)),
         ErrorKind::InvalidReply | ErrorKind::InvalidInput => true,
