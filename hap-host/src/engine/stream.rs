@@ -138,6 +138,8 @@ pub enum LogSource {
     Stdout,
     /// Standard error.
     Stderr,
+    /// Said by the host between two runs of a plugin; no engine has such lines.
+    Host,
 }
 
 /// One sample of a container's resource use. Counters run since the container's start.

@@ -50,6 +50,11 @@ impl Phase {
         matches!(self, Self::Healthy | Self::Degraded | Self::Unhealthy)
     }
 
+    /// Whether there is a process that may print.
+    pub(crate) const fn may_print(self) -> bool {
+        self.is_reachable() || matches!(self, Self::Starting | Self::Stopping)
+    }
+
     /// Whether it is on its way to another phase without waiting for anything but the engine and
     /// its first answer.
     pub(crate) const fn is_passing(self) -> bool {

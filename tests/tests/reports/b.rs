@@ -7,12 +7,14 @@ use axum::{
     http::Request,
 };
 use hap_host::{
-    EnvOverrides, Phase, PluginHandle, Supervisor,
-    engine::{FakeEngine, FakeOperation},
+    EnvOverrides, Phase, PluginHandle, PluginSource, Supervisor,
+    engine::{FakeEngine, FakeImage, FakeOperation},
 };
 use hap_manifest::{Manifest, env};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
+
+use crate::raw::Raw;
 
 /// A host with one plugin, and its API.
 async fn host(state: &std::path::Path) -> (Supervisor, axum::Router) {
@@ -251,4 +253,142 @@ async fn b10_a_secret_is_taken_out_of_refusals_and_left_in_what_a_plugin_answers
     assert!(answer.to_string().contains("[REDACTED] is wrong"), "{answer}");
     assert!(!answer.to_string().contains("hunter2"), "{answer}");
     serving.abort();
+}
+
+/// A version of the light whose settings are one number of this name.
+fn with_setting(version: &str, name: &str) -> Manifest {
+    let schema = json!({
+        "type": "object", "properties": {name: {"type": "integer"}}, "required": [name], "additionalProperties": false
+    });
+    let text = json!({
+        "id": "light", "name": "Light", "version": version, "description": "d", "author": "a", "image": "light:1",
+        "config_schema": schema
+    });
+    Manifest::from_json(&text.to_string()).unwrap().manifest
+}
+
+/// An update over HTTP could not bring the settings that its version needs, so only uninstalling was left.
+#[tokio::test]
+async fn b02_an_update_over_http_carries_settings() {
+    let state = tempfile::tempdir().unwrap();
+    let host = Supervisor::builder(FakeEngine::new(), state.path());
+    let host = host.start().await.unwrap();
+    let light = host.install(with_setting("1.0.0", "level")).await.unwrap();
+    let router = host.management_router();
+    let (status, answer) = ask(&router, "PUT", "/v1/plugins/light/config", r#"{"level": 40}"#).await;
+    assert_eq!(status, 202, "{answer}");
+    let next = serde_json::to_string(&with_setting("2.0.0", "brightness")).unwrap();
+    let update = async |settings: &[&str]| {
+        let mut request = Request::post("/v1/plugins/light/update")
+            .header("host", "localhost")
+            .header("content-type", "application/json");
+        for settings in settings {
+            request = request.header("plugin-settings", *settings);
+        }
+        let request = request.body(Body::from(next.clone())).unwrap();
+        let answer = router.clone().oneshot(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+        (status, serde_json::from_slice::<Value>(&body).unwrap())
+    };
+    let (status, answer) = update(&[]).await;
+    assert_eq!(status, 422, "{answer}");
+    let told = answer["error"].as_str().unwrap();
+    for words in [
+        "not for version 2.0.0",
+        "brightness",
+        "the header `plugin-settings`",
+    ] {
+        assert!(told.contains(words), "{told}");
+    }
+    assert!(!told.contains("::") && !told.contains("Request"), "{told}");
+    for (settings, code) in [
+        (&["{"][..], "invalid_parameter"),
+        (&["[]"], "invalid_parameter"),
+        (&["{}", "{}"], "invalid_parameter"),
+        (&[r#"{"level": 40}"#], "invalid_input"),
+        (&[r#"{"brightness": "x"}"#], "invalid_input"),
+    ] {
+        let (status, answer) = update(settings).await;
+        assert!(status == 400 || status == 422, "{settings:?}: {answer}");
+        assert_eq!(answer["code"], code, "{settings:?}: {answer}");
+    }
+    assert_eq!(light.manifest().version().to_string(), "1.0.0");
+    let (status, answer) = update(&[r#"{"brightness": 70}"#]).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(light.manifest().version().to_string(), "2.0.0");
+    assert_eq!(light.config().await.unwrap(), Some(json!({"brightness": 70})));
+}
+
+/// Documents said that settings which the plugin refuses stay kept, and "not now" was taken for no.
+#[tokio::test]
+async fn b08_settings_that_a_running_plugin_refuses_are_forgotten_and_not_now_is_no_refusal() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let (host, light) = light_that_runs(&engine, state.path()).await;
+    // A plugin that answers with the status in its settings.
+    let answer = async |axum::Json(settings): axum::Json<Value>| {
+        let status = u16::try_from(settings["status"].as_u64().unwrap()).unwrap();
+        let status = axum::http::StatusCode::from_u16(status).unwrap();
+        let success = status.is_success();
+        (
+            status,
+            axum::Json(json!({"success": success, "error": "no", "message": "yes"})),
+        )
+    };
+    let plugin = axum::Router::new().route("/config", axum::routing::post(answer));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    engine.set_address(light.id(), listener.local_addr().unwrap());
+    let serving = tokio::spawn(axum::serve(listener, plugin).into_future());
+    light.restart().await.unwrap();
+    let router = host.management_router();
+    let put = async |answered: u16| {
+        let body = json!({ "status": answered }).to_string();
+        ask(&router, "PUT", "/v1/plugins/light/config", &body).await
+    };
+    let kept = async || light.config().await.unwrap().unwrap()["status"].clone();
+    assert_eq!(put(200).await.0, 200);
+    for refused in [400, 422, 500] {
+        let (status, answer) = put(refused).await;
+        assert_eq!(status, refused, "{answer}");
+        assert_eq!(kept().await, 200, "the earlier ones stay");
+        assert_eq!(light.state().config.as_str(), "delivered");
+    }
+    for not_now in [429, 503] {
+        let (status, answer) = put(not_now).await;
+        assert_eq!(status, 202, "{answer}");
+        assert_eq!(answer["delivered"], false);
+        assert_eq!(kept().await, not_now);
+        assert_eq!(light.state().config.as_str(), "pending");
+    }
+    serving.abort();
+}
+
+/// A zip without README.md, or without a Dockerfile where its image exists, was refused by the host.
+#[tokio::test]
+async fn b07_a_host_takes_a_package_whose_image_exists_and_warns() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let host = Supervisor::builder(engine.clone(), state.path());
+    let host = host.start().await.unwrap();
+    let package = || {
+        let manifest = Raw::new("manifest.json", crate::raw::MANIFEST.as_bytes());
+        PluginSource::package_reader(std::io::Cursor::new(crate::raw::archive(&[manifest])))
+    };
+    let review = host.review(package(), []).await.unwrap();
+    for missing in ["no README.md", "no Dockerfile"] {
+        assert!(
+            review.warnings.iter().any(|warning| warning.contains(missing)),
+            "{:?}",
+            review.warnings
+        );
+    }
+    let plugin = host.install(package()).await.unwrap();
+    plugin.start().await.unwrap();
+    let image = plugin.manifest().image().clone();
+    plugin.uninstall().await.unwrap();
+    engine.set_image(&image, FakeImage::Missing);
+    let error = host.install(package()).await.unwrap_err().report();
+    assert!(
+        error.contains("there is no Dockerfile to build it from"),
+        "{error}"
+    );
 }

@@ -227,3 +227,134 @@ fn c08_a_version_or_a_text_of_another_tool_is_told_as_what_it_is_with_the_text_t
         assert!(error.contains("this is YAML"), "{error}");
     }
 }
+
+/// What is harmless was refused by hosts, too; and the first part of an image reference is read as Docker reads it.
+#[test]
+fn c14_what_is_harmless_is_a_warning_for_hosts_and_refused_of_authors() {
+    let manifest = |changes: &Value| {
+        let mut manifest = json!({
+            "id": "light", "name": "Light", "version": "1.0.0", "description": "d", "author": "a", "image": "light:1"
+        });
+        let changes = changes.as_object().unwrap().clone();
+        manifest.as_object_mut().unwrap().extend(changes);
+        manifest.to_string()
+    };
+    for (changes, pointer, words) in [
+        (
+            json!({"device_access": true, "devices": ["/dev/ttyUSB0", "/dev/ttyUSB0"]}),
+            "/devices/1",
+            "already listed at /devices/0",
+        ),
+        (
+            json!({"volumes": ["/data", "/data"]}),
+            "/volumes/1",
+            "already listed",
+        ),
+        (
+            json!({"tmpfs": ["/cache", "/cache"]}),
+            "/tmpfs/1",
+            "already listed",
+        ),
+        (json!({"secrets": ["pin", "pin"]}), "/secrets/1", "already listed"),
+        (
+            json!({"depends_on": ["hub", {"id": "hub"}]}),
+            "/depends_on/1",
+            "already listed",
+        ),
+        (
+            json!({"env_vars": {"log.level": "info"}}),
+            "/env_vars/log.level",
+            "shells do not read",
+        ),
+        (
+            json!({"env_vars": {"LOG-LEVEL": "info"}}),
+            "/env_vars/LOG-LEVEL",
+            "shells do not read",
+        ),
+        (
+            json!({"image": "Docker/docker:1"}),
+            "/image",
+            "the host of a registry",
+        ),
+    ] {
+        let text = manifest(&changes);
+        let parsed = Manifest::from_json(&text).unwrap_or_else(|error| panic!("{changes}: {error}"));
+        let [warning] = &parsed.warnings[..] else {
+            panic!("{changes}: {:?}", parsed.warnings)
+        };
+        assert_eq!(warning.pointer(), pointer);
+        assert!(warning.message().contains(words), "{warning}");
+        let told = issues(&changes);
+        assert!(told.len() == 1 && told[0].0 == pointer, "{told:?}");
+    }
+    let twice = manifest(&json!({"device_access": true, "devices": ["/dev/a", "/dev/b", "/dev/a"]}));
+    let parsed = Manifest::from_json(&twice).unwrap().manifest;
+    let devices: Vec<_> = parsed.devices().iter().map(ToString::to_string).collect();
+    assert_eq!(devices, ["/dev/a", "/dev/b"], "each counts once");
+    // Two ranges for one plugin: nobody knows which is meant.
+    let torn = manifest(&json!({"depends_on": ["hub", {"id": "hub", "version": "^1"}]}));
+    assert!(Manifest::from_json(&torn).is_err());
+
+    // Docker's rule: `.`, `:`, `localhost` or an upper-case letter make the first part a registry.
+    for (image, registry, repository) in [
+        ("Docker/docker", Some("Docker"), "docker"),
+        ("myHost/light", Some("myHost"), "light"),
+        ("acme/light", None, "acme/light"),
+        ("localhost/light", Some("localhost"), "light"),
+        ("acme.example/light", Some("acme.example"), "light"),
+        ("acme:5000/light", Some("acme:5000"), "light"),
+    ] {
+        let read: hap_manifest::ImageRef = image.parse().unwrap();
+        assert_eq!(
+            (read.registry(), read.repository()),
+            (registry, repository),
+            "{image}"
+        );
+    }
+    for wrong in ["Docker", "docker/Docker", "-Docker/docker", "Docker_x/docker"] {
+        assert!(wrong.parse::<hap_manifest::ImageRef>().is_err(), "{wrong}");
+    }
+}
+
+/// A zip without README.md was refused by the host, which needs none.
+#[test]
+fn b07_pack_refuses_what_a_reader_only_warns_of() {
+    let with_files = |files: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        for name in files {
+            let content = if *name == "manifest.json" {
+                crate::raw::MANIFEST
+            } else {
+                "FROM scratch\n"
+            };
+            fs::write(folder.path().join(name), content).unwrap();
+        }
+        folder
+    };
+    for (files, missing) in [
+        (&["manifest.json", "Dockerfile"][..], "README.md"),
+        (&["manifest.json", "README.md"], "Dockerfile"),
+    ] {
+        let folder = with_files(files);
+        let error = pack(folder.path(), &PackOptions::new()).unwrap_err();
+        let told = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+        assert!(told.contains(missing), "{told}");
+        let entries = files.iter().map(|name| {
+            let content = fs::read(folder.path().join(name)).unwrap();
+            Raw::new(name, &content)
+        });
+        let package = Package::open(Cursor::new(crate::raw::archive(&entries.collect::<Vec<_>>()))).unwrap();
+        let warnings: Vec<_> = package.warnings().iter().map(ToString::to_string).collect();
+        assert!(
+            warnings.len() == 1 && warnings[0].contains(missing),
+            "{warnings:?}"
+        );
+    }
+    assert!(
+        pack(
+            with_files(&["manifest.json", "Dockerfile", "README.md"]).path(),
+            &PackOptions::new()
+        )
+        .is_ok()
+    );
+}

@@ -3,10 +3,14 @@
 use std::{collections::HashMap, path::Path, time::Duration};
 
 use hap_host::{
-    ErrorKind, EventKind, HealthPolicy, Phase, PluginHandle, StreamItem, Supervisor,
-    engine::{Exit, FakeEngine, LogSource, SimulatedHealth},
+    Access, ErrorKind, EventKind, HealthPolicy, Phase, PluginHandle, Policy, StreamItem, Supervisor,
+    engine::{
+        EngineErrorKind, Exit, FakeEngine, FakeImage, FakeOperation, LogOptions, LogSource, Progress,
+        ProgressSink, SimulatedHealth,
+    },
 };
 use hap_manifest::Manifest;
+use hap_tests::spans::Spans;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -169,4 +173,137 @@ async fn d01_a_failure_is_told_with_the_last_lines_of_its_run() {
         )
     };
     assert!(to_failed(&event.kind), "{event:?}");
+}
+
+/// Rules that can never admit anything were taken silently.
+#[tokio::test]
+async fn d14_a_policy_that_can_never_admit_anything_is_warned_of_at_the_start() {
+    for (policy, word) in [
+        (Policy::home().unsigned_packages(false), "no key is trusted"),
+        (
+            Policy::home().host_device("/dev/sda".parse().unwrap()),
+            "no plugin gets /dev/sda",
+        ),
+        (
+            Policy::home()
+                .allow_capability("NET_ADMIN".parse().unwrap())
+                .deny_capability("NET_ADMIN".parse().unwrap()),
+            "no plugin gets the capability NET_ADMIN",
+        ),
+        (
+            Policy::home().own_user(false).root(Access::Allowed),
+            "plugins may run as root, and no manifest may choose its user",
+        ),
+    ] {
+        let spans = Spans::default();
+        let _default = tracing::subscriber::set_default(spans.subscriber());
+        let state = tempfile::tempdir().unwrap();
+        let builder = Supervisor::builder(FakeEngine::new(), state.path()).policy(policy);
+        builder.start().await.unwrap();
+        let told = spans.named("hap_host::supervisor::builder::start");
+        let told: Vec<_> = told
+            .iter()
+            .filter_map(|event| event.fields.get("message"))
+            .filter(|text| text.starts_with("of the policy"))
+            .collect();
+        assert!(told.len() == 1 && told[0].contains(word), "{word}: {told:?}");
+    }
+}
+
+/// An image that cannot be pulled was 17 seconds of silence, and then the engine's raw text.
+#[tokio::test(start_paused = true)]
+async fn d12_a_pull_that_fails_tells_what_it_does_and_what_to_look_at() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let host = host(&engine, state.path()).await;
+    let light = || manifest("light", "1.0.0", "ghcr.io/acme/light:9", "");
+    engine.set_image(light().image(), FakeImage::Pullable);
+    for _ in 0..5 {
+        engine.fail_next(FakeOperation::Pull, EngineErrorKind::Failed);
+    }
+    let (sink, mut progress) = ProgressSink::stream();
+    let installing = tokio::spawn({
+        let (host, light) = (host.clone(), light());
+        async move { host.install(light).progress(sink).await }
+    });
+    let (mut told, mut asked) = (Vec::new(), Vec::new());
+    while let Some(report) = progress.next().await {
+        let Progress::Step(words) = report else { continue };
+        told.push(words);
+        // Somebody else who asks learns as much.
+        asked.extend(host.installing().into_iter().filter_map(|one| one.step));
+    }
+    assert!(
+        !asked.is_empty() && asked.iter().all(|step| told.contains(step)),
+        "{asked:?}"
+    );
+    assert_eq!(
+        told[0],
+        "ghcr.io/acme/light:9 is not on this machine and is pulled from ghcr.io"
+    );
+    assert_eq!(told.len(), 5, "{told:?}");
+    assert!(
+        told[1..].iter().all(|words| words.contains("tried again in")),
+        "{told:?}"
+    );
+    let error = installing.await.unwrap().unwrap_err().report();
+    assert!(
+        error.contains("does ghcr.io exist, and does this machine reach it?"),
+        "{error}"
+    );
+
+    for (image, words) in [
+        (FakeImage::Missing, "is the name right? ghcr.io was asked for it"),
+        (FakeImage::Denied, "docker login ghcr.io"),
+    ] {
+        engine.set_image(light().image(), image);
+        let error = host.install(light()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Image);
+        let told = error.report();
+        for words in [words, "under exactly that name (`docker image ls`)"] {
+            assert!(told.contains(words), "{told}");
+        }
+    }
+}
+
+/// A stream that follows ended with each run, and was empty without a container.
+#[tokio::test]
+async fn d02_a_stream_of_lines_goes_on_over_restarts_with_a_marker_between_runs() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let host = host(&engine, state.path()).await;
+    let light = host
+        .install(manifest("light", "1.0.0", "light:1", ""))
+        .await
+        .unwrap();
+    let mut lines = light.logs(&LogOptions::default().follow(true));
+    let mut next = async || {
+        let line = tokio::time::timeout(DEADLINE, lines.next()).await.unwrap();
+        line.map(|line| line.unwrap())
+            .map(|line| (line.source, line.text))
+    };
+    let (waited, _) = tokio::join!(next(), async {
+        light.start().await.unwrap();
+        engine.print(light.id(), LogSource::Stdout, "first run");
+    });
+    let printed = |text: &str| Some((LogSource::Stdout, text.to_owned()));
+    assert_eq!(waited, printed("first run"));
+    // A crash, after which the container is started again; and a stop by hand, and a start.
+    for (end, text) in [("crash", "second run"), ("stop", "third run")] {
+        let before = light.state().restarts;
+        if end == "crash" {
+            engine.crash(light.id(), Exit::code(3));
+            let again = light.wait_for(|state| state.restarts > before && state.phase == Phase::Healthy);
+            tokio::time::timeout(DEADLINE, again).await.unwrap().unwrap();
+        } else {
+            light.stop().await.unwrap();
+            light.start().await.unwrap();
+        }
+        engine.print(light.id(), LogSource::Stdout, text);
+        let (source, marker) = next().await.unwrap();
+        assert_eq!(source, LogSource::Host);
+        assert!(marker.contains("a new run begins"), "{marker}");
+        assert_eq!(marker.contains("exit code 3"), end == "crash", "{marker}");
+        assert_eq!(next().await, printed(text));
+    }
+    light.uninstall().await.unwrap();
+    assert_eq!(next().await, None, "and ends with the plugin");
 }

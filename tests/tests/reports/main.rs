@@ -15,6 +15,8 @@ mod c;
 mod c_plugin;
 mod d;
 mod d_plugin;
+mod example_host;
+mod folders;
 #[path = "../../../hap-manifest/tests/package/raw.rs"]
 #[expect(dead_code, reason = "not all are used here")]
 mod raw;

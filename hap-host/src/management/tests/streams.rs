@@ -77,11 +77,11 @@ async fn output_is_followed_and_gone_on_with_where_the_reader_was() {
     let bed = Bed::new().await;
     let light = bed.secretive().await;
     let path = "/v1/plugins/light/logs/stream";
-    let mut nothing = bed.follow(path, &[]).await;
-    assert_eq!(nothing.expect("end").await.data["reason"], "no_more");
-
+    let mut waiting = bed.follow(path, &[]).await;
     light.start().await.unwrap();
     bed.engine.print(light.id(), LogSource::Stdout, "one");
+    assert_eq!(waiting.expect("line").await.data["text"], "one");
+    drop(waiting);
     bed.engine.print(light.id(), LogSource::Stdout, "two is hunter2");
     let mut items = bed.follow(&format!("{path}?tail=1"), &[]).await;
     let two = items.expect("line").await;
@@ -101,7 +101,12 @@ async fn output_is_followed_and_gone_on_with_where_the_reader_was() {
     assert_eq!(items.expect("line").await.data["text"], "three");
     assert_eq!(items.expect("line").await.data["text"], "four");
     light.stop().await.unwrap();
-    assert_eq!(items.expect("end").await.data["reason"], "no_more");
+    light.start().await.unwrap();
+    let marker = items.expect("line").await;
+    assert_eq!((&marker.data["source"], marker.id), (&json!("host"), None));
+    check_schema(&json!({"$ref": "#/components/schemas/LogLine"}), &marker.data);
+    bed.engine.print(light.id(), LogSource::Stdout, "five");
+    assert_eq!(items.expect("line").await.data["text"], "five");
 
     let answer = bed
         .send("GET", path, &[("last-event-id", "7")], Body::empty())
@@ -122,6 +127,9 @@ async fn a_stream_that_ends_before_its_reader_has_read_it_says_so_after_the_last
     let mut items = bed.follow("/v1/plugins/light/logs/stream?tail=100", &[]).await;
     for number in 0..100 {
         assert_eq!(items.expect("line").await.data["text"], format!("line {number}"));
+        if number == 0 {
+            light.uninstall().await.unwrap();
+        }
     }
     assert_eq!(items.expect("end").await.data["reason"], "no_more");
 }

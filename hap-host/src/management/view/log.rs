@@ -17,8 +17,8 @@ pub(in crate::management) struct LogLines {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "LogLine")]
 pub(in crate::management) struct LogLineView {
-    /// Where it was written.
-    #[schemars(extend("enum" = ["stdout", "stderr"]))]
+    /// Where it was written; `host` for what the host says between two runs.
+    #[schemars(extend("enum" = ["stdout", "stderr", "host"]))]
     pub source: &'static str,
     /// When the engine received it, by RFC 3339, where the engine says.
     pub time: Option<String>,
@@ -34,6 +34,7 @@ impl From<LogLine> for LogLineView {
             source: match line.source {
                 LogSource::Stdout => "stdout",
                 LogSource::Stderr => "stderr",
+                LogSource::Host => "host",
             },
             time: line.time.map(rfc3339),
             text: line.text,

@@ -8,9 +8,12 @@ use std::{
 use futures_core::{Stream, stream::BoxStream};
 use futures_util::StreamExt;
 
-use super::PluginHandle;
+use super::{PluginHandle, followed_logs::follow};
 use crate::{
-    engine::stream::{LogLine, LogOptions},
+    engine::{
+        observed::ContainerId,
+        stream::{EngineStream, LogLine, LogOptions},
+    },
     error::Error,
 };
 
@@ -35,29 +38,62 @@ impl LogStream {
 }
 
 impl PluginHandle {
-    /// The plugin's output. Without a container there is none, and the stream is empty.
+    /// The plugin's output.
+    ///
+    /// With [`follow`](LogOptions::follow) it is one stream over all runs of the plugin, from the one
+    /// that is there until the plugin is uninstalled: without a container it waits for one, and between
+    /// two runs there is a line of [`LogSource::Host`](crate::engine::LogSource::Host) that says how the
+    /// one before ended. Where the engine stops telling, a line of the same kind says so, and the
+    /// stream goes on when the engine answers again. No line comes twice.
+    ///
+    /// Otherwise it is what the container that is there has printed. Without a container there is
+    /// none, and the stream is empty.
     ///
     /// The plugin's keys and secret settings are shown as `[REDACTED]` where they stand in a
     /// line as they are. Tabs become spaces, and every other character that could steer a terminal
     /// or turn the direction of writing becomes U+FFFD.
+    ///
+    /// ```no_run
+    /// # async fn run(light: hap_host::PluginHandle) -> Result<(), hap_host::Error> {
+    /// use hap_host::engine::LogOptions;
+    ///
+    /// let mut lines = light.logs(&LogOptions::default().tail(100).follow(true));
+    /// while let Some(line) = lines.next().await {
+    ///     println!("{}", line?.text);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn logs(&self, options: &LogOptions) -> LogStream {
-        match self.container() {
-            Some(container) => {
-                let stream = self.0.shared.engine.logs(&container, options);
-                let desk = Arc::clone(&self.0.config);
-                let clean = move |mut line: LogLine| {
-                    line.text = desk.redactor().line(&line.text, LogLine::MAX_BYTES);
-                    line
-                };
-                LogStream::new(
-                    stream
-                        .map(move |line| line.map(&clean).map_err(Error::engine))
-                        .boxed(),
-                )
-            }
-            None => LogStream::new(futures_util::stream::empty().boxed()),
+        if options.wants_follow() {
+            let (handle, options) = (self.clone(), options.clone());
+            LogStream::new(follow(handle, options).map(Ok).boxed())
+        } else {
+            self.logs_of_this_run(options)
         }
+    }
+
+    /// The output of the container that is there: with `follow` until its run ends.
+    pub(crate) fn logs_of_this_run(&self, options: &LogOptions) -> LogStream {
+        LogStream::new(match self.container() {
+            Some(container) => {
+                let lines = self.lines_of(&container, options);
+                lines.map(|line| line.map_err(Error::engine)).boxed()
+            }
+            None => futures_util::stream::empty().boxed(),
+        })
+    }
+
+    /// What one container prints, fit to be shown.
+    pub(super) fn lines_of(&self, container: &ContainerId, options: &LogOptions) -> EngineStream<LogLine> {
+        let desk = Arc::clone(&self.0.config);
+        let clean = move |mut line: LogLine| {
+            line.text = desk.redactor().line(&line.text, LogLine::MAX_BYTES);
+            line
+        };
+        let lines = self.0.shared.engine.logs(container, options);
+        lines.map(move |line| line.map(&clean)).boxed()
     }
 }
 

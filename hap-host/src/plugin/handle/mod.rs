@@ -1,7 +1,9 @@
 mod calls;
 mod data;
+mod followed_logs;
 mod lifecycle;
 mod limits;
+pub(crate) mod log_place;
 pub(crate) mod logs;
 mod overrides;
 pub(crate) mod permissions;

@@ -1,6 +1,5 @@
 //! Hands the output of plugins on as events of the host's own log.
 
-mod cursor;
 mod line;
 mod throttle;
 
@@ -12,12 +11,12 @@ use std::{
 use hap_manifest::PluginId;
 use tokio::time::Instant;
 
-use self::{cursor::Place, line::Line, throttle::Flood};
+use self::{line::Line, throttle::Flood};
 use crate::{
     engine::stream::{LogLine, LogOptions, LogSource},
     metrics::counters::{PluginCounters, add},
-    model::{log_forwarding::LogForwarding, phase::Phase},
-    plugin::handle::PluginHandle,
+    model::log_forwarding::LogForwarding,
+    plugin::handle::{PluginHandle, log_place::Place},
 };
 
 /// Pause before output is followed again after it ended or the engine failed.
@@ -35,20 +34,15 @@ pub(crate) async fn forward(plugin: PluginHandle, options: LogForwarding, counte
         place: Place::at(SystemTime::now()),
         continued: false,
     };
-    while plugin.wait_for(|state| prints(state.phase)).await.is_ok() {
+    while plugin.wait_for(|state| state.phase.may_print()).await.is_ok() {
         let wanted = LogOptions::default().follow(true).since(forwarder.place.reopen());
-        let mut lines = plugin.logs(&wanted);
+        let mut lines = plugin.logs_of_this_run(&wanted);
         while let Some(Ok(line)) = lines.next().await {
             forwarder.take(&plugin, &line);
         }
         forwarder.settle();
         tokio::time::sleep(PAUSE).await;
     }
-}
-
-/// Whether there is a process that may print.
-fn prints(phase: Phase) -> bool {
-    phase.is_reachable() || matches!(phase, Phase::Starting | Phase::Stopping)
 }
 
 struct Forwarder {
@@ -94,6 +88,7 @@ fn emit(plugin: &PluginId, source: LogSource, line: &Line) {
     let source = match source {
         LogSource::Stdout => "stdout",
         LogSource::Stderr => "stderr",
+        LogSource::Host => "host",
     };
     // A level is part of an event's static data, so each has an event of its own.
     macro_rules! event {

@@ -1,3 +1,5 @@
+//! How far a plugin's output was read.
+
 use std::cmp::Ordering;
 use std::time::SystemTime;
 
@@ -6,7 +8,7 @@ use std::time::SystemTime;
 ///
 /// An engine is asked for lines from a moment on, and several lines may bear the same moment.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     newest: SystemTime,
     /// Lines of that moment that were taken.
     of_newest: usize,
@@ -16,7 +18,7 @@ pub(super) struct Place {
 
 impl Place {
     /// At a moment before which no line is wanted.
-    pub(super) const fn at(start: SystemTime) -> Self {
+    pub(crate) const fn at(start: SystemTime) -> Self {
         Self {
             newest: start,
             of_newest: 0,
@@ -25,13 +27,13 @@ impl Place {
     }
 
     /// A new stream begins; from when on it is asked for lines.
-    pub(super) const fn reopen(&mut self) -> SystemTime {
+    pub(crate) const fn reopen(&mut self) -> SystemTime {
         self.taken = Some((self.newest, self.of_newest));
         self.newest
     }
 
     /// Whether a line of this moment was not taken before; then it is.
-    pub(super) fn take(&mut self, time: SystemTime) -> bool {
+    pub(crate) fn take(&mut self, time: SystemTime) -> bool {
         if let Some((until, left)) = &mut self.taken {
             match time.cmp(until) {
                 Ordering::Less => return false,
