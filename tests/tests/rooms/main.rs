@@ -120,6 +120,37 @@ const HOST: Rooms = &[
     ),
 ];
 
+const CONFORMANCE: Rooms = &[
+    ("level", &[]),
+    ("outcome", &[]),
+    ("sentences", &[]),
+    ("http", &[]),
+    ("declaration", &[]),
+    ("platform", &["http"]),
+    ("target", &[]),
+    ("bench", &["declaration", "http", "outcome", "platform", "target"]),
+    (
+        "cases",
+        &["bench", "http", "level", "outcome", "platform", "target"],
+    ),
+    ("expected", &["cases"]),
+    ("report", &["cases", "level", "outcome", "sentences"]),
+    (
+        "suite",
+        &[
+            "bench",
+            "cases",
+            "declaration",
+            "expected",
+            "http",
+            "level",
+            "outcome",
+            "report",
+            "target",
+        ],
+    ),
+];
+
 #[test]
 fn the_rooms_of_hap_manifest_import_in_one_direction() {
     check("hap-manifest", MANIFEST);
@@ -133,6 +164,11 @@ fn the_rooms_of_hap_plugin_import_in_one_direction() {
 #[test]
 fn the_rooms_of_hap_host_import_in_one_direction() {
     check("hap-host", HOST);
+}
+
+#[test]
+fn the_rooms_of_hap_conformance_import_in_one_direction() {
+    check("tests/conformance", CONFORMANCE);
 }
 
 /// Rooms of hap-host that are given time, chance and what was seen as values, so that years of a plugin's life fit into a

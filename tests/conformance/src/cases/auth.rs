@@ -1,6 +1,6 @@
 //! Who is asking.
 
-use super::{Case, case};
+use super::case::{Case, case};
 use crate::{
     bench::{Bench, CALL, Exchange, Reply},
     http::Request,

@@ -3,7 +3,7 @@
 use hap_manifest::wire::CommandRequest;
 use serde_json::{Value, json};
 
-use super::{Case, case};
+use super::case::{Case, case};
 use crate::{
     bench::{Bench, Exchange, Reply},
     http::Request,

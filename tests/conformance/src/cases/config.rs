@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Case, case};
+use super::case::{Case, case};
 use crate::{
     bench::{Bench, Exchange, Reply},
     http::Request,

@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use super::{Case, case};
+use super::case::{Case, case};
 use crate::{
     bench::Bench,
     outcome::{Stop, Verdict},

@@ -1,6 +1,6 @@
 //! Health and status.
 
-use super::{Case, case};
+use super::case::{Case, case};
 use crate::{
     bench::{Bench, Reply, SOON},
     http::Request,

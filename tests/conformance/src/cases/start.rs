@@ -1,6 +1,6 @@
 //! Where a plugin listens, and when.
 
-use super::{Case, case};
+use super::case::{Case, case};
 use crate::{
     bench::{Bench, Started},
     http::Request,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{Case, case};
+use super::case::{Case, case};
 use crate::{
     bench::{Bench, Reply, Started},
     outcome::{Stop, Verdict},

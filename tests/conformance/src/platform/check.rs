@@ -9,8 +9,8 @@ use hap_manifest::{
 };
 
 use super::{
-    Shared,
     delivery::{Problem, Proof},
+    shared::Shared,
 };
 use crate::http::Head;
 

@@ -3,7 +3,7 @@ use std::time::SystemTime;
 use hap_manifest::wire::Event;
 use tokio::time::Instant;
 
-use super::Answer;
+use super::answer::Answer;
 
 /// One request with events, as it came.
 #[derive(Debug, Clone)]

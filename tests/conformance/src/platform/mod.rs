@@ -4,12 +4,12 @@ mod answer;
 mod check;
 mod delivery;
 mod serve;
+mod shared;
 
 use std::{
-    collections::{HashSet, VecDeque},
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -24,6 +24,7 @@ use tokio::{
 pub use answer::Answer;
 pub(crate) use check::UNNAMED;
 pub use delivery::{Delivery, Problem, Proof};
+use shared::Shared;
 
 /// The platform as a plugin sees it: it gives the environment and the token, takes events, and answers them by the
 /// protocol or as it is told to.
@@ -60,27 +61,6 @@ impl Drop for Listening {
     fn drop(&mut self) {
         self.0.abort();
     }
-}
-
-/// What the connections share.
-#[derive(Debug)]
-struct Shared {
-    address: SocketAddr,
-    plugin: PluginId,
-    token: ApiToken,
-    secret: WebhookSecret,
-    state: Mutex<State>,
-    /// How many deliveries there are.
-    count: watch::Sender<usize>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    answer: Answer,
-    next: VecDeque<Answer>,
-    deliveries: Vec<Delivery>,
-    /// Ids of the events that are as good as on a disk.
-    stored: HashSet<String>,
 }
 
 impl Platform {
@@ -167,35 +147,5 @@ impl Platform {
         let came = timeout_at(deadline, count.wait_for(|count| *count > index)).await;
         came.ok()?.ok()?;
         self.shared.state().deliveries.get(index).cloned()
-    }
-}
-
-impl Shared {
-    fn path(&self) -> String {
-        format!("/plugins/{}/api/v1", self.plugin)
-    }
-
-    /// Held only to read or change values.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Notes a request and returns how it is answered, and how many of its events are new.
-    fn take(&self, mut delivery: Delivery) -> (Answer, usize) {
-        let mut state = self.state();
-        let answer = state.next.pop_front().unwrap_or_else(|| state.answer.clone());
-        let mut fresh = 0;
-        // An answer that is lost is about events that are stored.
-        if delivery.problems.is_empty() && matches!(answer, Answer::ByProtocol | Answer::Half) {
-            for event in &delivery.events {
-                fresh += usize::from(state.stored.insert(event.id.clone()));
-            }
-        }
-        delivery.answer = answer.clone();
-        state.deliveries.push(delivery);
-        let count = state.deliveries.len();
-        drop(state);
-        self.count.send_replace(count);
-        (answer, fresh)
     }
 }

@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{Answer, Shared, check::check, delivery::Delivery};
+use super::{answer::Answer, check::check, delivery::Delivery, shared::Shared};
 use crate::http::{Head, read_body, read_head};
 
 const MOST_BODY: usize = 4 << 20;

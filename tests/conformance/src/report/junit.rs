@@ -5,7 +5,16 @@ use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use super::{CaseReport, Report, told};
 use crate::{level::Weight, outcome::Outcome};
 
-pub(super) fn write(report: &Report) -> String {
+impl Report {
+    /// Returns the report as `JUnit` XML, which continuous integration shows. Failures of recommended and optional cases
+    /// are not among its failures.
+    #[must_use]
+    pub fn to_junit(&self) -> String {
+        write(self)
+    }
+}
+
+fn write(report: &Report) -> String {
     let mut document = quick_junit::Report::new("hap-conformance");
     document.set_time(Duration::from_millis(report.took_ms));
     let mut suite = TestSuite::new(format!("{} ({})", report.target, report.level));

@@ -3,7 +3,7 @@
 mod junit;
 mod people;
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -152,19 +152,6 @@ impl Report {
     pub fn to_json(&self) -> String {
         // A type of texts and numbers is always written.
         serde_json::to_string_pretty(self).unwrap_or_default()
-    }
-
-    /// Returns the report as `JUnit` XML, which continuous integration shows. Failures of recommended and optional cases
-    /// are not among its failures.
-    #[must_use]
-    pub fn to_junit(&self) -> String {
-        junit::write(self)
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        people::write(self, f)
     }
 }
 

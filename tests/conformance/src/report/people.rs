@@ -3,8 +3,14 @@ use std::fmt::{self, Formatter};
 use super::{CaseReport, Report, told};
 use crate::{level::Weight, outcome::Outcome};
 
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write(self, f)
+    }
+}
+
 /// Failures first, each with what was sent, what came, the sentence and the fix; then a line for the rest.
-pub(super) fn write(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
+fn write(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
     for case in report.failures(Weight::Required) {
         failure(case, "FAIL", f)?;
     }

@@ -16,7 +16,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Environment, Exit, LaunchError, Launcher, Running};
+use super::launcher::{Environment, Exit, LaunchError, Launcher, Running};
 
 /// Output that is kept, in bytes.
 const MOST_OUTPUT: usize = 1 << 20;
