@@ -148,10 +148,14 @@ async fn a_light_lives_its_whole_life_over_http() {
     let lines = caller.get("/plugins/light/logs?tail=1").await;
     assert_eq!(lines["lines"].as_array().unwrap().len(), 1);
     assert_eq!(caller.act("/plugins/light/stop").await["phase"], "stopped");
-    read_until(&mut logs, r#"{"reason":"no_more"}"#).await;
+    // The stream goes on with the next run, and ends with the plugin.
+    caller.act("/plugins/light/start").await;
+    read_until(&mut logs, r#""source":"host""#).await;
+    read_until(&mut logs, "event: line").await;
 
     let removed = good(caller.http.delete(caller.url("/plugins/light?remove_data=true"))).await;
     assert_eq!(removed, json!({"id": "light", "data_removed": true}));
+    read_until(&mut logs, r#"{"reason":"no_more"}"#).await;
     let gone = send(caller.http.get(caller.url("/plugins/light"))).await;
     assert_eq!(gone.status(), StatusCode::NOT_FOUND);
     supervisor.shutdown(ShutdownMode::StopPlugins).await.unwrap();
