@@ -57,12 +57,10 @@ impl FakeEngine {
     /// Takes the containers of a plugin off their network: they run, nobody reaches them, and no
     /// start brings them back.
     pub fn disconnect(&self, plugin: &PluginId) {
-        let mut world = self.world();
-        let of = world.containers.values_mut();
-        for container in of.filter(|container| container.observed.plugin == *plugin) {
+        self.world().containers.change(plugin, |container| {
             container.is_cut_off = true;
             container.observed.address = None;
-        }
+        });
     }
 
     /// Lets a plugin ignore that it is asked to stop: it goes on until its grace is over, or it is
@@ -116,22 +114,18 @@ impl FakeEngine {
     /// Takes the seal off all containers of a plugin: as a version of the supervisor made them that
     /// knew none, or somebody whose image carries the labels.
     pub fn remove_seal(&self, plugin: &PluginId) {
-        let mut world = self.world();
-        let of = world.containers.values_mut();
-        for container in of.filter(|container| container.observed.plugin == *plugin) {
+        self.world().containers.change(plugin, |container| {
             container.observed.seal = None;
             container.spec.labels.remove(labels::SEAL);
-        }
+        });
     }
 
     fn set_status(&self, plugin: &PluginId, from: ContainerStatus, to: ContainerStatus) {
-        let mut world = self.world();
-        let of = world
-            .containers
-            .values_mut()
-            .map(|container| &mut container.observed);
-        of.filter(|observed| observed.plugin == *plugin && observed.status == from)
-            .for_each(|observed| observed.status = to);
+        self.world().containers.change(plugin, |container| {
+            if container.observed.status == from {
+                container.observed.status = to;
+            }
+        });
     }
 
     /// Takes back everything that was scripted: faults, delays, crashes at start, answers to health

@@ -1,5 +1,6 @@
 //! A stateful engine without containers, with scripted faults, for tests.
 
+mod containers;
 mod control;
 mod engine;
 pub(crate) mod faults;
@@ -116,8 +117,7 @@ impl FakeEngine {
     #[must_use]
     pub fn spec(&self, plugin: &PluginId) -> Option<ContainerSpec> {
         let world = self.world();
-        let mut containers = world.containers.values();
-        let container = containers.find(|container| container.spec.plugin == *plugin)?;
+        let container = world.containers.of(plugin).next()?;
         Some(container.spec.clone())
     }
 

@@ -8,6 +8,7 @@ use hap_manifest::PluginId;
 use tokio::time::Instant;
 
 use super::{
+    containers::{Containers, FakeContainer},
     faults::Script,
     run::{FakeEnd, FakeRun},
 };
@@ -20,7 +21,6 @@ use crate::engine::{
     observed::{ContainerId, ContainerStatus, Exit, Observed, ObservedLimits},
     resource::Resource,
     spec::{ContainerSpec, ResourceLimits},
-    stream::LogLine,
     testing::SimulatedHealth,
     volume_copy::VolumeCopy,
 };
@@ -46,7 +46,7 @@ const RUNS: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct World {
     pub(super) images: BTreeMap<String, FakeImage>,
-    pub(super) containers: BTreeMap<ContainerId, FakeContainer>,
+    pub(super) containers: Containers,
     pub(super) foreign: BTreeSet<String>,
     pub(super) volumes: BTreeMap<String, FakeVolume>,
     /// What is kept besides containers and volumes: networks and images.
@@ -89,23 +89,9 @@ impl FakeVolume {
     }
 }
 
-#[derive(Debug)]
-pub(super) struct FakeContainer {
-    pub(super) observed: Observed,
-    pub(super) spec: ContainerSpec,
-    pub(super) lines: VecDeque<LogLine>,
-    pub(super) made: Instant,
-    /// It was taken off its network, for good.
-    pub(super) is_cut_off: bool,
-}
-
 impl World {
     pub(super) fn create(&mut self, spec: &ContainerSpec) -> Result<ContainerId, EngineError> {
-        let taken = self
-            .containers
-            .values()
-            .any(|container| container.spec.name == spec.name);
-        if taken || self.foreign.contains(&spec.name) {
+        if self.containers.has_name(&spec.name) || self.foreign.contains(&spec.name) {
             let message = "a container of that name exists";
             return Err(EngineError::new(
                 EngineErrorKind::Conflict,
@@ -134,7 +120,7 @@ impl World {
                 .entry(volume.name.clone())
                 .or_insert_with(|| FakeVolume::empty(spec.instance.clone(), spec.plugin.clone()));
         }
-        self.containers.insert(id.clone(), container);
+        self.containers.insert(container);
         Ok(id)
     }
 
@@ -288,34 +274,27 @@ impl World {
 
     /// All containers of a plugin, in whatever instance.
     pub(super) fn all_of(&self, plugin: &PluginId) -> Vec<ContainerId> {
-        let of = self
-            .containers
-            .values()
-            .filter(|container| container.observed.plugin == *plugin);
+        let of = self.containers.of(plugin);
         of.map(|container| container.observed.id.clone()).collect()
     }
 
     /// Those of them that run.
     pub(super) fn running_of(&self, plugin: &PluginId) -> Vec<ContainerId> {
-        let runs = |id: &ContainerId| {
-            self.containers
-                .get(id)
-                .is_some_and(|of| of.observed.status == ContainerStatus::Running)
-        };
-        self.all_of(plugin).into_iter().filter(runs).collect()
+        let of = self.containers.of(plugin);
+        of.filter(|container| container.observed.status == ContainerStatus::Running)
+            .map(|container| container.observed.id.clone())
+            .collect()
     }
 
     /// Whether a container of the plugin runs without a network.
     pub(super) fn is_cut_off(&self, plugin: &PluginId) -> bool {
-        let mut all = self.containers.values();
-        all.any(|container| container.observed.plugin == *plugin && container.is_cut_off)
+        self.containers.of(plugin).any(|container| container.is_cut_off)
     }
 
     /// Whether a container of the plugin is frozen.
     pub(super) fn is_paused(&self, plugin: &PluginId) -> bool {
-        self.containers.values().any(|container| {
-            container.observed.plugin == *plugin && container.observed.status == ContainerStatus::Paused
-        })
+        let mut of = self.containers.of(plugin);
+        of.any(|container| container.observed.status == ContainerStatus::Paused)
     }
 }
 
