@@ -8,13 +8,9 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::{
     encoding::{json, micros, signed, unsigned},
     error,
-    event_source::Source,
+    event_source::{Share, Source},
 };
 use crate::{error::Error, model::retention::EventRetention};
-
-/// Rows that retention takes during one append: several times the largest batch, so
-/// that it catches up.
-const MOST_REMOVED: u64 = 2000;
 
 /// The type of an event that reports a plugin's status.
 pub(super) const STATUS: &str = "status";
@@ -96,6 +92,7 @@ fn append(
         "INSERT INTO events (plugin, id, kind, received, bytes, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     let mut appended = Vec::with_capacity(batch.events.len());
+    let (mut new, mut new_bytes) = (0, 0);
     for event in &batch.events {
         let known: Option<i64> = find.query_row([plugin, &event.id], |row| row.get(0)).optional()?;
         if let Some(seq) = known {
@@ -115,6 +112,8 @@ fn append(
             event.body
         ])?;
         let seq = connection.last_insert_rowid();
+        new += 1;
+        new_bytes += signed(bytes);
         source.kept += 1;
         source.kept_bytes += signed(bytes);
         if event.kind == STATUS {
@@ -125,7 +124,7 @@ fn append(
             duplicate: false,
         });
     }
-    source.apply(connection, retention, MOST_REMOVED)?;
+    source.apply(connection, retention, Share::of_append(new, new_bytes))?;
     source.write(connection)?;
     Ok(appended)
 }

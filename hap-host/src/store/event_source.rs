@@ -3,6 +3,43 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::encoding::{signed, unsigned};
 use crate::model::retention::EventRetention;
 
+/// Rows that retention takes during one append at most, however large an event came in.
+const MOST_OF_APPEND: u64 = 2000;
+
+/// How much of what has to go goes at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share {
+    rows: i64,
+    bytes: i64,
+    /// Rows at most, whatever their size.
+    most: u64,
+}
+
+impl Share {
+    /// A little more than what an append brings. So bounds that held before it hold after it, and
+    /// bounds that became narrower are reached step by step, at the expense of none.
+    pub(super) const fn of_append(rows: i64, bytes: i64) -> Self {
+        Self {
+            rows: a_little_more(rows),
+            bytes: a_little_more(bytes),
+            most: MOST_OF_APPEND,
+        }
+    }
+
+    /// So many rows at most.
+    pub(super) fn rows(most: u64) -> Self {
+        Self {
+            rows: signed(most),
+            bytes: i64::MAX,
+            most,
+        }
+    }
+}
+
+const fn a_little_more(count: i64) -> i64 {
+    count.saturating_add(count / 4).saturating_add(1)
+}
+
 /// The sums over one plugin's events.
 ///
 /// A plugin's rows go through three stages, always the oldest first: *kept*; *forgotten*,
@@ -93,25 +130,28 @@ impl Source {
             .map(drop)
     }
 
-    /// Brings the plugin's events within its bounds, or nearer to them by `most` rows in each
-    /// stage: bounds may have become much narrower since the last host. Returns how many were
-    /// forgotten and how many erased.
+    /// Brings the plugin's events within its bounds, or nearer to them by a share in each stage:
+    /// bounds may have become much narrower since the last host. Returns how many were forgotten
+    /// and how many erased.
     pub(super) fn apply(
         &mut self,
         connection: &Connection,
         retention: &EventRetention,
-        most: u64,
+        share: Share,
     ) -> rusqlite::Result<(u64, u64)> {
         let too_many = self.kept - signed(retention.most_events());
         let too_large = self.kept_bytes - signed(retention.most_bytes());
         let mut forgotten = 0;
         if too_many > 0 || too_large > 0 {
-            let upto = self.oldest_to_go(connection, too_many, too_large, most)?;
+            let (rows, bytes) = (too_many.min(share.rows), too_large.min(share.bytes));
+            let upto = self.oldest_to_go(connection, rows, bytes, share.most)?;
             forgotten = self.forget(connection, upto)?;
         }
         let surplus = self.forgotten - signed(retention.most_remembered());
         let erased = if surplus > 0 {
-            let upto = self.last_of_oldest(connection, surplus.min(signed(most)))?;
+            // As many as were forgotten, so that this stage keeps up with the one before it.
+            let rows = a_little_more(signed(forgotten)).max(share.rows);
+            let upto = self.last_of_oldest(connection, surplus.min(rows))?;
             self.erase(connection, upto)?
         } else {
             0

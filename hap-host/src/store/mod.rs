@@ -29,7 +29,7 @@ use std::{
     ops::RangeInclusive,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use hap_manifest::{PluginId, permission::Publisher, wire::Event};
@@ -68,6 +68,10 @@ use crate::{
 /// How long an opener waits for an owner that is just going.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
 const LOCK_POLL: Duration = Duration::from_millis(20);
+/// How often as long as a step of retention the writer is left to others after it.
+const PAUSE_PER_STEP: u32 = 4;
+/// A disk that is stuck for a while does not end retention for the day.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The supervisor's memory on disk. Clones share it.
 ///
@@ -307,18 +311,35 @@ impl Store {
             .await
     }
 
-    /// Removes what is older than retention allows. Bounds by number and size are kept at every
-    /// append already.
+    /// Removes what is older than retention allows, and gives the space back to the disk. Bounds by
+    /// number and size are kept at every append already.
     pub(crate) async fn prune_events(&self, now: SystemTime) -> Result<Pruned, Error> {
         let mut all = Pruned::default();
         loop {
-            // In steps, so that events that arrive meanwhile are stored in between.
-            let step = self.write(move |writer| writer.prune_step(now)).await?;
+            let step = self.unhurried(move |writer| writer.prune_step(now)).await?;
             if step == Pruned::default() {
-                return Ok(all);
+                break;
             }
             all.add((step.forgotten, step.erased));
         }
+        while self.unhurried(Writer::shrink_step).await? {}
+        Ok(all)
+    }
+
+    /// Does a step of work that can wait, and then leaves the writer to others for several times as
+    /// long, so that events that arrive meanwhile are stored nearly as fast as ever.
+    async fn unhurried<T: Send + 'static>(
+        &self,
+        step: impl FnOnce(&mut Writer) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (done, took) = self
+            .write(move |writer| {
+                let began = Instant::now();
+                step(writer).map(|done| (done, began.elapsed()))
+            })
+            .await?;
+        tokio::time::sleep((took * PAUSE_PER_STEP).min(LONGEST_PAUSE)).await;
+        Ok(done)
     }
 
     async fn write<T: Send + 'static>(

@@ -1,13 +1,17 @@
-use std::{collections::VecDeque, sync::Arc, time::SystemTime};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
 use super::{
     append::{self, Appended, Batch, Pruned},
-    encoding::micros,
+    encoding::{micros, unsigned},
     error,
-    event_source::Source,
+    event_source::{Share, Source},
     folder::Folder,
     worker::{Lane, Worker},
 };
@@ -17,7 +21,15 @@ use crate::{error::Error, model::retention::EventRetention};
 /// none waits long.
 const GROUP: usize = 64;
 /// Rows that retention works on before it lets others in.
-const PRUNE_STEP: u64 = 2000;
+const PRUNE_STEP: u64 = 500;
+/// Pages of the file, usually of 4 KiB, that are given back to the disk before others are let in.
+const VACUUM_STEP: u32 = 128;
+/// Free pages that stay for what comes next.
+const SPARE_PAGES: u64 = 256;
+/// For emptying the write-ahead log, which waits for readers of the file and holds up all writing.
+const CHECKPOINT_WAIT: Duration = Duration::from_millis(100);
+/// As everywhere else, see [`schema`](super::schema).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The one that writes.
 pub(super) struct Writer {
@@ -103,28 +115,49 @@ impl Writer {
                 let before = source.clone();
                 pruned.add(source.expire(&transaction, forget_before, erase_before, left)?);
                 // The bounds may be narrower than those that the last host had.
-                pruned.add(source.apply(&transaction, &self.retention, left)?);
+                pruned.add(source.apply(&transaction, &self.retention, Share::rows(left))?);
                 if source != before {
                     source.write(&transaction)?;
                 }
             }
             transaction.commit()?;
-            if pruned == Pruned::default() {
-                // Freed pages go back to the disk a few at a time, so that this too is short.
-                self.connection
-                    .query_row("PRAGMA incremental_vacuum(256)", [], |_| Ok(()))
-                    .or_else(none_is_fine)?;
-            }
             Ok(pruned)
         })()
         .map_err(error::sql("remove old events"))
     }
-}
 
-fn none_is_fine(error: rusqlite::Error) -> rusqlite::Result<()> {
-    match error {
-        rusqlite::Error::QueryReturnedNoRows => Ok(()),
-        error => Err(error),
+    /// Gives some free pages of the file back to the disk; whether there are more to give.
+    pub(super) fn shrink_step(&mut self) -> Result<bool, Error> {
+        (|| {
+            let free = self
+                .connection
+                .pragma_query_value(None, "freelist_count", |row| row.get(0).map(unsigned))?;
+            let surplus = free.saturating_sub(SPARE_PAGES);
+            if surplus == 0 {
+                return Ok(false);
+            }
+            let step = surplus.min(u64::from(VACUUM_STEP));
+            let mut vacuum = self
+                .connection
+                .prepare(&format!("PRAGMA incremental_vacuum({step})"))?;
+            // Each row is one page: none is given back before it is asked for.
+            let mut rows = vacuum.query([])?;
+            while rows.next()?.is_some() {}
+            drop(rows);
+            drop(vacuum);
+            let more = surplus > step;
+            if !more {
+                // The file becomes shorter when the log is written into it.
+                self.connection.busy_timeout(CHECKPOINT_WAIT)?;
+                let emptied = self
+                    .connection
+                    .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+                self.connection.busy_timeout(BUSY_TIMEOUT)?;
+                emptied?;
+            }
+            Ok(more)
+        })()
+        .map_err(error::sql("give free pages back to the disk"))
     }
 }
 

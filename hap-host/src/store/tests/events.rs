@@ -361,9 +361,67 @@ async fn bounds_that_became_much_narrower_are_reached_in_steps() {
         "one append takes a part: {page:?}"
     );
     let pruned = store.prune_events(at(0)).await.unwrap();
-    assert_eq!(pruned.forgotten, 10_001 - 20 - 2000);
+    assert_eq!(pruned.forgotten, 10_001 - 20 - 2);
     for plugin in ["light", "lock"] {
         let found = read(&store, 0, 100, &of(plugin)).await;
         assert_eq!(found.len(), 11, "{found:?}");
     }
+}
+
+#[tokio::test]
+async fn an_append_removes_little_more_than_it_brings_and_still_keeps_the_bound_by_size() {
+    let folder = folder();
+    let store = open(&folder).await;
+    let events = (0..2000).map(|n| event("light", &n.to_string(), "motion"));
+    for part in events.collect::<Vec<_>>().chunks(500) {
+        store
+            .append_events(id("light"), part.to_vec(), at(0))
+            .await
+            .unwrap();
+    }
+    drop(store);
+    let retention = EventRetention::default().events(10).bytes(1 << 20);
+    let store = open_with(&folder, retention.clone()).await;
+    let kept = async |store: &Store| {
+        let all = read(store, 0, 5000, &of("light")).await;
+        all.iter().filter(|one| !one.starts_with("missed")).count()
+    };
+    append(&store, "light", &["a", "b", "c", "d"]).await.unwrap();
+    assert_eq!(kept(&store).await, 2004 - 6);
+    store.prune_events(at(0)).await.unwrap();
+    assert_eq!(kept(&store).await, 10);
+    // One that takes nearly all of the room takes the place of all.
+    let mut large = event("light", "large", "motion");
+    large.data = json!("x".repeat((1 << 20) - 1000));
+    store
+        .append_events(id("light"), vec![large], at(0))
+        .await
+        .unwrap();
+    assert!(kept(&store).await < 9);
+}
+
+#[tokio::test]
+async fn the_file_gives_back_what_retention_freed() {
+    let folder = folder();
+    let store = open(&folder).await;
+    for n in 0..20 {
+        let events = (0..500).map(|m| {
+            let mut event = event("light", &format!("{n}-{m}"), "motion");
+            event.data = json!("x".repeat(1000));
+            event
+        });
+        store
+            .append_events(id("light"), events.collect(), at(0))
+            .await
+            .unwrap();
+    }
+    drop(store);
+    let store = open_with(&folder, EventRetention::default().events(3000).dedup_window(100)).await;
+    store.prune_events(at(0)).await.unwrap();
+    assert_eq!(read(&store, 0, 9000, &of("light")).await.len(), 3001);
+    let taken: u64 = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|file| file.unwrap().metadata().unwrap().len())
+        .sum();
+    assert!(taken < 2 * 3000 * 1000, "{taken} bytes for three million");
 }
