@@ -23,7 +23,7 @@ use std::{
 
 use futures_util::future::try_join_all;
 use hap_examples::{Failure, Story};
-use hap_host::{EventRateLimit, ShutdownMode, Supervisor, engine::FakeEngine};
+use hap_host::{EventRateLimit, EventRetention, ShutdownMode, Supervisor, engine::FakeEngine};
 use hap_manifest::{Manifest, WebhookSecret, env, webhook};
 use hap_tests::measure::argument;
 use serde_json::json;
@@ -38,6 +38,11 @@ const PLUGINS: usize = 4;
 const PLACES: usize = 1000;
 /// The largest batch.
 const BATCH: usize = 500;
+/// Events of all plugins that are there when bounds become narrow, and those of each that may stay.
+const TOO_MANY: usize = 300_000;
+const KEPT: u64 = 1_000;
+/// Pairs of rounds; few enough that retention has not caught up before the last.
+const CATCHING_UP: usize = 5;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -53,22 +58,9 @@ async fn main() -> ExitCode {
 }
 
 async fn measure(story: &Story, folder: PathBuf) -> Result<(), Failure> {
-    let state = tempfile::tempdir_in(folder)?;
-    let engine = FakeEngine::new();
-    let unbounded = NonZeroU32::MAX;
-    let rate = EventRateLimit::new(unbounded, unbounded).bytes(unbounded, unbounded);
-    let supervisor = Supervisor::builder(engine.clone(), state.path().join("state"))
-        .event_rate(rate)
-        .start()
-        .await?;
-    let mut senders = Vec::new();
-    for index in 0..PLUGINS {
-        let id = format!("sender-{index}");
-        let manifest = Manifest::builder(&id, "Sender", "1.0.0", "sender:1").build()?;
-        let plugin = supervisor.install(manifest).await?;
-        plugin.start().await?;
-        senders.push(Sender::of(&engine, &plugin)?);
-    }
+    let state = tempfile::tempdir_in(&folder)?;
+    let (supervisor, senders) =
+        platform(&state.path().join("state"), EventRetention::default(), PLUGINS).await?;
     let one = senders.get(..1).ok_or("there is no sender")?;
     let mut figures: [Vec<f64>; 6] = Default::default();
     let rounds = async {
@@ -106,6 +98,84 @@ async fn measure(story: &Story, folder: PathBuf) -> Result<(), Failure> {
             events / disk
         );
     }
+    while_retention_catches_up(story, &folder).await
+}
+
+/// A platform, and plugins that send to it.
+async fn platform(
+    state: &Path,
+    retention: EventRetention,
+    plugins: usize,
+) -> Result<(Supervisor, Vec<Sender>), Failure> {
+    let engine = FakeEngine::new();
+    let unbounded = NonZeroU32::MAX;
+    let rate = EventRateLimit::new(unbounded, unbounded).bytes(unbounded, unbounded);
+    let supervisor = Supervisor::builder(engine.clone(), state)
+        .event_rate(rate)
+        .event_retention(retention)
+        .start()
+        .await?;
+    let mut senders = Vec::new();
+    for index in 0..plugins {
+        let id = format!("sender-{index}");
+        let manifest = Manifest::builder(&id, "Sender", "1.0.0", "sender:1").build()?;
+        let plugin = match supervisor.plugin(&id.parse()?) {
+            Some(plugin) => plugin,
+            None => supervisor.install(manifest).await?,
+        };
+        plugin.start().await?;
+        senders.push(Sender::of(&engine, &plugin)?);
+    }
+    Ok((supervisor, senders))
+}
+
+/// Two platforms with the same bounds, one of which has far too much from before.
+async fn while_retention_catches_up(story: &Story, folder: &Path) -> Result<(), Failure> {
+    let (full, usual) = (tempfile::tempdir_in(folder)?, tempfile::tempdir_in(folder)?);
+    let narrow = || EventRetention::default().events(KEPT).dedup_window(KEPT);
+    let wide = EventRetention::default().events(u64::MAX).bytes(u64::MAX);
+    let (supervisor, senders) = platform(full.path(), wide, PLUGINS).await?;
+    let filling = senders.iter().map(async |sender| {
+        for _ in 0..TOO_MANY / PLUGINS / BATCH {
+            sender.send(BATCH).await?;
+        }
+        Ok::<_, Failure>(())
+    });
+    story.during("filling a log", try_join_all(filling)).await?;
+    let next: Vec<_> = senders
+        .iter()
+        .map(|sender| sender.next.load(Ordering::Relaxed))
+        .collect();
+    supervisor.shutdown(ShutdownMode::StopPlugins).await?;
+
+    let (rival, usuals) = platform(usual.path(), narrow(), PLUGINS).await?;
+    // So that each append takes something away there, too.
+    for _ in 0..4 {
+        load(&usuals, PLUGINS, BATCH).await?;
+    }
+    let (supervisor, senders) = platform(full.path(), narrow(), PLUGINS).await?;
+    for (sender, next) in senders.iter().zip(next) {
+        // What is sent has other ids than what is there.
+        sender.next.store(next, Ordering::Relaxed);
+    }
+    let mut figures: [Vec<f64>; 2] = Default::default();
+    let rounds = async {
+        for _ in 0..CATCHING_UP {
+            for (figures, (connections, batch)) in figures.iter_mut().zip([(CONNECTIONS, 1), (1, BATCH)]) {
+                let caught = load(&senders, connections, batch).await?;
+                figures.push(caught / load(&usuals, connections, batch).await?);
+            }
+        }
+        Ok::<_, Failure>(())
+    };
+    story.during("sending while retention catches up", rounds).await?;
+    for platform in [supervisor, rival] {
+        platform.shutdown(ShutdownMode::StopPlugins).await?;
+    }
+    let [single, batches] = figures.map(median);
+    println!("\nwhile retention takes {TOO_MANY} events away, to the usual, median of {CATCHING_UP} pairs:");
+    println!("  events, one in each request, 32 connections  {single:6.2}");
+    println!("  events, 500 in each request, 1 connection    {batches:6.2}");
     Ok(())
 }
 
