@@ -15,6 +15,7 @@ mod c;
 mod c_plugin;
 mod d;
 mod d_plugin;
+mod e;
 mod example_host;
 mod folders;
 #[path = "../../../hap-manifest/tests/package/raw.rs"]
