@@ -120,5 +120,4 @@ async fn the_plugin_of_the_readme_conforms_in_full() {
         ids(&report, Weight::Recommended, Outcome::Fail).is_empty(),
         "{report}"
     );
-    assert!(report.took_ms < 5_000, "{report}");
 }
