@@ -10,6 +10,11 @@ pub(crate) struct Raw {
     pub(crate) flags: u16,
     pub(crate) local_flags: u16,
     pub(crate) mode: u32,
+    /// Who wrote it, and which version it takes to read it.
+    pub(crate) made_by: u16,
+    pub(crate) needed: u16,
+    /// The attributes of DOS, below those of Unix.
+    pub(crate) dos: u32,
     pub(crate) checksum: u32,
     pub(crate) packed: u32,
     pub(crate) unpacked: u32,
@@ -37,6 +42,9 @@ impl Raw {
             flags: 0,
             local_flags: 0,
             mode: 0o100_644,
+            made_by: 0x0314,
+            needed: 20,
+            dos: 0,
             checksum: crc32fast::hash(content),
             packed: size,
             unpacked: size,
@@ -72,7 +80,8 @@ impl Raw {
     }
 
     fn local(&self) -> Vec<u8> {
-        let mut bytes = b"PK\x03\x04\x14\0".to_vec();
+        let mut bytes = b"PK\x03\x04".to_vec();
+        bytes.extend(self.needed.to_le_bytes());
         bytes.extend(self.local_flags.to_le_bytes());
         bytes.extend(self.method.to_le_bytes());
         bytes.extend([0, 0, 0x21, 0]);
@@ -95,7 +104,9 @@ impl Raw {
     }
 
     fn central(&self, offset: u32) -> Vec<u8> {
-        let mut bytes = b"PK\x01\x02\x14\x03\x14\0".to_vec();
+        let mut bytes = b"PK\x01\x02".to_vec();
+        bytes.extend(self.made_by.to_le_bytes());
+        bytes.extend(self.needed.to_le_bytes());
         bytes.extend(self.flags.to_le_bytes());
         bytes.extend(self.method.to_le_bytes());
         bytes.extend([0, 0, 0x21, 0]);
@@ -103,7 +114,7 @@ impl Raw {
         bytes.extend(length(&self.name));
         bytes.extend(length(&self.extra));
         bytes.extend([0; 6]);
-        bytes.extend((self.mode << 16).to_le_bytes());
+        bytes.extend((self.mode << 16 | self.dos).to_le_bytes());
         bytes.extend(self.offset.unwrap_or(offset).to_le_bytes());
         bytes.extend(&self.name);
         bytes.extend(&self.extra);
@@ -156,20 +167,22 @@ pub(crate) fn end(entries: usize, directory_len: usize, directory: usize) -> Vec
     bytes
 }
 
-/// A content of zeros as deflate writes it, cut out of an archive of the library.
+/// A content of zeros as deflate writes it.
 pub(crate) fn deflated_zeros(size: usize) -> Vec<u8> {
+    deflated(&vec![0; size])
+}
+
+/// A content as deflate writes it, cut out of an archive of the library.
+pub(crate) fn deflated(content: &[u8]) -> Vec<u8> {
     use std::io::{Cursor, Write as _};
 
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default().compression_level(Some(9));
     zip.start_file("x", options).unwrap();
-    let block = vec![0; 64 * 1024];
-    for _ in 0..size / block.len() {
-        zip.write_all(&block).unwrap();
-    }
+    zip.write_all(content).unwrap();
     let bytes = zip.finish().unwrap().into_inner();
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
-    let mut content = Vec::new();
-    std::io::Read::read_to_end(&mut archive.by_index_raw(0).unwrap(), &mut content).unwrap();
-    content
+    let mut packed = Vec::new();
+    std::io::Read::read_to_end(&mut archive.by_index_raw(0).unwrap(), &mut packed).unwrap();
+    packed
 }
