@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hap_manifest::wire::WireError;
+use hap_manifest::{PluginId, wire::WireError};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -63,10 +63,10 @@ fn operation(route: &Route, refusal: &Value, schemas: &mut Schemas) -> Value {
             "in": "path",
             "required": true,
             "description": "The plugin's id.",
-            "schema": { "type": "string" },
+            "schema": schemas.read(shape::<PluginId>),
         }));
     }
-    parameters.extend(route.parameters.iter().map(parameter));
+    parameters.extend(route.parameters.iter().map(|each| parameter(each, schemas)));
     let Some(members) = operation.as_object_mut() else {
         return operation;
     };
@@ -115,9 +115,10 @@ fn operation(route: &Route, refusal: &Value, schemas: &mut Schemas) -> Value {
     operation
 }
 
-fn parameter(parameter: &Parameter) -> Value {
+fn parameter(parameter: &Parameter, schemas: &mut Schemas) -> Value {
     let schema = match parameter.kind {
         Kind::Text => json!({ "type": "string" }),
+        Kind::Plugin => schemas.read(shape::<PluginId>),
         Kind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
         Kind::Flag => json!({ "type": "boolean", "default": false }),
         Kind::Number(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),

@@ -106,6 +106,8 @@ pub(super) const fn in_header(name: &'static str, about: &'static str) -> Parame
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
     Text,
+    /// The id of a plugin.
+    Plugin,
     /// May be given more than once.
     Texts,
     Flag,

@@ -330,14 +330,14 @@ pub(super) static ROUTES: [Route; 39] = routes! {
     /// missed; the state of every plugin is exact all the same.
     GET "/v1/events" follow_events => streams::events,
         Output::Events(&[("event", shape::<SupervisorEvent>), ("host", shape::<HostEventView>), MISSED, END]);
-        parameters: &[text("plugin", "Only what happens to this plugin, and to the host as a whole.")];
+        parameters: &[query("plugin", Kind::Plugin, "Only what happens to this plugin, and to the host as a whole.")];
 
     /// What plugins send: their events and status reports, from the disk. The id of each is its
     /// cursor. Without one to go on after, from now on.
     GET "/v1/plugin-events" follow_plugin_events => streams::plugin_events,
         Output::Events(&[("event", shape::<PluginEventView>), MISSED, FAILED, END]);
         parameters: &[
-            text("plugin", "Only events of this plugin."),
+            query("plugin", Kind::Plugin, "Only events of this plugin."),
             text("type_prefix", "Only events whose type starts so, such as `device.`."),
             text("after", "Starts after this cursor: `0` for everything that is kept."),
             LAST_EVENT_ID,
@@ -375,7 +375,7 @@ pub(super) static ROUTES: [Route; 39] = routes! {
     /// Removes the volumes that an uninstalled plugin left. There is no way back. Fine when there
     /// are none.
     DELETE "/v1/orphans/data" remove_orphaned_data => orphans::remove_data, json::<DataRemoved>();
-        parameters: &[text("plugin", "The plugin that left them.").required()],
+        parameters: &[query("plugin", Kind::Plugin, "The plugin that left them.").required()],
         errors: &[AlreadyInstalled, Engine, Timeout, Store, Busy];
 
     /// Everything that is counted, in the OpenMetrics format; as plain text to whoever accepts that

@@ -140,6 +140,17 @@ fn generators_of_clients_know_every_construct_of_it() {
 }
 
 #[test]
+fn what_names_a_plugin_is_described_as_its_id() {
+    each_schema(&mut |place, parameter| {
+        let name = parameter.get("name").and_then(Value::as_str);
+        if parameter.contains_key("in") && matches!(name, Some("id" | "plugin")) {
+            let reference = &parameter["schema"]["$ref"];
+            assert_eq!(reference, "#/components/schemas/PluginId", "{place}");
+        }
+    });
+}
+
+#[test]
 fn it_is_the_committed_one() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/management-api.openapi.json");
     let text = crate::management::openapi::text() + "\n";
