@@ -1,5 +1,7 @@
 //! Streams of what happens.
 
+use std::time::SystemTime;
+
 use axum::{extract::State, http::HeaderMap, response::Response};
 use futures_util::{StreamExt as _, future};
 use hap_manifest::PluginId;
@@ -49,6 +51,8 @@ pub(super) async fn logs(
             invalid(LAST_EVENT_ID, &rule)
         })?),
     };
+    // A line of the future is from before the clock was set back: what came after it is older. The reader begins anew.
+    let mut last = last.filter(|last| *last <= SystemTime::now());
     let mut options = LogOptions::default().follow(true);
     options = match (last, since, tail) {
         (Some(last), ..) => options.since(last),
@@ -66,6 +70,10 @@ pub(super) async fn logs(
     let lines = plugin.logs(&options).filter_map(move |line| {
         let seen = line.as_ref().ok().and_then(|line| line.time);
         let again = last.zip(seen).is_some_and(|(last, time)| time <= last);
+        if seen.is_some() && !again {
+            // What comes after this is new, also when the clock is set back meanwhile.
+            last = None;
+        }
         let message = (!again).then(|| match line {
             Ok(line) => {
                 let line = LogLineView::from(line);

@@ -311,6 +311,11 @@ impl Store {
             .await
     }
 
+    /// How long something of an event is kept, and when the newest one came.
+    pub(crate) async fn event_ages(&self) -> Result<(Duration, Option<SystemTime>), Error> {
+        self.write(Writer::ages).await
+    }
+
     /// Removes what is older than retention allows, and gives the space back to the disk. Bounds by
     /// number and size are kept at every append already.
     pub(crate) async fn prune_events(&self, now: SystemTime) -> Result<Pruned, Error> {

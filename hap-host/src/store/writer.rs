@@ -4,12 +4,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::{oneshot, watch};
 
 use super::{
     append::{self, Appended, Batch, Pruned},
-    encoding::{micros, unsigned},
+    encoding::{micros, time_of, unsigned},
     error,
     event_source::{Share, Source},
     folder::Folder,
@@ -97,6 +97,21 @@ impl Writer {
             // Each by itself, so that what one of them meets is not the others' failure.
             Err(_) => group.into_iter().for_each(|one| self.append(vec![one])),
         }
+    }
+
+    /// How long something of an event is kept, and when the newest one came.
+    pub(super) fn ages(&mut self) -> Result<(Duration, Option<SystemTime>), Error> {
+        let newest = self
+            .connection
+            .query_row(
+                "SELECT received FROM events ORDER BY seq DESC LIMIT 1",
+                [],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(error::sql("read the newest event"))?;
+        let kept_for = self.retention.longest().max(EventRetention::MEMORY);
+        Ok((kept_for, newest.map(time_of)))
     }
 
     /// One bounded step of retention by age.

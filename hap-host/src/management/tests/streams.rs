@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use hap_manifest::rfc3339;
+
 use super::*;
 use crate::{engine::stream::LogSource, supervisor::options::ShutdownMode};
 
@@ -112,6 +114,21 @@ async fn output_is_followed_and_gone_on_with_where_the_reader_was() {
         .send("GET", path, &[("last-event-id", "7")], Body::empty())
         .await;
     assert_eq!(answer.refused(400), "invalid_parameter");
+}
+
+/// The clock was set back since the reader had its last line: all that came after is older than that.
+#[tokio::test]
+async fn a_reader_that_comes_again_after_the_clock_was_set_back_misses_nothing() {
+    let bed = Bed::new().await;
+    let light = bed.installed("light").await;
+    light.start().await.unwrap();
+    bed.engine.print(light.id(), LogSource::Stdout, "one");
+    let path = "/v1/plugins/light/logs/stream";
+    let id = rfc3339::format(SystemTime::now() + Duration::from_secs(3600)).unwrap();
+    let mut items = bed.follow(path, &[("last-event-id", &id)]).await;
+    assert_eq!(items.expect("line").await.data["text"], "one");
+    bed.engine.print(light.id(), LogSource::Stdout, "two");
+    assert_eq!(items.expect("line").await.data["text"], "two");
 }
 
 #[tokio::test]

@@ -50,6 +50,8 @@ pub(crate) async fn last_lines(
     let mut options = LogOptions::default().tail(LINES);
     // An engine notes the moment of the start after the process runs, so its first lines may be
     // older than that.
+    // A start that is still to come is one before the clock was set back: what was printed since then is older.
+    let since = since.filter(|since| *since <= SystemTime::now());
     if let Some(since) = since.and_then(|since| since.checked_sub(START_SLACK)) {
         options = options.since(since);
     }

@@ -3,6 +3,7 @@
 //! [`Inbox::router`] takes them in over HTTP and answers only when they are on the disk.
 //! [`Inbox::subscribe`] hands them out from the disk, at each reader's own pace.
 
+mod age;
 mod auth;
 mod body;
 mod concurrency;
@@ -25,17 +26,18 @@ use std::{
 };
 
 use axum::Router;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    age::AgeClock,
     credentials::Credentials,
     rate::EventRateLimit,
     readers::Readers,
     receive::Receiver,
     subscribe::{PluginEvents, SubscribeOptions},
 };
-use crate::{metrics::Metrics, store::Store};
+use crate::{error::Error, metrics::Metrics, store::Store};
 
 /// How often what is too old is removed.
 const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
@@ -92,6 +94,7 @@ impl Inbox {
     pub(crate) async fn maintain(&self, cancel: CancellationToken) {
         let mut ticks = tokio::time::interval(PRUNE_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut clock = None;
         loop {
             tokio::select! {
                 biased;
@@ -99,10 +102,26 @@ impl Inbox {
                 () = cancel.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            match self.store.prune_events(SystemTime::now()).await {
+            let clock = match &mut clock {
+                Some(clock) => clock,
+                none => match self.age_clock().await {
+                    Ok(clock) => none.insert(clock),
+                    Err(error) => {
+                        tracing::warn!(error = error.report(), "the age of events could not be read");
+                        continue;
+                    }
+                },
+            };
+            let now = clock.judge(SystemTime::now(), Instant::now());
+            match self.store.prune_events(now).await {
                 Ok(pruned) => tracing::debug!(pruned.forgotten, pruned.erased, "removed old events"),
                 Err(error) => tracing::warn!(error = error.report(), "old events could not be removed"),
             }
         }
+    }
+
+    async fn age_clock(&self) -> Result<AgeClock, Error> {
+        let (kept_for, newest) = self.store.event_ages().await?;
+        Ok(AgeClock::new(kept_for, newest, SystemTime::now(), Instant::now()))
     }
 }
