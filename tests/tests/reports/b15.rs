@@ -432,3 +432,14 @@ async fn b15_refusals_of_a_plugin_have_the_codes_of_the_page_and_no_time_means_n
         .assert_success();
     lamp.stop().await;
 }
+
+/// A short event without an id that was sent again, because its answer was lost, became a second one.
+#[tokio::test]
+async fn b05_what_is_signed_and_sent_again_under_one_id_is_one_event() {
+    let state = tempfile::tempdir().unwrap();
+    let light = Sender::new(state.path()).await;
+    let body = json!({"type": "motion", "data": {"room": "hall"}});
+    assert_eq!(light.by_signature(&body, "msg-1").await, taken(1, 0));
+    assert_eq!(light.by_signature(&body, "msg-1").await, taken(0, 1));
+    assert_eq!(light.by_signature(&body, "msg-2").await, taken(1, 0));
+}

@@ -18,6 +18,7 @@ mod d_plugin;
 mod e;
 mod example_host;
 mod folders;
+mod mended;
 #[path = "../../../hap-manifest/tests/package/raw.rs"]
 #[expect(dead_code, reason = "not all are used here")]
 mod raw;
