@@ -9,6 +9,7 @@ use axum::{
 };
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
+use hap_manifest::wire::oversized_integer;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -156,8 +157,18 @@ async fn read(request: Request, most: u64) -> Result<Bytes, Refusal> {
 fn parsed(body: &[u8]) -> Result<Value, Refusal> {
     // RFC 8259, section 8.1, lets a reader pass over a byte order mark.
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    serde_json::from_slice(body)
-        .map_err(|error| Refusal::bad("invalid_json", format!("the body is not JSON: {error}")))
+    let value = serde_json::from_slice(body)
+        .map_err(|error| Refusal::bad("invalid_json", format!("the body is not JSON: {error}")))?;
+    match oversized_integer(body) {
+        None => Ok(value),
+        Some(at) => Err(Refusal::bad(
+            "number_too_large",
+            format!(
+                "the integer at byte {at} has more digits than 64 bits hold and would lose its last ones: write it as \
+                 a string"
+            ),
+        )),
+    }
 }
 
 fn from_json<T: DeserializeOwned>(value: Value) -> Result<T, Refusal> {

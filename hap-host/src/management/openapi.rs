@@ -225,6 +225,7 @@ pub(super) fn refusals(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
         Input::Json(_) | Input::Package(_) => &[
             (400, "body_incomplete"),
             (400, "invalid_json"),
+            (400, "number_too_large"),
             (408, "body_too_slow"),
             (413, "body_too_large"),
             (415, "unsupported_media_type"),

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::number::oversized_integer;
 use super::object::Map;
 use crate::value::error::{ParseError, shortened};
 use crate::value::id::PluginId;
@@ -208,8 +209,16 @@ impl EventBody {
     /// Reads a body. The caller bounds its size; nesting is bounded at 128 levels.
     ///
     /// # Errors
-    /// Refuses what is not JSON, and events without a `type`.
+    /// Refuses what is not JSON, events without a `type`, and integers that 64 bits do not hold, which
+    /// would lose their last digits.
     pub fn from_slice(body: &[u8]) -> Result<Self, ParseError> {
+        if let Some(at) = oversized_integer(body) {
+            let message = format!(
+                "the integer at byte {at} has more digits than 64 bits hold and would lose its last ones: write it \
+                 as a string"
+            );
+            return Err(ParseError::hidden("event", message));
+        }
         let read = if body.trim_ascii_start().starts_with(b"[") {
             serde_json::from_slice(body).map(Self::Batch)
         } else {

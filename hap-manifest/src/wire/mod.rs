@@ -12,7 +12,8 @@
 //!
 //! Reading is tolerant: missing optional fields have defaults, and unknown top-level fields are
 //! kept in `extra`. Writing is strict: what these types write is always the documented shape. The
-//! types are not limited in size: the caller bounds a body from the network first.
+//! types are not limited in size: the caller bounds a body from the network first. Integers of more than
+//! 64 bits lose their last digits when they are read: [`oversized_integer`] finds them first.
 
 mod command;
 mod command_set;
@@ -20,6 +21,7 @@ mod components;
 mod describe;
 mod error;
 mod event;
+mod number;
 mod object;
 mod report;
 
@@ -29,5 +31,6 @@ pub use components::openapi_components;
 pub use describe::{Describe, PROTOCOL_VERSION};
 pub use error::WireError;
 pub use event::{Event, EventBody, EventDraft};
+pub use number::oversized_integer;
 pub use object::Map;
 pub use report::{ConfigAck, HealthReport, HealthStatus, StatusReport};

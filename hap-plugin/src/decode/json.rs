@@ -1,6 +1,6 @@
 //! Reads JSON into types; a refusal says what does not fit, and where.
 
-use hap_manifest::wire::Map;
+use hap_manifest::wire::{Map, oversized_integer};
 use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -22,6 +22,13 @@ pub(crate) fn from_json_of<T: DeserializeOwned>(
     schema: &Value,
     code: &'static str,
 ) -> Result<T> {
+    if let Some(at) = oversized_integer(text) {
+        let message = format!(
+            "{what}: the integer at byte {at} has more digits than 64 bits hold and would lose its last ones: write it \
+             as a string"
+        );
+        return Err(Fault::new(400, "number_too_large", message));
+    }
     let mut json = serde_json::Deserializer::from_slice(text);
     let error = match serde_path_to_error::deserialize(&mut json) {
         Ok(value) => {
@@ -108,6 +115,23 @@ mod tests {
             "at `port`: expected a whole number from 0 to 65535, found a string"
         );
         assert_eq!(fault.details().unwrap()["path"], "port");
+    }
+
+    #[test]
+    fn an_integer_that_would_lose_digits_is_refused_before_anybody_reads_it() {
+        for body in [
+            r#"{"id": 18446744073709551616}"#,
+            r#"{"a": [-9223372036854775809]}"#,
+        ] {
+            let fault = from_json::<Map>(body.as_bytes(), "invalid_command").unwrap_err();
+            assert_eq!(
+                (fault.status(), fault.code()),
+                (400, "number_too_large"),
+                "{body}"
+            );
+        }
+        let read: Map = from_json(br#"{"id": 18446744073709551615}"#, "invalid_command").unwrap();
+        assert_eq!(read["id"].as_u64(), Some(u64::MAX));
     }
 
     #[derive(Debug, serde::Deserialize, JsonSchema)]

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use hap_manifest::wire::WireError;
+use hap_manifest::wire::{WireError, oversized_integer};
 use hyper::StatusCode;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -28,7 +28,7 @@ pub(super) fn answer<R: DeserializeOwned>(path: &str, status: StatusCode, body: 
     // The parser refuses what is nested more than 127 deep.
     let value = serde_json::from_slice::<Value>(body);
     if !status.is_success() {
-        let wire = value.ok().and_then(refusal::read);
+        let wire = value.ok().and_then(refusal::read).map(|wire| exact(wire, body));
         let wire = wire.unwrap_or_else(|| {
             let text = String::from_utf8_lossy(body);
             let text = text.trim();
@@ -42,12 +42,30 @@ pub(super) fn answer<R: DeserializeOwned>(path: &str, status: StatusCode, body: 
     }
     let value = value.map_err(|error| invalid(path, "its reply is no valid JSON").with_source(error))?;
     if value.get("success") == Some(&Value::Bool(false)) {
-        let wire = refusal::read(value).unwrap_or_else(|| WireError::new("refused without saying why"));
+        let wire = refusal::read(value).map(|wire| exact(wire, body));
+        let wire = wire.unwrap_or_else(|| WireError::new("refused without saying why"));
         return Err(refused(path, code, wire));
+    }
+    if let Some(at) = oversized_integer(body) {
+        let message = format!(
+            "the integer at byte {at} of its reply has more digits than 64 bits hold and would lose its last ones; \
+             the plugin has to write it as a string"
+        );
+        return Err(invalid(path, &message));
     }
     serde_json::from_value(value).map_err(|error| {
         invalid(path, "its reply has another shape than the protocol says").with_source(error)
     })
+}
+
+/// A refusal without what has other digits than the plugin wrote: that it refused, and why, is not lost
+/// for it.
+fn exact(mut wire: WireError, body: &[u8]) -> WireError {
+    if oversized_integer(body).is_some() {
+        wire.details = None;
+        wire.extra.clear();
+    }
+    wire
 }
 
 fn refused(path: &str, code: u16, mut wire: WireError) -> Error {
