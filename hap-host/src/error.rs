@@ -33,7 +33,17 @@ struct Inner {
     http_status: Option<u16>,
     violations: Vec<PolicyViolation>,
     failure: Option<Failure>,
+    trouble: Option<StoreTrouble>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// Why the state on the disk takes nothing more, where that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StoreTrouble {
+    /// The disk is full.
+    Full,
+    /// The folder was removed, or another is in its place.
+    Lost,
 }
 
 /// The class of an [`Error`]: what a caller may branch on.
@@ -126,8 +136,19 @@ impl Error {
             http_status: None,
             violations: Vec::new(),
             failure: None,
+            trouble: None,
             source: None,
         }))
+    }
+
+    pub(crate) fn with_trouble(mut self, trouble: StoreTrouble) -> Self {
+        self.0.trouble = Some(trouble);
+        self
+    }
+
+    /// Why the state on the disk takes nothing more, when that is what failed.
+    pub(crate) fn trouble(&self) -> Option<StoreTrouble> {
+        self.0.trouble
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

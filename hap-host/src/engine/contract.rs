@@ -268,7 +268,12 @@ impl<'a> EngineContract<'a> {
         limits.pids += 1;
         for _ in 0..2 {
             let rule = "limits may be set again, or never";
-            if !supported(rule, self.engine.set_limits(id, &limits)).await? {
+            if !supported(
+                rule,
+                self.engine.set_limits(id, &limits, self.stays.outlives_host),
+            )
+            .await?
+            {
                 return Ok(());
             }
         }

@@ -24,6 +24,7 @@ pub mod labels;
 pub(crate) mod listing;
 pub(crate) mod naming;
 pub(crate) mod observed;
+pub(crate) mod own_lack;
 mod pack;
 mod process;
 pub(crate) mod program_fault;
@@ -69,7 +70,7 @@ pub use self::{
     instance::InstanceName,
     into_engine::IntoEngine,
     isolation::{IsolationLoss, IsolationSigns},
-    observed::{ContainerId, ContainerStatus, Exit, Observed, ObservedLimits},
+    observed::{ContainerId, ContainerStatus, EngineRestarts, Exit, Observed, ObservedLimits},
     process::ProcessEngine,
     program_fault::ProgramFault,
     progress::{Progress, ProgressSink, ProgressStream, Stage},
@@ -243,12 +244,18 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         Ok(VolumeUsage::default())
     }
 
-    /// Changes the limits of memory, CPU and processes of a container in place, whether it runs or
-    /// not. Fine when it has them already. What cannot be changed in place, such as a memory limit
+    /// Changes the limits of memory, CPU and processes of a container in place, and whether the engine
+    /// starts it again by itself, as [`ContainerSpec::outlives_host`] says, whether it runs or not. Fine
+    /// when it has them already. What cannot be changed in place, such as a memory limit
     /// below what is in use, is an error, and the caller makes the container anew.
     ///
     /// [`EngineErrorKind::Unsupported`], the default, where the engine cannot.
-    async fn set_limits(&self, id: &ContainerId, _limits: &ResourceLimits) -> Result<(), EngineError> {
+    async fn set_limits(
+        &self,
+        id: &ContainerId,
+        _limits: &ResourceLimits,
+        _outlives_host: bool,
+    ) -> Result<(), EngineError> {
         Err(unsupported("set limits", id.as_str()))
     }
 

@@ -58,10 +58,37 @@ pub struct Observed {
     pub address: Option<SocketAddr>,
     /// The limits that it has, as far as the engine tells them.
     pub limits: ObservedLimits,
+    /// When the engine starts it again by itself, as far as it tells.
+    pub restarts: Option<EngineRestarts>,
     /// The engine began its last run by itself, because the one before had ended.
     pub restarted_by_engine: bool,
     /// It is from before there were seals: it is made anew when it is down. Set by the supervisor.
     pub(crate) is_unsealed: bool,
+}
+
+/// When an engine starts a container again by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EngineRestarts {
+    /// Never: that is the host's.
+    Never,
+    /// After each end, and with the engine, unless it was stopped on purpose. So it is for plugins that
+    /// outlive their host.
+    UnlessStopped,
+    /// In another way, which no supervisor asks for.
+    Otherwise,
+}
+
+impl EngineRestarts {
+    /// As [`ContainerSpec::outlives_host`](super::ContainerSpec::outlives_host) asks for.
+    #[must_use]
+    pub const fn of(outlives_host: bool) -> Self {
+        if outlives_host {
+            Self::UnlessStopped
+        } else {
+            Self::Never
+        }
+    }
 }
 
 /// Limits of a container; `None` for one that is not enforced, and where the engine does not tell.
@@ -117,6 +144,7 @@ impl Observed {
                 nano_cpus: None,
                 pids: None,
             },
+            restarts: None,
             restarted_by_engine: false,
             is_unsealed: false,
         }

@@ -18,6 +18,7 @@ use super::{
     view::{
         activity::{ActivityView, InstallingList, InstallingView},
         answer::{EngineReport, Health},
+        isolation::HostProblemView,
         log::{LogLineView, LogLines},
         second_container::SecondContainerView,
         usage::UsageView,
@@ -110,6 +111,12 @@ pub(super) async fn health(State(api): State<Api>) -> Result<Json<Health>, Refus
         isolation: isolation.into(),
         events_port: api.supervisor.events_port(),
         phases,
+        problems: api
+            .supervisor
+            .problems()
+            .into_iter()
+            .map(HostProblemView::from)
+            .collect(),
         second_containers: api
             .supervisor
             .second_containers()

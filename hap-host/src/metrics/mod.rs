@@ -79,8 +79,7 @@ impl Metrics {
         self.plugins().remove(plugin);
     }
 
-    pub(crate) fn probed(&self, answered: bool, took: Duration) {
-        let result = if answered { "answered" } else { "missed" };
+    pub(crate) fn probed(&self, result: &'static str, took: Duration) {
         observe(&self.probes, &vec![("result", result)], took);
     }
 

@@ -24,6 +24,7 @@ fn scrape(metrics: &Metrics, id: &PluginId, phase: Phase) -> PluginScrape {
             config: ConfigState::None,
             autostart: crate::model::autostart::Autostart::default(),
             runs_as: crate::model::runs_as::RunsAs::default(),
+            data_loss: None,
             operation: None,
             unmet_dependencies: Vec::new(),
             update: None,
@@ -51,7 +52,7 @@ fn the_text_tells_what_was_counted() {
     counters.calls.add(("command", "ok"));
     add(&counters.events, 3);
     metrics.refused_events.add("unauthorized");
-    metrics.probed(true, Duration::from_millis(2));
+    metrics.probed("answered", Duration::from_millis(2));
     metrics.operated("start", "done", Duration::from_millis(300));
     metrics.called("command", Duration::from_millis(1));
     let text = metrics.text(Scrape {

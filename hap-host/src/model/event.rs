@@ -4,7 +4,13 @@ use std::time::SystemTime;
 
 use hap_manifest::PluginId;
 
-use super::{dependency::UnmetDependency, failure::Failure, phase::Phase, second_container::SecondContainer};
+use super::{
+    dependency::UnmetDependency,
+    failure::Failure,
+    host_problem::{HostProblem, HostProblemKind},
+    phase::Phase,
+    second_container::SecondContainer,
+};
 use crate::engine::isolation::IsolationLoss;
 
 /// Something that happened to one plugin.
@@ -62,6 +68,12 @@ pub enum EventKind {
         /// The volumes that are missing.
         volumes: Vec<String>,
     },
+    /// Volumes that it had are gone, as after `docker system prune --volumes` while it was stopped, and it
+    /// starts with empty ones. [`PluginState::data_loss`](crate::PluginState::data_loss) says so, too.
+    DataLost {
+        /// The volumes, by their names on the engine.
+        volumes: Vec<String>,
+    },
     /// It has been healthy long enough, or someone acted: the crash loop is over.
     CrashLoopLeft,
 }
@@ -93,4 +105,8 @@ pub enum HostEventKind {
     IsolationLost(IsolationLoss),
     /// It was measured that plugins are kept apart again.
     IsolationRegained,
+    /// Something is wrong with the host itself. Told once, until it has ended.
+    ProblemBegan(HostProblem),
+    /// What was wrong with the host is over.
+    ProblemEnded(HostProblemKind),
 }

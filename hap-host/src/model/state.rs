@@ -8,6 +8,7 @@ use super::{
     activity::EngineOperation,
     autostart::Autostart,
     config_state::ConfigState,
+    data_loss::DataLoss,
     dependency::UnmetDependency,
     desired::Desired,
     failure::Failure,
@@ -66,14 +67,16 @@ pub struct PluginState {
     pub autostart: Autostart,
     /// Who its program runs as.
     pub runs_as: RunsAs,
+    /// Data of it that was there and is gone, until somebody stops it, as one does to put the data back.
+    pub data_loss: Option<DataLoss>,
     /// What is being done to it on the engine, and since when.
     pub operation: Option<EngineOperation>,
 }
 
 impl PluginState {
     /// Returns what is wrong with it in one sentence, and `None` when nothing is: its failure, what
-    /// it waits for, the health check that it missed, what it says of itself while it is degraded,
-    /// or why it refused its settings.
+    /// it waits for, the health check that it missed, what it says of itself while it is degraded, why
+    /// it refused its settings, or that its data is gone.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         if let Some(failure) = &self.failure {
@@ -94,7 +97,12 @@ impl PluginState {
             }),
             _ => match &self.config {
                 ConfigState::Refused(reason) => Some(format!("it refused its settings: {reason}")),
-                _ => None,
+                _ => self.data_loss.as_ref().map(|loss| {
+                    format!(
+                        "data that was there is gone, with the volumes {}",
+                        loss.volumes.join(", ")
+                    )
+                }),
             },
         }
     }
@@ -154,6 +162,10 @@ mod tests {
             }),
             autostart: Autostart::Restore,
             runs_as: RunsAs::Own(2_010_000_000),
+            data_loss: Some(DataLoss {
+                volumes: vec!["hap.home.light.data".to_owned()],
+                at,
+            }),
             operation: Some(EngineOperation {
                 kind: OperationKind::SetLimits,
                 since: at,
@@ -198,6 +210,7 @@ mod tests {
                     "result": {"result": "committed"},
                 },
                 "boot": "as_wanted",
+                "data_loss": {"volumes": ["hap.home.light.data"], "at": "2026-01-31T08:00:00Z"},
                 "operation": {"kind": "set_limits", "since": "2026-01-31T08:00:00Z"},
             })
         );

@@ -5,8 +5,10 @@ use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    host_problems::HostProblems,
     ownership::Ownership,
     source::{pulls::Pulls, staging::Staging},
+    volume_marks::VolumeMarks,
 };
 use crate::{
     engine::{Engine, HostEndpoints, info::EngineInfo, instance::InstanceName, listing::Listing},
@@ -37,6 +39,8 @@ pub(crate) struct Shared {
     pub store: Store,
     /// Whose the containers are that carry this supervisor's labels.
     pub ownership: Ownership,
+    /// Which volumes plugins had.
+    pub volumes: VolumeMarks,
     pub credentials: Credentials,
     /// Where plugins find the host, as the engine said last: networks that were removed by hand may
     /// come back elsewhere.
@@ -58,6 +62,8 @@ pub(crate) struct Shared {
     pub probation: ProbationPolicy,
     pub events: broadcast::Sender<Event>,
     pub host_events: broadcast::Sender<HostEvent>,
+    /// What is wrong with the host itself.
+    pub problems: HostProblems,
     /// Whether plugins are kept apart. Watchers are woken when it becomes another state, or is lost in
     /// another way.
     pub isolation: watch::Sender<IsolationState>,

@@ -1,6 +1,6 @@
 use super::spec::spec_digest;
 use crate::engine::{
-    observed::{ContainerStatus, Observed},
+    observed::{ContainerStatus, EngineRestarts, Observed},
     spec::{ContainerSpec, ResourceLimits},
 };
 
@@ -11,6 +11,8 @@ pub(crate) struct SpecMark {
     pub digest: String,
     /// What an engine can change in place.
     pub limits: ResourceLimits,
+    /// The same.
+    pub restarts: EngineRestarts,
 }
 
 impl SpecMark {
@@ -18,6 +20,7 @@ impl SpecMark {
         Self {
             digest: spec_digest(spec).to_owned(),
             limits: spec.limits,
+            restarts: EngineRestarts::of(spec.outlives_host),
         }
     }
 
@@ -28,9 +31,17 @@ impl SpecMark {
             || (observed.is_unsealed && !observed.is_running())
     }
 
-    /// Whether the container has other limits than it should.
+    /// Whether the container has other limits than it should, or the engine starts it again otherwise
+    /// than it should: an engine changes them alike.
     pub(super) fn has_other_limits(&self, observed: &Observed) -> bool {
-        observed.limits.differ_from(&self.limits)
+        observed.limits.differ_from(&self.limits) || self.has_other_restarts(observed)
+    }
+
+    /// Whether the engine starts the container again otherwise than it should.
+    pub(super) fn has_other_restarts(&self, observed: &Observed) -> bool {
+        observed
+            .restarts
+            .is_some_and(|restarts| restarts != self.restarts)
     }
 }
 

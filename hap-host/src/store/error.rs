@@ -2,7 +2,7 @@
 
 use rusqlite::ErrorCode;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, StoreTrouble};
 
 /// A failed database call. What it was doing goes into the message, the database's own words
 /// into the source.
@@ -16,15 +16,29 @@ pub(super) fn sql(doing: &str) -> impl FnOnce(rusqlite::Error) -> Error {
             Some(ErrorCode::ReadOnly) => format!("could not {doing}: the database cannot be written to"),
             _ => format!("could not {doing}"),
         };
+        let is_full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
         // As text: a source that can be downcast would make the database library part
         // of the interface.
-        Error::new(ErrorKind::Store, message).with_source(error.to_string())
+        let told = Error::new(ErrorKind::Store, message).with_source(error.to_string());
+        if is_full {
+            told.with_trouble(StoreTrouble::Full)
+        } else {
+            told
+        }
     }
 }
 
 /// A failed file operation.
 pub(super) fn io(doing: String) -> impl FnOnce(std::io::Error) -> Error {
-    move |error| Error::new(ErrorKind::Store, format!("could not {doing}")).with_source(error)
+    move |error| {
+        let is_full = error.kind() == std::io::ErrorKind::StorageFull;
+        let told = Error::new(ErrorKind::Store, format!("could not {doing}")).with_source(error);
+        if is_full {
+            told.with_trouble(StoreTrouble::Full)
+        } else {
+            told
+        }
+    }
 }
 
 /// The store is closed, or its runtime is shutting down.

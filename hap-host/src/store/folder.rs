@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::error;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, StoreTrouble};
 
 const LOCK: &str = "hap.lock";
 const DATABASE: &str = "hap.db";
@@ -21,7 +21,12 @@ pub(super) struct Folder {
     path: PathBuf,
     /// Holds the lock: the system gives it up when the file is closed, also after a kill.
     _lock: File,
+    /// The files that the store stands and falls with, as they were when it was opened.
+    known: [(PathBuf, FileId); 2],
 }
+
+/// What tells a file from another one in its place.
+type FileId = (u64, u64);
 
 impl Folder {
     /// Makes the folder where it is missing, closes it to others and takes its lock. `None` when
@@ -54,11 +59,35 @@ impl Folder {
         }
 
         let database = path.join(DATABASE);
-        private_file(&database).map_err(error::io(format!("open {}", database.display())))?;
+        let opened = private_file(&database).map_err(error::io(format!("open {}", database.display())))?;
         for name in COMPANIONS {
             restrict_if_there(&path.join(name))?;
         }
-        Ok(Claim::Ours(Self { path, _lock: lock }))
+        let known = [(at, id_of(&lock)), (database, id_of(&opened))];
+        Ok(Claim::Ours(Self {
+            path,
+            _lock: lock,
+            known,
+        }))
+    }
+
+    /// Whether the folder still holds the files that are open here. What is written to others is lost,
+    /// and the lock of one that is gone keeps nobody out.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let is_gone = |(path, known): &(PathBuf, FileId)| match fs::symlink_metadata(path) {
+            Ok(found) => id(&found) != *known,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        if !self.known.iter().any(is_gone) {
+            return Ok(());
+        }
+        let message = format!(
+            "the state folder {} was removed or replaced while this host runs. Plugins go on under its supervision, and \
+             can be stopped and uninstalled; nothing else is taken that would have to be remembered, and events stay with \
+             their plugins. End this host, put the folder back from a copy, and start it anew",
+            self.path.display()
+        );
+        Err(Error::new(ErrorKind::Store, message).with_trouble(StoreTrouble::Lost))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -68,6 +97,21 @@ impl Folder {
     pub(super) fn database(&self) -> PathBuf {
         self.path.join(DATABASE)
     }
+}
+
+fn id_of(file: &File) -> FileId {
+    file.metadata().map_or((0, 0), |found| id(&found))
+}
+
+#[cfg(unix)]
+fn id(found: &fs::Metadata) -> FileId {
+    use std::os::unix::fs::MetadataExt as _;
+    (found.dev(), found.ino())
+}
+
+#[cfg(not(unix))]
+fn id(_: &fs::Metadata) -> FileId {
+    (0, 0)
 }
 
 /// What came of [`Folder::claim`].
@@ -118,7 +162,7 @@ fn create(path: &Path) -> Result<(), Error> {
 }
 
 /// Opens a file that only its owner may read, and takes wider permissions off one that exists.
-fn private_file(path: &Path) -> io::Result<File> {
+pub(super) fn private_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]

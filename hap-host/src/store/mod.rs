@@ -14,6 +14,7 @@ pub(crate) mod log;
 mod overrides;
 pub(crate) mod page;
 mod plugin;
+mod reserve;
 mod schema;
 mod settings;
 #[cfg(test)]
@@ -51,7 +52,7 @@ use self::{
     writer::{Reader, Write, Writer, read},
 };
 use crate::{
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, StoreTrouble},
     model::{
         desired::Desired,
         grants::Admission,
@@ -101,11 +102,16 @@ impl Store {
         let folder = claim(folder).await?;
         let place = folder.path().to_owned();
         let (writer, reader, last, loaded) = blocking(move || {
-            let mut writer = schema::open_writer(&folder.database())?;
-            let reader = schema::open_reader(&folder.database())?;
-            let loaded = plugin::load(&reader)?;
-            plugin::separate_secrets(&mut writer, &loaded)?;
-            let last = page::last_seq(&reader).map_err(error::sql("read the events"))?;
+            let open = || {
+                let mut writer = schema::open_writer(&folder.database())?;
+                let reader = schema::open_reader(&folder.database())?;
+                let loaded = plugin::load(&reader)?;
+                plugin::separate_secrets(&mut writer, &loaded)?;
+                let last = page::last_seq(&reader).map_err(error::sql("read the events"))?;
+                Ok((writer, reader, loaded, last))
+            };
+            let (writer, reader, loaded, last) =
+                open().or_else(|error| with_reserve(&folder, error, open))?;
             let (sender, last) = watch::channel(last);
             let folder = Arc::new(folder);
             let writer = Writer::new(writer, retention, sender, Arc::clone(&folder));
@@ -140,7 +146,7 @@ impl Store {
     /// Stores what is wanted. [`ErrorKind::NotInstalled`] for an unknown plugin.
     pub(crate) async fn set_desired(&self, id: &PluginId, desired: Desired) -> Result<(), Error> {
         let (id, desired) = (id.clone(), json("desired state", &desired)?);
-        self.write(move |writer| plugin::set_desired(writer.connection(), &id, &desired))
+        self.write_at_any_cost(move |writer| plugin::set_desired(writer.connection(), &id, &desired))
             .await
     }
 
@@ -211,8 +217,9 @@ impl Store {
     /// sent stay as long as retention keeps them. Fine when it is gone already.
     pub(crate) async fn remove_plugin(&self, id: &PluginId) -> Result<(), Error> {
         let id = id.clone();
-        self.write(move |writer| plugin::remove(writer.connection(), &id, &Left::Nothing))
-            .await
+        let removed =
+            self.write_at_any_cost(move |writer| plugin::remove(writer.connection(), &id, &Left::Nothing));
+        unless_lost(removed.await)
     }
 
     /// The same of a plugin whose data stays, and of whom it is.
@@ -222,8 +229,8 @@ impl Store {
         publisher: Option<&Publisher>,
     ) -> Result<(), Error> {
         let (id, left) = (id.clone(), Left::data(publisher)?);
-        self.write(move |writer| plugin::remove(writer.connection(), &id, &left))
-            .await
+        let removed = self.write_at_any_cost(move |writer| plugin::remove(writer.connection(), &id, &left));
+        unless_lost(removed.await)
     }
 
     /// Who published the plugin that left data; `None` where that is not recorded.
@@ -249,6 +256,13 @@ impl Store {
     pub(crate) async fn meta(&self, key: &str) -> Result<Option<String>, Error> {
         let key = key.to_owned();
         self.read(move |connection| plugin::meta(connection, &key)).await
+    }
+
+    /// All facts of the supervisor whose keys begin so, with their keys.
+    pub(crate) async fn meta_of(&self, prefix: &str) -> Result<Vec<(String, String)>, Error> {
+        let prefix = prefix.to_owned();
+        self.read(move |connection| plugin::meta_of(connection, &prefix))
+            .await
     }
 
     /// Stores a fact of the supervisor.
@@ -354,11 +368,30 @@ impl Store {
         self.writer
             .ask(|reply| {
                 Write::Other(Box::new(move |writer| {
+                    let done = writer.folder().check().and_then(|()| work(writer));
                     // The caller may have gone; the change stands.
-                    let _ = reply.send(work(writer));
+                    let _ = reply.send(done);
                 }))
             })
             .await
+    }
+
+    /// The same for what must be possible on a disk that is full: it takes the reserve.
+    async fn write_at_any_cost<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut Writer) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.write(move |writer| {
+            let folder = writer.folder();
+            work(writer).or_else(|error| with_reserve(&folder, error, || work(writer)))
+        })
+        .await
+    }
+
+    /// Looks whether the folder is still there, and takes a reserve of its disk where there is none.
+    /// Returns whether there is one, and room beside it.
+    pub(crate) async fn look_after(&self) -> Result<bool, Error> {
+        self.write(|writer| Ok(writer.folder().keep_reserve())).await
     }
 
     async fn read<T: Send + 'static>(
@@ -366,6 +399,27 @@ impl Store {
         work: impl FnOnce(&mut rusqlite::Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         read(&self.reader, work).await
+    }
+}
+
+/// Repeats what failed for a full disk, with the reserve given back to it.
+fn with_reserve<T>(
+    folder: &Folder,
+    error: Error,
+    again: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
+    if error.trouble() == Some(StoreTrouble::Full) && folder.give_up_reserve() {
+        tracing::warn!("the disk of the state folder is full: its reserve is given up");
+        return again();
+    }
+    Err(error)
+}
+
+/// With its folder the record of a plugin is gone, too.
+fn unless_lost(removed: Result<(), Error>) -> Result<(), Error> {
+    match removed {
+        Err(error) if error.trouble() == Some(StoreTrouble::Lost) => Ok(()),
+        removed => removed,
     }
 }
 

@@ -353,9 +353,22 @@ pub(super) fn meta(connection: &Connection, key: &str) -> Result<Option<String>,
         .map_err(error::sql("read from the store"))
 }
 
+pub(super) fn meta_of(connection: &Connection, prefix: &str) -> Result<Vec<(String, String)>, Error> {
+    (|| {
+        let mut get =
+            connection.prepare("SELECT key, value FROM meta WHERE substr(key, 1, length(?1)) = ?1")?;
+        let rows = get.query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect::<rusqlite::Result<_>>()
+    })()
+    .map_err(error::sql("read from the store"))
+}
+
 pub(super) fn set_meta(connection: &Connection, key: &str, value: &str) -> Result<(), Error> {
     connection
-        .prepare_cached("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2")
+        .prepare_cached(
+            // What is there already takes no room on a disk that is full.
+            "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2 WHERE value != ?2",
+        )
         .and_then(|mut set| set.execute([key, value]))
         .map(drop)
         .map_err(error::sql("write to the store"))

@@ -36,7 +36,11 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
         // Closing happens in Drop, which must not block: the next opener moves the log into
         // the file instead.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        match connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+            // What is in the log is read from there as long as the file has no room for it.
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) => Ok(()),
+            done => done,
+        }
     })()
     .map_err(error::sql("prepare the database"))?;
     migrate(&mut connection, MIGRATIONS)?;

@@ -37,7 +37,7 @@ pub(super) struct Writer {
     connection: Connection,
     retention: EventRetention,
     last: watch::Sender<u64>,
-    _folder: Arc<Folder>,
+    folder: Arc<Folder>,
 }
 
 /// Where the places of appended events are told.
@@ -60,8 +60,12 @@ impl Writer {
             connection,
             retention,
             last,
-            _folder: folder,
+            folder,
         }
+    }
+
+    pub(super) fn folder(&self) -> Arc<Folder> {
+        Arc::clone(&self.folder)
     }
 
     pub(super) fn connection(&mut self) -> &mut Connection {
@@ -70,7 +74,12 @@ impl Writer {
 
     fn append(&mut self, mut group: Vec<(Batch, AppendReply)>) {
         let batches: Vec<_> = group.iter().map(|(batch, _)| batch).collect();
-        match append::append_all(&mut self.connection, &batches, &self.retention) {
+        // What is written to a file that is gone is acknowledged to nobody.
+        let appended = self
+            .folder
+            .check()
+            .and_then(|()| append::append_all(&mut self.connection, &batches, &self.retention));
+        match appended {
             Ok(appended) => {
                 let last = appended
                     .iter()

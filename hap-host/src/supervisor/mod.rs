@@ -4,6 +4,7 @@ pub(crate) mod builder;
 pub(crate) mod config;
 mod dispatch;
 pub(crate) mod event_stream;
+mod host_watch;
 pub(crate) mod install;
 mod isolation;
 mod log_forwarding;
@@ -39,8 +40,8 @@ use crate::{
     error::{Error, ErrorKind},
     metrics::scrape::{PluginScrape, Scrape},
     model::{
-        activity::InstallProgress, isolation::IsolationState, keys::random, record::PluginRecord,
-        second_container::SecondContainer,
+        activity::InstallProgress, host_problem::HostProblem, isolation::IsolationState, keys::random,
+        record::PluginRecord, second_container::SecondContainer,
     },
     plugin::{
         actor::{Actor, MAILBOX, Parts},
@@ -203,6 +204,14 @@ impl Supervisor {
     pub async fn measure_isolation(&self) -> Result<IsolationState, Error> {
         let measured = isolation::measure(&self.0.shared).await;
         measured.map(|()| self.isolation()).map_err(Error::engine)
+    }
+
+    /// What is wrong with the host itself now, and with no plugin: what it lacks to ask plugins for
+    /// their health, a state folder that is gone, a disk that is full. It is empty on a host that is
+    /// well.
+    #[must_use]
+    pub fn problems(&self) -> Vec<HostProblem> {
+        self.0.shared.problems.all()
     }
 
     /// What happens to plugins, and to the host as a whole, from now on.

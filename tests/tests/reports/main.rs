@@ -8,6 +8,10 @@
 )]
 
 mod a;
+mod a_engine;
+mod a_hand;
+mod a_host;
+mod a_numbers;
 mod b;
 mod b15;
 mod b_clients;

@@ -111,7 +111,7 @@ async fn running(client: &Client, id: &str) -> Result<Option<HostConfig>, Engine
     let looked = client
         .docker()
         .inspect_container(id, None::<InspectContainerOptions>);
-    let found = match client.call("build", id, looked).await {
+    let found = match client.read("build", id, looked).await {
         Err(failure) if failure.is(404) => return Ok(None),
         found => found?,
     };

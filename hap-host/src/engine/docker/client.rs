@@ -6,9 +6,11 @@ use std::{
 };
 
 use bollard::{Docker, errors::Error as ClientError, models::SystemInfo};
+use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use super::{
+    by_parts::{self, Read},
     dialect::{self, Api, Dialect},
     error::Failure,
 };
@@ -35,10 +37,15 @@ pub(super) struct Client {
     ours: Arc<Mutex<HashSet<Box<str>>>>,
     /// Whether the engine remaps users, as it said when it was last asked what it is.
     remaps_users: Arc<Mutex<Option<bool>>>,
+    /// What was told of answers that could not be read whole, so that it is told once.
+    unread: Arc<Mutex<HashSet<String>>>,
 }
 
 /// Ids that are remembered; then the memory starts anew, at the price of one more look at each.
 const MOST_OURS: usize = 4096;
+
+/// Answers that are remembered as told of; then each is told of once more.
+const MOST_UNREAD: usize = 256;
 
 impl Client {
     pub(super) fn new(uri: &str) -> Result<Self, Failure> {
@@ -55,6 +62,7 @@ impl Client {
             dialect,
             ours: Arc::default(),
             remaps_users: Arc::default(),
+            unread: Arc::default(),
         })
     }
 
@@ -73,7 +81,7 @@ impl Client {
         if let Some(known) = *self.remapping() {
             return Ok(known);
         }
-        let described = self.call("info", "docker", self.docker.info()).await?;
+        let described = self.read("info", "docker", self.docker.info()).await?;
         let remaps = remaps_users(&described);
         self.set_remaps_users(remaps);
         Ok(remaps)
@@ -138,6 +146,93 @@ impl Client {
         call: impl Future<Output = Result<T, ClientError>>,
     ) -> Result<T, Failure> {
         self.call_within(CONTROL_DEADLINE, operation, subject, call).await
+    }
+
+    /// Awaits one control call, and reads its answer without what cannot be read of it.
+    pub(super) async fn read<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        subject: &str,
+        call: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, Failure> {
+        self.read_within(CONTROL_DEADLINE, operation, subject, Box::pin(call))
+            .await
+    }
+
+    /// The same under a deadline of its own.
+    pub(super) async fn read_within<T: DeserializeOwned>(
+        &self,
+        deadline: Duration,
+        operation: &'static str,
+        subject: &str,
+        call: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, Failure> {
+        let called = self
+            .call_unread(deadline, operation, subject, Box::pin(call))
+            .await?;
+        called.or_else(|error| self.by_parts(operation, subject, error, by_parts::value))
+    }
+
+    /// Awaits one control call that answers a list, and reads each of its elements by itself where they
+    /// cannot be read together.
+    pub(super) async fn read_list<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        subject: &str,
+        call: impl Future<Output = Result<Vec<T>, ClientError>>,
+    ) -> Result<Vec<T>, Failure> {
+        let called = self
+            .call_unread(CONTROL_DEADLINE, operation, subject, Box::pin(call))
+            .await?;
+        called.or_else(|error| self.by_parts(operation, subject, error, by_parts::list))
+    }
+
+    /// Awaits one call; an answer that came and could not be read is the inner error.
+    async fn call_unread<T>(
+        &self,
+        deadline: Duration,
+        operation: &'static str,
+        subject: &str,
+        call: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<Result<T, ClientError>, Failure> {
+        let sorted = async {
+            match call.await {
+                Err(error @ ClientError::JsonDataError { .. }) => Ok(Err(error)),
+                answered => answered.map(Ok),
+            }
+        };
+        self.call_within(deadline, operation, subject, sorted).await
+    }
+
+    /// Reads by its parts an answer that could not be read whole, and tells once what is left out.
+    pub(super) fn by_parts<T>(
+        &self,
+        operation: &'static str,
+        subject: &str,
+        error: ClientError,
+        read: impl FnOnce(&str) -> Option<Read<T>>,
+    ) -> Result<T, Failure> {
+        let found = match &error {
+            ClientError::JsonDataError { contents, .. } => read(contents),
+            _ => None,
+        };
+        let Some(Read { value, left_out }) = found else {
+            return Err(self.failure(operation, subject, error));
+        };
+        let what = left_out.join(", ");
+        let mut told = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() >= MOST_UNREAD {
+            told.clear();
+        }
+        if told.insert(format!("{operation} {subject} {what}")) {
+            tracing::warn!(
+                operation,
+                subject,
+                left_out = what,
+                "the engine says something that this version cannot read; it goes on without"
+            );
+        }
+        Ok(value)
     }
 
     /// Awaits one call under a deadline of its own.

@@ -8,7 +8,7 @@ use bollard::{
         StopContainerOptionsBuilder,
     },
 };
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use hap_manifest::PluginId;
 
 use super::{
@@ -70,7 +70,11 @@ pub(super) async fn create_checked(client: &Client, spec: &ContainerSpec) -> Res
         tracing::warn!(plugin = %spec.plugin, warning, "the engine does not enforce everything");
     }
     let id = ContainerId::new(created.id);
-    let found = inspect_raw(client, "create", &id).await?;
+    // Read whole or not at all: a wall that cannot be read is none.
+    let looked = client
+        .docker()
+        .inspect_container(id.as_str(), None::<InspectContainerOptions>);
+    let found = client.call("create", &spec.name, looked).await?;
     if let Some(wall) = missing_wall(spec, &network, &found) {
         // It never ran.
         remove(client, &id).await?;
@@ -180,9 +184,12 @@ pub(super) async fn set_limits(
     client: &Client,
     id: &ContainerId,
     limits: &ResourceLimits,
+    outlives_host: bool,
 ) -> Result<(), EngineError> {
     let id = owned(client, "set limits", id).await?;
-    let updated = client.docker().update_container(id.as_str(), update_body(limits));
+    let updated = client
+        .docker()
+        .update_container(id.as_str(), update_body(limits, outlives_host));
     client.call("set limits", &id.to_string(), updated).await?;
     Ok(())
 }
@@ -269,7 +276,7 @@ pub(super) async fn list(
         .filters(&filters)
         .build();
     let listed = client
-        .call(
+        .read_list(
             "list",
             instance.as_str(),
             client.docker().list_containers(Some(options)),
@@ -280,16 +287,30 @@ pub(super) async fn list(
         .filter_map(|container| container.id)
         .map(ContainerId::new);
     // The list itself has neither the exit code nor the moment of the start.
-    let observed: Vec<Option<Observed>> = stream::iter(ids)
-        .map(async |id| match inspect_raw(client, "list", &id).await {
-            Ok(found) => Ok(observe_listed(&id, &found)),
-            Err(failure) if failure.is(404) => Ok(None),
-            Err(failure) => Err(EngineError::from(failure)),
-        })
-        .buffered(CONCURRENT_INSPECTS)
-        .try_collect()
-        .await?;
-    Ok(observed.into_iter().flatten().collect())
+    let looked = stream::iter(ids).map(async |id| (inspect_raw(client, "list", &id).await, id));
+    let mut looked = looked.buffered(CONCURRENT_INSPECTS);
+    let mut all = Vec::new();
+    while let Some((found, id)) = looked.next().await {
+        match found {
+            Ok(found) => all.extend(observe_listed(&id, &found)),
+            Err(failure) if failure.is(404) => {}
+            // The others can be looked at; whoever asks for this one is told.
+            Err(failure) if plugin.is_none() && is_about_one(failure.kind()) => {
+                let reason = failure.message();
+                tracing::warn!(container = %id, reason, "a container cannot be looked at and is left out of the list");
+            }
+            Err(failure) => return Err(failure.into()),
+        }
+    }
+    Ok(all)
+}
+
+/// Whether a look at one container failed for what that container is, and not for the engine as a whole.
+const fn is_about_one(failed: EngineErrorKind) -> bool {
+    matches!(
+        failed,
+        EngineErrorKind::Failed | EngineErrorKind::Rejected | EngineErrorKind::Conflict
+    )
 }
 
 fn observe_listed(id: &ContainerId, found: &ContainerInspectResponse) -> Option<Observed> {
@@ -329,7 +350,7 @@ async fn inspect_raw(
     let found = client
         .docker()
         .inspect_container(id.as_str(), None::<InspectContainerOptions>);
-    client.call(operation, &id.to_string(), found).await
+    client.read(operation, &id.to_string(), found).await
 }
 
 fn foreign(operation: &'static str, id: &ContainerId) -> EngineError {

@@ -4,6 +4,7 @@ use bollard::errors::Error as ClientError;
 
 use crate::engine::{
     error::{EngineError, EngineErrorKind},
+    own_lack::own_lack,
     report::report,
 };
 
@@ -29,7 +30,7 @@ impl Failure {
             operation,
             subject: subject.to_owned(),
             message,
-            source: Some(Box::new(error)),
+            source: Some(Box::new(without_answer(error))),
         }
     }
 
@@ -86,6 +87,19 @@ impl From<Failure> for EngineError {
 }
 
 fn classify(error: &ClientError, uri: &str) -> (Option<u16>, EngineErrorKind, String) {
+    // Whatever the client library makes of it: nobody was asked.
+    let lack = match error {
+        // It passes for its own cause, which then is nobody's source.
+        ClientError::IOError { err } => own_lack(err),
+        other => own_lack(other),
+    };
+    if let Some(lack) = lack {
+        let message = format!(
+            "the Docker engine at {uri} could not be asked: {lack} ({})",
+            root_cause(error)
+        );
+        return (None, EngineErrorKind::Unavailable, message);
+    }
     match error {
         ClientError::DockerResponseServerError { status_code, message } => (
             Some(*status_code),
@@ -124,6 +138,18 @@ fn classify(error: &ClientError, uri: &str) -> (Option<u16>, EngineErrorKind, St
                 report(other)
             ),
         ),
+    }
+}
+
+/// The same error without the answer that could not be read: a container's environment is in it.
+fn without_answer(error: ClientError) -> ClientError {
+    match error {
+        ClientError::JsonDataError { message, column, .. } => ClientError::JsonDataError {
+            message,
+            contents: String::new(),
+            column,
+        },
+        other => other,
     }
 }
 
@@ -201,6 +227,32 @@ mod tests {
         let error = EngineError::from(failure(400));
         assert_eq!(error.to_string(), "create hap-home-light: so it is");
         assert!(StdError::source(&error).is_some());
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_not_kept_with_the_error() {
+        let error = ClientError::JsonDataError {
+            message: "unknown variant".to_owned(),
+            contents: "TOKEN=hidden".to_owned(),
+            column: 1,
+        };
+        let error = EngineError::from(Failure::new("inspect", "light", "unix:///x.sock", error));
+        assert!(error.message().contains("unknown variant"), "{error}");
+        let source = StdError::source(&error).unwrap();
+        assert!(!format!("{error:?} {source:?}").contains("hidden"));
+    }
+
+    #[test]
+    fn what_this_machine_lacks_is_not_blamed_on_the_engine() {
+        let error = ClientError::IOError {
+            err: io::Error::from_raw_os_error(24),
+        };
+        let error = EngineError::from(Failure::new("list", "home", "unix:///x.sock", error));
+        assert_eq!(error.kind(), EngineErrorKind::Unavailable);
+        for part in ["could not be asked", "descriptor", "ulimit -n"] {
+            assert!(error.message().contains(part), "{error}");
+        }
+        assert!(!error.message().contains("socket?"), "{error}");
     }
 
     #[test]

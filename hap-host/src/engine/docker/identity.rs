@@ -21,7 +21,7 @@ const DESCRIPTION_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Asks the engine what it is.
 pub(super) async fn info(client: &Client) -> Result<EngineInfo, EngineError> {
-    let described = client.call_within(DESCRIPTION_DEADLINE, "info", "docker", client.docker().info());
+    let described = client.read_within(DESCRIPTION_DEADLINE, "info", "docker", client.docker().info());
     let (version, described) = tokio::join!(version(client), described);
     let version = version?;
     if let Ok(described) = &described {
@@ -42,7 +42,7 @@ pub(super) async fn check(client: &Client) -> Result<(), EngineError> {
 
 async fn version(client: &Client) -> Result<SystemVersion, EngineError> {
     let asked = client.docker().version();
-    let version = client.call("version", "docker", asked).await?;
+    let version = client.read("version", "docker", asked).await?;
     if let Some(api) = version.api_version.as_deref().and_then(Api::parse) {
         client.agree_on_api(api);
     }

@@ -147,7 +147,7 @@ pub(super) async fn by_name(
 
 async fn look(client: &Client, operation: &'static str, name: &str) -> Result<ImageInspect, EngineError> {
     let looked = client.docker().inspect_image(name);
-    let found = client.call(operation, name, looked).await.map_err(|failure| {
+    let found = client.read(operation, name, looked).await.map_err(|failure| {
         if failure.is(404) {
             let message = format!("image {name} is not on this machine: pull or build it");
             failure.with_message(message)

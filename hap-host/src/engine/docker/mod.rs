@@ -2,6 +2,7 @@
 
 mod build;
 mod build_limits;
+mod by_parts;
 mod client;
 mod container;
 mod convert;
@@ -268,8 +269,13 @@ impl Engine for DockerEngine {
         volume_copy::usage::usage(&self.client, instance, plugin, names).await
     }
 
-    async fn set_limits(&self, id: &ContainerId, limits: &ResourceLimits) -> Result<(), EngineError> {
-        container::set_limits(&self.client, id, limits).await
+    async fn set_limits(
+        &self,
+        id: &ContainerId,
+        limits: &ResourceLimits,
+        outlives_host: bool,
+    ) -> Result<(), EngineError> {
+        container::set_limits(&self.client, id, limits, outlives_host).await
     }
 
     async fn inspect(&self, id: &ContainerId) -> Result<Observed, EngineError> {

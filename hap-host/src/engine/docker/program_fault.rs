@@ -31,7 +31,7 @@ pub(super) async fn fault(client: &Client, id: &ContainerId) -> Result<Option<Pr
     }
     if let Some(machine) = elf::machine(&file.front) {
         let version = client.docker().version();
-        let version = client.call("version", "docker", version).await?;
+        let version = client.read("version", "docker", version).await?;
         let architecture = version.arch.unwrap_or_default();
         if elf::runs_on(machine, &architecture) == Some(false) {
             return Ok(Some(ProgramFault::OtherProcessor { path, architecture }));

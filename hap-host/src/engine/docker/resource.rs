@@ -103,7 +103,7 @@ async fn all_containers(
         .filters(filters)
         .build();
     let listed = client.docker().list_containers(Some(options));
-    Ok(client.call("list", subject.as_str(), listed).await?)
+    Ok(client.read_list("list", subject.as_str(), listed).await?)
 }
 
 async fn containers(client: &Client, instance: &InstanceName) -> Result<Vec<Resource>, EngineError> {
@@ -141,7 +141,7 @@ async fn networks(client: &Client, instance: &InstanceName) -> Result<Vec<Resour
 
 async fn inspect_network(client: &Client, id: &str) -> Result<Option<NetworkInspect>, EngineError> {
     let looked = client.docker().inspect_network(id, None::<InspectNetworkOptions>);
-    match client.call("inspect network", id, looked).await {
+    match client.read("inspect network", id, looked).await {
         Ok(details) => Ok(Some(details)),
         Err(failure) if failure.is(404) => Ok(None),
         Err(failure) => Err(failure.into()),
@@ -202,7 +202,7 @@ async fn list_volumes(
 ) -> Result<Vec<bollard::models::Volume>, EngineError> {
     let options = ListVolumesOptionsBuilder::default().filters(filters).build();
     let listed = client.docker().list_volumes(Some(options));
-    let listed = client.call("list volumes", instance.as_str(), listed).await?;
+    let listed = client.read("list volumes", instance.as_str(), listed).await?;
     Ok(listed.volumes.unwrap_or_default())
 }
 
@@ -227,7 +227,7 @@ async fn images(client: &Client, instance: &InstanceName) -> Result<Vec<Resource
         .filters(&label_filter(labels::IMAGE_INSTANCE, instance))
         .build();
     let listed = client.docker().list_images(Some(options));
-    let listed = client.call("list images", instance.as_str(), listed).await?;
+    let listed = client.read_list("list images", instance.as_str(), listed).await?;
     let containers = all_containers(client, instance, &HashMap::new()).await?;
     let used: HashSet<_> = containers
         .into_iter()
@@ -260,7 +260,7 @@ async fn discard_image(
 ) -> Result<u64, EngineError> {
     let (id, subject) = (resource.id.as_str(), resource.name.as_str());
     let found = match client
-        .call("inspect image", subject, client.docker().inspect_image(id))
+        .read("inspect image", subject, client.docker().inspect_image(id))
         .await
     {
         Ok(found) => found,
@@ -277,7 +277,7 @@ async fn discard_image(
         return Err(not_of_instance(instance, resource));
     }
     let history = client
-        .call("inspect image", subject, client.docker().image_history(id))
+        .read_list("inspect image", subject, client.docker().image_history(id))
         .await?;
     let options = RemoveImageOptionsBuilder::default().force(false).build();
     let removal = client

@@ -1,14 +1,21 @@
-use std::{collections::HashMap, time::SystemTime};
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    time::{Duration, SystemTime},
+};
 
 use bollard::{
+    errors::Error as ClientError,
     models::EventMessage,
     query_parameters::{EventsOptionsBuilder, LogsOptions, LogsOptionsBuilder},
 };
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use hap_manifest::PluginId;
 
 use super::{
+    by_parts,
     client::Client,
+    error::Failure,
     log_lines::{LineAssembler, is_before},
 };
 use crate::engine::{
@@ -25,34 +32,77 @@ const EVENTS: [&str; 8] = [
 ];
 
 pub(super) fn events(client: &Client, instance: &InstanceName) -> EngineStream<EngineEvent> {
+    // The request goes out with the first poll, which may be later than the call: the engine is
+    // asked for what came since, so that nothing falls between.
+    let reading = Reading {
+        client: client.clone(),
+        instance: instance.clone(),
+        messages: messages(client, instance, &now()),
+    };
+    let events = stream::unfold(reading, async |mut reading| {
+        loop {
+            let message = reading.messages.next().await?;
+            match reading.read(message) {
+                Ok(message) => {
+                    if let Some(event) = event(&message) {
+                        return Some((Ok(event), reading));
+                    }
+                }
+                Err(failure) => return Some((Err(failure.into()), reading)),
+            }
+        }
+    });
+    Box::pin(events)
+}
+
+/// The engine's messages, and how they are asked for.
+struct Reading {
+    client: Client,
+    instance: InstanceName,
+    messages: Messages,
+}
+
+type Messages = Pin<Box<dyn Stream<Item = Result<EventMessage, ClientError>> + Send>>;
+
+fn messages(client: &Client, instance: &InstanceName, since: &str) -> Messages {
     let filters = HashMap::from([
         ("type", vec!["container".to_owned()]),
         ("label", vec![format!("{}={instance}", labels::INSTANCE)]),
         ("event", EVENTS.map(str::to_owned).to_vec()),
     ]);
-    // The request goes out with the first poll, which may be later than the call: the engine is
-    // asked for what came since, so that nothing falls between.
     let options = EventsOptionsBuilder::default()
-        .since(&now())
+        .since(since)
         .filters(&filters)
         .build();
-    let client = client.clone();
-    let subject = instance.to_string();
-    let events = client.docker().events(Some(options)).filter_map(move |message| {
-        let event = match message {
-            Ok(message) => event(&message).map(Ok),
-            Err(error) => Some(Err(client.failure("events", &subject, error).into())),
+    Box::pin(client.docker().events(Some(options)))
+}
+
+impl Reading {
+    /// Takes the next message. The client library gives a stream up after one that it cannot read: that
+    /// one is read by its parts, and the engine is asked for what came after it.
+    fn read(&mut self, message: Result<EventMessage, ClientError>) -> Result<EventMessage, Failure> {
+        let error = match message {
+            Ok(message) => return Ok(message),
+            Err(error) => error,
         };
-        std::future::ready(event)
-    });
-    Box::pin(events)
+        let subject = self.instance.as_str();
+        let message: EventMessage = self.client.by_parts("events", subject, error, by_parts::value)?;
+        let later = message.time_nano.and_then(|nanos| u64::try_from(nanos).ok());
+        if let Some(later) = later.and_then(|nanos| nanos.checked_add(1)) {
+            let since = moment(Duration::from_nanos(later));
+            self.messages = messages(&self.client, &self.instance, &since);
+        }
+        Ok(message)
+    }
 }
 
 /// The engine reads seconds and nine digits behind a point.
 fn now() -> String {
-    let since_epoch = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    moment(since_epoch.unwrap_or_default())
+}
+
+fn moment(since_epoch: Duration) -> String {
     format!("{}.{:09}", since_epoch.as_secs(), since_epoch.subsec_nanos())
 }
 
@@ -115,8 +165,6 @@ fn logs_options(options: &LogOptions) -> LogsOptions {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn message(action: &str) -> EventMessage {

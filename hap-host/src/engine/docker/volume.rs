@@ -42,7 +42,7 @@ pub(super) async fn make(
     // Creating a volume that exists changes nothing and answers what is there, so one call
     // makes and checks.
     let found = client
-        .call("create volume", name, client.docker().create_volume(request))
+        .read("create volume", name, client.docker().create_volume(request))
         .await
         .map_err(|failure| {
             if failure.is(409) {
@@ -65,7 +65,7 @@ pub(super) async fn exists(
     name: &str,
 ) -> Result<bool, EngineError> {
     match client
-        .call("inspect volume", name, client.docker().inspect_volume(name))
+        .read("inspect volume", name, client.docker().inspect_volume(name))
         .await
     {
         Ok(found) if carries(&found.labels, instance, Some(plugin)) => Ok(true),
@@ -161,7 +161,7 @@ pub(super) async fn remove_all(
         .filters(&HashMap::from([("label", filter)]))
         .build();
     let listed = client
-        .call(
+        .read(
             "list volumes",
             plugin.as_str(),
             client.docker().list_volumes(Some(options)),

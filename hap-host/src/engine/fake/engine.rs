@@ -232,11 +232,16 @@ impl Engine for FakeEngine {
         Ok(VolumeUsage::new(Some(bytes.sum()), world.free_bytes))
     }
 
-    async fn set_limits(&self, id: &ContainerId, limits: &ResourceLimits) -> Result<(), EngineError> {
+    async fn set_limits(
+        &self,
+        id: &ContainerId,
+        limits: &ResourceLimits,
+        outlives_host: bool,
+    ) -> Result<(), EngineError> {
         let guard = self
             .enter(FakeOperation::SetLimits, id.as_str(), self.plugin_of(id).as_ref())
             .await?;
-        if !self.world().set_limits(id, limits) {
+        if !self.world().set_limits(id, limits, outlives_host) {
             return Err(missing(FakeOperation::SetLimits, id));
         }
         guard.answer(FakeOperation::SetLimits, id.as_str(), ())

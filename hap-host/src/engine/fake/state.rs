@@ -18,7 +18,7 @@ use crate::engine::{
     instance::InstanceName,
     isolation::{IsolationLoss, IsolationSigns},
     labels,
-    observed::{ContainerId, ContainerStatus, Exit, Observed, ObservedLimits},
+    observed::{ContainerId, ContainerStatus, EngineRestarts, Exit, Observed, ObservedLimits},
     resource::Resource,
     spec::{ContainerSpec, ResourceLimits},
     testing::SimulatedHealth,
@@ -105,6 +105,7 @@ impl World {
         let digest = spec.labels.get(labels::SPEC_DIGEST).cloned().unwrap_or_default();
         let mut observed = Observed::created(id.clone(), spec.plugin.clone(), digest);
         observed.limits = ObservedLimits::from(&spec.limits);
+        observed.restarts = Some(EngineRestarts::of(spec.outlives_host));
         observed.name.clone_from(&spec.name);
         observed.seal = spec.labels.get(labels::SEAL).cloned();
         observed.on_network = true;
@@ -210,12 +211,19 @@ impl World {
     }
 
     /// Changes the limits of a container; whether there is one.
-    pub(super) fn set_limits(&mut self, id: &ContainerId, limits: &ResourceLimits) -> bool {
+    pub(super) fn set_limits(
+        &mut self,
+        id: &ContainerId,
+        limits: &ResourceLimits,
+        outlives_host: bool,
+    ) -> bool {
         let Some(container) = self.containers.get_mut(id) else {
             return false;
         };
         container.spec.limits = *limits;
         container.observed.limits = ObservedLimits::from(limits);
+        container.spec.outlives_host = outlives_host;
+        container.observed.restarts = Some(EngineRestarts::of(outlives_host));
         true
     }
 

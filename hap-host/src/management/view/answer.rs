@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    event::PluginEventView, isolation::IsolationView, plugin::ConfigStateView,
+    event::PluginEventView,
+    isolation::{HostProblemView, IsolationView},
+    plugin::ConfigStateView,
     second_container::SecondContainerView,
 };
 use crate::{
@@ -66,6 +68,9 @@ pub(in crate::management) struct Health {
     pub events_port: u16,
     /// How many plugins are in each phase; phases without any are left out.
     pub phases: BTreeMap<&'static str, u64>,
+    /// What is wrong with the host itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<HostProblemView>,
     /// Containers that carry a plugin's labels and are not the plugin's own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub second_containers: Vec<SecondContainerView>,

@@ -64,6 +64,11 @@ pub(in crate::management) enum What {
         /// The volumes that are missing.
         volumes: Vec<String>,
     },
+    /// Volumes that it had are gone, and it starts with empty ones.
+    DataLost {
+        /// The volumes, by their names on the engine.
+        volumes: Vec<String>,
+    },
     /// A container that is not its own carries its labels.
     SecondContainer {
         /// Which.
@@ -92,6 +97,7 @@ impl From<Event> for SupervisorEvent {
                 version: version.to_string(),
                 volumes,
             },
+            EventKind::DataLost { volumes } => What::DataLost { volumes },
             EventKind::SecondContainer(second) => What::SecondContainer {
                 container: second.into(),
             },

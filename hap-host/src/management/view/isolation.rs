@@ -6,6 +6,7 @@ use crate::{
     engine::isolation::IsolationLoss,
     model::{
         event::{HostEvent, HostEventKind},
+        host_problem::HostProblem,
         isolation::IsolationState,
     },
 };
@@ -85,6 +86,41 @@ pub(in crate::management) enum HostWhat {
     },
     /// It was measured that plugins are kept apart again.
     IsolationRegained,
+    /// Something is wrong with the host itself. Told once, until it has ended.
+    ProblemBegan {
+        /// What.
+        problem: HostProblemView,
+    },
+    /// What was wrong with the host is over.
+    ProblemEnded {
+        /// Its class, as `problem` of the beginning says.
+        #[schemars(extend("enum" = ["resources", "state_folder", "state_disk"]))]
+        problem: &'static str,
+    },
+}
+
+/// Something that is wrong with the host itself, and with no plugin.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "HostProblem")]
+pub(in crate::management) struct HostProblemView {
+    /// Its class. `resources`: the host lacks what it takes to ask plugins for their health.
+    /// `state_folder`: the state folder was removed or replaced. `state_disk`: its disk is full.
+    #[schemars(extend("enum" = ["resources", "state_folder", "state_disk"]))]
+    pub kind: &'static str,
+    /// What is wrong, what the host does meanwhile, and what to do.
+    pub message: String,
+    /// Since when, by RFC 3339.
+    pub since: String,
+}
+
+impl From<HostProblem> for HostProblemView {
+    fn from(problem: HostProblem) -> Self {
+        Self {
+            kind: problem.kind.as_str(),
+            message: problem.message,
+            since: rfc3339(problem.since),
+        }
+    }
 }
 
 impl From<HostEvent> for HostEventView {
@@ -94,6 +130,12 @@ impl From<HostEvent> for HostEventView {
                 HostWhat::IsolationLost { message, hint }
             }
             HostEventKind::IsolationRegained => HostWhat::IsolationRegained,
+            HostEventKind::ProblemBegan(problem) => HostWhat::ProblemBegan {
+                problem: problem.into(),
+            },
+            HostEventKind::ProblemEnded(kind) => HostWhat::ProblemEnded {
+                problem: kind.as_str(),
+            },
         };
         Self {
             at: rfc3339(event.at),

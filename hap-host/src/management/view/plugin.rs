@@ -9,11 +9,15 @@ use super::{
     failure::{FailureView, phase_schema},
     millis,
     overrides::BootState,
+    rfc3339,
     update::{UpdateOutcomeView, UpdateStateView},
 };
 use crate::{
     engine::observed::Exit,
-    model::{config_state::ConfigState, dependency::UnmetDependency, desired::Desired, runs_as::RunsAs},
+    model::{
+        config_state::ConfigState, data_loss::DataLoss, dependency::UnmetDependency, desired::Desired,
+        runs_as::RunsAs,
+    },
     plugin::handle::PluginHandle,
 };
 
@@ -49,7 +53,8 @@ pub(in crate::management) struct PluginSummary {
     /// `delivered` or `refused`.
     pub config: &'static str,
     /// What is wrong with it, in one sentence: its failure, what it waits for, the health check that
-    /// it missed, what it says of itself while it is degraded, or why it refused its settings.
+    /// it missed, what it says of itself while it is degraded, why it refused its settings, or that its
+    /// data is gone.
     pub problem: Option<String>,
 }
 
@@ -141,8 +146,29 @@ pub(in crate::management) struct PluginStateView {
     /// Who its program runs as: `own`, `manifest`, `image`, `as_before` or `host`, with the number or
     /// the name where there is one.
     pub runs_as: RunsAsView,
+    /// Data of it that was there and is gone, until somebody stops it.
+    pub data_loss: Option<DataLossView>,
     /// What is being done to it on the engine.
     pub operation: Option<OperationView>,
+}
+
+/// Data of a plugin that was there and is gone.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DataLoss")]
+pub(in crate::management) struct DataLossView {
+    /// The volumes that are new and empty now.
+    pub volumes: Vec<String>,
+    /// When it was noticed, by RFC 3339.
+    pub at: String,
+}
+
+impl From<DataLoss> for DataLossView {
+    fn from(loss: DataLoss) -> Self {
+        Self {
+            volumes: loss.volumes,
+            at: rfc3339(loss.at),
+        }
+    }
 }
 
 impl PluginStateView {
@@ -169,6 +195,7 @@ impl PluginStateView {
             previous_snapshot: plugin.previous_snapshot(),
             boot: state.autostart.into(),
             runs_as: RunsAsView::from(&state.runs_as),
+            data_loss: state.data_loss.map(DataLossView::from),
             operation: state.operation.map(OperationView::from),
         }
     }

@@ -55,6 +55,7 @@ impl Operator {
     /// Removes the plugin's volumes, and first what may hold them.
     pub(super) async fn remove_data(&self) -> Result<Seen, OperationError> {
         self.remove_container_copies().await?;
+        self.volumes.forget(&self.spec.plugin).await;
         let removal = self.engine.remove_volumes(&self.spec.instance, &self.spec.plugin);
         self.control(removal).await?;
         Ok(Seen::Absent)

@@ -6,7 +6,7 @@ use hap_manifest::Manifest;
 
 use super::background::Background;
 use crate::{
-    model::{probe::ProbeResult, redact::Redactor, run_policy::HealthPolicy},
+    model::{host_problem::HostProblemKind, probe::ProbeResult, redact::Redactor, run_policy::HealthPolicy},
     plugin::context::Shared,
     protocol::client::probe::probe,
 };
@@ -43,12 +43,21 @@ impl Health {
         redactor: Arc<Redactor>,
     ) {
         let (http, metrics) = (shared.probes.clone(), Arc::clone(&shared.metrics));
+        let problems = shared.problems.clone();
         let (path, timeout) = (self.path.clone(), self.timeout);
         let asked = async move {
             let started = tokio::time::Instant::now();
             let result = probe(&http, address, &path, timeout, &redactor).await;
-            let answered = matches!(result, ProbeResult::Answered { .. });
-            metrics.probed(answered, started.elapsed());
+            match result {
+                ProbeResult::NotAsked(lack) => {
+                    let message = format!(
+                        "health checks of plugins cannot be asked, which is not held against them: {lack}"
+                    );
+                    problems.seen(HostProblemKind::Resources, &message);
+                }
+                _ => problems.not_seen(HostProblemKind::Resources),
+            }
+            metrics.probed(result.as_str(), started.elapsed());
             (generation, result)
         };
         self.probing.begin(asked);

@@ -18,6 +18,7 @@ mod engine_work;
 mod health;
 mod inputs;
 mod keys;
+mod lost_data;
 mod machine_step;
 mod operation;
 mod probing;
@@ -60,6 +61,7 @@ impl Actor {
 
     /// Does what is due before the actor waits again.
     async fn prepare_round(&mut self) {
+        self.record_late().await;
         self.drive_update().await;
         self.retire_secrets().await;
         if self.inputs.copies_run

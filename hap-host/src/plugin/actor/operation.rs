@@ -18,7 +18,7 @@ use crate::{
         activity::OperationKind,
         failure::{Failure, FailureCause},
     },
-    plugin::{context::Shared, ownership::Ownership},
+    plugin::{context::Shared, ownership::Ownership, volume_marks::VolumeMarks},
     reconcile::machine::{observation::Seen, step::Outcome},
 };
 
@@ -32,6 +32,7 @@ pub(crate) struct Operator {
     pub engine: Arc<dyn Engine>,
     pub spec: Arc<ContainerSpec>,
     pub ownership: Ownership,
+    pub volumes: VolumeMarks,
     /// Caps how many plugins are created or started at a time: the engine saturates at about twice
     /// the cores.
     pub starts: Arc<Semaphore>,
@@ -57,6 +58,7 @@ impl Operator {
             engine: Arc::clone(&shared.engine),
             spec,
             ownership: shared.ownership.clone(),
+            volumes: shared.volumes.clone(),
             starts: Arc::clone(&shared.starts),
             stop_grace: shared.policy.stop_grace(manifest),
             force: watch::Sender::default(),
@@ -158,8 +160,10 @@ impl Operator {
             return Ok(Seen::Absent);
         }
         self.stop_known_copies().await?;
+        self.look_for_lost_data().await;
         match self.control(self.engine.create_checked(&self.spec)).await {
             Ok(observed) => {
+                self.note_volumes().await;
                 self.ownership.settle(&self.spec.plugin).await;
                 match self.ownership.own(observed) {
                     Some(observed) => Ok(Seen::Present(observed)),
@@ -206,6 +210,7 @@ impl Operator {
 
     async fn start(&self, id: &ContainerId) -> Result<Seen, OperationError> {
         self.stop_known_copies().await?;
+        self.note_volumes().await;
         let permit = self.starts.acquire().await;
         let started = self.control(self.engine.start(id)).await;
         drop(permit);
@@ -235,7 +240,8 @@ impl Operator {
     /// Sets the limits in place. Where the engine cannot, the look shows it, and the container is
     /// recreated.
     async fn set_limits(&self, id: &ContainerId) -> Result<Seen, OperationError> {
-        match self.control(self.engine.set_limits(id, &self.spec.limits)).await {
+        let (limits, outlives) = (&self.spec.limits, self.spec.outlives_host);
+        match self.control(self.engine.set_limits(id, limits, outlives)).await {
             Err(error)
                 if matches!(
                     error.kind(),
@@ -265,6 +271,7 @@ impl Operator {
 
     async fn stop(&self, id: &ContainerId) -> Result<Seen, OperationError> {
         self.stop_container(id).await?;
+        self.note_volumes().await;
         let ours = self.stop_copies().await?;
         Ok(ours.map_or(Seen::Absent, Seen::Present))
     }

@@ -15,6 +15,7 @@ impl Actor {
         }
         state.autostart = self.record.choices.autostart;
         state.runs_as = self.record.runs_as();
+        state.data_loss = self.shared.volumes.loss(&self.id);
         state.operation = self.work.operation;
         let next = Snapshot {
             client: self.client.clone(),

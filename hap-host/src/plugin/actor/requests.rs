@@ -1,5 +1,7 @@
 //! Carries out what handles ask of the actor.
 
+use std::time::Duration;
+
 use hap_manifest::permission::Permission;
 use tokio::sync::oneshot;
 
@@ -15,6 +17,9 @@ use crate::{
     },
     reconcile::machine::step::Input,
 };
+
+/// Pause before a desired state that could not be recorded is recorded again.
+const RECORD_AGAIN: Duration = Duration::from_secs(10);
 
 impl Actor {
     /// Carries out one request, and answers it when it is recorded.
@@ -56,7 +61,19 @@ impl Actor {
             let error = Error::new(ErrorKind::Gone, "it is being uninstalled");
             return Err(error.with_plugin(&self.id));
         };
-        self.shared.store.set_desired(&self.id, desired).await?;
+        self.unrecorded = None;
+        if let Err(error) = self.shared.store.set_desired(&self.id, desired).await {
+            // Often it is this very plugin that fills the disk: it can be stopped all the same.
+            let Some(trouble) = error.trouble().filter(|_| desired != Desired::Running) else {
+                return Err(error);
+            };
+            self.shared.problems.state_is(trouble, &error.report());
+            tracing::warn!(plugin = %self.id, error = %error.report(), "that it is to be stopped cannot be recorded now, and is done");
+            self.unrecorded = Some((desired, tokio::time::Instant::now()));
+        }
+        if desired != Desired::Running {
+            self.shared.volumes.answer(&self.id).await;
+        }
         self.force(stop);
         self.feed(Input::Desire(desired));
         if desired == Desired::Stopped && self.work.operation.is_none() {
@@ -75,6 +92,18 @@ impl Actor {
         self.force(stop);
         self.feed(Input::Restart);
         Ok(())
+    }
+
+    /// Records a desired state that could not be recorded when it came.
+    pub(super) async fn record_late(&mut self) {
+        let Some((desired, tried)) = self.unrecorded else {
+            return;
+        };
+        if tried.elapsed() < RECORD_AGAIN {
+            return;
+        }
+        let recorded = self.shared.store.set_desired(&self.id, desired).await;
+        self.unrecorded = recorded.is_err().then(|| (desired, tokio::time::Instant::now()));
     }
 
     fn force(&self, stop: Stop) {

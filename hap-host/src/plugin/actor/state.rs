@@ -17,7 +17,7 @@ use super::{
     update::tasks::Updating,
 };
 use crate::{
-    model::record::PluginRecord,
+    model::{desired::Desired, record::PluginRecord},
     plugin::{context::Shared, dependents, request::Envelope, settings::ConfigDesk, snapshot::Snapshot},
     protocol::client::PluginClient,
     reconcile::machine::Machine,
@@ -45,6 +45,8 @@ pub(crate) struct Actor {
     pub(super) client: Option<PluginClient>,
     /// Secrets that a container may still have and the next one will not.
     pub(super) outgoing_secrets: Vec<String>,
+    /// A desired state that the disk had no room for, and when it was tried last.
+    pub(super) unrecorded: Option<(Desired, tokio::time::Instant)>,
 }
 
 /// What an actor is made of.
@@ -97,6 +99,7 @@ impl Actor {
             updating: Updating::new(),
             client: None,
             outgoing_secrets: Vec::new(),
+            unrecorded: None,
             id,
             shared,
         };

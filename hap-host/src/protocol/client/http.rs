@@ -1,4 +1,4 @@
-use std::{error::Error as StdError, future::poll_fn, pin::Pin, time::Duration};
+use std::{error::Error as StdError, future::poll_fn, net::SocketAddr, pin::Pin, time::Duration};
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
@@ -10,6 +10,8 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
+
+use crate::engine::own_lack::own_lack_towards;
 
 /// A plugin on this machine accepts a connection in well under a millisecond.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -30,6 +32,15 @@ pub(super) struct Broken {
     /// There was no connection yet, so nothing was sent.
     pub(super) connecting: bool,
     pub(super) cause: Box<dyn StdError + Send + Sync>,
+}
+
+impl Broken {
+    /// What this machine lacked, so that nobody at `address` was asked.
+    pub(super) fn own_lack(&self, address: SocketAddr) -> Option<&'static str> {
+        self.connecting
+            .then(|| own_lack_towards(&*self.cause, address))
+            .flatten()
+    }
 }
 
 /// Why there is no whole body.

@@ -36,11 +36,18 @@ pub(crate) async fn probe(
         let request = Request::get(format!("http://{address}{path}"))
             .header(header::ACCEPT, "*/*")
             .body(Body::empty())
-            .map_err(|error| format!("{path} cannot be asked: {error}"))?;
+            .map_err(|error| ProbeResult::Missed(format!("{path} cannot be asked: {error}")))?;
         let sent = http.send(request);
         let response = match tokio::time::timeout_at(deadline, sent).await {
-            Ok(sent) => sent.map_err(|broken| describe(&broken, address))?,
-            Err(_) => return Err(format!("no answer from {path} within {timeout:?}")),
+            Ok(sent) => sent.map_err(|broken| match broken.own_lack(address) {
+                Some(lack) => ProbeResult::NotAsked(lack),
+                None => ProbeResult::Missed(describe(&broken, address)),
+            })?,
+            Err(_) => {
+                return Err(ProbeResult::Missed(format!(
+                    "no answer from {path} within {timeout:?}"
+                )));
+            }
         };
         let status = response.status();
         // The status alone decides; a body that is cut, late or no JSON takes nothing away from it.
@@ -59,7 +66,10 @@ pub(crate) async fn probe(
             return Ok(ProbeResult::Answered { degraded, message });
         }
         let said = message.map(|message| format!(": {message}")).unwrap_or_default();
-        Err(format!("{path} answered HTTP {}{said}", status.as_u16()))
+        Err(ProbeResult::Missed(format!(
+            "{path} answered HTTP {}{said}",
+            status.as_u16()
+        )))
     };
-    asked.await.unwrap_or_else(ProbeResult::Missed)
+    asked.await.unwrap_or_else(|failed| failed)
 }

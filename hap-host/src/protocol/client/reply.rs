@@ -90,6 +90,9 @@ pub(super) fn describe(broken: &Broken, address: SocketAddr) -> String {
     while let Some(source) = innermost.source() {
         innermost = source;
     }
+    if let Some(lack) = broken.own_lack(address) {
+        return format!("{address} could not be asked: {lack} ({innermost})");
+    }
     if broken.connecting {
         return format!("cannot connect to {address}: {innermost}");
     }

@@ -242,6 +242,7 @@ async fn what_a_plugin_says_of_its_health_is_told_without_its_secrets_also_where
         let said = match probe(&probe_client(), address, "/health", SECOND, &redactor).await {
             ProbeResult::Answered { message, .. } => message.unwrap(),
             ProbeResult::Missed(reason) => reason,
+            ProbeResult::NotAsked(lack) => lack.to_owned(),
         };
         assert!(said.contains("[RED") && !said.contains("hun"), "{said}");
     }

@@ -42,7 +42,14 @@ impl Machine {
             }),
             (_, Some(_)) if self.goal.hold != Hold::None && running => Some(OperationKind::Stop),
             (_, Some(_)) if self.goal.hold == Hold::Gone => Some(OperationKind::Remove),
-            (Desired::Stopped, _) => running.then_some(OperationKind::Stop),
+            (Desired::Stopped, _) if running => Some(OperationKind::Stop),
+            // The engine would start it without being asked, with its next start.
+            (Desired::Stopped, Some(observed))
+                if self.mark.has_other_restarts(observed) && self.limit_change == LimitChange::Live =>
+            {
+                Some(OperationKind::SetLimits)
+            }
+            (Desired::Stopped, _) => None,
             (Desired::Running, _) if self.goal.hold != Hold::None => None,
             (Desired::Running, observed) => self.towards_running(observed.cloned().as_ref(), now, events),
         }

@@ -251,6 +251,7 @@ impl Machine {
             last_update: None,
             autostart: Autostart::default(),
             runs_as: RunsAs::default(),
+            data_loss: None,
             operation: None,
         }
     }

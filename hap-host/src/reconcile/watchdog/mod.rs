@@ -273,6 +273,31 @@ impl Watchdog {
                 *last_miss = Some(reason);
                 self.tick(now)
             }
+            // The time in which it cannot be asked is not the plugin's.
+            (
+                Run::Starting {
+                    deadline,
+                    pause,
+                    next,
+                    ..
+                },
+                ProbeResult::NotAsked(_),
+            ) => {
+                let since = match *next {
+                    Next::InFlight(sent) => sent,
+                    Next::At(_) => now,
+                };
+                *deadline += now.saturating_duration_since(since) + *pause;
+                *next = Next::At(now + *pause);
+                *pause = (*pause * 2).min(self.policy.startup_max);
+                Verdict::Nothing
+            }
+            // Nothing is known of this moment, neither good nor bad.
+            (Run::Up { unbroken, next, .. }, ProbeResult::NotAsked(_)) => {
+                *unbroken = None;
+                *next = regular;
+                Verdict::Nothing
+            }
             (
                 Run::Up {
                     unbroken,

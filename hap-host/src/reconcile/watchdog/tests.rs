@@ -179,3 +179,39 @@ fn an_answer_of_an_earlier_run_counts_for_nothing() {
     assert_eq!(verdict, Verdict::Nothing);
     assert!(!bench.dog.is_up());
 }
+
+#[test]
+fn what_could_not_be_asked_is_no_miss_and_takes_nothing_of_the_time_to_start() {
+    let not_asked = || ProbeResult::NotAsked("no descriptor");
+    let mut bench = Bench::new();
+    let mut deadline = HealthPolicy::default().startup_deadline;
+    // Much longer than a plugin has to become healthy.
+    let began = bench.now;
+    while bench.now.saturating_duration_since(began) < deadline * 2 {
+        assert_eq!(bench.probe(not_asked()), Verdict::Nothing);
+        assert_eq!(bench.dog.tick(bench.now), Verdict::Nothing);
+    }
+    // From here on the time counts.
+    let again = bench.now;
+    let late = loop {
+        match bench.probe(miss()) {
+            Verdict::NotHealthyInTime { .. } => break bench.now,
+            _ => deadline = deadline.max(bench.now.saturating_duration_since(again)),
+        }
+    };
+    assert!(late.saturating_duration_since(again) <= deadline + Duration::from_secs(1));
+
+    let mut bench = Bench::new();
+    assert_eq!(bench.probe(hit()), Verdict::BecameHealthy);
+    for _ in 0..10 {
+        assert!(matches!(bench.probe(miss()), Verdict::Missed { misses: 1, .. }));
+        for _ in 0..5 {
+            assert_eq!(bench.probe(not_asked()), Verdict::Nothing);
+        }
+        assert!(!bench.dog.is_healthy(), "the miss still holds");
+        assert_eq!(bench.probe(hit()), Verdict::Answered);
+        assert_eq!(bench.probe(not_asked()), Verdict::Nothing);
+        assert!(bench.dog.is_healthy());
+        assert_eq!(bench.dog.proven_run(), None, "nothing is proven by it");
+    }
+}

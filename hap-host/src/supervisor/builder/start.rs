@@ -10,6 +10,7 @@ use super::{
         Inner, Supervisor,
         dispatch::{Hints, ask, dispatch},
         event_stream::{EventStream, event_channel},
+        host_watch::watch_host,
         isolation::watch_isolation,
         orphans::sweep::sweep_in_time,
         registry::Registry,
@@ -31,8 +32,10 @@ use crate::{
     model::{event::Event, isolation::IsolationState, keys::KeyPair, record::PluginRecord, runs_as::RunsAs},
     plugin::{
         context::Shared,
+        host_problems::HostProblems,
         ownership::Ownership,
         source::{pulls::Pulls, staging::Staging},
+        volume_marks::VolumeMarks,
     },
     protocol::{
         client::probe::probe_client,
@@ -60,6 +63,7 @@ struct OpenState {
     staging: Staging,
     plugins: Vec<PluginRecord>,
     ownership: Ownership,
+    volumes: VolumeMarks,
     events: broadcast::Sender<Event>,
 }
 
@@ -107,6 +111,7 @@ impl SupervisorBuilder {
             staging,
             plugins,
             ownership,
+            volumes,
             events,
         } = state;
         let usage_interval = self.usage_interval;
@@ -114,7 +119,7 @@ impl SupervisorBuilder {
         let (listed, listed_reader) = watch::channel(Some(Arc::new(found.listing)));
         let inner = Inner {
             shared: Arc::new(self.into_shared(
-                (store, staging, ownership, events),
+                (store, staging, ownership, volumes, events),
                 found.info,
                 endpoint,
                 listed_reader,
@@ -149,6 +154,7 @@ impl SupervisorBuilder {
         self.claim(&store).await?;
         let events = event_channel();
         let ownership = Ownership::open(&store, &self.instance, events.clone()).await?;
+        let volumes = VolumeMarks::open(&store, events.clone()).await?;
         let folder = self.state_folder.clone();
         let staging = tokio::task::spawn_blocking(move || Staging::open(&folder))
             .await
@@ -160,6 +166,7 @@ impl SupervisorBuilder {
             staging,
             plugins: loaded.plugins,
             ownership,
+            volumes,
             events,
         })
     }
@@ -281,7 +288,13 @@ impl SupervisorBuilder {
     /// Puts together what all tasks of the supervisor share.
     fn into_shared(
         self,
-        (store, staging, ownership, events): (Store, Staging, Ownership, broadcast::Sender<Event>),
+        (store, staging, ownership, volumes, events): (
+            Store,
+            Staging,
+            Ownership,
+            VolumeMarks,
+            broadcast::Sender<Event>,
+        ),
         engine_info: EngineInfo,
         endpoint: Endpoint,
         listed: watch::Receiver<Option<Arc<Listing>>>,
@@ -297,13 +310,16 @@ impl SupervisorBuilder {
         } else {
             IsolationState::Absent
         };
+        let host_events = broadcast::Sender::new(EventStream::CAPACITY);
         Shared {
+            problems: HostProblems::new(host_events.clone()),
             pulls: Pulls::new(Arc::clone(&self.engine), tasks.clone(), cancel.clone()),
             engine: self.engine,
             engine_info: watch::Sender::new(engine_info),
             instance: self.instance,
             store,
             ownership,
+            volumes,
             credentials: endpoint.credentials,
             platform: endpoint.platform,
             port: endpoint.port,
@@ -312,7 +328,7 @@ impl SupervisorBuilder {
             health: self.health,
             probation: self.probation,
             events,
-            host_events: broadcast::Sender::new(EventStream::CAPACITY),
+            host_events,
             isolation: watch::Sender::new(isolation),
             isolation_due: Notify::new(),
             parallel_starts: starts,
@@ -343,7 +359,13 @@ async fn apply_boot(store: &Store, plugins: &mut [PluginRecord], listing: &Listi
         let runs = listing.ours.get(id).is_some_and(Observed::is_running);
         let desired = record.choices.autostart.desired(record.desired, runs);
         if desired != record.desired {
-            store.set_desired(id, desired).await?;
+            match store.set_desired(id, desired).await {
+                // It is made so again at the next start.
+                Err(error) if error.trouble().is_some() => {
+                    tracing::warn!(plugin = %id, error = %error.report(), "what becomes of it at this start cannot be recorded");
+                }
+                recorded => recorded?,
+            }
             record.desired = desired;
         }
     }
@@ -369,6 +391,10 @@ fn spawn_upkeep(inner: &Inner, usage_interval: Option<Duration>) {
         let task = async move { cancel.run_until_cancelled(sweeping).await };
         shared.tasks.spawn(task);
     }
+    let watching = watch_host(Arc::clone(shared));
+    let cancel = shared.cancel.clone();
+    let task = async move { cancel.run_until_cancelled(watching).await };
+    shared.tasks.spawn(task);
     let looking = look_after_snapshots(Arc::clone(shared), inner.registry.clone());
     let cancel = shared.cancel.clone();
     let task = async move { cancel.run_until_cancelled(looking).await };

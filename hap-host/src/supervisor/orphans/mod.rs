@@ -115,6 +115,7 @@ impl Supervisor {
             let message = "its record is in the store, so its data is kept: uninstall it with its data";
             return Err(Error::new(ErrorKind::AlreadyInstalled, message).with_plugin(plugin));
         }
+        shared.volumes.forget(plugin).await;
         let removal = shared.engine.remove_volumes(&shared.instance, plugin);
         within(deadline::CONTROL, "remove volumes", plugin, removal)
             .await

@@ -104,15 +104,7 @@ fn host_config(spec: &ContainerSpec, network: &str, devices: Devices) -> HostCon
         runtime: spec.runtime.clone(),
         publish_all_ports: Some(false),
         auto_remove: Some(false),
-        restart_policy: Some(RestartPolicy {
-            // Whoever is stopped on purpose stays down, also when the engine starts anew.
-            name: Some(if spec.outlives_host {
-                RestartPolicyNameEnum::UNLESS_STOPPED
-            } else {
-                RestartPolicyNameEnum::NO
-            }),
-            maximum_retry_count: None,
-        }),
+        restart_policy: Some(restart_policy(spec.outlives_host)),
         log_config: Some(log_config(spec.log)),
         ..Default::default()
     }
@@ -187,8 +179,23 @@ fn mounts(spec: &ContainerSpec) -> Vec<Mount> {
         .collect()
 }
 
-/// The request that changes the limits of a container in place.
-pub(in crate::engine::docker) fn update_body(limits: &ResourceLimits) -> ContainerUpdateBody {
+/// Whoever is stopped on purpose stays down, also when the engine starts anew.
+const fn restart_policy(outlives_host: bool) -> RestartPolicy {
+    RestartPolicy {
+        name: Some(if outlives_host {
+            RestartPolicyNameEnum::UNLESS_STOPPED
+        } else {
+            RestartPolicyNameEnum::NO
+        }),
+        maximum_retry_count: None,
+    }
+}
+
+/// The request that changes the limits of a container in place, and when the engine starts it again.
+pub(in crate::engine::docker) fn update_body(
+    limits: &ResourceLimits,
+    outlives_host: bool,
+) -> ContainerUpdateBody {
     let memory = signed(limits.memory_bytes);
     ContainerUpdateBody {
         memory: Some(memory),
@@ -196,6 +203,7 @@ pub(in crate::engine::docker) fn update_body(limits: &ResourceLimits) -> Contain
         nano_cpus: Some(signed(limits.nano_cpus)),
         cpu_shares: Some(cpu_shares(limits.nano_cpus)),
         pids_limit: Some(i64::from(limits.pids)),
+        restart_policy: Some(restart_policy(outlives_host)),
         ..Default::default()
     }
 }

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, time::SystemTime};
 
 use bollard::models::{
     ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, EndpointSettings, HostConfig,
+    RestartPolicyNameEnum,
 };
 use hap_manifest::{PluginId, rfc3339};
 
@@ -12,7 +13,7 @@ use crate::engine::{
     docker::network::shape::name,
     instance::InstanceName,
     labels,
-    observed::{ContainerId, ContainerStatus, Exit, Observed, ObservedLimits},
+    observed::{ContainerId, ContainerStatus, EngineRestarts, Exit, Observed, ObservedLimits},
     spec::NetworkMode,
 };
 
@@ -30,6 +31,7 @@ pub(in crate::engine::docker) fn observed(found: &ContainerInspectResponse) -> O
     let joined = joined(found, &instance);
     observed.on_network = !joined.is_empty();
     observed.limits = found.host_config.as_ref().map(limits).unwrap_or_default();
+    observed.restarts = found.host_config.as_ref().and_then(restarts);
     let Some(state) = &found.state else {
         return Some(observed);
     };
@@ -67,6 +69,14 @@ fn limits(host: &HostConfig) -> ObservedLimits {
         nano_cpus: positive(host.nano_cpus),
         pids: positive(host.pids_limit).and_then(|pids| u32::try_from(pids).ok()),
         ..ObservedLimits::default()
+    }
+}
+
+fn restarts(host: &HostConfig) -> Option<EngineRestarts> {
+    match host.restart_policy.as_ref()?.name? {
+        RestartPolicyNameEnum::EMPTY | RestartPolicyNameEnum::NO => Some(EngineRestarts::Never),
+        RestartPolicyNameEnum::UNLESS_STOPPED => Some(EngineRestarts::UnlessStopped),
+        RestartPolicyNameEnum::ALWAYS | RestartPolicyNameEnum::ON_FAILURE => Some(EngineRestarts::Otherwise),
     }
 }
 
@@ -232,6 +242,37 @@ mod tests {
             let mut found = inspected(&state);
             found.restart_count = count;
             assert_eq!(observed(&found).unwrap().restarted_by_engine, by_engine);
+        }
+    }
+
+    #[test]
+    fn when_the_engine_starts_it_again_is_told_where_the_engine_tells() {
+        for (policy, told) in [
+            (json!({}), None),
+            (
+                json!({ "RestartPolicy": { "Name": "" } }),
+                Some(EngineRestarts::Never),
+            ),
+            (
+                json!({ "RestartPolicy": { "Name": "no" } }),
+                Some(EngineRestarts::Never),
+            ),
+            (
+                json!({ "RestartPolicy": { "Name": "unless-stopped" } }),
+                Some(EngineRestarts::UnlessStopped),
+            ),
+            (
+                json!({ "RestartPolicy": { "Name": "always" } }),
+                Some(EngineRestarts::Otherwise),
+            ),
+            (
+                json!({ "RestartPolicy": { "Name": "on-failure", "MaximumRetryCount": 3 } }),
+                Some(EngineRestarts::Otherwise),
+            ),
+        ] {
+            let mut found = inspected(&json!({ "Status": "running", "Running": true }));
+            found.host_config = Some(serde_json::from_value(policy.clone()).unwrap());
+            assert_eq!(observed(&found).unwrap().restarts, told, "{policy}");
         }
     }
 

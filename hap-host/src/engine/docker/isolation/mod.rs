@@ -62,7 +62,7 @@ async fn within_deadline(
     turn: OwnedMutexGuard<()>,
 ) -> Result<Option<IsolationLoss>, EngineError> {
     let version = client
-        .call(OPERATION, instance.as_str(), client.docker().version())
+        .read(OPERATION, instance.as_str(), client.docker().version())
         .await?;
     let architecture = version.arch.unwrap_or_default();
     let archive = archive(&architecture).ok_or_else(|| {
@@ -86,7 +86,11 @@ async fn within_deadline(
     if open.is_empty() {
         return Ok(None);
     }
-    let unfiltered = network::filter::bridges_are_filtered().await == Some(false);
+    // A way that is open is told of, also where the reason cannot be read now.
+    let unfiltered = matches!(
+        network::filter::bridges_are_filtered(instance).await,
+        Ok(Some(false))
+    );
     Ok(Some(loss(open, unfiltered)))
 }
 

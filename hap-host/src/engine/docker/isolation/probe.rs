@@ -84,7 +84,7 @@ impl Probe {
             .client
             .docker()
             .inspect_container(&id, None::<InspectContainerOptions>);
-        let found = self.client.call(OPERATION, &name, looked).await?;
+        let found = self.client.read(OPERATION, &name, looked).await?;
         let networks = found.network_settings.and_then(|settings| settings.networks);
         let mut addresses = networks.into_iter().flat_map(HashMap::into_values);
         let address = addresses.find_map(|at| at.ip_address?.parse::<Ipv4Addr>().ok());
@@ -216,7 +216,7 @@ pub(in crate::engine::docker) async fn clear(
         .build();
     let listed = client.docker().list_containers(Some(options));
     let prefix = prefix(instance);
-    for found in client.call(OPERATION, instance.as_str(), listed).await? {
+    for found in client.read_list(OPERATION, instance.as_str(), listed).await? {
         let mut names = found.names.iter().flatten();
         // An image may carry the label, and then somebody runs it.
         let ours = names.any(|name| name.trim_start_matches('/').starts_with(&prefix));
@@ -237,9 +237,9 @@ async fn clear_images(client: &Client, instance: &InstanceName, layer: &str) -> 
         ]))
         .build();
     let listed = client.docker().list_images(Some(options));
-    for found in client.call(OPERATION, instance.as_str(), listed).await? {
+    for found in client.read_list(OPERATION, instance.as_str(), listed).await? {
         let looked = client.docker().inspect_image(&found.id);
-        let Ok(details) = client.call(OPERATION, instance.as_str(), looked).await else {
+        let Ok(details) = client.read(OPERATION, instance.as_str(), looked).await else {
             continue;
         };
         let layers = details.root_fs.and_then(|root| root.layers).unwrap_or_default();
@@ -296,7 +296,7 @@ async fn until_gone(client: &Client, id: &str) -> Result<(), EngineError> {
         let looked = client
             .docker()
             .inspect_container(id, None::<InspectContainerOptions>);
-        match client.call(OPERATION, id, looked).await {
+        match client.read(OPERATION, id, looked).await {
             Err(failure) if failure.is(404) => return Ok(()),
             Ok(_) if Instant::now() < until => tokio::time::sleep(POLL).await,
             Ok(_) => {

@@ -9,6 +9,7 @@ use crate::engine::{
             filter::bridges_are_filtered,
             find::{all, is_named},
             shape::{isolates, name},
+            table,
         },
     },
     error::EngineError,
@@ -30,8 +31,8 @@ pub(in crate::engine::docker) async fn look(
     instance: &InstanceName,
 ) -> Result<IsolationSigns, EngineError> {
     let networks = all(client, instance, instance.as_str()).await?;
-    let unfiltered = bridges_are_filtered().await == Some(false);
-    let forwarding = tokio::fs::read_to_string("/proc/sys/net/ipv4/ip_forward").await;
+    let unfiltered = bridges_are_filtered(instance).await? == Some(false);
+    let forwarding = table::read("/proc/sys/net/ipv4/ip_forward", instance.as_str()).await?;
     let forwarding = forwarding.unwrap_or_default();
     Ok(signs(&networks, instance, unfiltered, forwarding.trim()))
 }

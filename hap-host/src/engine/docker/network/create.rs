@@ -6,6 +6,7 @@ use ipnet::Ipv4Net;
 use super::{
     find::find,
     shape::{WayOut, name, request},
+    table,
 };
 use crate::engine::{
     docker::{
@@ -115,7 +116,7 @@ async fn taken_subnets(
 ) -> Result<Vec<(Ipv4Net, String)>, EngineError> {
     let all = ListNetworksOptionsBuilder::default().build();
     let networks = client
-        .call("list networks", subject, client.docker().list_networks(Some(all)))
+        .read_list("list networks", subject, client.docker().list_networks(Some(all)))
         .await?;
     let mut taken = Vec::new();
     for network in &networks {
@@ -130,9 +131,8 @@ async fn taken_subnets(
     }
     // Elsewhere than on Linux there is no such file, and the engine's own check has to do.
     // The thread's own table: a process may have threads in several networks.
-    let table = tokio::fs::read_to_string("/proc/thread-self/net/route")
-        .await
-        .unwrap_or_default();
+    let table = table::read("/proc/thread-self/net/route", subject).await?;
+    let table = table.unwrap_or_default();
     let routes = subnet::routes(&table);
     taken.extend(routes.iter().filter_map(|route| {
         let net = route.taken(pool, is_tunnel)?;

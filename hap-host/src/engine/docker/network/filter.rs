@@ -3,6 +3,7 @@
 //! Inter-container communication is off by a rule for packets, and the kernel shows packets that stay
 //! on one bridge to the rules only while this setting is on. Tools for virtual machines turn it off.
 
+use super::table;
 use crate::engine::{
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
@@ -13,14 +14,17 @@ const SETTING: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
 
 /// Refuses a machine on which plugins of one network would reach each other.
 pub(super) async fn check(instance: &InstanceName) -> Result<(), EngineError> {
-    refusal(bridges_are_filtered().await, instance).map_or(Ok(()), Err)
+    let filtered = bridges_are_filtered(instance).await?;
+    refusal(filtered, instance).map_or(Ok(()), Err)
 }
 
 /// Whether the kernel shows what stays on one bridge to the engine's rules. `None` where it does not
 /// tell, and the engine takes care of it itself.
-pub(in crate::engine::docker) async fn bridges_are_filtered() -> Option<bool> {
-    let setting = tokio::fs::read_to_string(SETTING).await.ok()?;
-    says_filtered(&setting)
+pub(in crate::engine::docker) async fn bridges_are_filtered(
+    instance: &InstanceName,
+) -> Result<Option<bool>, EngineError> {
+    let setting = table::read(SETTING, instance.as_str()).await?;
+    Ok(setting.as_deref().and_then(says_filtered))
 }
 
 fn says_filtered(setting: &str) -> Option<bool> {

@@ -81,7 +81,7 @@ pub(in crate::engine::docker) async fn all(
     let filters = HashMap::from([("label", vec![format!("{}={instance}", labels::INSTANCE)])]);
     let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
     let listed = client
-        .call(
+        .read_list(
             "list networks",
             subject,
             client.docker().list_networks(Some(options)),

@@ -14,11 +14,15 @@ use std::{
 use bollard::models::Network;
 use ipnet::IpNet;
 
-use super::shape::{address_ranges, name};
+use super::{
+    shape::{address_ranges, name},
+    table,
+};
 use crate::engine::{
     docker::client::Client,
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
+    own_lack::own_lack,
     spec::NetworkMode,
 };
 
@@ -43,9 +47,8 @@ pub(super) async fn prove(
         return refuse("the engine names no subnet with its gateway");
     };
     let bridge = bridge(network);
-    let interfaces = tokio::fs::read_to_string("/proc/thread-self/net/dev")
-        .await
-        .unwrap_or_default();
+    let interfaces = table::read("/proc/thread-self/net/dev", instance.as_str()).await?;
+    let interfaces = interfaces.unwrap_or_default();
     if !has_interface(&interfaces, &bridge) {
         return refuse(&format!("its bridge {bridge} is not among the interfaces here"));
     }
@@ -55,6 +58,14 @@ pub(super) async fn prove(
             "what is sent to {subnet} leaves from {source} and not from {gateway}: another route, such as a \
              VPN's, is in the way"
         )),
+        Err(error) if error.kind() != io::ErrorKind::NetworkUnreachable && own_lack(&error).is_some() => {
+            Err(EngineError::new(
+                EngineErrorKind::Unavailable,
+                "prepare network",
+                instance.as_str(),
+                format!("it cannot be found out now where {subnet} is: {error}"),
+            ))
+        }
         Err(error) => refuse(&format!("{subnet} cannot be reached from here: {error}")),
     }
 }

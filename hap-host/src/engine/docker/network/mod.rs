@@ -7,4 +7,5 @@ mod local;
 pub(super) mod prepare;
 pub(super) mod remove;
 pub(super) mod shape;
+pub(super) mod table;
 pub(super) mod unusable;

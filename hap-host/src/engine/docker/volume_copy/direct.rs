@@ -171,7 +171,7 @@ async fn folders(
 
 async fn inspect(client: &Client, name: &str) -> Result<Volume, EngineError> {
     let inspected = client.docker().inspect_volume(name);
-    Ok(client.call("inspect volume", name, inspected).await?)
+    Ok(client.read("inspect volume", name, inspected).await?)
 }
 
 fn open(path: &Path) -> io::Result<OwnedFd> {

@@ -52,7 +52,7 @@ pub(super) async fn remove_helper(
     let found = client
         .docker()
         .inspect_container(name, None::<InspectContainerOptions>);
-    let found = match client.call("copy volumes", name, found).await {
+    let found = match client.read("copy volumes", name, found).await {
         Ok(found) => found,
         Err(failure) if failure.is(404) => return Ok(()),
         Err(failure) => return Err(failure.into()),

@@ -18,7 +18,7 @@ pub(in crate::engine::docker) async fn usage(
     let mut volumes = Vec::new();
     for name in names {
         let found = client
-            .call(OPERATION, name, client.docker().inspect_volume(name))
+            .read(OPERATION, name, client.docker().inspect_volume(name))
             .await;
         match found {
             Ok(volume) if carries(&volume.labels, instance, Some(plugin)) => volumes.push(volume),

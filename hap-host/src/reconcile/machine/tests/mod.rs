@@ -5,7 +5,7 @@ use hap_manifest::{PluginId, RestartMode};
 use super::*;
 use crate::{
     engine::{
-        observed::{ContainerId, ContainerStatus, Observed, ObservedLimits},
+        observed::{ContainerId, ContainerStatus, EngineRestarts, Observed, ObservedLimits},
         spec::ResourceLimits,
     },
     model::{
@@ -45,6 +45,7 @@ fn mark(digest: &str) -> SpecMark {
     SpecMark {
         digest: digest.to_owned(),
         limits: ResourceLimits::new(64 << 20, 1_000_000_000, 64),
+        restarts: EngineRestarts::Never,
     }
 }
 
