@@ -351,7 +351,9 @@ impl Inner {
         self.registry.insert(handle.clone());
         if let Some(options) = self.shared.forwarding {
             let counters = self.shared.metrics.install(&id);
-            let forwarding = forward(handle.clone(), options, counters);
+            let listed = self.shared.listed.borrow().clone();
+            let adopted = listed.and_then(|listing| listing.ours.get(&id).cloned());
+            let forwarding = forward(handle.clone(), adopted, options, counters);
             let cancel = self.shared.cancel.clone();
             let task = async move { cancel.run_until_cancelled(forwarding).await };
             self.shared.tasks.spawn(task);

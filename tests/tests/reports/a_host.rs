@@ -5,9 +5,9 @@ use std::{fs::File, io::Write as _, path::Path, process::Command, sync::Arc, tim
 use async_trait::async_trait;
 use axum::{Router, routing::get};
 use hap_host::{
-    ErrorKind, EventStream, HealthPolicy, HostEventKind, HostProblemKind, Phase, PluginHandle, ShutdownMode,
-    StreamItem, Supervisor,
-    engine::{EngineError, FakeEngine},
+    ErrorKind, EventStream, HealthPolicy, HostEventKind, HostProblemKind, LogForwarding, Phase, PluginHandle,
+    ShutdownMode, StreamItem, Supervisor,
+    engine::{EngineError, FakeEngine, LogSource},
 };
 use hap_manifest::{Manifest, PluginId};
 use hap_tests::between::{Between, Watched};
@@ -146,6 +146,81 @@ fn a04_what_the_host_lacks_to_ask_is_not_held_against_plugins() {
         let healthy = plugin.wait_for(|state| state.phase == Phase::Healthy);
         tokio::time::timeout(DEADLINE, healthy).await.unwrap().unwrap();
     });
+}
+
+/// Lines of `light` that went into the host's log.
+async fn forwarded(host: &Supervisor, enough: u64) -> u64 {
+    let count = || {
+        let text = host.metrics();
+        let mut lines = text.lines();
+        let line =
+            lines.find_map(|line| line.strip_prefix(r#"hap_log_lines_forwarded_total{plugin="light"} "#));
+        line.and_then(|count| count.trim_end_matches(".0").parse().ok())
+            .unwrap_or(0)
+    };
+    let until = async {
+        while count() < enough {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, until).await.unwrap();
+    count()
+}
+
+/// balena-supervisor#488, beats#24318: logs were silent until the clock had passed the moment at which they were
+/// first looked at.
+#[tokio::test]
+async fn a05_logs_are_forwarded_whatever_the_clocks_say() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let hour = Duration::from_secs(3600);
+    // The host's clock is an hour ahead of the engine's.
+    engine.set_clock_behind(hour);
+    let start = async || {
+        let flood = LogForwarding::default().burst(100_000).lines_per_second(100_000);
+        let host = Supervisor::builder(engine.clone(), state.path()).forward_logs(flood);
+        host.start().await.unwrap()
+    };
+    let print = |text: &str| engine.print(&PluginId::new("light").unwrap(), LogSource::Stdout, text);
+    let host = start().await;
+    let light = Manifest::builder("light", "Light", "1.0.0", "light:1");
+    let light = host.install(light.build().unwrap()).await.unwrap();
+    light.start().await.unwrap();
+    for _ in 0..50 {
+        print("before");
+    }
+    assert_eq!(forwarded(&host, 50).await, 50);
+
+    // It is set back by another hour, and the plugin starts anew in the same container.
+    engine.set_clock_behind(2 * hour);
+    let container = light.state().container;
+    light.restart().await.unwrap();
+    assert_eq!(light.state().container, container);
+    print("after");
+    assert_eq!(forwarded(&host, 51).await, 51);
+    // And forward again.
+    engine.set_clock_behind(hour / 2);
+    light.restart().await.unwrap();
+    print("later");
+    assert_eq!(forwarded(&host, 52).await, 52);
+
+    // What an adopted plugin printed before is not repeated, whatever it is dated.
+    host.shutdown(ShutdownMode::LeaveRunning).await.unwrap();
+    let host = start().await;
+    let printed = async {
+        let mut printed = 0;
+        loop {
+            print("adopted");
+            printed += 1;
+            if tokio::time::timeout(Duration::from_millis(20), forwarded(&host, 1))
+                .await
+                .is_ok()
+            {
+                return printed;
+            }
+        }
+    };
+    let printed = tokio::time::timeout(DEADLINE, printed).await.unwrap();
+    assert!(forwarded(&host, 1).await <= printed, "of {printed} lines");
 }
 
 fn keeper() -> Manifest {

@@ -1,5 +1,7 @@
 //! What a test does to the world behind the supervisor's back, besides letting plugins crash.
 
+use std::time::Duration;
+
 use hap_manifest::PluginId;
 
 use super::{
@@ -146,6 +148,12 @@ impl FakeEngine {
     /// not known.
     pub fn set_free_bytes(&self, free: Option<u64>) {
         self.world().free_bytes = free;
+    }
+
+    /// Lets what plugins print from now on be dated so much earlier, as by an engine whose clock is
+    /// behind the host's. Default: not at all.
+    pub fn set_clock_behind(&self, behind: Duration) {
+        self.world().clock_behind = behind;
     }
 
     /// Removes a volume behind the supervisor's back.

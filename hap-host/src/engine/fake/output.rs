@@ -22,7 +22,8 @@ impl FakeEngine {
     pub fn print(&self, plugin: &PluginId, source: LogSource, text: &str) {
         let running = self.world().running_of(plugin);
         for id in running {
-            let line = LogLine::new(source, Some(SystemTime::now()), text.to_owned());
+            let time = SystemTime::now().checked_sub(self.world().clock_behind);
+            let line = LogLine::new(source, time, text.to_owned());
             if let Some(container) = self.world().containers.get_mut(&id) {
                 if container.lines.len() == LINES {
                     container.lines.pop_front();

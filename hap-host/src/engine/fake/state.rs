@@ -65,6 +65,8 @@ pub(super) struct World {
     pub(super) isolation_signs: IsolationSigns,
     /// What is free on the disk with the volumes.
     pub(super) free_bytes: Option<u64>,
+    /// How far the clock by which lines are dated is behind the host's.
+    pub(super) clock_behind: Duration,
     pub(super) script: Script,
     pub(super) runs: VecDeque<FakeRun>,
     made: u64,

@@ -1,5 +1,6 @@
 //! Hands the output of plugins on as events of the host's own log.
 
+mod cursor;
 mod line;
 mod throttle;
 
@@ -8,34 +9,54 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use futures_util::TryStreamExt as _;
 use hap_manifest::PluginId;
 use tokio::time::Instant;
 
-use self::{line::Line, throttle::Flood};
+use self::{cursor::Place, line::Line, throttle::Flood};
 use crate::{
-    engine::stream::{LogLine, LogOptions, LogSource},
+    engine::{
+        deadline::{self, within},
+        observed::{ContainerId, Observed},
+        stream::{LogLine, LogOptions, LogSource},
+    },
     metrics::counters::{PluginCounters, add},
     model::log_forwarding::LogForwarding,
-    plugin::handle::{PluginHandle, log_place::Place},
+    plugin::handle::PluginHandle,
 };
 
 /// Pause before output is followed again after it ended or the engine failed.
 const PAUSE: Duration = Duration::from_millis(250);
+/// Lines that are looked at to find the last one, of which several may bear one moment.
+const TAIL: u32 = 16;
+/// How often an engine is asked for them.
+const TRIES: usize = 20;
 
-/// Forwards what one plugin prints from now on, until the plugin is gone. Safe to
-/// drop at any await.
-pub(crate) async fn forward(plugin: PluginHandle, options: LogForwarding, counters: Arc<PluginCounters>) {
+/// Forwards what one plugin prints, until the plugin is gone: all that the containers print that are
+/// made from now on, and what the adopted one prints from now on. Safe to drop at any await.
+pub(crate) async fn forward(
+    plugin: PluginHandle,
+    adopted: Option<Observed>,
+    options: LogForwarding,
+    counters: Arc<PluginCounters>,
+) {
+    let place = match &adopted {
+        Some(adopted) => place_in(&plugin, adopted).await,
+        None => Place::default(),
+    };
+    let (container, run) = adopted.map(|adopted| (adopted.id, adopted.started_at)).unzip();
     let mut forwarder = Forwarder {
         flood: Flood::new(options),
         plugin: plugin.id().clone(),
         options,
         counters,
-        // Not what an adopted plugin printed before.
-        place: Place::at(SystemTime::now()),
+        container,
+        run: run.flatten(),
+        place,
         continued: false,
     };
     while plugin.wait_for(|state| state.phase.may_print()).await.is_ok() {
-        let wanted = LogOptions::default().follow(true).since(forwarder.place.reopen());
+        let wanted = forwarder.reopen(&plugin).await;
         let mut lines = plugin.logs_of_this_run(&wanted);
         while let Some(Ok(line)) = lines.next().await {
             forwarder.take(&plugin, &line);
@@ -45,17 +66,77 @@ pub(crate) async fn forward(plugin: PluginHandle, options: LogForwarding, counte
     }
 }
 
+/// The place behind what an adopted container has printed.
+async fn place_in(plugin: &PluginHandle, adopted: &Observed) -> Place {
+    for _ in 0..TRIES {
+        if let Some(printed) = last_lines(plugin, &adopted.id).await {
+            let now = started_at(plugin, &adopted.id).await;
+            return match now.filter(|now| Some(*now) != adopted.started_at) {
+                // It was started meanwhile: what that run printed is new.
+                Some(began) => Place::at(began),
+                None => Place::behind(&printed),
+            };
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Place::at(SystemTime::now())
+}
+
+/// When the last lines of a container were printed, oldest first. `None` where the engine does not tell.
+async fn last_lines(plugin: &PluginHandle, container: &ContainerId) -> Option<Vec<SystemTime>> {
+    let engine = &plugin.cell().shared.engine;
+    let lines = engine.logs(container, &LogOptions::default().tail(TAIL));
+    let lines = tokio::time::timeout(deadline::CONTROL, lines.try_collect::<Vec<_>>()).await;
+    let lines = lines.ok()?.ok()?;
+    Some(lines.into_iter().filter_map(|line| line.time).collect())
+}
+
+async fn started_at(plugin: &PluginHandle, container: &ContainerId) -> Option<SystemTime> {
+    let look = plugin.cell().shared.engine.inspect(container);
+    let seen = within(deadline::CONTROL, "inspect", container, look).await;
+    seen.ok()?.started_at
+}
+
 struct Forwarder {
     plugin: PluginId,
     options: LogForwarding,
     flood: Flood,
     counters: Arc<PluginCounters>,
+    /// Whose output the place is in.
+    container: Option<ContainerId>,
     place: Place,
+    /// When the run began that printed last, as the engine says.
+    run: Option<SystemTime>,
     /// What comes is the rest of a line that was cut.
     continued: bool,
 }
 
 impl Forwarder {
+    /// How the engine is asked for what comes after the place.
+    async fn reopen(&mut self, plugin: &PluginHandle) -> LogOptions {
+        let container = plugin.state().container;
+        if container.is_some() && container != self.container {
+            (self.container, self.place) = (container, Place::default());
+        }
+        let mut is_set_back = false;
+        if let (Some(container), Some(last)) = (self.container.clone(), self.place.last()) {
+            let began = started_at(plugin, &container).await;
+            let is_another_run = std::mem::replace(&mut self.run, began) != began;
+            // Usually a run that began later. Otherwise it is the same, or the engine's clock was set back.
+            if began.is_none_or(|began| began <= last) {
+                let printed = last_lines(plugin, &container).await.unwrap_or_default();
+                let newest = printed.last();
+                is_set_back = is_another_run || newest.is_some_and(|newest| Place::is_before(*newest, last));
+            }
+        }
+        let wanted = LogOptions::default().follow(true);
+        match self.place.reopen() {
+            // No moment tells what is new then: only what stands behind the last line that was taken.
+            Some(since) if !is_set_back => wanted.since(since),
+            _ => wanted,
+        }
+    }
+
     fn take(&mut self, plugin: &PluginHandle, line: &LogLine) {
         if line.time.is_some_and(|time| !self.place.take(time)) {
             return;
