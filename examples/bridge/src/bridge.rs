@@ -74,10 +74,6 @@ impl Plugin for Bridge {
 
     /// The connection follows the configuration by itself; here is only what the types do not say.
     async fn configure(&self, _: &Context, config: Config) -> Result<()> {
-        if config.host.is_empty() {
-            let fault = Fault::rejected("invalid_host", "the host of the broker must not be empty");
-            return Err(fault.with_path("host"));
-        }
         if config.password.is_some() && config.username.is_none() {
             let fault = Fault::rejected("missing_username", "a password needs a username");
             return Err(fault.with_path("username"));

@@ -210,7 +210,8 @@ async fn settings_that_cannot_work_are_refused_by_name_and_no_answer_holds_the_p
     let bridge = TestPlugin::start(Bridge::default()).await.unwrap();
     for (config, code) in [
         (json!({}), "invalid_config"),
-        (json!({"host": ""}), "invalid_host"),
+        (json!({"host": ""}), "invalid_config"),
+        (json!({"host": "a", "port": 0}), "invalid_config"),
         (json!({"host": "a", "port": 70000}), "invalid_config"),
         (json!({"host": "a", "topics": ["a/#/b"]}), "invalid_topic"),
         (json!({"host": "a", "password": "hunter2"}), "missing_username"),

@@ -67,21 +67,27 @@ async fn logs_are_lines_with_their_source_and_time() {
     let engine = instance.engine();
     engine.prepare(instance.name()).await.unwrap();
     let (id, address) = run(&instance, &instance.spec("light", &probe_image().await)).await;
-    for path in ["/print?one", "/complain?two", "/long?20000", "/print?four"] {
+    // What a plugin prints is on its way to the engine for a moment after the answer.
+    let printed = async |count: usize| {
+        let all = async {
+            loop {
+                let stream = engine.logs(&id, &LogOptions::default());
+                let lines: Vec<LogLine> = stream.try_collect().await.unwrap();
+                if lines.len() >= count {
+                    return lines;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(SOON, all).await.unwrap()
+    };
+    for path in ["/print?one", "/complain?two", "/long?20000"] {
         ask(address, path).await.unwrap();
     }
-    // What a plugin prints is on its way to the engine for a moment after the answer.
-    let all = async {
-        loop {
-            let stream = engine.logs(&id, &LogOptions::default());
-            let lines: Vec<LogLine> = stream.try_collect().await.unwrap();
-            if lines.len() >= 6 {
-                return lines;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let lines = tokio::time::timeout(SOON, all).await.unwrap();
+    printed(5).await;
+    // After the others have come: the engine reads both outputs, each at its own pace.
+    ask(address, "/print?four").await.unwrap();
+    let lines = printed(6).await;
     let of = |source: LogSource| lines.iter().filter(move |line| line.source == source);
     let texts: Vec<_> = of(LogSource::Stdout)
         .map(|line| (line.text.len(), line.partial))
