@@ -2,11 +2,7 @@
 //!
 //! A question that never left says nothing about whoever was to be asked.
 
-use std::{
-    error::Error as StdError,
-    io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
-};
+use std::{error::Error as StdError, io};
 
 use rustix::io::Errno;
 
@@ -27,19 +23,13 @@ fn errnos<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = Errno
     layers.filter_map(|layer| Errno::from_io_error(layer.downcast_ref::<io::Error>()?))
 }
 
-/// The same for a question to an address. No route to it is this machine's lack, too, and not that
-/// somebody on a network that there is a route to does not answer there.
-pub(crate) fn own_lack_towards(
-    error: &(dyn StdError + 'static),
-    address: SocketAddr,
-) -> Option<&'static str> {
-    own_lack(error).or_else(|| {
-        let is_unreachable = errnos(error).any(|errno| errno == Errno::HOSTUNREACH);
-        (is_unreachable && !has_route(address)).then_some(NO_ROUTE)
-    })
+/// The same for a question to a container on this machine. A missing route is no lack of the host there:
+/// the container's network was removed, which a new container mends.
+pub(crate) fn own_lack_beside_routes(error: &(dyn StdError + 'static)) -> Option<&'static str> {
+    errnos(error)
+        .filter(|errno| *errno != Errno::NETUNREACH)
+        .find_map(lack)
 }
-
-const NO_ROUTE: &str = "this machine has no route to it: look at the routes and rules that changed";
 
 fn lack(errno: Errno) -> Option<&'static str> {
     Some(match errno {
@@ -53,23 +43,9 @@ fn lack(errno: Errno) -> Option<&'static str> {
         Errno::ADDRNOTAVAIL => {
             "this machine has no local port left for another connection: see net.ipv4.ip_local_port_range"
         }
-        Errno::NETUNREACH => NO_ROUTE,
+        Errno::NETUNREACH => "this machine has no route to it: look at the routes and rules that changed",
         _ => return None,
     })
-}
-
-/// Whether the kernel knows a way to an address. Asking sends nothing.
-fn has_route(address: SocketAddr) -> bool {
-    let any = match address {
-        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
-    };
-    let connected = UdpSocket::bind(any).and_then(|socket| socket.connect(address));
-    let is_missing = |error: &io::Error| {
-        let errno = Errno::from_io_error(error);
-        matches!(errno, Some(Errno::NETUNREACH | Errno::HOSTUNREACH))
-    };
-    !connected.is_err_and(|error| is_missing(&error))
 }
 
 #[cfg(test)]
@@ -107,10 +83,9 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_neighbour_is_no_missing_route() {
-        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
-        let unreachable = Layer(Errno::HOSTUNREACH.into());
-        assert_eq!(own_lack_towards(&unreachable, loopback), None);
-        assert!(own_lack_towards(&Layer(Errno::MFILE.into()), loopback).is_some());
+    fn a_container_whose_network_is_gone_is_no_lack_of_the_host() {
+        let gone = Layer(Errno::NETUNREACH.into());
+        assert_eq!(own_lack_beside_routes(&gone), None);
+        assert!(own_lack_beside_routes(&Layer(Errno::MFILE.into())).is_some());
     }
 }

@@ -24,8 +24,11 @@ impl Timeline {
         let written = Arc::clone(&events);
         tokio::spawn(async move {
             while let Some(notice) = stream.next().await {
-                let StreamItem::Event(event) = notice else {
-                    panic!("the timeline has a hole: {notice:?}");
+                let event = match notice {
+                    StreamItem::Event(event) => event,
+                    // Of the host itself, and of no plugin.
+                    StreamItem::Host(_) => continue,
+                    hole => panic!("the timeline has a hole: {hole:?}"),
                 };
                 let mut events = written.lock().unwrap_or_else(PoisonError::into_inner);
                 events.push((Instant::now(), event));

@@ -1,4 +1,4 @@
-use std::{error::Error as StdError, future::poll_fn, net::SocketAddr, pin::Pin, time::Duration};
+use std::{error::Error as StdError, future::poll_fn, pin::Pin, time::Duration};
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
@@ -11,7 +11,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 
-use crate::engine::own_lack::own_lack_towards;
+use crate::engine::own_lack::own_lack_beside_routes;
 
 /// A plugin on this machine accepts a connection in well under a millisecond.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -35,10 +35,10 @@ pub(super) struct Broken {
 }
 
 impl Broken {
-    /// What this machine lacked, so that nobody at `address` was asked.
-    pub(super) fn own_lack(&self, address: SocketAddr) -> Option<&'static str> {
+    /// What this machine lacked, so that nobody was asked.
+    pub(super) fn own_lack(&self) -> Option<&'static str> {
         self.connecting
-            .then(|| own_lack_towards(&*self.cause, address))
+            .then(|| own_lack_beside_routes(&*self.cause))
             .flatten()
     }
 }

@@ -39,7 +39,7 @@ pub(crate) async fn probe(
             .map_err(|error| ProbeResult::Missed(format!("{path} cannot be asked: {error}")))?;
         let sent = http.send(request);
         let response = match tokio::time::timeout_at(deadline, sent).await {
-            Ok(sent) => sent.map_err(|broken| match broken.own_lack(address) {
+            Ok(sent) => sent.map_err(|broken| match broken.own_lack() {
                 Some(lack) => ProbeResult::NotAsked(lack),
                 None => ProbeResult::Missed(describe(&broken, address)),
             })?,

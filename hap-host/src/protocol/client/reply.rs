@@ -90,7 +90,7 @@ pub(super) fn describe(broken: &Broken, address: SocketAddr) -> String {
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    if let Some(lack) = broken.own_lack(address) {
+    if let Some(lack) = broken.own_lack() {
         return format!("{address} could not be asked: {lack} ({innermost})");
     }
     if broken.connecting {
