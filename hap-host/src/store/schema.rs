@@ -1,6 +1,6 @@
 //! The database's tables, and how an older file is brought up to them.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
@@ -9,6 +9,9 @@ use crate::error::{Error, ErrorKind};
 
 /// Marks a file as ours, so that somebody else's database is never migrated: "hap1" in ASCII.
 const APPLICATION_ID: i32 = 0x6861_7031;
+
+/// How long a connection waits for another program that has the file.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One step per version, never changed once released: version `n` of a file has had the
 /// first `n` applied.
@@ -62,7 +65,7 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Error> {
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     Connection::open_with_flags(path, flags)
         .and_then(|connection| {
-            connection.busy_timeout(std::time::Duration::from_secs(5))?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
             connection.pragma_update(None, "cell_size_check", true)?;

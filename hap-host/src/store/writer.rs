@@ -13,6 +13,7 @@ use super::{
     error,
     event_source::{Share, Source},
     folder::Folder,
+    schema::BUSY_TIMEOUT,
     worker::{Lane, Worker},
 };
 use crate::{error::Error, model::retention::EventRetention};
@@ -28,8 +29,6 @@ const VACUUM_STEP: u32 = 128;
 const SPARE_PAGES: u64 = 256;
 /// For emptying the write-ahead log, which waits for readers of the file and holds up all writing.
 const CHECKPOINT_WAIT: Duration = Duration::from_millis(100);
-/// As everywhere else, see [`schema`](super::schema).
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The one that writes.
 pub(super) struct Writer {
