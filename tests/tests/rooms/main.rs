@@ -151,6 +151,13 @@ const CONFORMANCE: Rooms = &[
     ),
 ];
 
+const CLI: Rooms = &[
+    ("failure", &[]),
+    ("terminal", &["failure"]),
+    ("project", &["failure"]),
+    ("commands", &["failure", "project", "terminal"]),
+];
+
 #[test]
 fn the_rooms_of_hap_manifest_import_in_one_direction() {
     check("hap-manifest", MANIFEST);
@@ -169,6 +176,11 @@ fn the_rooms_of_hap_host_import_in_one_direction() {
 #[test]
 fn the_rooms_of_hap_conformance_import_in_one_direction() {
     check("tests/conformance", CONFORMANCE);
+}
+
+#[test]
+fn the_rooms_of_hap_cli_import_in_one_direction() {
+    check("hap-host/cli", CLI);
 }
 
 /// Rooms of hap-host that are given time, chance and what was seen as values, so that years of a plugin's life fit into a
@@ -227,7 +239,7 @@ fn no_message_of_the_host_names_an_item_of_rust() {
 
 fn check(name: &str, rooms: Rooms) {
     let imports = Imports::of_crate(&src_of(name));
-    assert!(imports.files.len() > 20, "the sources of {name} were not read");
+    assert!(imports.files.len() > 10, "the sources of {name} were not read");
     let (mut wrong, mut used) = (Vec::new(), BTreeSet::new());
     for (file, imported) in &imports.files {
         let Some(room) = room_of(file) else { continue };

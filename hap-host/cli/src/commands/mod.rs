@@ -1,0 +1,81 @@
+//! The sub-commands: what each takes, does and says.
+
+mod completions;
+mod describe;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use crate::{
+    failure::{Exit, Failure},
+    terminal::{Colour, Console, Interrupt, OutputOptions},
+};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  done                                   6  it is there already, or somebody else has it
+    1  what was asked failed                  7  a signature or a digest does not fit
+    2  the command line is wrong              8  out of time
+    3  no such plugin, version, file        130  interrupted; nothing is left behind
+    5  the engine cannot be reached
+
+hap is not Apple's HomeKit Accessory Protocol, and does not speak it.";
+
+/// Makes, checks, tries, runs and packs plugins of a home platform.
+#[derive(Debug, Parser)]
+#[command(name = "hap", version, after_help = EXIT_CODES, propagate_version = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    output: Output,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How a command tells what it does.
+#[derive(Debug, Args)]
+struct Output {
+    /// Writes results as JSON: one object, or a line for each event
+    #[arg(long, global = true)]
+    json: bool,
+
+    /// Writes results and failures alone
+    #[arg(long, short, global = true)]
+    quiet: bool,
+
+    /// When to use colours; `NO_COLOR` and `CLICOLOR_FORCE` are obeyed too
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: Colour,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Describe(describe::Describe),
+    Completions(completions::Completions),
+}
+
+impl Arguments {
+    pub(crate) const fn output(&self) -> OutputOptions {
+        OutputOptions {
+            json: self.output.json,
+            quiet: self.output.quiet,
+            colour: self.output.color,
+        }
+    }
+
+    /// The name of the sub-command.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self.command {
+            Command::Describe(_) => "describe",
+            Command::Completions(_) => "completions",
+        }
+    }
+
+    /// Carries the command out. What is left to clean up after an interrupt each command cleans up itself; one that has
+    /// nothing to clean up is dropped.
+    pub(crate) async fn run(self, console: &Console, interrupt: &Interrupt) -> Result<Exit, Failure> {
+        match self.command {
+            Command::Describe(command) => interrupt.or(async { command.run(console) }).await?,
+            Command::Completions(command) => interrupt.or(async { command.run(Self::command()) }).await?,
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! A plugin's folder: its manifest, and what its program is written in.
+
+mod language;
+mod manifest;
+
+pub(crate) use self::manifest::Project;

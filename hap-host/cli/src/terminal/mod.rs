@@ -1,0 +1,10 @@
+//! What people and programs see of a command: results on standard output, everything else on standard error.
+
+mod console;
+mod interrupt;
+mod progress;
+
+pub(crate) use self::{
+    console::{Colour, Console, OutputOptions},
+    interrupt::Interrupt,
+};
