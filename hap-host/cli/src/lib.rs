@@ -6,10 +6,13 @@
 //! of their own uses `hap-host`, whoever wants to try one from a test uses `hap-conformance`.
 
 mod commands;
+mod disk;
 #[allow(dead_code, reason = "used as the commands come in")]
 mod failure;
 #[allow(dead_code, reason = "used as the commands come in")]
 mod project;
+#[allow(dead_code, reason = "used as the commands come in")]
+mod signing;
 #[allow(dead_code, reason = "used as the commands come in")]
 mod terminal;
 

@@ -154,8 +154,10 @@ const CONFORMANCE: Rooms = &[
 const CLI: Rooms = &[
     ("failure", &[]),
     ("terminal", &["failure"]),
+    ("disk", &["failure"]),
+    ("signing", &["disk", "failure"]),
     ("project", &["failure"]),
-    ("commands", &["failure", "project", "terminal"]),
+    ("commands", &["disk", "failure", "project", "signing", "terminal"]),
 ];
 
 #[test]

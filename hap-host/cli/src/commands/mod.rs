@@ -2,6 +2,7 @@
 
 mod completions;
 mod describe;
+mod key;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
@@ -50,6 +51,7 @@ struct Output {
 #[derive(Debug, Subcommand)]
 enum Command {
     Describe(describe::Describe),
+    Key(key::Key),
     Completions(completions::Completions),
 }
 
@@ -66,6 +68,7 @@ impl Arguments {
     pub(crate) const fn name(&self) -> &'static str {
         match self.command {
             Command::Describe(_) => "describe",
+            Command::Key(_) => "key",
             Command::Completions(_) => "completions",
         }
     }
@@ -75,6 +78,7 @@ impl Arguments {
     pub(crate) async fn run(self, console: &Console, interrupt: &Interrupt) -> Result<Exit, Failure> {
         match self.command {
             Command::Describe(command) => interrupt.or(async { command.run(console) }).await?,
+            Command::Key(command) => interrupt.or(command.run(console)).await?,
             Command::Completions(command) => interrupt.or(async { command.run(Self::command()) }).await?,
         }
     }
