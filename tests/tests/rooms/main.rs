@@ -157,7 +157,7 @@ const CLI: Rooms = &[
     ("disk", &["failure"]),
     ("signing", &["disk", "failure"]),
     ("project", &["failure"]),
-    ("commands", &["disk", "failure", "project", "signing", "terminal"]),
+    ("commands", &["failure", "project", "signing", "terminal"]),
 ];
 
 #[test]
