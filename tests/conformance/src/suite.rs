@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use futures_util::{StreamExt as _, stream};
@@ -84,7 +84,7 @@ impl Suite {
     /// # Cancel safety
     /// Dropping the future kills what was started.
     pub async fn run(self) -> Report {
-        let began = Instant::now();
+        let (began, clock) = (Instant::now(), SystemTime::now());
         let mut reports = BTreeMap::new();
         match self.first().await {
             Ok(first) => self.try_all(first, &mut reports).await,
@@ -96,7 +96,8 @@ impl Suite {
             }
         }
         let cases = cases().filter_map(|case| reports.remove(case.id())).collect();
-        Report::new(self.target.to_string(), self.level, cases, began.elapsed())
+        let target = (self.target.to_string(), self.target.digest());
+        Report::new(target, self.level, cases, (clock, began.elapsed()))
     }
 
     fn chosen(&self) -> impl Iterator<Item = &'static Case> {

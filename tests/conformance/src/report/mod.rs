@@ -3,7 +3,7 @@
 mod junit;
 mod people;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,12 @@ pub struct Report {
     pub suite: String,
     /// What was tested.
     pub target: String,
+    /// What pins the target, such as the digest of its image or package; `None` where nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// When the run began.
+    #[serde(with = "hap_manifest::rfc3339")]
+    pub began: SystemTime,
     /// What it was held to.
     pub level: Level,
     /// Whether it conforms at that level: no required case failed, or could not be tried for a reason of the suite.
@@ -107,7 +113,12 @@ impl CaseReport {
 }
 
 impl Report {
-    pub(crate) fn new(target: String, level: Level, cases: Vec<CaseReport>, took: Duration) -> Self {
+    pub(crate) fn new(
+        (target, digest): (String, Option<String>),
+        level: Level,
+        cases: Vec<CaseReport>,
+        (began, took): (SystemTime, Duration),
+    ) -> Self {
         let breaks = |case: &CaseReport| {
             case.weight == Weight::Required && matches!(case.outcome, Outcome::Fail | Outcome::Error)
         };
@@ -115,6 +126,8 @@ impl Report {
             format: FORMAT,
             suite: env!("CARGO_PKG_VERSION").to_owned(),
             target,
+            digest,
+            began,
             level,
             conformant: !cases.iter().any(breaks),
             took_ms: millis(took),

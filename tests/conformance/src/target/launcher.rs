@@ -17,6 +17,11 @@ pub trait Launcher: fmt::Debug + Send + Sync + 'static {
     /// Returns what the target is called in reports.
     fn name(&self) -> String;
 
+    /// Returns what pins the target, such as the digest of its image. `None`, the default, where nothing does.
+    fn digest(&self) -> Option<String> {
+        None
+    }
+
     /// Returns the address of this machine by which the plugin reaches the platform; loopback unless it says otherwise.
     fn platform_address(&self) -> IpAddr {
         IpAddr::V4(Ipv4Addr::LOCALHOST)

@@ -42,6 +42,13 @@ impl Target {
     pub fn launcher(launcher: impl Launcher) -> Self {
         Self(Kind::Started(Arc::new(launcher)))
     }
+
+    pub(crate) fn digest(&self) -> Option<String> {
+        match &self.0 {
+            Kind::Running(_) => None,
+            Kind::Started(launcher) => launcher.digest(),
+        }
+    }
 }
 
 impl From<Program> for Target {

@@ -23,6 +23,12 @@ pub struct BadUrl {
 }
 
 impl Url {
+    /// Returns the address itself.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Returns the same address with the token that the plugin there was given.
     #[must_use]
     pub fn token(self, token: ApiToken) -> Self {
