@@ -157,7 +157,11 @@ const CLI: Rooms = &[
     ("disk", &["failure"]),
     ("signing", &["disk", "failure"]),
     ("project", &["failure"]),
-    ("commands", &["failure", "project", "signing", "terminal"]),
+    ("cargo", &["failure"]),
+    (
+        "commands",
+        &["cargo", "disk", "failure", "project", "signing", "terminal"],
+    ),
 ];
 
 #[test]

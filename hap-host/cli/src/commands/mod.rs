@@ -3,6 +3,7 @@
 mod completions;
 mod describe;
 mod key;
+mod test;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
@@ -52,6 +53,7 @@ struct Output {
 enum Command {
     Describe(describe::Describe),
     Key(key::Key),
+    Test(Box<test::Test>),
     Completions(completions::Completions),
 }
 
@@ -69,6 +71,7 @@ impl Arguments {
         match self.command {
             Command::Describe(_) => "describe",
             Command::Key(_) => "key",
+            Command::Test(_) => "test",
             Command::Completions(_) => "completions",
         }
     }
@@ -79,6 +82,7 @@ impl Arguments {
         match self.command {
             Command::Describe(command) => interrupt.or(async { command.run(console) }).await?,
             Command::Key(command) => interrupt.or(command.run(console)).await?,
+            Command::Test(command) => command.run(console, interrupt).await,
             Command::Completions(command) => interrupt.or(async { command.run(Self::command()) }).await?,
         }
     }

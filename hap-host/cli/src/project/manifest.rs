@@ -6,7 +6,7 @@ use std::{
 use hap_manifest::{Issue, Manifest, ManifestFile, package::MANIFEST};
 use serde_json::json;
 
-use super::language::Language;
+use super::language::{Language, Start};
 use crate::failure::{Exit, Failure};
 
 /// A folder with a manifest that is valid.
@@ -64,6 +64,11 @@ impl Project {
     /// What its program is written in, as far as its files tell.
     pub(crate) fn language(&self) -> Option<Language> {
         Language::of(&self.folder)
+    }
+
+    /// How its program is started by hand, as far as its files tell.
+    pub(crate) fn start(&self) -> Option<Start> {
+        Language::start(&self.folder)
     }
 }
 

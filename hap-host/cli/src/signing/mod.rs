@@ -7,7 +7,7 @@ mod sign;
 
 #[allow(
     unused_imports,
-    reason = "`sign_file` is for the reports of `hap test`, which is on its way"
+    reason = "`signature_of` is for packages, which are on their way"
 )]
 pub(crate) use self::{
     key::{NewKey, SigningKey},

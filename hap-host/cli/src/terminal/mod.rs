@@ -1,10 +1,12 @@
 //! What people and programs see of a command: results on standard output, everything else on standard error.
 
 mod console;
+mod harmless;
 mod interrupt;
 mod progress;
 
 pub(crate) use self::{
     console::{Colour, Console, OutputOptions},
+    harmless::harmless,
     interrupt::Interrupt,
 };

@@ -1,0 +1,88 @@
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use hap_conformance::Report;
+
+use crate::{
+    disk::{self, Existing},
+    failure::{Exit, Failure},
+    signing::{SigningKey, sign_file},
+};
+
+/// Files that a report is written to.
+#[derive(Debug, Args)]
+pub(super) struct Output {
+    /// Writes the report as JUnit XML, which continuous integration shows
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+
+    /// Writes the report as JSON
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+
+    /// Signs the report with this secret key; the signature goes beside it, with .minisig at the end
+    #[arg(long, value_name = "KEY", requires = "report")]
+    sign: Option<PathBuf>,
+}
+
+/// The same files, after all was looked at that can be before the work.
+#[derive(Debug)]
+pub(super) struct Checked {
+    junit: Option<PathBuf>,
+    report: Option<PathBuf>,
+    key: Option<SigningKey>,
+}
+
+impl Output {
+    /// Refuses what could not be written at the end, before the work is done.
+    pub(super) fn check(self) -> Result<Checked, Failure> {
+        for file in self.junit.iter().chain(&self.report) {
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new("."));
+            if !folder.is_dir() {
+                let message = format!(
+                    "{} cannot be written: there is no folder {}",
+                    file.display(),
+                    folder.display()
+                );
+                return Err(Failure::new(Exit::Usage, "not_written", message).help("make the folder first"));
+            }
+            if file.is_dir() {
+                let message = format!("{} cannot be written: it is a folder", file.display());
+                return Err(Failure::new(Exit::Usage, "not_written", message).help("name a file"));
+            }
+        }
+        Ok(Checked {
+            key: self.sign.as_deref().map(SigningKey::open).transpose()?,
+            junit: self.junit,
+            report: self.report,
+        })
+    }
+}
+
+impl Checked {
+    pub(super) fn write(&self, report: &Report) -> Result<(), Failure> {
+        let write = |file: &Path, text: &str| {
+            let text = format!("{}\n", text.trim_end());
+            disk::write_whole(file, text.as_bytes(), Existing::Replace)
+        };
+        if let Some(file) = &self.junit {
+            write(file, &report.to_junit())?;
+        }
+        if let Some(file) = &self.report {
+            write(file, &report.to_json())?;
+            if let Some(key) = &self.key {
+                sign_file(file, key, &comment(report))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the signature of a report says beside it: what was tested, and what came of it.
+fn comment(report: &Report) -> String {
+    let target = report.digest.as_deref().unwrap_or(&report.target);
+    let plain: String = target.chars().filter(|c| !c.is_control()).take(200).collect();
+    let conforms = if report.conformant { "yes" } else { "no" };
+    format!("level:{}\tconformant:{conforms}\ttarget:{plain}", report.level)
+}
