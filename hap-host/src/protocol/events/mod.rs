@@ -30,7 +30,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    age::AgeClock,
+    age::{AgeClock, Jump},
     credentials::Credentials,
     rate::EventRateLimit,
     readers::Readers,
@@ -39,8 +39,12 @@ use self::{
 };
 use crate::{error::Error, metrics::Metrics, store::Store};
 
-/// How often what is too old is removed.
-const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
+/// How often the machine's clock is looked at. A host that is killed forgets a jump that is younger.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// How many of these looks pass between two times that what is too old is removed.
+const PRUNE_EVERY: u64 = 10;
+/// The name in the store of a jump of the clock that does not count yet.
+const META_JUMP: &str = "events.clock_jump";
 
 /// Takes in the events of all plugins and hands them to the application. Clones share it.
 #[derive(Debug, Clone)]
@@ -92,9 +96,10 @@ impl Inbox {
 
     /// Removes what is too old, now and then, until cancelled.
     pub(crate) async fn maintain(&self, cancel: CancellationToken) {
-        let mut ticks = tokio::time::interval(PRUNE_EVERY);
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut clock = None;
+        let mut looks = 0_u64;
         loop {
             tokio::select! {
                 biased;
@@ -113,6 +118,11 @@ impl Inbox {
                 },
             };
             let now = clock.judge(SystemTime::now(), Instant::now());
+            self.note_jump(clock.jump()).await;
+            looks = looks.wrapping_add(1);
+            if looks % PRUNE_EVERY != 1 {
+                continue;
+            }
             match self.store.prune_events(now).await {
                 Ok(pruned) => tracing::debug!(pruned.forgotten, pruned.erased, "removed old events"),
                 Err(error) => tracing::warn!(error = error.report(), "old events could not be removed"),
@@ -122,6 +132,34 @@ impl Inbox {
 
     async fn age_clock(&self) -> Result<AgeClock, Error> {
         let (kept_for, newest) = self.store.event_ages().await?;
-        Ok(AgeClock::new(kept_for, newest, SystemTime::now(), Instant::now()))
+        let jump = self.store.meta(META_JUMP).await?;
+        let jump = jump.as_deref().and_then(Jump::from_text);
+        Ok(AgeClock::new(
+            kept_for,
+            newest,
+            jump,
+            SystemTime::now(),
+            Instant::now(),
+        ))
+    }
+
+    /// Keeps a jump for the next host. Without one, which is nearly always, this is a look into the store.
+    async fn note_jump(&self, jump: Option<Jump>) {
+        let noted = async {
+            let text = jump.map(|jump| jump.to_string()).unwrap_or_default();
+            if text.is_empty()
+                && self
+                    .store
+                    .meta(META_JUMP)
+                    .await?
+                    .is_none_or(|known| known.is_empty())
+            {
+                return Ok(());
+            }
+            self.store.set_meta(META_JUMP, &text).await
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(error = error.report(), "a jump of the clock could not be kept");
+        }
     }
 }

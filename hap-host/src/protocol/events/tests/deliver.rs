@@ -176,3 +176,37 @@ async fn what_is_too_old_goes_while_the_inbox_is_maintained() {
     cancel.cancel();
     maintaining.await.unwrap();
 }
+
+/// One time of removal by age, in the way of a host that starts.
+async fn maintained_once(bench: &Bench) {
+    let cancel = tokio_util::sync::CancellationToken::new();
+    let (inbox, token) = (bench.inbox.clone(), cancel.clone());
+    let maintaining = tokio::spawn(async move { inbox.maintain(token).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    cancel.cancel();
+    maintaining.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_jump_of_the_clock_that_the_host_before_saw_removes_nothing() {
+    const AGE: Duration = Duration::from_secs(2);
+    let bench = Bench::with(EventRetention::default().age(AGE), EventRateLimit::default()).await;
+    bench.post(MOTION).await.accepted(1, 0);
+    std::thread::sleep(AGE + Duration::from_millis(100));
+    let wall = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let jump = format!("86400 2 {wall}");
+    bench.store.set_meta("events.clock_jump", &jump).await.unwrap();
+    maintained_once(&bench).await;
+    assert_eq!(items(&mut bench.all(), 1).await.len(), 1);
+    assert!(
+        bench.store.oldest_seq().await.unwrap().is_some(),
+        "it was removed"
+    );
+    bench.store.set_meta("events.clock_jump", "").await.unwrap();
+    maintained_once(&bench).await;
+    assert_eq!(
+        bench.store.oldest_seq().await.unwrap(),
+        None,
+        "the clock counts again"
+    );
+}
