@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod imports;
 #[cfg(test)]
+mod wall_clock;
+#[cfg(test)]
 mod words;
 
 use std::{collections::BTreeSet, path::Path};
