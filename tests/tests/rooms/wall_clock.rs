@@ -31,10 +31,6 @@ const READERS: &[(&str, &str)] = &[
     ("plugin/actor/update/probation.rs", "is shown"),
     ("plugin/actor/update/switch.rs", "is shown"),
     ("plugin/actor/update/tasks.rs", "is shown"),
-    (
-        "plugin/handle/followed_logs.rs",
-        "takes a line of the future for one from before the clock was set",
-    ),
     ("plugin/handle/update.rs", "is shown"),
     ("plugin/host_problems.rs", "is shown"),
     ("plugin/volume_marks.rs", "is shown"),

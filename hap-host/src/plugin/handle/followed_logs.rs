@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use futures_core::Stream;
 use futures_util::{StreamExt as _, stream};
 
-use super::{PluginHandle, log_place::Place};
+use super::{PluginHandle, log_place::Place, log_reading::read_on};
 use crate::engine::{
     deadline::{self, within},
     error::{EngineError, EngineErrorKind},
@@ -19,12 +19,12 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub(super) fn follow(plugin: PluginHandle, options: LogOptions) -> impl Stream<Item = LogLine> + Send {
     let follower = Follower {
         plugin,
+        place: options.wanted_since().map(Place::at).unwrap_or_default(),
         options: Some(options),
         lines: None,
         run: None,
         exit: None,
         exit_before: None,
-        place: Place::at(SystemTime::UNIX_EPOCH),
         is_told: false,
     };
     stream::unfold(follower, |mut follower| async move {
@@ -118,8 +118,10 @@ impl Follower {
             tokio::time::sleep(PAUSE).await;
             return Some(None);
         }
-        let again = self.reopen(&run);
-        let options = self.options.take().unwrap_or(again);
+        let options = match self.options.take() {
+            Some(options) => options,
+            None => self.reopen(&run).await,
+        };
         self.lines = Some(self.plugin.lines_of(&run.container, &options));
         if is_same {
             return Some(None);
@@ -139,24 +141,24 @@ impl Follower {
     }
 
     /// How the output goes on after what was read of it.
-    fn reopen(&mut self, run: &Run) -> LogOptions {
-        let options = LogOptions::default().follow(true);
-        let Some(before) = self.run.as_ref().filter(|before| *before != run) else {
-            return options.since(self.place.reopen());
-        };
-        if before.container != run.container {
+    async fn reopen(&mut self, run: &Run) -> LogOptions {
+        if self
+            .run
+            .as_ref()
+            .is_some_and(|before| before.container != run.container)
+        {
             // All that another container printed is new.
-            self.place = Place::at(SystemTime::UNIX_EPOCH);
-            return options;
+            self.place = Place::default();
         }
-        let read = self.place.reopen();
-        // Where the clock was set back, what this run prints is older than what was read.
-        let is_back = SystemTime::now() < read;
-        let Some(started) = run.started_at.filter(|started| is_back && *started < read) else {
-            return options.since(read);
-        };
-        self.place = Place::at(started);
-        options.since(started)
+        let is_another = self.run.as_ref() != Some(run);
+        read_on(
+            &self.plugin,
+            &run.container,
+            run.started_at,
+            is_another,
+            &mut self.place,
+        )
+        .await
     }
 
     /// Notes how the run ended whose output is over, as long as its container is there.

@@ -4,6 +4,7 @@ mod followed_logs;
 mod lifecycle;
 mod limits;
 pub(crate) mod log_place;
+pub(crate) mod log_reading;
 pub(crate) mod logs;
 mod overrides;
 pub(crate) mod permissions;

@@ -1,6 +1,5 @@
 //! Hands the output of plugins on as events of the host's own log.
 
-mod cursor;
 mod line;
 mod throttle;
 
@@ -9,11 +8,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use futures_util::TryStreamExt as _;
 use hap_manifest::PluginId;
 use tokio::time::Instant;
 
-use self::{cursor::Place, line::Line, throttle::Flood};
+use self::{line::Line, throttle::Flood};
 use crate::{
     engine::{
         deadline::{self, within},
@@ -22,13 +20,15 @@ use crate::{
     },
     metrics::counters::{PluginCounters, add},
     model::log_forwarding::LogForwarding,
-    plugin::handle::PluginHandle,
+    plugin::handle::{
+        PluginHandle,
+        log_place::Place,
+        log_reading::{last_lines, read_on},
+    },
 };
 
 /// Pause before output is followed again after it ended or the engine failed.
 const PAUSE: Duration = Duration::from_millis(250);
-/// Lines that are looked at to find the last one, of which several may bear one moment.
-const TAIL: u32 = 16;
 /// How often an engine is asked for them.
 const TRIES: usize = 20;
 
@@ -82,15 +82,6 @@ async fn place_in(plugin: &PluginHandle, adopted: &Observed) -> Place {
     Place::at(SystemTime::now())
 }
 
-/// When the last lines of a container were printed, oldest first. `None` where the engine does not tell.
-async fn last_lines(plugin: &PluginHandle, container: &ContainerId) -> Option<Vec<SystemTime>> {
-    let engine = &plugin.cell().shared.engine;
-    let lines = engine.logs(container, &LogOptions::default().tail(TAIL));
-    let lines = tokio::time::timeout(deadline::CONTROL, lines.try_collect::<Vec<_>>()).await;
-    let lines = lines.ok()?.ok()?;
-    Some(lines.into_iter().filter_map(|line| line.time).collect())
-}
-
 async fn started_at(plugin: &PluginHandle, container: &ContainerId) -> Option<SystemTime> {
     let look = plugin.cell().shared.engine.inspect(container);
     let seen = within(deadline::CONTROL, "inspect", container, look).await;
@@ -118,23 +109,12 @@ impl Forwarder {
         if container.is_some() && container != self.container {
             (self.container, self.place) = (container, Place::default());
         }
-        let mut is_set_back = false;
-        if let (Some(container), Some(last)) = (self.container.clone(), self.place.last()) {
-            let began = started_at(plugin, &container).await;
-            let is_another_run = std::mem::replace(&mut self.run, began) != began;
-            // Usually a run that began later. Otherwise it is the same, or the engine's clock was set back.
-            if began.is_none_or(|began| began <= last) {
-                let printed = last_lines(plugin, &container).await.unwrap_or_default();
-                let newest = printed.last();
-                is_set_back = is_another_run || newest.is_some_and(|newest| Place::is_before(*newest, last));
-            }
-        }
-        let wanted = LogOptions::default().follow(true);
-        match self.place.reopen() {
-            // No moment tells what is new then: only what stands behind the last line that was taken.
-            Some(since) if !is_set_back => wanted.since(since),
-            _ => wanted,
-        }
+        let Some(container) = self.container.clone() else {
+            return LogOptions::default().follow(true);
+        };
+        let began = started_at(plugin, &container).await;
+        let is_another_run = std::mem::replace(&mut self.run, began) != began;
+        read_on(plugin, &container, began, is_another_run, &mut self.place).await
     }
 
     fn take(&mut self, plugin: &PluginHandle, line: &LogLine) {
