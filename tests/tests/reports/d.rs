@@ -265,6 +265,42 @@ async fn d12_a_pull_that_fails_tells_what_it_does_and_what_to_look_at() {
     }
 }
 
+/// The host's clock was asked whether the engine's was set back, and may be another one.
+#[tokio::test]
+async fn d02_a_stream_of_lines_goes_on_while_the_clocks_are_set() {
+    let (engine, state) = (FakeEngine::new(), tempfile::tempdir().unwrap());
+    let hour = Duration::from_secs(3600);
+    let host = host(&engine, state.path()).await;
+    let light = host
+        .install(manifest("light", "1.0.0", "light:1", ""))
+        .await
+        .unwrap();
+    engine.set_clock_behind(hour);
+    light.start().await.unwrap();
+    let print = |text: &str| engine.print(light.id(), LogSource::Stdout, text);
+    print("first");
+    let mut lines = light.logs(&LogOptions::default().follow(true));
+    let mut next = async || {
+        loop {
+            let line = tokio::time::timeout(DEADLINE, lines.next()).await.unwrap();
+            let line = line.unwrap().unwrap();
+            if line.source != LogSource::Host {
+                return line.text;
+            }
+        }
+    };
+    assert_eq!(next().await, "first");
+    // Back, forward and back again, each time with a new run in the same container.
+    for (behind, text) in [(3 * hour, "second"), (hour, "third"), (2 * hour, "fourth")] {
+        let container = light.state().container;
+        engine.set_clock_behind(behind);
+        light.restart().await.unwrap();
+        assert_eq!(light.state().container, container);
+        print(text);
+        assert_eq!(next().await, text);
+    }
+}
+
 /// A stream that follows ended with each run, and was empty without a container.
 #[tokio::test]
 async fn d02_a_stream_of_lines_goes_on_over_restarts_with_a_marker_between_runs() {
