@@ -15,6 +15,7 @@ mod failure;
 mod project;
 #[allow(dead_code, reason = "used as the commands come in")]
 mod signing;
+mod template;
 #[allow(dead_code, reason = "used as the commands come in")]
 mod terminal;
 

@@ -160,9 +160,12 @@ const CLI: Rooms = &[
     ("signing", &["disk", "failure"]),
     ("project", &["failure"]),
     ("cargo", &["failure"]),
+    ("template", &["project"]),
     (
         "commands",
-        &["cargo", "disk", "failure", "project", "signing", "terminal"],
+        &[
+            "cargo", "disk", "failure", "project", "signing", "template", "terminal",
+        ],
     ),
 ];
 

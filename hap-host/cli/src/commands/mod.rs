@@ -3,6 +3,7 @@
 mod completions;
 mod describe;
 mod key;
+mod new;
 mod test;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
@@ -51,6 +52,7 @@ struct Output {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    New(new::New),
     Describe(describe::Describe),
     Key(key::Key),
     Test(Box<test::Test>),
@@ -69,6 +71,7 @@ impl Arguments {
     /// The name of the sub-command.
     pub(crate) const fn name(&self) -> &'static str {
         match self.command {
+            Command::New(_) => "new",
             Command::Describe(_) => "describe",
             Command::Key(_) => "key",
             Command::Test(_) => "test",
@@ -80,6 +83,7 @@ impl Arguments {
     /// nothing to clean up is dropped.
     pub(crate) async fn run(self, console: &Console, interrupt: &Interrupt) -> Result<Exit, Failure> {
         match self.command {
+            Command::New(command) => interrupt.or(async { command.run(console) }).await?,
             Command::Describe(command) => interrupt.or(async { command.run(console) }).await?,
             Command::Key(command) => interrupt.or(command.run(console)).await?,
             Command::Test(command) => command.run(console, interrupt).await,

@@ -10,6 +10,7 @@ pub(crate) enum Language {
     /// JavaScript for Node.js, without packages
     Node,
     /// A shell script, for busybox
+    #[value(skip)]
     Shell,
 }
 
@@ -36,6 +37,26 @@ const SOURCES: [(Language, &str); 11] = [
 ];
 
 impl Language {
+    /// The image that the plugin's is built on, where nobody says another.
+    pub(crate) const fn base_image(self) -> &'static str {
+        match self {
+            Self::Rust => "scratch",
+            Self::Python => "python:3-slim",
+            Self::Node => "node:22-slim",
+            Self::Shell => "busybox:1",
+        }
+    }
+
+    /// Its name on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::Python => "python",
+            Self::Node => "node",
+            Self::Shell => "shell",
+        }
+    }
+
     /// The language of the program in this folder, where its files tell it.
     pub(crate) fn of(folder: &Path) -> Option<Self> {
         if folder.join("Cargo.toml").is_file() {

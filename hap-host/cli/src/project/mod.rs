@@ -3,4 +3,4 @@
 mod language;
 mod manifest;
 
-pub(crate) use self::manifest::Project;
+pub(crate) use self::{language::Language, manifest::Project};
