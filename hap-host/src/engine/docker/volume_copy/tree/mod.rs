@@ -95,7 +95,7 @@ struct Links {
     shelf: Option<Shelf>,
     /// How many names are still to come, by the number of the file. All of one volume are on
     /// one file system.
-    left: HashMap<u64, u64>,
+    left: HashMap<u64, usize>,
 }
 
 /// A folder in the root of the copy.
@@ -132,7 +132,9 @@ impl Links {
             }
         };
         linkat(to, name, &shelf.folder, stat.st_ino.to_string(), AtFlags::empty())?;
-        self.left.insert(stat.st_ino, stat.st_nlink.saturating_sub(1));
+        // Its type is another one on each processor.
+        let names = usize::try_from(stat.st_nlink).unwrap_or(usize::MAX);
+        self.left.insert(stat.st_ino, names.saturating_sub(1));
         Ok(())
     }
 
