@@ -69,6 +69,9 @@ mod reader;
 mod secrets;
 #[cfg(feature = "signing")]
 mod signing;
+/// For the command `hap`, which tells all at once. May change in any version.
+#[doc(hidden)]
+pub mod survey;
 mod tree;
 mod unpack;
 mod walk;

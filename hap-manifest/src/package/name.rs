@@ -5,7 +5,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 /// Longest name, in bytes.
 const MAX_LEN: usize = 255;
 /// Most parts of a name.
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 
 /// The rule that a name in a package breaks.
 ///

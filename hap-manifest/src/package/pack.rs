@@ -82,7 +82,7 @@ pub fn pack(folder: &Path, options: &PackOptions) -> Result<Package<Cursor<Vec<u
     Ok(package)
 }
 
-fn ignore_rules(root: &OpenFolder, folder: &Path) -> Result<IgnoreRules, PackError> {
+pub(super) fn ignore_rules(root: &OpenFolder, folder: &Path) -> Result<IgnoreRules, PackError> {
     let failed = read_error(folder.join(IGNORE_FILE));
     let name = OsStr::new(IGNORE_FILE);
     let text = match root.kind(name) {
