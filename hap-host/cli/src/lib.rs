@@ -11,6 +11,7 @@ mod commands;
 mod disk;
 #[allow(dead_code, reason = "used as the commands come in")]
 mod failure;
+mod lint;
 #[allow(dead_code, reason = "used as the commands come in")]
 mod project;
 #[allow(dead_code, reason = "used as the commands come in")]

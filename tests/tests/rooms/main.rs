@@ -161,10 +161,11 @@ const CLI: Rooms = &[
     ("project", &["failure"]),
     ("cargo", &["failure"]),
     ("template", &["project"]),
+    ("lint", &["failure"]),
     (
         "commands",
         &[
-            "cargo", "disk", "failure", "project", "signing", "template", "terminal",
+            "cargo", "disk", "failure", "lint", "project", "signing", "template", "terminal",
         ],
     ),
 ];

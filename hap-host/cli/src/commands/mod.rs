@@ -1,5 +1,6 @@
 //! The sub-commands: what each takes, does and says.
 
+mod check;
 mod completions;
 mod describe;
 mod key;
@@ -53,6 +54,7 @@ struct Output {
 #[derive(Debug, Subcommand)]
 enum Command {
     New(new::New),
+    Check(check::Check),
     Describe(describe::Describe),
     Key(key::Key),
     Test(Box<test::Test>),
@@ -72,6 +74,7 @@ impl Arguments {
     pub(crate) const fn name(&self) -> &'static str {
         match self.command {
             Command::New(_) => "new",
+            Command::Check(_) => "check",
             Command::Describe(_) => "describe",
             Command::Key(_) => "key",
             Command::Test(_) => "test",
@@ -84,6 +87,7 @@ impl Arguments {
     pub(crate) async fn run(self, console: &Console, interrupt: &Interrupt) -> Result<Exit, Failure> {
         match self.command {
             Command::New(command) => interrupt.or(async { command.run(console) }).await?,
+            Command::Check(command) => interrupt.or(command.run(console)).await?,
             Command::Describe(command) => interrupt.or(async { command.run(console) }).await?,
             Command::Key(command) => interrupt.or(command.run(console)).await?,
             Command::Test(command) => command.run(console, interrupt).await,

@@ -1,0 +1,34 @@
+//! What is wrong with a plugin: rules, and what they find in a folder or a package.
+//!
+//! Rules see a [`Subject`] alone, which was read before; they touch no files.
+
+mod allow;
+mod check;
+mod dockerfile;
+mod elf;
+mod excerpt;
+mod finding;
+mod ignored;
+mod page;
+mod rules;
+mod severity;
+mod shown;
+mod spdx;
+mod subject;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub(crate) use hap_manifest::package::MANIFEST;
+
+pub(crate) use self::{
+    allow::apply,
+    check::check,
+    elf::this_arch,
+    finding::{Finding, Rule},
+    page::explain,
+    rules::{RULES, rule},
+    severity::Severity,
+    subject::Subject,
+    view::View,
+};
