@@ -3,6 +3,7 @@
 mod check;
 mod completions;
 mod describe;
+mod dev;
 mod key;
 mod new;
 mod test;
@@ -55,6 +56,7 @@ struct Output {
 enum Command {
     New(new::New),
     Check(check::Check),
+    Dev(Box<dev::Dev>),
     Describe(describe::Describe),
     Key(key::Key),
     Test(Box<test::Test>),
@@ -75,6 +77,7 @@ impl Arguments {
         match self.command {
             Command::New(_) => "new",
             Command::Check(_) => "check",
+            Command::Dev(_) => "dev",
             Command::Describe(_) => "describe",
             Command::Key(_) => "key",
             Command::Test(_) => "test",
@@ -88,6 +91,7 @@ impl Arguments {
         match self.command {
             Command::New(command) => interrupt.or(async { command.run(console) }).await?,
             Command::Check(command) => interrupt.or(command.run(console)).await?,
+            Command::Dev(command) => command.run(console, interrupt).await,
             Command::Describe(command) => interrupt.or(async { command.run(console) }).await?,
             Command::Key(command) => interrupt.or(command.run(console)).await?,
             Command::Test(command) => command.run(console, interrupt).await,
