@@ -17,6 +17,7 @@ pub struct BuildContext {
     network: Option<InstanceName>,
     images: Vec<String>,
     pull: bool,
+    platform: Option<String>,
 }
 
 /// Limits of a step of a build where nothing else is said: 2 GiB, 2 cores, 1,024 processes.
@@ -32,6 +33,7 @@ impl BuildContext {
             network: None,
             images: Vec::new(),
             pull: false,
+            platform: None,
         }
     }
 
@@ -88,6 +90,14 @@ impl BuildContext {
         self
     }
 
+    /// Names the platform that the image is for, such as `linux/arm64`. Default: the engine's own. Steps that run something
+    /// need an engine that can run programs of that platform; copying files needs nothing.
+    #[must_use]
+    pub fn with_platform(mut self, platform: impl Into<String>) -> Self {
+        self.platform = Some(platform.into());
+        self
+    }
+
     /// Puts labels on the image. Containers that are made from it inherit them, so they must not be
     /// those by which containers are known.
     #[must_use]
@@ -131,6 +141,12 @@ impl BuildContext {
     #[must_use]
     pub const fn pulls(&self) -> bool {
         self.pull
+    }
+
+    /// The platform that the image is for; `None` is the engine's own.
+    #[must_use]
+    pub fn platform(&self) -> Option<&str> {
+        self.platform.as_deref()
     }
 
     /// Labels of the image.

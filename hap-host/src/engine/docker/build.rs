@@ -96,6 +96,11 @@ pub(super) async fn build(
     } else {
         options
     };
+    let options = match context.platform() {
+        // Engines take layers of another platform out of their cache, and then name the image's by them.
+        Some(platform) => options.platform(platform).nocache(true),
+        None => options,
+    };
     let limits = StepLimits::new(context.limits());
     let options = limits.on(options).build();
     let messages =
