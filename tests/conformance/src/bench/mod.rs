@@ -282,6 +282,13 @@ impl Bench {
             .unwrap_or_default()
     }
 
+    /// Where it listens that nobody else reaches, if that is all.
+    pub(crate) async fn listens_to_itself(&self) -> Option<SocketAddr> {
+        let all = self.running.as_ref()?.listening().await?;
+        let is_open = all.iter().any(|address| !address.ip().is_loopback());
+        all.first().copied().filter(|_| !is_open)
+    }
+
     pub(crate) fn other_address(&self) -> Option<SocketAddr> {
         let other = self.running.as_ref()?.other_address()?;
         Some(SocketAddr::new(other.ip(), self.at.port()))

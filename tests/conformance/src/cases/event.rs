@@ -46,7 +46,7 @@ async fn one(bench: &mut Bench) -> Result<(String, Delivery), Stop> {
     if common.sends_nothing.load(Ordering::Relaxed) {
         return Err(no_event());
     }
-    let before = bench.platform.received();
+    let before = bench.platform.deliveries().len();
     let asked = bench.event_command().await?;
     match bench.platform.delivery(before, SENT).await {
         Some(delivery) => Ok((asked.sent, delivery)),
@@ -164,7 +164,7 @@ async fn again(bench: &mut Bench, answer: Answer) -> Result<(String, Duration), 
         _ => "not at all".to_owned(),
     };
     bench.platform.answer_next([answer]);
-    let mut index = bench.platform.received() + 1;
+    let mut index = bench.platform.deliveries().len() + 1;
     let (sent, first) = one(bench).await?;
     let sent = format!("{sent}; its event was answered {how}");
     loop {
@@ -229,7 +229,7 @@ async fn after_restart(bench: &mut Bench) -> Verdict {
     }
     bench.platform.answer_with(Answer::Nothing);
     // What came before was acknowledged.
-    let (platform, before) = (bench.platform.clone(), bench.platform.received());
+    let (platform, before) = (bench.platform.clone(), bench.platform.deliveries().len());
     let request = bench.event_request()?;
     // A plugin may answer the command when its event is delivered, and that it is not.
     let first = tokio::select! {
@@ -241,7 +241,7 @@ async fn after_restart(bench: &mut Bench) -> Verdict {
     };
     bench.stop_at_once().await;
     bench.platform.answer_with(Answer::status(202));
-    let mut index = bench.platform.received();
+    let mut index = bench.platform.deliveries().len();
     bench.start_healthy().await?;
     let sent = "a command that sends an event, which was not answered; then the process was killed and started again";
     loop {
@@ -259,7 +259,7 @@ async fn after_restart(bench: &mut Bench) -> Verdict {
 async fn refused_goes_on(bench: &mut Bench) -> Verdict {
     bench.platform.answer_next([Answer::status(400)]);
     let (sent, first) = one(bench).await?;
-    let before = bench.platform.received();
+    let before = bench.platform.deliveries().len();
     bench.event_command().await?;
     let mut index = before;
     loop {
@@ -279,7 +279,7 @@ async fn trace(bench: &mut Bench) -> Verdict {
     if !bench.is_ours() {
         return Err(Stop::NotApplicable("its platform is another".to_owned()));
     }
-    let before = bench.platform.received();
+    let before = bench.platform.deliveries().len();
     let trace_id = format!("{:016x}{:016x}", fastrand::u64(1..), fastrand::u64(1..));
     let header = format!("00-{trace_id}-{:016x}-01", fastrand::u64(1..));
     if bench.common().sends_nothing.load(Ordering::Relaxed) {

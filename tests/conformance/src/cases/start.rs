@@ -47,12 +47,21 @@ async fn healthy(bench: &mut Bench) -> Verdict {
     let period = bench.declared().start_period;
     let expected = format!("a 2xx within {period:?}");
     let output = last_lines(&bench.output());
+    let alone = match bench.started() {
+        Started::Never(_) => bench.listens_to_itself().await,
+        _ => None,
+    };
+    let alone = alone.map_or_else(String::new, |address| {
+        format!(
+            "; it listens on {address} alone, which nobody outside of its container reaches: bind 0.0.0.0"
+        )
+    });
     match bench.started() {
         Started::Healthy | Started::OnWrongPort => Ok(()),
         Started::Ended(exit) => Err(Stop::fail("a start", format!("{exit}{output}"), expected)),
         Started::Never(last) => Err(Stop::fail(
             "a start, then GET of the health path again and again",
-            format!("{last}{output}"),
+            format!("{last}{alone}{output}"),
             expected,
         )),
     }

@@ -29,8 +29,7 @@ use shared::Shared;
 /// The platform as a plugin sees it: it gives the environment and the token, takes events, and answers them by the
 /// protocol or as it is told to.
 ///
-/// It keeps what came in memory, the last 10,000 requests and 64 MiB, until somebody takes it. It stops when its last
-/// clone is dropped.
+/// It keeps everything in memory. It stops when its last clone is dropped.
 ///
 /// ```
 /// # tokio_test(async {
@@ -135,38 +134,18 @@ impl Platform {
         self.shared.state().next = answers.into_iter().collect();
     }
 
-    /// Returns the requests that came and were not taken, in order.
+    /// Returns all requests that came, in order.
     #[must_use]
     pub fn deliveries(&self) -> Vec<Delivery> {
-        self.shared.state().deliveries()
+        self.shared.state().deliveries.clone()
     }
 
-    /// Returns how many requests came, taken or not.
-    #[must_use]
-    pub fn received(&self) -> usize {
-        self.shared.state().received()
-    }
-
-    /// Waits until requests are there, and takes them.
-    ///
-    /// # Cancel safety
-    /// Nothing is taken where the future is dropped.
-    pub async fn take_deliveries(&self) -> Vec<Delivery> {
-        let mut count = self.shared.count.subscribe();
-        loop {
-            let taken = self.shared.state().take();
-            if !taken.is_empty() || count.changed().await.is_err() {
-                return taken;
-            }
-        }
-    }
-
-    /// Waits for request number `index`, counted from 0. Returns `None` where it does not come in time, or was taken.
+    /// Waits for request number `index`, counted from 0. Returns `None` where it does not come in time.
     pub async fn delivery(&self, index: usize, within: Duration) -> Option<Delivery> {
         let mut count = self.shared.count.subscribe();
         let deadline = Instant::now() + within;
         let came = timeout_at(deadline, count.wait_for(|count| *count > index)).await;
         came.ok()?.ok()?;
-        self.shared.state().delivery(index).cloned()
+        self.shared.state().deliveries.get(index).cloned()
     }
 }

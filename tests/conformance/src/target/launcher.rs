@@ -51,6 +51,12 @@ pub trait Running: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Returns the addresses that it listens on, as it sees them itself. `None`, the default, where that cannot be found
+    /// out.
+    async fn listening(&self) -> Option<Vec<SocketAddr>> {
+        None
+    }
+
     /// Asks it to stop, by SIGTERM.
     ///
     /// # Errors
