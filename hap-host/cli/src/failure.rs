@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     Usage = 2,
     /// There is no such plugin, version, file or image.
     NotFound = 3,
+    /// It is refused: a policy says so, or a permission was not granted.
+    Refused = 4,
     /// The engine, a host or a program cannot be reached.
     Unreachable = 5,
     /// It is there already, or somebody else has it.

@@ -5,10 +5,12 @@
 //! `hap` is a program; [`main`] is all of it, and [`command`] is what it takes. Whoever wants to run plugins from a program
 //! of their own uses `hap-host`, whoever wants to try one from a test uses `hap-conformance`.
 
-#[allow(dead_code, reason = "used as the commands come in")]
+mod build;
 mod cargo;
 mod commands;
 mod disk;
+#[allow(dead_code, reason = "used as the commands come in")]
+mod engine;
 #[allow(dead_code, reason = "used as the commands come in")]
 mod failure;
 mod lint;

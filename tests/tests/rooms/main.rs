@@ -162,10 +162,13 @@ const CLI: Rooms = &[
     ("cargo", &["failure"]),
     ("template", &["project"]),
     ("lint", &["failure"]),
+    ("engine", &["failure", "project"]),
+    ("build", &["cargo", "engine", "failure", "project", "terminal"]),
     (
         "commands",
         &[
-            "cargo", "disk", "failure", "lint", "project", "signing", "template", "terminal",
+            "build", "cargo", "disk", "engine", "failure", "lint", "project", "signing", "template",
+            "terminal",
         ],
     ),
 ];

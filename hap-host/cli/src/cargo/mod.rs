@@ -6,5 +6,4 @@ mod group;
 mod package;
 mod target;
 
-#[allow(unused_imports, reason = "`Arch` is for `hap build`, which is on its way")]
 pub(crate) use self::{package::RustPlugin, target::Arch};

@@ -52,11 +52,6 @@ impl RustPlugin {
             has_small: has_small(&std::fs::read_to_string(root).unwrap_or_default()),
         })
     }
-
-    /// The name of its program, which is also the file's that a Dockerfile copies.
-    pub(crate) fn binary(&self) -> &str {
-        &self.binary
-    }
 }
 
 pub(super) fn no_cargo(error: &std::io::Error) -> Failure {

@@ -1,9 +1,9 @@
 //! The sub-commands: what each takes, does and says.
 
+mod build;
 mod check;
 mod completions;
 mod describe;
-mod dev;
 mod key;
 mod new;
 mod test;
@@ -21,6 +21,7 @@ Exit codes:
     1  what was asked failed                  7  a signature or a digest does not fit
     2  the command line is wrong              8  out of time
     3  no such plugin, version, file        130  interrupted; nothing is left behind
+    4  refused: a permission is not granted
     5  the engine cannot be reached
 
 hap is not Apple's HomeKit Accessory Protocol, and does not speak it.";
@@ -56,9 +57,9 @@ struct Output {
 enum Command {
     New(new::New),
     Check(check::Check),
-    Dev(Box<dev::Dev>),
     Describe(describe::Describe),
     Key(key::Key),
+    Build(build::Build),
     Test(Box<test::Test>),
     Completions(completions::Completions),
 }
@@ -77,9 +78,9 @@ impl Arguments {
         match self.command {
             Command::New(_) => "new",
             Command::Check(_) => "check",
-            Command::Dev(_) => "dev",
             Command::Describe(_) => "describe",
             Command::Key(_) => "key",
+            Command::Build(_) => "build",
             Command::Test(_) => "test",
             Command::Completions(_) => "completions",
         }
@@ -91,9 +92,9 @@ impl Arguments {
         match self.command {
             Command::New(command) => interrupt.or(async { command.run(console) }).await?,
             Command::Check(command) => interrupt.or(command.run(console)).await?,
-            Command::Dev(command) => command.run(console, interrupt).await,
             Command::Describe(command) => interrupt.or(async { command.run(console) }).await?,
             Command::Key(command) => interrupt.or(command.run(console)).await?,
+            Command::Build(command) => command.run(console, interrupt).await,
             Command::Test(command) => command.run(console, interrupt).await,
             Command::Completions(command) => interrupt.or(async { command.run(Self::command()) }).await?,
         }

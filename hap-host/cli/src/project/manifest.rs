@@ -66,6 +66,11 @@ impl Project {
         Language::of(&self.folder)
     }
 
+    /// Whether its files tell how it is started without a container.
+    pub(crate) fn has_program(&self) -> bool {
+        self.start().is_some()
+    }
+
     /// How its program is started by hand, as far as its files tell.
     pub(crate) fn start(&self) -> Option<Start> {
         Language::start(&self.folder)

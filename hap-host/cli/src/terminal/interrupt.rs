@@ -1,19 +1,27 @@
 use std::future::Future;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
 use tokio_util::sync::CancellationToken;
 
+use super::console::Console;
 use crate::failure::{Exit, Failure};
 
 /// Ctrl-C, a closed terminal, or somebody who asks the process to end.
 #[derive(Debug, Clone)]
-pub(crate) struct Interrupt(CancellationToken);
+pub(crate) struct Interrupt {
+    came: CancellationToken,
+    count: watch::Receiver<u32>,
+}
 
 impl Interrupt {
     /// Listens for the signals that ask for an end: `SIGINT`, `SIGTERM` and `SIGHUP`. From here on they no longer end the
     /// process by themselves.
     pub(crate) fn listen() -> Result<Self, Failure> {
         let token = CancellationToken::new();
+        let (counter, count) = watch::channel(0);
         for kind in [
             SignalKind::interrupt(),
             SignalKind::terminate(),
@@ -23,24 +31,25 @@ impl Interrupt {
                 let message = format!("the signals that end this command cannot be heard: {error}");
                 Failure::new(Exit::Failed, "no_signals", message)
             })?;
-            let token = token.clone();
+            let (token, counter) = (token.clone(), counter.clone());
             tokio::spawn(async move {
                 while signals.recv().await.is_some() {
+                    counter.send_modify(|count| *count += 1);
                     token.cancel();
                 }
             });
         }
-        Ok(Self(token))
+        Ok(Self { came: token, count })
     }
 
     /// Waits for it. Once it came it never waits again.
     pub(crate) async fn came(&self) {
-        self.0.cancelled().await;
+        self.came.cancelled().await;
     }
 
     /// Whether it came.
     pub(crate) fn has_come(&self) -> bool {
-        self.0.is_cancelled()
+        self.came.is_cancelled()
     }
 
     /// Waits for this work, which is dropped when the interrupt comes first.
@@ -49,6 +58,21 @@ impl Interrupt {
             biased;
             () = self.came() => Err(Self::failure()),
             done = work => Ok(done),
+        }
+    }
+
+    /// Waits for work that must not be broken off, such as removing what a command made. Who interrupts it is told what it
+    /// is, and that it goes on.
+    pub(crate) async fn outlast<T>(&self, what: &str, console: &Console, work: impl Future<Output = T>) -> T {
+        let mut count = self.count.clone();
+        count.mark_unchanged();
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                Ok(()) = count.changed() => console.note(what),
+            }
         }
     }
 

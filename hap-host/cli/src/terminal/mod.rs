@@ -6,7 +6,7 @@ mod interrupt;
 mod progress;
 
 pub(crate) use self::{
-    console::{BAD, Colour, Console, DIM, GOOD, HINT, OutputOptions, WARNING},
+    console::{Colour, Console, OutputOptions},
     harmless::harmless,
     interrupt::Interrupt,
 };

@@ -27,6 +27,12 @@ impl Progress {
         self.0.set_message(text.into());
     }
 
+    /// Says it from elsewhere, such as a task of its own.
+    pub(crate) fn teller(&self) -> impl Fn(String) + Send + Sync + 'static {
+        let bar = self.0.clone();
+        move |text| bar.set_message(text)
+    }
+
     /// Takes the line away while something else is written.
     pub(crate) fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
         self.0.suspend(write)

@@ -2,27 +2,40 @@
 
 mod aim;
 mod output;
+mod package;
+mod ready;
 
 use std::{collections::BTreeSet, ffi::OsString, path::PathBuf};
 
 use clap::Args;
 use hap_conformance::{Case, CaseReport, ExpectedFailures, Level, Outcome, Report, cases, suite};
+use hap_manifest::permission::Permission;
 
-use self::{aim::Aim, output::Output};
+use self::{
+    aim::Aim,
+    output::{Checked, Output},
+    ready::Ready,
+};
 use crate::{
+    engine::Own,
     failure::{Exit, Failure},
     terminal::{Console, Interrupt, harmless},
 };
 
 /// Tries whether a plugin keeps to the protocol
 ///
-/// TARGET is the folder of a plugin, or the address of one that runs. A program is named behind `--`. A plugin that the
-/// command starts itself is started several times, each time with an environment, a token and a data folder of its own.
+/// TARGET is the folder of a plugin, a package, an image of this machine, or the address of a plugin that runs. A program is
+/// named behind `--`. A plugin that the command starts itself is started several times, each time with an environment, a token
+/// and a data folder of its own. A folder with a Dockerfile is built and tested in containers, behind the walls that a host
+/// gives it; without an engine it is tested as a program. Nothing of it is left at the end.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
     hap test
     hap test ./bell --level guide
+    hap test --no-docker
+    hap test bell-0.1.0.zip
+    hap test bell:0.1.0 --manifest ./bell/manifest.json
     hap test http://127.0.0.1:8000 --token \"$HAP_API_TOKEN\"
     hap test -- python3 plugin.py
     hap test --junit conformance.xml --report conformance.json --sign ~/.config/hap/key
@@ -47,6 +60,14 @@ pub(crate) struct Test {
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
 
+    /// Tests the plugin of a folder as a program of this machine, without a container
+    #[arg(long)]
+    no_docker: bool,
+
+    /// Lets a build do more than copy files: `build`
+    #[arg(long, value_name = "PERMISSION")]
+    grant: Vec<Permission>,
+
     /// Failures that are known: case ids, each with the reason
     #[arg(long, value_name = "FILE")]
     expected: Option<PathBuf>,
@@ -58,6 +79,9 @@ pub(crate) struct Test {
     #[command(flatten)]
     output: Output,
 }
+
+/// Said to who interrupts twice.
+const REMOVING: &str = "still removing what the test made on the engine";
 
 /// The levels, as people ask for them.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -76,7 +100,27 @@ impl Test {
             refuse_unknown(id)?;
         }
         let aim = Aim::of(self.target.as_deref(), &self.program, self.manifest.as_deref())?;
-        let ready = interrupt.or(aim.ready(self.token.as_deref(), console)).await??;
+        let own = interrupt.or(aim.own(self.no_docker, console)).await??;
+        let ended = self
+            .try_it(&aim, own.as_ref(), (expected, &output), (console, interrupt))
+            .await;
+        let Some(own) = own else { return ended };
+        let progress = console.progress(REMOVING);
+        let removed = interrupt.outlast(REMOVING, console, own.remove_all()).await;
+        drop(progress);
+        // What is left behind is worth more than what the run came to.
+        removed.and(ended)
+    }
+
+    async fn try_it(
+        &self,
+        aim: &Aim,
+        own: Option<&Own>,
+        (expected, output): (ExpectedFailures, &Checked),
+        (console, interrupt): (&Console, &Interrupt),
+    ) -> Result<Exit, Failure> {
+        let given = (self.token.as_deref(), self.grant.as_slice());
+        let ready = interrupt.or(Ready::of(aim, own, given, console)).await??;
         let mut run = suite(ready.target)
             .level(match self.level {
                 Asked::Guide => Level::Guide,

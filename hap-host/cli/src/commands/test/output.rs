@@ -35,7 +35,7 @@ pub(super) struct Checked {
 
 impl Output {
     /// Refuses what could not be written at the end, before the work is done.
-    pub(super) fn check(self) -> Result<Checked, Failure> {
+    pub(super) fn check(&self) -> Result<Checked, Failure> {
         for file in self.junit.iter().chain(&self.report) {
             let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
             let folder = folder.unwrap_or(Path::new("."));
@@ -54,8 +54,8 @@ impl Output {
         }
         Ok(Checked {
             key: self.sign.as_deref().map(SigningKey::open).transpose()?,
-            junit: self.junit,
-            report: self.report,
+            junit: self.junit.clone(),
+            report: self.report.clone(),
         })
     }
 }

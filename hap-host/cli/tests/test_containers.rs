@@ -1,0 +1,150 @@
+//! `hap test` on an engine: what it tests, and that nothing of it is left.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "helpers of tests fail the test, and there is no runtime to block"
+)]
+
+mod bell;
+
+use std::{
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use bell::{Bell, code, docker, text};
+
+#[test]
+#[ignore = "needs a Docker engine"]
+fn the_plugin_of_a_folder_is_tested_in_containers_and_nothing_is_left() {
+    let bell = Bell::new("");
+    let line = ["--json", "test", "--level", "guide"];
+    let done = bell.hap().args(line).output().unwrap();
+    assert_eq!(code(&done), 0, "{}\n{}", text(&done.stdout), text(&done.stderr));
+    let told: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    let result = told.get("result").unwrap();
+    let digest = result.get("digest").unwrap().as_str().unwrap();
+    assert!(digest.starts_with("sha256:"), "{digest}");
+    let passes = |id: &str| {
+        let cases = result.get("cases").unwrap().as_array().unwrap();
+        let case = cases.iter().find(|case| case.get("id").unwrap() == id);
+        case.is_some_and(|case| case.get("outcome").unwrap() == "pass")
+    };
+    for id in [
+        "start.healthy",
+        "start.listens-everywhere",
+        "env.port",
+        "command.known",
+        "stop.grace",
+    ] {
+        assert!(passes(id), "{id}: {told:#}");
+    }
+    assert_eq!(bell.left(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs a Docker engine"]
+fn a_read_only_root_is_a_case_of_containers_and_not_of_programs() {
+    let bell = Bell::new("");
+    let outcome = |arguments: &[&str]| {
+        let line = ["--json", "test", "--only", "fs.read-only"];
+        let done = bell.hap().args(line).args(arguments).output().unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+        told.pointer("/result/cases/0/outcome").unwrap().to_string()
+    };
+    assert_eq!(outcome(&[]), "\"pass\"");
+    assert_eq!(outcome(&["--", "./bell"]), "\"n/a\"");
+}
+
+#[test]
+#[ignore = "needs a Docker engine"]
+fn a_plugin_that_listens_on_127_0_0_1_alone_is_told_what_to_bind() {
+    let bell = Bell::new("loopback");
+    let line = ["test", "--level", "guide"];
+    let done = bell.hap().args(line).output().unwrap();
+    assert_eq!(code(&done), 1, "{done:?}");
+    let told = text(&done.stdout);
+    assert!(told.contains("FAIL start.healthy"), "{told}");
+    assert!(told.contains("it listens on 127.0.0.1:"), "{told}");
+    assert!(told.contains("bind 0.0.0.0"), "{told}");
+    assert_eq!(bell.left(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs a Docker engine"]
+fn a_plugin_that_crashes_at_its_start_is_told_with_its_last_lines() {
+    let bell = Bell::new("crash");
+    let done = bell.hap().args(["test"]).output().unwrap();
+    assert_eq!(code(&done), 1, "{done:?}");
+    let told = text(&done.stdout);
+    assert!(told.contains("it exited with code 7"), "{told}");
+    assert!(told.contains("no clapper \u{fffd}[2J here"), "{told:?}");
+    assert_eq!(bell.left(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs a Docker engine"]
+fn an_image_of_this_machine_is_tested_and_stays() {
+    let bell = Bell::new("");
+    let image = format!("{}:0.1.0", bell.id);
+    let folder = bell.folder.path().to_str().unwrap();
+    docker(&["build", "-q", "-t", &image, folder]);
+    let outside = tempfile::tempdir().unwrap();
+    let line = ["test", &image, "--level", "guide", "--manifest", folder];
+    let done = bell::hap(outside.path()).args(line).output().unwrap();
+    let stays = docker(&["images", "-q", &image]).len();
+    docker(&["rmi", &image]);
+    assert_eq!(code(&done), 0, "{}\n{}", text(&done.stdout), text(&done.stderr));
+    assert!(text(&done.stdout).contains(&image), "{done:?}");
+    assert_eq!(stays, 1);
+    assert_eq!(bell.left(), [""; 0]);
+}
+
+/// The first moment comes before anything was made, the last when all is done.
+#[test]
+#[ignore = "needs a Docker engine"]
+fn an_interrupt_at_any_of_twenty_moments_leaves_nothing() {
+    let bell = Bell::new("");
+    let run = || {
+        bell.hap()
+            .args(["test", "--level", "guide"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let began = Instant::now();
+    assert!(run().wait().unwrap().success());
+    let whole = began.elapsed();
+    let networks = || {
+        docker(&["network", "ls", "--format", "{{.Name}}"])
+            .into_iter()
+            .filter(|name| name.starts_with("hap-test-"))
+    };
+    for moment in 0..20 {
+        let running = run();
+        thread::sleep(whole * moment / 20 + Duration::from_millis(5));
+        let id = running.id().to_string();
+        // It may be through already.
+        let _ = Command::new("kill").args(["-INT", &id]).status().unwrap();
+        let ended = running.wait_with_output().unwrap();
+        let code = ended.status.code();
+        assert!(
+            matches!(code, Some(130 | 0)) || ended.status.code().is_none(),
+            "moment {moment}: {ended:?}"
+        );
+        assert_eq!(bell.left(), [""; 0], "moment {moment} of {whole:?}: {ended:?}");
+    }
+    assert_eq!(networks().count(), 0, "{:?}", networks().collect::<Vec<_>>());
+    let temporary = std::fs::read_dir(std::env::temp_dir()).unwrap().flatten();
+    let folders = temporary.filter(|entry| {
+        entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with("hap-conformance-")
+    });
+    assert_eq!(folders.count(), 0);
+}
