@@ -112,6 +112,19 @@ async fn id(bench: &mut Bench) -> Verdict {
             "an id, so that an event that is sent twice is stored once",
         ));
     }
+    let (sent, next) = one(bench).await?;
+    let earlier = |id: &str| delivery.events.iter().find(|event| event.id == id);
+    let twice = next.events.iter().find(|event| {
+        // The same event may well come again.
+        earlier(&event.id).is_some_and(|earlier| earlier.data != event.data || earlier.r#type != event.r#type)
+    });
+    if let Some(event) = twice {
+        let came = format!(
+            "another event under the id of the one before: {}",
+            serde_json::to_string(event).unwrap_or_default()
+        );
+        return Err(Stop::fail(sent, came, "an id of its own for each event"));
+    }
     Ok(())
 }
 
