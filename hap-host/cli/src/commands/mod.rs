@@ -4,6 +4,7 @@ mod build;
 mod check;
 mod completions;
 mod describe;
+mod dev;
 mod key;
 mod new;
 mod test;
@@ -57,6 +58,7 @@ struct Output {
 enum Command {
     New(new::New),
     Check(check::Check),
+    Dev(Box<dev::Dev>),
     Describe(describe::Describe),
     Key(key::Key),
     Build(build::Build),
@@ -78,6 +80,7 @@ impl Arguments {
         match self.command {
             Command::New(_) => "new",
             Command::Check(_) => "check",
+            Command::Dev(_) => "dev",
             Command::Describe(_) => "describe",
             Command::Key(_) => "key",
             Command::Build(_) => "build",
@@ -92,6 +95,7 @@ impl Arguments {
         match self.command {
             Command::New(command) => interrupt.or(async { command.run(console) }).await?,
             Command::Check(command) => interrupt.or(command.run(console)).await?,
+            Command::Dev(command) => command.run(console, interrupt).await,
             Command::Describe(command) => interrupt.or(async { command.run(console) }).await?,
             Command::Key(command) => interrupt.or(command.run(console)).await?,
             Command::Build(command) => command.run(console, interrupt).await,

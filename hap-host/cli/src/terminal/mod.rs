@@ -6,7 +6,7 @@ mod interrupt;
 mod progress;
 
 pub(crate) use self::{
-    console::{Colour, Console, OutputOptions},
+    console::{BAD, Colour, Console, DIM, GOOD, HINT, OutputOptions, WARNING},
     harmless::harmless,
     interrupt::Interrupt,
 };

@@ -46,7 +46,7 @@ async fn one(bench: &mut Bench) -> Result<(String, Delivery), Stop> {
     if common.sends_nothing.load(Ordering::Relaxed) {
         return Err(no_event());
     }
-    let before = bench.platform.deliveries().len();
+    let before = bench.platform.received();
     let asked = bench.event_command().await?;
     match bench.platform.delivery(before, SENT).await {
         Some(delivery) => Ok((asked.sent, delivery)),
@@ -177,7 +177,7 @@ async fn again(bench: &mut Bench, answer: Answer) -> Result<(String, Duration), 
         _ => "not at all".to_owned(),
     };
     bench.platform.answer_next([answer]);
-    let mut index = bench.platform.deliveries().len() + 1;
+    let mut index = bench.platform.received() + 1;
     let (sent, first) = one(bench).await?;
     let sent = format!("{sent}; its event was answered {how}");
     loop {
@@ -242,7 +242,7 @@ async fn after_restart(bench: &mut Bench) -> Verdict {
     }
     bench.platform.answer_with(Answer::Nothing);
     // What came before was acknowledged.
-    let (platform, before) = (bench.platform.clone(), bench.platform.deliveries().len());
+    let (platform, before) = (bench.platform.clone(), bench.platform.received());
     let request = bench.event_request()?;
     // A plugin may answer the command when its event is delivered, and that it is not.
     let first = tokio::select! {
@@ -254,7 +254,7 @@ async fn after_restart(bench: &mut Bench) -> Verdict {
     };
     bench.stop_at_once().await;
     bench.platform.answer_with(Answer::status(202));
-    let mut index = bench.platform.deliveries().len();
+    let mut index = bench.platform.received();
     bench.start_healthy().await?;
     let sent = "a command that sends an event, which was not answered; then the process was killed and started again";
     loop {
@@ -272,7 +272,7 @@ async fn after_restart(bench: &mut Bench) -> Verdict {
 async fn refused_goes_on(bench: &mut Bench) -> Verdict {
     bench.platform.answer_next([Answer::status(400)]);
     let (sent, first) = one(bench).await?;
-    let before = bench.platform.deliveries().len();
+    let before = bench.platform.received();
     bench.event_command().await?;
     let mut index = before;
     loop {
@@ -292,7 +292,7 @@ async fn trace(bench: &mut Bench) -> Verdict {
     if !bench.is_ours() {
         return Err(Stop::NotApplicable("its platform is another".to_owned()));
     }
-    let before = bench.platform.deliveries().len();
+    let before = bench.platform.received();
     let trace_id = format!("{:016x}{:016x}", fastrand::u64(1..), fastrand::u64(1..));
     let header = format!("00-{trace_id}-{:016x}-01", fastrand::u64(1..));
     if bench.common().sends_nothing.load(Ordering::Relaxed) {

@@ -29,7 +29,8 @@ use shared::Shared;
 /// The platform as a plugin sees it: it gives the environment and the token, takes events, and answers them by the
 /// protocol or as it is told to.
 ///
-/// It keeps everything in memory. It stops when its last clone is dropped.
+/// It keeps what came in memory, the last 10,000 requests and 64 MiB, until somebody takes it. It stops when its last
+/// clone is dropped.
 ///
 /// ```
 /// # tokio_test(async {
@@ -134,18 +135,38 @@ impl Platform {
         self.shared.state().next = answers.into_iter().collect();
     }
 
-    /// Returns all requests that came, in order.
+    /// Returns the requests that came and were not taken, in order.
     #[must_use]
     pub fn deliveries(&self) -> Vec<Delivery> {
-        self.shared.state().deliveries.clone()
+        self.shared.state().deliveries()
     }
 
-    /// Waits for request number `index`, counted from 0. Returns `None` where it does not come in time.
+    /// Returns how many requests came, taken or not.
+    #[must_use]
+    pub fn received(&self) -> usize {
+        self.shared.state().received()
+    }
+
+    /// Waits until requests are there, and takes them.
+    ///
+    /// # Cancel safety
+    /// Nothing is taken where the future is dropped.
+    pub async fn take_deliveries(&self) -> Vec<Delivery> {
+        let mut count = self.shared.count.subscribe();
+        loop {
+            let taken = self.shared.state().take();
+            if !taken.is_empty() || count.changed().await.is_err() {
+                return taken;
+            }
+        }
+    }
+
+    /// Waits for request number `index`, counted from 0. Returns `None` where it does not come in time, or was taken.
     pub async fn delivery(&self, index: usize, within: Duration) -> Option<Delivery> {
         let mut count = self.shared.count.subscribe();
         let deadline = Instant::now() + within;
         let came = timeout_at(deadline, count.wait_for(|count| *count > index)).await;
         came.ok()?.ok()?;
-        self.shared.state().deliveries.get(index).cloned()
+        self.shared.state().delivery(index).cloned()
     }
 }
