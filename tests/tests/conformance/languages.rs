@@ -19,6 +19,25 @@ async fn python_of_the_standard_library_conforms_in_full() {
     assert_eq!(skipped, ["fs.read-only", "openapi.valid"], "{report}");
 }
 
+/// A project of `hap new` as it lies in its template, of nothing but a shell and the tools of busybox.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs busybox"]
+async fn a_shell_script_conforms_to_the_guide() {
+    let templates = document::path("../hap-host/cli/templates");
+    let temporary = tempfile::tempdir().unwrap();
+    let target = Program::new("sh")
+        .arguments(["plugin.sh"])
+        .folder(templates.join("shell"))
+        // One that is killed leaves its folder behind.
+        .variable("TMPDIR", temporary.path().display().to_string());
+    let declaration = Declaration::from_folder(templates.join("common")).unwrap();
+    let report = suite(target).declaration(declaration).run().await;
+    assert!(report.is_success() && report.conformant, "{report}");
+    for weight in [Weight::Recommended, Weight::Optional] {
+        assert!(ids(&report, weight, Outcome::Fail).is_empty(), "{report}");
+    }
+}
+
 fn guide_only(command: &str) -> Declaration {
     let inputs =
         serde_json::json!({"commands": [{"command": command}], "config": {"valid": {"setting1": "value1"}}});

@@ -1,11 +1,12 @@
 use std::{
-    fs, io,
+    env, fs, io,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use clap::Args;
-use hap_manifest::{ImageRef, PluginId};
-use serde_json::json;
+use hap_manifest::{ImageRef, Manifest, PluginId};
+use serde_json::{Value, json};
 
 use crate::{
     failure::{Exit, Failure},
@@ -34,6 +35,10 @@ pub(crate) struct New {
     #[arg(long, value_name = "FOLDER")]
     path: Option<PathBuf>,
 
+    /// Who makes it [default: the name that git knows, or that of the user]
+    #[arg(long, value_name = "TEXT")]
+    author: Option<String>,
+
     /// The image that its image is built on, where it is no Rust
     #[arg(long, value_name = "IMAGE")]
     base: Option<String>,
@@ -52,7 +57,8 @@ impl New {
         let base = self.base(console)?;
         let source = source(self.hap_plugin.as_deref())?;
         let folder = self.path.clone().unwrap_or_else(|| PathBuf::from(id.as_str()));
-        let names = Names::new(id.clone(), base, source);
+        let author = self.author()?;
+        let names = Names::new(id.clone(), author, base, source);
         let files: Vec<_> = files(self.lang)
             .iter()
             .map(|file| (file.path, names.put_into(file.text)))
@@ -73,6 +79,30 @@ impl New {
         Ok(Exit::Done)
     }
 
+    /// The author as the manifest has it, without the quotes.
+    fn author(&self) -> Result<String, Failure> {
+        let fits = |author: &String| {
+            let manifest = Manifest::builder("plugin", "Plugin", "0.1.0", "plugin").author(author);
+            !author.trim().is_empty() && manifest.build().is_ok()
+        };
+        let author = match &self.author {
+            Some(author) if fits(author) => author.clone(),
+            Some(author) => {
+                let message = format!("--author {author:?} cannot stand in a manifest");
+                return Err(Failure::new(Exit::Usage, "invalid_author", message)
+                    .help("write one line of at most 255 characters that can be seen"));
+            }
+            None => [git_name(), env::var("USER").ok()]
+                .into_iter()
+                .flatten()
+                .find(fits)
+                .unwrap_or_else(|| "unknown".to_owned()),
+        };
+        let text = Value::String(author).to_string();
+        let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        Ok(bare.unwrap_or_default().to_owned())
+    }
+
     /// The base image that was named, or that of the language.
     fn base(&self, console: &Console) -> Result<String, Failure> {
         let Some(base) = &self.base else {
@@ -91,6 +121,15 @@ impl New {
             .help("name it as for `docker pull`, such as --base python:3-slim")),
         }
     }
+}
+
+/// The name that git puts into commits.
+fn git_name() -> Option<String> {
+    let asked = Command::new("git")
+        .args(["config", "--get", "user.name"])
+        .output();
+    let name = String::from_utf8(asked.ok()?.stdout).ok()?;
+    Some(name.trim().to_owned())
 }
 
 fn plugin_id(name: &str) -> Result<PluginId, Failure> {

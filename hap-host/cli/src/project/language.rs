@@ -10,7 +10,6 @@ pub(crate) enum Language {
     /// JavaScript for Node.js, without packages
     Node,
     /// A shell script, for busybox
-    #[value(skip)]
     Shell,
 }
 

@@ -67,12 +67,26 @@ const NODE: &[File] = &[
     CHANGELOG,
 ];
 
+const SHELL: &[File] = &[
+    file!("plugin.sh", "shell/plugin.sh"),
+    file!("hap.sh", "shell/hap.sh"),
+    file!("test_plugin.sh", "shell/test_plugin.sh"),
+    MANIFEST,
+    INPUTS,
+    file!("Dockerfile", "shell/Dockerfile"),
+    file!(".dockerignore", "shell/dockerignore"),
+    file!(".gitignore", "shell/gitignore"),
+    file!(".hapignore", "shell/hapignore"),
+    file!("README.md", "shell/README.md"),
+    CHANGELOG,
+];
+
 /// The files of a new project in this language.
 pub(crate) const fn files(language: Language) -> &'static [File] {
     match language {
         Language::Rust => RUST,
         Language::Python => PYTHON,
         Language::Node => NODE,
-        Language::Shell => PYTHON,
+        Language::Shell => SHELL,
     }
 }

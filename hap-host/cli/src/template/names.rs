@@ -4,6 +4,7 @@ use hap_manifest::PluginId;
 /// run, checked and formatted as they lie there.
 const ID: &str = "hap-new-id";
 const TITLE: &str = "Hap New Name";
+const AUTHOR: &str = "Hap New Author";
 const BASE: &str = "hap-new-base";
 const SOURCE: &str = "version = \"hap-new-source\"";
 
@@ -12,16 +13,18 @@ const SOURCE: &str = "version = \"hap-new-source\"";
 pub(crate) struct Names {
     id: PluginId,
     title: String,
+    author: String,
     base: String,
     source: String,
 }
 
 impl Names {
-    /// `base` is the image that the plugin's is built on, `source` the members of a dependency in `Cargo.toml` that say
-    /// where hap-plugin is.
-    pub(crate) fn new(id: PluginId, base: String, source: String) -> Self {
+    /// `author` is a text as JSON has it, without its quotes, `base` the image that the plugin's is built on, `source` the
+    /// members of a dependency in `Cargo.toml` that say where hap-plugin is.
+    pub(crate) fn new(id: PluginId, author: String, base: String, source: String) -> Self {
         Self {
             title: title(id.as_str()),
+            author,
             id,
             base,
             source,
@@ -33,6 +36,7 @@ impl Names {
         let names = [
             (ID, self.id.as_str()),
             (TITLE, &self.title),
+            (AUTHOR, &self.author),
             (BASE, &self.base),
             (SOURCE, &self.source),
         ];
@@ -73,11 +77,16 @@ mod tests {
     #[test]
     fn names_are_put_in_once_and_not_looked_into() {
         let id: PluginId = "porch-light".parse().unwrap();
-        let names = Names::new(id, "hap-new-id".to_owned(), "path = \"/x\"".to_owned());
-        let text = "hap-new-id, Hap New Name: hap-new-base { version = \"hap-new-source\" } hap-new-id";
+        let names = Names::new(
+            id,
+            "Ada".to_owned(),
+            "hap-new-id".to_owned(),
+            "path = \"/x\"".to_owned(),
+        );
+        let text = "hap-new-id, Hap New Name by Hap New Author: hap-new-base { version = \"hap-new-source\" } hap-new-id";
         assert_eq!(
             names.put_into(text),
-            "porch-light, Porch light: hap-new-id { path = \"/x\" } porch-light"
+            "porch-light, Porch light by Ada: hap-new-id { path = \"/x\" } porch-light"
         );
         assert_eq!(names.put_into("nothing"), "nothing");
     }

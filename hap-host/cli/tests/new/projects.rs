@@ -60,6 +60,21 @@ async fn node_passes_its_tests_and_keeps_to_the_whole_protocol() {
     tries_all_but(&report, &OPTIONAL);
 }
 
+/// Of nothing but a shell and the tools of busybox.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs busybox"]
+async fn shell_passes_its_tests_and_keeps_to_the_whole_protocol() {
+    let project = Project::new("porch-bell", "shell");
+    let said = project.run("sh", &["test_plugin.sh"]);
+    assert!(said.ends_with("all passed\n"), "{said}");
+    // One that is killed leaves its folder behind.
+    let temporary = tempfile::tempdir().unwrap();
+    let program = Program::new("sh").arguments(["plugin.sh"]);
+    let program = program.variable("TMPDIR", temporary.path().display().to_string());
+    let report = conforms(&project, program).await;
+    tries_all_but(&report, &OPTIONAL);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rust_passes_its_tests_and_keeps_to_the_whole_protocol() {
     let project = Project::new("porch-bell", "rust");
@@ -83,7 +98,7 @@ async fn rust_passes_its_tests_and_keeps_to_the_whole_protocol() {
 
 #[test]
 fn the_same_command_makes_the_same_files() {
-    for language in ["rust", "python", "node"] {
+    for language in ["rust", "python", "node", "shell"] {
         let (one, other) = (Project::new("bell", language), Project::new("bell", language));
         assert_eq!(one.files(), other.files());
         for name in [
@@ -104,7 +119,7 @@ fn the_same_command_makes_the_same_files() {
 /// No name of a template is left, whatever the plugin is called.
 #[test]
 fn the_names_of_the_plugin_are_everywhere() {
-    for language in ["rust", "python", "node"] {
+    for language in ["rust", "python", "node", "shell"] {
         for (name, text) in Project::new("porch-light", language).files() {
             assert!(
                 !text.to_lowercase().contains("hap-new"),
@@ -119,7 +134,7 @@ fn the_names_of_the_plugin_are_everywhere() {
 /// A manifest is read as authors should read it: every warning is a problem.
 #[test]
 fn the_manifests_are_without_a_warning() {
-    for language in ["rust", "python", "node"] {
+    for language in ["rust", "python", "node", "shell"] {
         let files = Project::new("porch-light", language).files();
         let manifest = hap_manifest::Manifest::from_json_strict(&files["manifest.json"]).unwrap();
         assert_eq!(manifest.id().as_str(), "porch-light");
@@ -130,7 +145,7 @@ fn the_manifests_are_without_a_warning() {
 /// What the image needs is what its context holds, and no more: the plugin's tests and README stay out.
 #[test]
 fn the_context_of_the_image_is_what_it_copies() {
-    for language in ["rust", "python", "node"] {
+    for language in ["rust", "python", "node", "shell"] {
         let files = Project::new("porch-light", language).files();
         let let_in = files[".dockerignore"]
             .lines()

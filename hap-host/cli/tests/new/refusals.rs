@@ -59,7 +59,7 @@ fn other_values_are_told_their_rule() {
     refused(
         &["bell", "--lang", "perl"],
         2,
-        &["perl", "rust", "python", "node"],
+        &["perl", "rust", "python", "node", "shell"],
     );
     refused(
         &["bell", "--lang", "python", "--base", "A b"],
@@ -71,6 +71,22 @@ fn other_values_are_told_their_rule() {
         3,
         &["full", "<checkout>/hap-plugin"],
     );
+}
+
+#[test]
+fn an_author_is_written_as_json_has_it() {
+    refused(&["bell", "--author", " "], 2, &["--author", "at most 255"]);
+    refused(&["bell", "--author", "a\nb"], 2, &["--author", "one line"]);
+    let folder = tempfile::tempdir().unwrap();
+    let author = "Ada \"the \\ bell\"";
+    let made = hap(
+        folder.path(),
+        &["new", "bell", "--lang", "shell", "--author", author],
+    );
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let manifest = fs::read_to_string(folder.path().join("bell/manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    assert_eq!(manifest["author"], author);
 }
 
 #[test]
