@@ -84,7 +84,8 @@ impl Subject {
 
     /// Whether it is a program in Rust, whose binary is built before the image.
     pub(crate) fn is_rust(&self) -> bool {
-        self.view.has("Cargo.toml")
+        // A package may do without the sources.
+        self.view.has("Cargo.toml") || self.view.leaves_out("Cargo.toml")
     }
 
     /// Whether the build of the image is kept from seeing a file.

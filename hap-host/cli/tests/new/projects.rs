@@ -142,6 +142,23 @@ fn the_manifests_are_without_a_warning() {
     }
 }
 
+/// Advice is left: that a base image takes the permission `build`, and that a program in Rust is to be built first.
+#[test]
+fn nothing_is_wrong_with_a_new_project() {
+    for language in ["rust", "python", "node", "shell"] {
+        let project = Project::new("porch-light", language);
+        let checked = hap(&project.path, &["--json", "check"]);
+        assert!(checked.status.success(), "{language}: {}", text(&checked.stdout));
+        let told: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+        let counts = &told["result"];
+        assert_eq!(
+            (&counts["errors"], &counts["warnings"]),
+            (&0.into(), &0.into()),
+            "{told:#}"
+        );
+    }
+}
+
 /// What the image needs is what its context holds, and no more: the plugin's tests and README stay out.
 #[test]
 fn the_context_of_the_image_is_what_it_copies() {
