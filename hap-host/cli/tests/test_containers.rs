@@ -45,6 +45,24 @@ fn the_plugin_of_a_folder_is_tested_in_containers_and_nothing_is_left() {
     assert_eq!(bell.left(), [""; 0]);
 }
 
+/// Several are made at the same time, each with volumes that the engine fills.
+#[test]
+#[ignore = "needs a Docker engine"]
+fn every_case_of_a_plugin_with_a_volume_gets_a_container() {
+    let bell = Bell::new("");
+    let line = ["--json", "test", "--only", "stop,exit,config,env,log"];
+    let done = bell.hap().args(line).output().unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    let cases = told.pointer("/result/cases").unwrap().as_array().unwrap();
+    assert!(cases.len() > 10, "{told:#}");
+    let broken: Vec<_> = cases
+        .iter()
+        .filter(|case| case.get("outcome").unwrap() == "error")
+        .collect();
+    assert!(broken.is_empty(), "{broken:#?}");
+    assert_eq!(bell.left(), [""; 0]);
+}
+
 #[test]
 #[ignore = "needs a Docker engine"]
 fn a_read_only_root_is_a_case_of_containers_and_not_of_programs() {

@@ -57,6 +57,8 @@ pub(crate) struct Containers {
     started: AtomicU32,
     /// The number of the volumes of each data folder that the suite names.
     data: Mutex<HashMap<PathBuf, u32>>,
+    /// Held while a container is made: a host makes one at a time for a plugin, and so does an engine that fills volumes.
+    making: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Containers {
@@ -92,6 +94,7 @@ impl Containers {
             gateway: endpoints.gateway(network(manifest)),
             started: AtomicU32::new(0),
             data: Mutex::default(),
+            making: Arc::default(),
         })
     }
 
@@ -174,8 +177,10 @@ impl Launcher for Containers {
         let spec = self.spec(environment);
         let engine = self.own.engine().clone();
         let port = environment.port;
+        let making = Arc::clone(&self.making).lock_owned().await;
         let started = self.own.whole(async move {
             let id = engine.create_checked(&spec).await?.id;
+            drop(making);
             engine.start(&id).await?;
             let observed = engine.inspect(&id).await?;
             Ok((id, observed.address))

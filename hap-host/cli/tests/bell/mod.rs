@@ -67,7 +67,7 @@ impl Bell {
         let id = format!("bell-{:08x}", fastrand::u32(..));
         let manifest = format!(
             r#"{{"id":"{id}","name":"Bell","version":"0.1.0","description":"Rings","author":"Test","image":"{id}:0.1.0",
-                "api_port":8000,"env_vars":{{"BELL":"{way}"}},"health_check":{{"start_period":"5s"}}}}"#
+                "api_port":8000,"volumes":["/data"],"env_vars":{{"BELL":"{way}"}},"health_check":{{"start_period":"5s"}}}}"#
         );
         fs::write(folder.path().join("manifest.json"), manifest).unwrap();
         fs::write(
