@@ -7,6 +7,7 @@ mod describe;
 mod dev;
 mod key;
 mod new;
+mod run;
 mod test;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
@@ -62,6 +63,7 @@ enum Command {
     Describe(describe::Describe),
     Key(key::Key),
     Build(build::Build),
+    Run(Box<run::Run>),
     Test(Box<test::Test>),
     Completions(completions::Completions),
 }
@@ -84,6 +86,7 @@ impl Arguments {
             Command::Describe(_) => "describe",
             Command::Key(_) => "key",
             Command::Build(_) => "build",
+            Command::Run(_) => "run",
             Command::Test(_) => "test",
             Command::Completions(_) => "completions",
         }
@@ -99,6 +102,7 @@ impl Arguments {
             Command::Describe(command) => interrupt.or(async { command.run(console) }).await?,
             Command::Key(command) => interrupt.or(command.run(console)).await?,
             Command::Build(command) => command.run(console, interrupt).await,
+            Command::Run(command) => command.run(console, interrupt).await,
             Command::Test(command) => command.run(console, interrupt).await,
             Command::Completions(command) => interrupt.or(async { command.run(Self::command()) }).await?,
         }

@@ -31,13 +31,18 @@ impl Own {
         let name = format!("test-{:012x}", fastrand::u64(..1 << 48));
         let instance = InstanceName::new(&name)
             .map_err(|error| Failure::new(Exit::Failed, "no_name", error.to_string()))?;
-        Ok(Self {
+        Ok(Self::named(engine, instance, plugin))
+    }
+
+    /// Takes a name that is known.
+    pub(crate) fn named(engine: DockerEngine, instance: InstanceName, plugin: &PluginId) -> Self {
+        Self {
             engine,
             instance,
             plugin: plugin.clone(),
             work: TaskTracker::new(),
             give_up: CancellationToken::new(),
-        })
+        }
     }
 
     pub(crate) const fn engine(&self) -> &DockerEngine {
@@ -87,12 +92,17 @@ impl Own {
         }
     }
 
-    /// Removes all of it, and says what could not be removed.
-    pub(crate) async fn remove_all(&self) -> Result<(), Failure> {
+    /// Gives up what may be given up, and waits for the end of what goes on.
+    pub(crate) async fn settle(&self) {
         self.work.close();
         self.give_up.cancel();
-        // What is later still is looked for below.
+        // What is later still is looked for when everything is removed.
         let _ = timeout(FINISH, self.work.wait()).await;
+    }
+
+    /// Removes all of it, and says what could not be removed.
+    pub(crate) async fn remove_all(&self) -> Result<(), Failure> {
+        self.settle().await;
         let deadline = Instant::now() + REMOVE;
         loop {
             let tried = timeout(REMOVE, self.remove_once()).await;

@@ -1,0 +1,159 @@
+//! `hap run` on an engine: what it shows, how it ends, and that nothing of it is left.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "helpers of tests fail the test, and there is no runtime to block"
+)]
+
+mod bell;
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use bell::{Bell, code, docker, text};
+
+fn start(bell: &Bell) -> Child {
+    bell.hap()
+        .arg("run")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn signal(running: &Child, name: &str) {
+    let id = running.id().to_string();
+    // It may have ended.
+    let _ = Command::new("kill").args([name, &id]).status().unwrap();
+}
+
+/// Reads its output up to a line with these words.
+fn until(running: &mut Child, words: &str) -> String {
+    let output = running.stdout.as_mut().expect("it is piped");
+    let mut all = String::new();
+    for line in BufReader::new(output).lines().map_while(Result::ok) {
+        all.push_str(&line);
+        all.push('\n');
+        if line.contains(words) {
+            return all;
+        }
+    }
+    all
+}
+
+/// Whether its folder of state is gone, and its networks.
+fn leaves_nothing(bell: &Bell) {
+    assert_eq!(bell.left(), [""; 0]);
+    assert!(!bell.folder.path().join(".state/hap").exists());
+    let networks = docker(&[
+        "network",
+        "ls",
+        "--format",
+        "{{.Name}}",
+        "--filter",
+        "label=hap.instance",
+    ]);
+    let own: Vec<_> = networks
+        .iter()
+        .filter(|name| name.starts_with("hap-run-"))
+        .collect();
+    assert!(own.is_empty(), "{own:?}");
+}
+
+/// One after the other: each looks for networks of any run.
+#[test]
+#[ignore = "needs a Docker engine"]
+fn a_run_shows_what_the_plugin_does_and_leaves_nothing_however_it_ends() {
+    until_an_interrupt();
+    a_second_run_of_one_project();
+    after_a_kill();
+    a_crash_at_the_start();
+    a_plugin_that_listens_to_itself();
+    moments();
+}
+
+fn until_an_interrupt() {
+    let bell = Bell::new("");
+    let mut running = start(&bell);
+    let told = until(&mut running, "Ctrl-C ends it");
+    assert!(told.contains("-- starting"), "{told}");
+    assert!(told.contains("bell \u{fffd}[31mlistens\u{fffd}"), "{told:?}");
+    signal(&running, "-INT");
+    let ended = running.wait_with_output().unwrap();
+    assert_eq!(code(&ended), 130, "{ended:?}");
+    leaves_nothing(&bell);
+}
+
+fn a_second_run_of_one_project() {
+    let bell = Bell::new("");
+    let mut running = start(&bell);
+    until(&mut running, "Ctrl-C ends it");
+    let second = bell.hap().arg("run").output().unwrap();
+    assert_eq!(code(&second), 6, "{second:?}");
+    assert!(text(&second.stderr).contains("already running"), "{second:?}");
+    signal(&running, "-TERM");
+    running.wait().unwrap();
+    leaves_nothing(&bell);
+}
+
+fn after_a_kill() {
+    let bell = Bell::new("");
+    let mut killed = start(&bell);
+    until(&mut killed, "Ctrl-C ends it");
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert!(!bell.left().is_empty(), "a killed run leaves its container");
+    let mut next = start(&bell);
+    until(&mut next, "Ctrl-C ends it");
+    signal(&next, "-INT");
+    next.wait().unwrap();
+    leaves_nothing(&bell);
+}
+
+fn a_crash_at_the_start() {
+    let bell = Bell::new("crash");
+    let ended = bell.hap().arg("run").output().unwrap();
+    let told = text(&ended.stderr);
+    assert_eq!(code(&ended), 1, "{told}");
+    assert_eq!(told.matches("error: ").count(), 1, "{told}");
+    assert!(told.contains("exit code 7"), "{told}");
+    assert!(told.contains("no clapper \u{fffd}[2J here"), "{told:?}");
+    leaves_nothing(&bell);
+}
+
+fn a_plugin_that_listens_to_itself() {
+    let bell = Bell::new("loopback");
+    let ended = bell.hap().arg("run").output().unwrap();
+    let told = text(&ended.stderr);
+    assert_eq!(code(&ended), 1, "{told}");
+    assert!(told.contains("127.0.0.1") && told.contains("0.0.0.0"), "{told}");
+    leaves_nothing(&bell);
+}
+
+/// Twenty moments, from the first to the one at which it is healthy.
+fn moments() {
+    let bell = Bell::new("");
+    let began = Instant::now();
+    let mut running = start(&bell);
+    until(&mut running, "Ctrl-C ends it");
+    let whole = began.elapsed();
+    signal(&running, "-INT");
+    running.wait().unwrap();
+    for moment in 0..20 {
+        let running = start(&bell);
+        thread::sleep(whole * moment / 20 + Duration::from_millis(5));
+        signal(&running, "-INT");
+        let ended = running.wait_with_output().unwrap();
+        assert!(
+            matches!(ended.status.code(), Some(130) | None),
+            "moment {moment}: {ended:?}"
+        );
+        leaves_nothing(&bell);
+    }
+}
