@@ -1,0 +1,154 @@
+//! What the guide and the READMEs print of `hap`, done.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests end the test when something is not as it has to be"
+)]
+
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use tempfile::TempDir;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The lines of a page, which must have these one behind the other.
+#[track_caller]
+fn prints(page: &str, lines: &[&str]) {
+    let text = fs::read_to_string(root().join(page)).unwrap();
+    let printed: Vec<&str> = text.lines().collect();
+    let found = printed.windows(lines.len()).any(|window| window == lines);
+    assert!(found, "{lines:#?} in {page}");
+}
+
+/// A folder in which `hap new bell` was typed.
+fn bell() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let made = hap(folder.path(), &["new", "bell"], "");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    // The versions that this workspace is built with, which are there without a network.
+    fs::copy(root().join("Cargo.lock"), folder.path().join("bell/Cargo.lock")).unwrap();
+    folder
+}
+
+fn hap(folder: &Path, arguments: &[&str], typed: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hap"))
+        .args(arguments)
+        .current_dir(folder)
+        .env("CARGO_NET_OFFLINE", "true")
+        .env(
+            "CARGO_TARGET_DIR",
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-rust"),
+        )
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn a_bell_is_made_runs_and_answers_as_the_guide_prints_it() {
+    let install = "cargo install --path hap-host/cli    # once, in the root of this repository";
+    prints(
+        "docs/guide-plugin.md",
+        &["```sh", install, "hap new bell", "cd bell", "hap dev", "```"],
+    );
+    prints(
+        "README.md",
+        &["```sh", install, "hap new bell", "cd bell", "hap dev", "```"],
+    );
+    prints(
+        "hap-plugin/README.md",
+        &["```sh", "hap new bell", "cd bell", "hap dev", "```"],
+    );
+    let answers = [
+        "ok rang 2 times",
+        "event bell.rung {\"times\":2,\"volume\":50}",
+        "ok Configuration updated",
+    ];
+    prints(
+        "docs/guide-plugin.md",
+        &[
+            "ring times=2",
+            answers[0],
+            answers[1],
+            ":config {\"volume\": 7}",
+            answers[2],
+            ":help",
+        ],
+    );
+    let folder = bell();
+    let bell = folder.path().join("bell");
+    let typed = "ring times=2\n:config {\"volume\": 7}\n:help\n:quit\n";
+    let output = hap(&bell, &["dev"], typed);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    for answer in answers {
+        assert!(
+            said.lines().any(|line| line.starts_with(answer)),
+            "{answer} in {said}"
+        );
+    }
+    prints(
+        "docs/guide-plugin.md",
+        &["```sh", "hap check", "hap test .", "```"],
+    );
+    let checked = hap(&bell, &["check"], "");
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stdout)
+    );
+    // Folders in containers are what the tests of `hap test` are about.
+    let tested = hap(&bell, &["test", ".", "--no-docker"], "");
+    let said = String::from_utf8_lossy(&tested.stdout);
+    assert!(tested.status.success(), "{said}");
+    assert!(said.contains("conforms at level full"), "{said}");
+}
+
+/// Into a folder of its own, and as the tests are built: a release takes minutes.
+#[test]
+fn hap_is_installed_by_the_command_of_the_readme() {
+    let install = "cargo install --path hap-host/cli    # in the root of this repository";
+    prints("hap-host/cli/README.md", &["```sh", install, "hap --help", "```"]);
+    let folder = tempfile::tempdir().unwrap();
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let output = Command::new("cargo")
+        .args([
+            "install",
+            "--path",
+            "hap-host/cli",
+            "--debug",
+            "--locked",
+            "--offline",
+            "--root",
+        ])
+        .arg(folder.path())
+        .arg("--target-dir")
+        .arg(target)
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let help = Command::new(folder.path().join("bin/hap"))
+        .arg("--help")
+        .output()
+        .unwrap();
+    assert!(help.status.success());
+}
