@@ -16,6 +16,8 @@ __pycache__/
 node_modules/
 target/
 .venv/
+/*-*.*.*.zip
+/*-*.*.*.zip.minisig
 ";
 /// Longest line, in bytes, and most lines: the work of matching is bounded by them.
 const MAX_LINE: usize = 255;
@@ -125,8 +127,15 @@ mod tests {
     fn patterns_mean_what_they_mean_to_git() {
         check(
             "",
-            &[".git/", "a/.DS_Store", "target/", ".hapignore"],
-            &["target", "src/main.rs"],
+            &[
+                ".git/",
+                "a/.DS_Store",
+                "target/",
+                ".hapignore",
+                "bell-1.0.0.zip",
+                "bell-1.0.0.zip.minisig",
+            ],
+            &["target", "src/main.rs", "sounds.zip", "data/bell-1.0.0.zip"],
         );
         check("*.log", &["a.log", "x/y/b.log", ".log"], &["a.log.txt", "log"]);
         check("/build", &["build", "build/"], &["x/build"]);

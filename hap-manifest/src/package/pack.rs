@@ -28,8 +28,8 @@ const MAX_IGNORE_FILE: u64 = 128 * 1024;
 ///
 /// The same tree gives the same bytes, on every machine and at any time: files are sorted by name,
 /// times are fixed, and of the modes only the permission to execute is kept. Folders without files
-/// are left out, and so is what `.hapignore` lists and what no package needs, such as `.git` and
-/// `target/`.
+/// are left out, and so is what `.hapignore` lists and what no package needs, such as `.git`,
+/// `target/` and packages of earlier versions.
 ///
 /// The result was read as by [`Package::open`], so a reader accepts whatever is packed.
 /// [`Package::into_bytes`] gives the bytes to write to a file.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     failure::{Exit, Failure},
-    lint::{self, Finding, RULES, Rule, Severity, Subject, View, explain, this_arch},
+    lint::{self, Finding, RULES, Rule, Severity, Subject, View, arch_of, explain, this_arch},
     terminal::Console,
 };
 
@@ -67,7 +67,7 @@ impl Check {
         let allowed = self.allow.iter().map(|id| Ok(named(id)?.id.to_owned()));
         let allowed = allowed.collect::<Result<Vec<_>, Failure>>()?;
         let arch = self.arch.unwrap_or_else(|| this_arch().to_owned());
-        let found = look(self.path, arch, allowed).await?;
+        let found = look(self.path, arch, allowed).await?.found;
         let mut counts = Counts::default();
         let mut text = String::new();
         for finding in &found {
@@ -95,14 +95,28 @@ impl Check {
     }
 }
 
+/// What a look at a plugin brings.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) found: Vec<Finding>,
+    /// The processor of its programs.
+    pub(super) arch: Option<String>,
+    /// Files and folders that are there and would not be packed.
+    pub(super) left_out: Vec<String>,
+}
+
 /// Looks at a folder or a package with all rules.
 ///
 /// On a thread of its own: it reads files, and Ctrl-C is to be heard meanwhile.
-pub(super) async fn look(path: PathBuf, arch: String, allowed: Vec<String>) -> Result<Vec<Finding>, Failure> {
+pub(super) async fn look(path: PathBuf, arch: String, allowed: Vec<String>) -> Result<Seen, Failure> {
     tokio::task::spawn_blocking(move || {
         let subject = Subject::new(view(&path)?, &arch);
         let found = lint::check(&subject, &RULES);
-        Ok(lint::apply(&subject, found, &allowed))
+        Ok(Seen {
+            found: lint::apply(&subject, found, &allowed),
+            arch: arch_of(&subject.view),
+            left_out: subject.view.left_out,
+        })
     })
     .await
     .map_err(|error| Failure::new(Exit::Failed, "not_checked", error.to_string()))?

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::{
     failure::{Exit, Failure},
     signing::{NewKey, Password, default_key, read_password},
-    terminal::Console,
+    terminal::{Console, harmless},
 };
 
 /// Makes the keys that packages and reports are signed with
@@ -97,8 +97,8 @@ impl New {
         let text = format!(
             "key     {}\nsecret  {}\npublic  {}\n\n{}\n\nOperators trust what it signs with this line of their host's settings:\n  \"trust_keys\": [\"{}\"]\nor, in a program: policy.trust_key(\"{}\".parse()?)",
             key.public.id(),
-            key.secret_file.display(),
-            key.public_file.display(),
+            harmless(&key.secret_file.display().to_string()),
+            harmless(&key.public_file.display().to_string()),
             locked,
             key.public,
             key.public,

@@ -7,6 +7,7 @@ mod describe;
 mod dev;
 mod key;
 mod new;
+mod package;
 mod run;
 mod test;
 
@@ -65,6 +66,7 @@ enum Command {
     Build(build::Build),
     Run(Box<run::Run>),
     Test(Box<test::Test>),
+    Package(package::Package),
     Completions(completions::Completions),
 }
 
@@ -88,6 +90,7 @@ impl Arguments {
             Command::Build(_) => "build",
             Command::Run(_) => "run",
             Command::Test(_) => "test",
+            Command::Package(_) => "package",
             Command::Completions(_) => "completions",
         }
     }
@@ -99,11 +102,12 @@ impl Arguments {
             Command::New(command) => interrupt.or(async { command.run(console) }).await?,
             Command::Check(command) => interrupt.or(command.run(console)).await?,
             Command::Dev(command) => command.run(console, interrupt).await,
-            Command::Describe(command) => interrupt.or(async { command.run(console) }).await?,
+            Command::Describe(command) => interrupt.or(command.run(console)).await?,
             Command::Key(command) => interrupt.or(command.run(console)).await?,
             Command::Build(command) => command.run(console, interrupt).await,
             Command::Run(command) => command.run(console, interrupt).await,
             Command::Test(command) => command.run(console, interrupt).await,
+            Command::Package(command) => command.run(console, interrupt).await,
             Command::Completions(command) => interrupt.or(async { command.run(Self::command()) }).await?,
         }
     }

@@ -3,6 +3,7 @@
 //! Rules see a [`Subject`] alone, which was read before; they touch no files.
 
 mod allow;
+mod arch;
 mod check;
 mod dockerfile;
 mod elf;
@@ -23,6 +24,7 @@ pub(crate) use hap_manifest::package::MANIFEST;
 
 pub(crate) use self::{
     allow::apply,
+    arch::arch_of,
     check::check,
     elf::this_arch,
     finding::{Finding, Rule},

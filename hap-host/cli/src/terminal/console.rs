@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::progress::Progress;
+use super::{harmless::harmless, progress::Progress};
 use crate::failure::Failure;
 
 /// When colours are used.
@@ -108,6 +108,7 @@ impl Console {
     /// Warns people of something that does not keep the command from going on, also with `--quiet`.
     pub(crate) fn warning(&self, text: impl fmt::Display) {
         if !self.json {
+            let text = harmless(&text.to_string());
             self.err(format_args!("{WARNING}warning{WARNING:#}: {text}"));
         }
     }
@@ -125,12 +126,15 @@ impl Console {
             return;
         }
         let help = failure.help_text().map(|help| {
-            help.lines()
+            harmless(help)
+                .lines()
                 .map(|line| format!("\n  {HINT}{line}{HINT:#}"))
                 .collect::<String>()
         });
         self.err(format_args!(
-            "{BAD}error{BAD:#}: {failure}{}",
+            "{BAD}error{BAD:#}: {}{}",
+            // It names files and answers of others.
+            harmless(&failure.to_string()),
             help.unwrap_or_default()
         ));
     }

@@ -35,16 +35,6 @@ pub(crate) static RULES: &[Rule] = &[
         look: Look::Itself(root),
     },
     Rule {
-        id: "HAP303",
-        severity: Severity::Advice,
-        title: "the image names no user",
-        why: "The host then chooses a number. Whoever runs the image by hand runs it as root.",
-        fix: "add USER with a number, such as USER 65534:65534",
-        bad: "ENTRYPOINT [\"/bell\"]",
-        good: "USER 65534:65534\nENTRYPOINT [\"/bell\"]",
-        look: Look::Itself(no_user),
-    },
-    Rule {
         id: "HAP304",
         severity: Severity::Warning,
         title: "EXPOSE differs from `api_port`",
@@ -191,22 +181,6 @@ fn root(subject: &Subject, findings: &mut Findings) {
     }
 }
 
-fn no_user(subject: &Subject, findings: &mut Findings) {
-    let Some(file) = subject.dockerfile.as_ref().filter(|file| !file.stages.is_empty()) else {
-        return;
-    };
-    let names_one = subject
-        .manifest
-        .as_ref()
-        .is_some_and(|manifest| manifest.user().is_some());
-    if file.of_image("USER").next().is_none() && !names_one {
-        findings.file(
-            &subject.dockerfile_name,
-            "neither the image nor the manifest names a user",
-        );
-    }
-}
-
 fn port(subject: &Subject, findings: &mut Findings) {
     let (Some(file), Some(manifest)) = (&subject.dockerfile, &subject.manifest) else {
         return;
@@ -311,8 +285,8 @@ fn build(subject: &Subject, findings: &mut Findings) {
     };
     let text = subject.dockerfile_text();
     let message = format!(
-        "building it takes the permission `build`: {} of its instructions do more than copy files",
-        judged.steps().len()
+        "building it takes the permission `build`: {} does more than copy files",
+        quoted(step.text())
     );
     findings.at(
         &subject.dockerfile_name,

@@ -60,7 +60,7 @@ pub(crate) static RULES: &[Rule] = &[
     },
     Rule {
         id: "HAP405",
-        severity: Severity::Warning,
+        severity: Severity::Advice,
         title: "no author",
         why: "Who lets a program into their home wants to know whose it is, and whom to ask when it fails.",
         fix: "write a name, best with an address",

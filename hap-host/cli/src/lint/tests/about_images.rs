@@ -1,5 +1,3 @@
-use serde_json::json;
-
 use super::{Fixture, plugin::program};
 
 const LOADER: Option<&str> = Some("/lib64/ld-linux-x86-64.so.2");
@@ -19,11 +17,6 @@ pub(super) const FIXTURES: &[Fixture] = &[
         "HAP302",
         |p| p.docker("USER 65534:65534", "USER root"),
         |p| p.docker("USER 65534:65534", "USER 1000"),
-    ),
-    (
-        "HAP303",
-        |p| p.docker("USER 65534:65534\n", ""),
-        |p| p.docker("USER 65534:65534\n", "").set("user", json!("1000")),
     ),
     (
         "HAP304",

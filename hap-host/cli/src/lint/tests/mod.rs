@@ -181,7 +181,7 @@ fn nothing_of_a_strangers_steers_the_terminal() {
             "{\"id\": \"\u{1b}]0;x\", \"name\": \"\\u001b[2J\", \"b\\u001b\": \"\u{202e}\"}",
         );
     let found = plugin.findings();
-    assert!(found.len() > 5, "{found:#?}");
+    assert!(found.len() >= 5, "{found:#?}");
     for finding in &found {
         let shown = finding.render();
         let steers = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}');
