@@ -8,15 +8,17 @@
 )]
 
 mod bell;
+#[path = "bell/moments.rs"]
+mod moments;
 
 use std::{
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use bell::{Bell, code, docker, text};
+use bell::{Bell, code, text};
+use moments::{interrupt_at_twenty_moments, no_network_is_left};
 
 fn start(bell: &Bell) -> Child {
     bell.hap()
@@ -47,26 +49,12 @@ fn until(running: &mut Child, words: &str) -> String {
     all
 }
 
-/// Whether its folder of state is gone, and its networks.
+/// Whether its folder of state is gone, and all that the engine had of it.
 fn leaves_nothing(bell: &Bell) {
     assert_eq!(bell.left(), [""; 0]);
     assert!(!bell.folder.path().join(".state/hap").exists());
-    let networks = docker(&[
-        "network",
-        "ls",
-        "--format",
-        "{{.Name}}",
-        "--filter",
-        "label=hap.instance",
-    ]);
-    let own: Vec<_> = networks
-        .iter()
-        .filter(|name| name.starts_with("hap-run-"))
-        .collect();
-    assert!(own.is_empty(), "{own:?}");
 }
 
-/// One after the other: each looks for networks of any run.
 #[test]
 #[ignore = "needs a Docker engine"]
 fn a_run_shows_what_the_plugin_does_and_leaves_nothing_however_it_ends() {
@@ -75,13 +63,14 @@ fn a_run_shows_what_the_plugin_does_and_leaves_nothing_however_it_ends() {
     after_a_kill();
     a_crash_at_the_start();
     a_plugin_that_listens_to_itself();
-    moments();
+    at_twenty_moments();
 }
 
 fn until_an_interrupt() {
     let bell = Bell::new("");
     let mut running = start(&bell);
-    let told = until(&mut running, "Ctrl-C ends it");
+    // Its first line comes before or after the one that says that it runs.
+    let told = until(&mut running, "listens");
     assert!(told.contains("-- starting"), "{told}");
     assert!(told.contains("bell \u{fffd}[31mlistens\u{fffd}"), "{told:?}");
     signal(&running, "-INT");
@@ -136,24 +125,17 @@ fn a_plugin_that_listens_to_itself() {
     leaves_nothing(&bell);
 }
 
-/// Twenty moments, from the first to the one at which it is healthy.
-fn moments() {
-    let bell = Bell::new("");
-    let began = Instant::now();
-    let mut running = start(&bell);
-    until(&mut running, "Ctrl-C ends it");
-    let whole = began.elapsed();
-    signal(&running, "-INT");
-    running.wait().unwrap();
-    for moment in 0..20 {
-        let running = start(&bell);
-        thread::sleep(whole * moment / 20 + Duration::from_millis(5));
+/// From the first moment to the one at which it is healthy.
+fn at_twenty_moments() {
+    let whole = |bell: &Bell| {
+        let began = Instant::now();
+        let mut running = start(bell);
+        until(&mut running, "Ctrl-C ends it");
+        let whole = began.elapsed();
         signal(&running, "-INT");
-        let ended = running.wait_with_output().unwrap();
-        assert!(
-            matches!(ended.status.code(), Some(130) | None),
-            "moment {moment}: {ended:?}"
-        );
-        leaves_nothing(&bell);
-    }
+        running.wait().unwrap();
+        whole
+    };
+    interrupt_at_twenty_moments(start, whole, leaves_nothing);
+    no_network_is_left("hap-run-");
 }

@@ -8,14 +8,13 @@
 )]
 
 mod bell;
+#[path = "bell/moments.rs"]
+mod moments;
 
-use std::{
-    process::{Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{process::Stdio, time::Instant};
 
 use bell::{Bell, code, docker, text};
+use moments::{interrupt_at_twenty_moments, no_network_is_left};
 
 #[test]
 #[ignore = "needs a Docker engine"]
@@ -125,8 +124,7 @@ fn an_image_of_this_machine_is_tested_and_stays() {
 #[test]
 #[ignore = "needs a Docker engine"]
 fn an_interrupt_at_any_of_twenty_moments_leaves_nothing() {
-    let bell = Bell::new("");
-    let run = || {
+    let run = |bell: &Bell| {
         bell.hap()
             .args(["test", "--level", "guide"])
             .stdout(Stdio::null())
@@ -134,35 +132,11 @@ fn an_interrupt_at_any_of_twenty_moments_leaves_nothing() {
             .spawn()
             .unwrap()
     };
-    let began = Instant::now();
-    assert!(run().wait().unwrap().success());
-    let whole = began.elapsed();
-    let networks = || {
-        docker(&["network", "ls", "--format", "{{.Name}}"])
-            .into_iter()
-            .filter(|name| name.starts_with("hap-test-"))
+    let whole = |bell: &Bell| {
+        let began = Instant::now();
+        assert!(run(bell).wait().unwrap().success());
+        began.elapsed()
     };
-    for moment in 0..20 {
-        let running = run();
-        thread::sleep(whole * moment / 20 + Duration::from_millis(5));
-        let id = running.id().to_string();
-        // It may be through already.
-        let _ = Command::new("kill").args(["-INT", &id]).status().unwrap();
-        let ended = running.wait_with_output().unwrap();
-        let code = ended.status.code();
-        assert!(
-            matches!(code, Some(130 | 0)) || ended.status.code().is_none(),
-            "moment {moment}: {ended:?}"
-        );
-        assert_eq!(bell.left(), [""; 0], "moment {moment} of {whole:?}: {ended:?}");
-    }
-    assert_eq!(networks().count(), 0, "{:?}", networks().collect::<Vec<_>>());
-    let temporary = std::fs::read_dir(std::env::temp_dir()).unwrap().flatten();
-    let folders = temporary.filter(|entry| {
-        entry
-            .file_name()
-            .to_string_lossy()
-            .starts_with("hap-conformance-")
-    });
-    assert_eq!(folders.count(), 0);
+    interrupt_at_twenty_moments(run, whole, |bell| assert_eq!(bell.left(), [""; 0]));
+    no_network_is_left("hap-test-");
 }

@@ -57,6 +57,8 @@ fn program() -> &'static Path {
 /// A folder with the plugin, and an id that no other test has.
 pub(crate) struct Bell {
     pub(crate) folder: TempDir,
+    /// Where its commands keep what they need for a while.
+    temporary: TempDir,
     pub(crate) id: String,
 }
 
@@ -79,14 +81,21 @@ impl Bell {
         let dockerfile = "FROM scratch\nCOPY bell /bell\nENTRYPOINT [\"/bell\"]\n";
         fs::write(folder.path().join("Dockerfile"), dockerfile).unwrap();
         fs::copy(program(), folder.path().join("bell")).unwrap();
-        Self { folder, id }
+        let temporary = tempfile::tempdir().unwrap();
+        Self {
+            folder,
+            temporary,
+            id,
+        }
     }
 
     pub(crate) fn hap(&self) -> Command {
-        hap(self.folder.path())
+        let mut command = hap(self.folder.path());
+        command.env("TMPDIR", self.temporary.path());
+        command
     }
 
-    /// What the engine has of this plugin.
+    /// What the engine has of this plugin, and what its commands left of folders.
     #[allow(dead_code, reason = "not every file of tests looks")]
     pub(crate) fn left(&self) -> Vec<String> {
         let of_plugin = format!("label=hap.plugin.id={}", self.id);
@@ -94,6 +103,8 @@ impl Bell {
         let mut left = docker(&["ps", "-aq", "--filter", &of_plugin]);
         left.extend(docker(&["volume", "ls", "-q", "--filter", &of_plugin]));
         left.extend(docker(&["images", "-aq", "--filter", &of_image]));
+        let folders = fs::read_dir(self.temporary.path()).unwrap().flatten();
+        left.extend(folders.map(|entry| entry.path().display().to_string()));
         left
     }
 }
