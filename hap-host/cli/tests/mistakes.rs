@@ -8,9 +8,10 @@
 
 mod bell;
 
-use std::{fs, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Command, sync::OnceLock};
 
 use bell::{Bell, code, text};
+use tempfile::TempDir;
 
 #[track_caller]
 fn ends(command: &mut Command, exit: i32, what: &str, help: &str) {
@@ -71,5 +72,88 @@ fn a_wrong_name_of_an_image_is_told_with_how_to_look() {
         3,
         "there is no image no-such-bell:9",
         "docker image ls",
+    );
+}
+
+/// The socket of the machine's engine, for whoever may not use it.
+#[test]
+#[ignore = "needs a Docker engine and root"]
+fn a_socket_that_the_user_may_not_use_is_told_with_how_to_be_let_in() {
+    let bell = Bell::new("");
+    let all_may = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(bell.folder.path(), all_may).unwrap();
+    for line in [&["run"][..], &["build"], &["test", "bell:1", "--manifest", "."]] {
+        // The program may lie where only root looks.
+        let mut command = Command::new("setpriv");
+        command
+            .args([
+                "--reuid",
+                "65534",
+                "--regid",
+                "65534",
+                "--clear-groups",
+                "--inh-caps=-all",
+            ])
+            .arg(readable_hap())
+            .args(line)
+            .current_dir(bell.folder.path())
+            .env("XDG_STATE_HOME", bell.folder.path().join(".state"));
+        ends(
+            &mut command,
+            5,
+            "may this user open the socket?",
+            "usermod -aG docker",
+        );
+    }
+}
+
+/// A copy of the command that every user may run.
+fn readable_hap() -> PathBuf {
+    static COPY: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (_, path) = COPY.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let path = folder.path().join("hap");
+        fs::copy(env!("CARGO_BIN_EXE_hap"), &path).unwrap();
+        (folder, path)
+    });
+    path.clone()
+}
+
+#[test]
+#[ignore = "needs a Docker engine and root"]
+fn a_full_disk_is_told_and_nothing_is_left() {
+    let bell = Bell::new("");
+    let state = bell.folder.path().join(".state");
+    fs::create_dir(&state).unwrap();
+    let mount = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+        .arg(&state)
+        .status();
+    assert!(mount.unwrap().success(), "mounting needs root");
+    let done = bell.hap().arg("run").output().unwrap();
+    let unmount = Command::new("umount").arg(&state).status();
+    assert!(unmount.unwrap().success());
+    let told = text(&done.stderr);
+    assert_eq!(code(&done), 1, "{told}");
+    assert_eq!(told.matches("error: ").count(), 1, "{told}");
+    assert!(told.contains("full"), "{told}");
+    assert_eq!(bell.left(), [""; 0]);
+}
+
+#[test]
+fn a_package_that_is_too_large_is_told_with_the_bound_and_the_way_out() {
+    let bell = Bell::new("");
+    let file = fs::File::create(bell.folder.path().join("film.bin")).unwrap();
+    file.set_len(300 << 20).unwrap();
+    let done = bell.hap().arg("package").output().unwrap();
+    let told = format!("{}{}", text(&done.stdout), text(&done.stderr));
+    assert_eq!(code(&done), 1, "{told}");
+    assert!(told.contains("film.bin") && told.contains(".hapignore"), "{told}");
+    let packages = fs::read_dir(bell.folder.path()).unwrap().flatten();
+    assert!(
+        packages
+            .into_iter()
+            .all(|entry| entry.path().extension().is_none_or(|end| end != "zip"))
     );
 }
