@@ -9,17 +9,13 @@ mod build;
 mod cargo;
 mod commands;
 mod disk;
-#[allow(dead_code, reason = "used as the commands come in")]
+mod elf;
 mod engine;
-#[allow(dead_code, reason = "used as the commands come in")]
 mod failure;
 mod lint;
-#[allow(dead_code, reason = "used as the commands come in")]
 mod project;
-#[allow(dead_code, reason = "used as the commands come in")]
 mod signing;
 mod template;
-#[allow(dead_code, reason = "used as the commands come in")]
 mod terminal;
 
 use std::{ffi::OsString, process::ExitCode};

@@ -154,20 +154,21 @@ const CONFORMANCE: Rooms = &[
 ];
 
 const CLI: Rooms = &[
+    ("elf", &[]),
     ("failure", &[]),
     ("terminal", &["failure"]),
     ("disk", &["failure"]),
     ("signing", &["disk", "failure"]),
     ("project", &["failure"]),
-    ("cargo", &["failure"]),
+    ("cargo", &["elf", "failure"]),
     ("template", &["project"]),
-    ("lint", &["failure"]),
+    ("lint", &["elf", "failure"]),
     ("engine", &["failure", "project"]),
     ("build", &["cargo", "engine", "failure", "project", "terminal"]),
     (
         "commands",
         &[
-            "build", "cargo", "disk", "engine", "failure", "lint", "project", "signing", "template",
+            "build", "cargo", "disk", "elf", "engine", "failure", "lint", "project", "signing", "template",
             "terminal",
         ],
     ),

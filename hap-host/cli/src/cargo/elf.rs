@@ -1,52 +1,17 @@
 use super::target::Arch;
-
-/// The kind of segment that names a loader of shared libraries.
-const INTERPRETER: u32 = 3;
+use crate::elf;
 
 /// What of a program would keep it from running in an image of nothing but itself; `None` where nothing does.
 pub(super) fn fault(program: &[u8], arch: Arch) -> Option<String> {
-    if program.get(..6) != Some(b"\x7fELF\x02\x01") {
-        return Some("it is no program of a 64-bit Linux".to_owned());
-    }
-    let machine = match arch {
-        Arch::Amd64 => 62,
-        Arch::Arm64 => 183,
+    let Some(found) = elf::read(program) else {
+        return Some("it is no program of Linux".to_owned());
     };
-    let found = u16_at(program, 18)?;
-    if found != machine {
-        return Some(format!(
-            "it is for another processor than {arch} (ELF machine {found})"
-        ));
+    if found.arch != arch.to_string() {
+        return Some(format!("it is for another processor than {arch}: {}", found.arch));
     }
-    let headers = usize::try_from(u64_at(program, 32)?).ok()?;
-    let (size, count) = (
-        usize::from(u16_at(program, 54)?),
-        usize::from(u16_at(program, 56)?),
-    );
-    let needs_loader = (0..count).any(|index| {
-        let header = size
-            .checked_mul(index)
-            .and_then(|skipped| headers.checked_add(skipped));
-        header.and_then(|header| u32_at(program, header)) == Some(INTERPRETER)
-    });
-    needs_loader
-        .then(|| "it is not static: it needs a loader of shared libraries, which its image lacks".to_owned())
-}
-
-fn bytes<const N: usize>(from: &[u8], at: usize) -> Option<[u8; N]> {
-    from.get(at..)?.first_chunk().copied()
-}
-
-fn u16_at(from: &[u8], at: usize) -> Option<u16> {
-    bytes(from, at).map(u16::from_le_bytes)
-}
-
-fn u32_at(from: &[u8], at: usize) -> Option<u32> {
-    bytes(from, at).map(u32::from_le_bytes)
-}
-
-fn u64_at(from: &[u8], at: usize) -> Option<u64> {
-    bytes(from, at).map(u64::from_le_bytes)
+    found.loader.map(|loader| {
+        format!("it is not static: it needs the loader of shared libraries {loader:?}, which its image lacks")
+    })
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use clap::Args;
 use serde_json::json;
 
 use crate::{
+    elf::this_arch,
     failure::{Exit, Failure},
-    lint::{self, Finding, RULES, Rule, Severity, Subject, View, arch_of, explain, this_arch},
+    lint::{self, Finding, RULES, Rule, Severity, Subject, View, arch_of, explain},
     terminal::Console,
 };
 

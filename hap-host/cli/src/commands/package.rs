@@ -13,8 +13,9 @@ use serde_json::json;
 use super::check::{Seen, look};
 use crate::{
     disk::{self, Existing},
+    elf::this_arch,
     failure::{Exit, Failure},
-    lint::{self, Finding, Severity, this_arch},
+    lint::{self, Finding, Severity},
     signing::{SigningKey, sign_file, signature_of},
     terminal::{Console, Interrupt, harmless},
 };

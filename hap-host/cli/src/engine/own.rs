@@ -53,10 +53,6 @@ impl Own {
         &self.instance
     }
 
-    pub(crate) const fn plugin(&self) -> &PluginId {
-        &self.plugin
-    }
-
     /// Does something on the engine that goes on when nobody waits for it any more. What the engine makes for a caller
     /// that is gone would otherwise appear after everything was removed. `None`: it broke off.
     pub(crate) async fn whole<T: Send + 'static>(

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
-use super::{elf, view::View};
+use super::view::View;
+use crate::elf;
 
 /// The processor that all programs of a plugin are for, by the name that images have for it; `None` where there is no
 /// program, or where they are for several.

@@ -6,7 +6,6 @@ mod allow;
 mod arch;
 mod check;
 mod dockerfile;
-mod elf;
 mod excerpt;
 mod finding;
 mod ignored;
@@ -26,7 +25,6 @@ pub(crate) use self::{
     allow::apply,
     arch::arch_of,
     check::check,
-    elf::this_arch,
     finding::{Finding, Rule},
     page::explain,
     rules::{RULES, rule},

@@ -13,7 +13,6 @@ use crate::failure::{Exit, Failure};
 #[derive(Debug)]
 pub(crate) struct Project {
     folder: PathBuf,
-    text: String,
     file: ManifestFile,
 }
 
@@ -26,7 +25,6 @@ impl Project {
         match ManifestFile::from_json(&text) {
             Ok(manifest) => Ok(Self {
                 folder,
-                text,
                 file: manifest,
             }),
             Err(error) => {
@@ -54,11 +52,6 @@ impl Project {
     /// What the manifest says that this version does not know, and other small things.
     pub(crate) fn warnings(&self) -> &[Issue] {
         self.file.warnings()
-    }
-
-    /// The text of the manifest, as places in issues count it.
-    pub(crate) fn manifest_text(&self) -> &str {
-        &self.text
     }
 
     /// What its program is written in, as far as its files tell.

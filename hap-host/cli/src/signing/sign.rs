@@ -1,6 +1,6 @@
 use std::{
     fs::File,
-    io::{self, Cursor, Read},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -13,11 +13,7 @@ use crate::{
 };
 
 impl SigningKey {
-    /// Signs some bytes. The trusted comment is signed with them.
-    pub(crate) fn sign(&self, bytes: &[u8], trusted_comment: &str) -> Result<String, Failure> {
-        self.sign_all(Cursor::new(bytes), trusted_comment)
-    }
-
+    /// Signs what is read. The trusted comment is signed with it.
     fn sign_all(&self, content: impl Read, trusted_comment: &str) -> Result<String, Failure> {
         let untrusted = format!("signature by hap key {}", self.public().id());
         minisign::sign(

@@ -63,11 +63,6 @@ impl Console {
         }
     }
 
-    /// Whether results are for programs.
-    pub(crate) const fn is_json(&self) -> bool {
-        self.json
-    }
-
     /// Is cancelled when nobody reads the results any more.
     pub(crate) const fn closed(&self) -> &CancellationToken {
         &self.closed
@@ -78,13 +73,6 @@ impl Console {
         if self.json {
             self.out(json!({"success": true, "command": command, "result": result}));
         } else {
-            self.out(text);
-        }
-    }
-
-    /// Tells people a part of the result, as a line. Programs get the whole at the end.
-    pub(crate) fn line(&self, text: impl fmt::Display) {
-        if !self.json {
             self.out(text);
         }
     }

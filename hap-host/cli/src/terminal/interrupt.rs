@@ -47,11 +47,6 @@ impl Interrupt {
         self.came.cancelled().await;
     }
 
-    /// Whether it came.
-    pub(crate) fn has_come(&self) -> bool {
-        self.came.is_cancelled()
-    }
-
     /// Waits for this work, which is dropped when the interrupt comes first.
     pub(crate) async fn or<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
         tokio::select! {

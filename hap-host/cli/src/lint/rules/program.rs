@@ -1,14 +1,16 @@
 //! The program that the image starts.
 
-use crate::lint::{
-    dockerfile::{Instruction, absolute},
+use crate::{
     elf,
-    excerpt::Spot,
-    finding::{Findings, Look, Rule},
-    severity::Severity,
-    shown::quoted,
-    subject::Subject,
-    view::FileView,
+    lint::{
+        dockerfile::{Instruction, absolute},
+        excerpt::Spot,
+        finding::{Findings, Look, Rule},
+        severity::Severity,
+        shown::quoted,
+        subject::Subject,
+        view::FileView,
+    },
 };
 
 pub(crate) static RULES: &[Rule] = &[
