@@ -97,6 +97,22 @@ fn a_crate_that_does_not_compile_is_told_by_cargo_and_in_one_message() {
     );
 }
 
+/// The owner of a folder chose what its image begins with, and nothing runs while it is built.
+#[test]
+fn a_base_image_needs_no_word_of_who_has_the_folder() {
+    let bell = Bell::new("");
+    let dockerfile = bell.folder.path().join("Dockerfile");
+    fs::write(dockerfile, "ARG BASE=bell-base:1\nFROM $BASE\nCOPY bell /bell\n").unwrap();
+    // It gets as far as the engine, which is none.
+    let mut command = bell.hap();
+    let done = command
+        .arg("build")
+        .env("DOCKER_HOST", "unix:///no/such.sock")
+        .output();
+    let done = done.unwrap();
+    assert_eq!(code(&done), 5, "{done:?}");
+}
+
 #[test]
 fn a_dockerfile_that_runs_programs_is_refused_with_what_lets_it() {
     let bell = Bell::new("");

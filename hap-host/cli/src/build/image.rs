@@ -1,7 +1,6 @@
 use std::path::PathBuf;
 
 use hap_host::engine::ImageId;
-use hap_manifest::permission::Permission;
 
 use crate::{
     cargo::{Arch, RustPlugin},
@@ -32,12 +31,10 @@ pub(crate) async fn program_for_image(
 /// Builds a plugin's image for one run, which removes it at its end.
 pub(crate) async fn for_run(
     project: &Project,
+    recipe: Recipe,
     own: &Own,
-    granted: &[Permission],
     console: &Console,
 ) -> Result<ImageId, Failure> {
-    // Refused before anything is compiled.
-    let recipe = Recipe::read(project, granted)?;
     program_for_image(project, &recipe, None).await?;
     let progress = console.progress("building the image");
     recipe.build_for(own, progress.teller()).await

@@ -52,7 +52,7 @@ impl Build {
     pub(crate) async fn run(self, console: &Console, interrupt: &Interrupt) -> Result<Exit, Failure> {
         let project = Project::open(&self.path)?;
         // Refused before anything is compiled.
-        let recipe = Recipe::read(&project, &self.grant)?;
+        let recipe = Recipe::of_folder(&project, &self.grant)?;
         let engine = if self.no_image {
             None
         } else {

@@ -7,7 +7,11 @@ use hap_host::{
         ProgressSink, labels,
     },
 };
-use hap_manifest::{ImageRef, Manifest, package::Dockerfile, permission::Permission};
+use hap_manifest::{
+    ImageRef, Manifest,
+    package::{BuildStep, Dockerfile},
+    permission::Permission,
+};
 
 use super::{connect::failure, own::Own};
 use crate::{
@@ -21,11 +25,22 @@ pub(crate) struct Recipe {
     context: BuildContext,
     manifest: Manifest,
     only_copies: bool,
+    granted: Vec<Permission>,
 }
 
 impl Recipe {
-    /// Reads the Dockerfile that the manifest names, and refuses one that does more than is granted.
-    pub(crate) fn read(project: &Project, granted: &[Permission]) -> Result<Self, Failure> {
+    /// Reads the Dockerfile of a stranger's package, and refuses one that does more than is granted.
+    pub(crate) fn of_package(project: &Project, granted: &[Permission]) -> Result<Self, Failure> {
+        Self::read(project, granted, false)
+    }
+
+    /// Reads the Dockerfile of a folder, and refuses one that does more than is granted. It may begin with other images:
+    /// whoever has the folder chose them, and nothing runs while the image is built.
+    pub(crate) fn of_folder(project: &Project, granted: &[Permission]) -> Result<Self, Failure> {
+        Self::read(project, granted, true)
+    }
+
+    fn read(project: &Project, granted: &[Permission], may_have_a_base: bool) -> Result<Self, Failure> {
         let manifest = project.manifest();
         let name = manifest.dockerfile();
         let path = project.folder().join(name);
@@ -42,7 +57,15 @@ impl Recipe {
             ),
         })?;
         let read = Dockerfile::read(bytes.get(..Dockerfile::MAX_BYTES).unwrap_or(&bytes));
-        judge(name, &read, granted)?;
+        let mut granted = granted.to_vec();
+        let is_base = |step: &BuildStep| {
+            let word = step.text().split_whitespace().next();
+            word.is_some_and(|word| word.eq_ignore_ascii_case("FROM"))
+        };
+        if may_have_a_base && !read.only_copies() && read.steps().iter().all(is_base) {
+            granted.push(Permission::Build);
+        }
+        judge(name, &read, &granted)?;
         let context = BuildContext::new(project.folder(), name)
             .with_images(read.images().to_vec(), false)
             .with_read(name, bytes);
@@ -50,7 +73,13 @@ impl Recipe {
             context,
             manifest: manifest.clone(),
             only_copies: read.only_copies(),
+            granted,
         })
+    }
+
+    /// What is granted, with what the Dockerfile needs and its owner has said by having it.
+    pub(crate) fn granted(&self) -> &[Permission] {
+        &self.granted
     }
 
     /// Whether it only puts files of the folder into an empty image.

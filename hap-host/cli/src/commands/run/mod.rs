@@ -74,7 +74,7 @@ const REMOVING: &str = "still stopping the plugin and removing what was made for
 impl Run {
     pub(crate) async fn run(self, console: &Console, interrupt: &Interrupt) -> Result<Exit, Failure> {
         let project = Project::open(&self.path)?;
-        let recipe = Recipe::read(&project, &self.grant)?;
+        let recipe = Recipe::of_folder(&project, &self.grant)?;
         let settings = self.config.as_deref().map(settings).transpose()?;
         let variables = variables(&self.env)?;
         let engine = interrupt.or(connect()).await??;
@@ -152,7 +152,7 @@ impl Run {
                     tell(line);
                 }
             }));
-        for permission in &self.grant {
+        for permission in recipe.granted() {
             request = request.grant(permission.clone());
         }
         let install = async move { request.await };

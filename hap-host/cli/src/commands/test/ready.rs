@@ -12,7 +12,7 @@ use super::aim::Aim;
 use crate::{
     build,
     cargo::RustPlugin,
-    engine::{Containers, Own, local},
+    engine::{Containers, Own, Recipe, local},
     failure::{Exit, Failure},
     project::Project,
     terminal::Console,
@@ -54,7 +54,9 @@ impl Ready {
                     "{} is tested in a container",
                     project.manifest().id()
                 ));
-                let image = build::for_run(project, own, granted, console).await?;
+                // Refused before anything is compiled.
+                let recipe = Recipe::of_folder(project, granted)?;
+                let image = build::for_run(project, recipe, own, console).await?;
                 let digest = image.to_string();
                 Self::container(
                     own,
@@ -66,7 +68,8 @@ impl Ready {
             }
             (Aim::Package(unpacked), Some(own)) => {
                 let project = &unpacked.project;
-                let image = build::for_run(project, own, granted, console).await?;
+                let recipe = Recipe::of_package(project, granted)?;
+                let image = build::for_run(project, recipe, own, console).await?;
                 let name = format!("{} {}", project.manifest().id(), project.manifest().version());
                 Self::container(own, image, project, (name, unpacked.digest.clone())).await
             }
