@@ -13,6 +13,7 @@ import http.client
 import json
 import logging
 import os
+import queue
 import signal
 import sys
 import threading
@@ -104,13 +105,14 @@ def run(make):
         log.error("cannot start: %s", error)
         sys.exit(EX_CONFIG)
     server = Server((address, port), make(outbox.emit))
-    stopping = threading.Event()
+    # A handler runs in the midst of what waits here, and may touch nothing with a lock: not an Event.
+    stops = queue.SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+        signal.signal(number, lambda number, _: stops.put(number))
     threading.Thread(target=outbox.send_all, daemon=True).start()
     threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
     log.info("listening on %s:%d", address, port)
-    stopping.wait()
+    stops.get()
     server.stop()
     outbox.stop(LAST_ATTEMPTS)
 
