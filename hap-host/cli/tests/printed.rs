@@ -6,9 +6,9 @@
 
 use std::{
     fs,
-    io::Write as _,
+    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use tempfile::TempDir;
@@ -36,8 +36,8 @@ fn bell() -> TempDir {
     folder
 }
 
-fn hap(folder: &Path, arguments: &[&str], typed: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_hap"))
+fn start(folder: &Path, arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_hap"))
         .args(arguments)
         .current_dir(folder)
         .env("CARGO_NET_OFFLINE", "true")
@@ -45,11 +45,16 @@ fn hap(folder: &Path, arguments: &[&str], typed: &str) -> Output {
             "CARGO_TARGET_DIR",
             Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-rust"),
         )
+        .env("XDG_STATE_HOME", folder.join(".state"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+fn hap(folder: &Path, arguments: &[&str], typed: &str) -> Output {
+    let mut child = start(folder, arguments);
     child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
     child.wait_with_output().unwrap()
 }
@@ -116,6 +121,45 @@ fn a_bell_is_made_runs_and_answers_as_the_guide_prints_it() {
     let said = String::from_utf8_lossy(&tested.stdout);
     assert!(tested.status.success(), "{said}");
     assert!(said.contains("conforms at level full"), "{said}");
+}
+
+/// From nothing to a plugin that runs in a container, with nothing else typed, and then in containers through the whole suite.
+#[test]
+#[ignore = "needs a Docker engine"]
+fn a_bell_runs_in_a_container_and_conforms_there_in_full() {
+    prints("docs/guide-plugin.md", &["```sh", "hap run", "```"]);
+    let folder = bell();
+    let bell = folder.path().join("bell");
+    let mut running = start(&bell, &["run"]);
+    let output = BufReader::new(running.stdout.take().unwrap());
+    let mut said: Vec<String> = Vec::new();
+    for line in output.lines().map_while(Result::ok) {
+        said.push(line);
+        if said.last().is_some_and(|line| line == "-- healthy") {
+            // The first time is enough: the reader is not needed any more.
+            let id = running.id().to_string();
+            assert!(
+                Command::new("kill")
+                    .args(["-INT", &id])
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+        }
+    }
+    let ended = running.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.iter().any(|line| line == "-- healthy"), "{said:#?}{errors}");
+    assert_eq!(ended.status.code(), Some(130), "{errors}");
+    let tested = hap(&bell, &["test", "."], "");
+    let said = String::from_utf8_lossy(&tested.stdout);
+    assert!(
+        tested.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&tested.stderr)
+    );
+    assert!(said.contains("conforms at level full"), "{said}");
+    assert!(said.contains("required     59 of 59 pass"), "{said}");
 }
 
 /// Into a folder of its own, and as the tests are built: a release takes minutes.

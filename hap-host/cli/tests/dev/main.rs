@@ -26,7 +26,7 @@ use std::{
 use tempfile::TempDir;
 
 /// Longest time for anything but a build.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A plugin that `hap new` made, with an id that no other has.
 struct Project {
@@ -189,6 +189,7 @@ impl Dev {
                 self.seen.extend(self.lines.iter());
                 return (status.code(), std::mem::take(&mut self.seen));
             }
+            self.seen.extend(self.lines.try_iter());
             assert!(Instant::now() < end, "it goes on: {:#?}", self.seen);
             std::thread::sleep(Duration::from_millis(10));
         }
