@@ -46,7 +46,7 @@ impl Place {
     }
 
     /// The moment of the last line that was taken.
-    pub(super) const fn last(&self) -> Option<SystemTime> {
+    pub(crate) const fn last(&self) -> Option<SystemTime> {
         self.last
     }
 

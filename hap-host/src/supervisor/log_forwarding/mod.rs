@@ -109,7 +109,8 @@ impl Forwarder {
         if container.is_some() && container != self.container {
             (self.container, self.place) = (container, Place::default());
         }
-        let Some(container) = self.container.clone() else {
+        // At the beginning of a log there is nothing to ask the engine before.
+        let (Some(container), Some(_)) = (self.container.clone(), self.place.last()) else {
             return LogOptions::default().follow(true);
         };
         let began = started_at(plugin, &container).await;
