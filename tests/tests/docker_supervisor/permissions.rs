@@ -8,11 +8,28 @@ use hap_tests::docker::{Instance, ask, probe_image};
 
 use crate::{address, until};
 
-/// A device of the test's own under a name that nobody else has, with the numbers of the kernel's `autofs`: opening it does
-/// nothing, and the engine lets no container at it by itself. It belongs to a group that nobody is in.
+/// A device of the test's own under a name that nobody else has, with the numbers of one that the kernel has: opening it
+/// does nothing, and the engine lets no container at it by itself. It belongs to a group that nobody is in.
 struct Device(String);
 
 const GROUP: &str = "4242";
+
+/// What opens without doing anything, of drivers of which a kernel has some and lacks others.
+const DRIVERS: [&str; 5] = ["autofs", "loop-control", "fuse", "vsock", "userfaultfd"];
+
+/// Returns the minor number of the first of [`DRIVERS`] that the running kernel has. A node with another number is made all
+/// the same, and cannot be opened.
+fn minor() -> String {
+    let misc = std::fs::read_to_string("/proc/misc").unwrap();
+    let numbered: Vec<(&str, &str)> = misc
+        .lines()
+        .filter_map(|line| line.trim().split_once(' '))
+        .collect();
+    let found = DRIVERS
+        .iter()
+        .find_map(|driver| numbered.iter().find(|(_, name)| name == driver));
+    found.expect("a kernel with one of DRIVERS").0.to_owned()
+}
 
 impl Device {
     fn new(instance: &Instance) -> Self {
@@ -22,7 +39,7 @@ impl Device {
     }
 
     fn plug_in(&self) {
-        run("mknod", &["-m", "660", &self.0, "c", "10", "235"]);
+        run("mknod", &["-m", "660", &self.0, "c", "10", &minor()]);
         run("chown", &[&format!("root:{GROUP}"), &self.0]);
     }
 
@@ -99,7 +116,7 @@ async fn a_granted_device_opens_for_its_plugin_alone_and_no_other_device_does() 
         let at = address(&instance, plugin).await;
         ask(at, &open).await.unwrap();
         ask(at, &format!("/open-to-write?{}", device.0)).await.unwrap();
-        for other in ["/dev/autofs", "/dev/kmsg", "/dev/loop0"] {
+        for other in ["/dev/autofs", "/dev/fuse", "/dev/kmsg", "/dev/loop0"] {
             ask(at, &format!("/open?{other}")).await.unwrap_err();
         }
     }
