@@ -7,8 +7,10 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
@@ -160,6 +162,95 @@ fn a_bell_runs_in_a_container_and_conforms_there_in_full() {
     );
     assert!(said.contains("conforms at level full"), "{said}");
     assert!(said.contains("required     59 of 59 pass"), "{said}");
+}
+
+/// In containers where an engine answers, and else as programs, as the page says.
+#[test]
+fn the_page_on_conformance_prints_what_tests_a_plugin() {
+    let page = "docs/conformance.md";
+    prints(
+        page,
+        &[
+            "```sh",
+            "hap test                                  # in containers where an engine answers, else as a program",
+            "hap test --no-docker --junit report.xml --report report.json",
+            "hap test -- python3 plugin.py             # any program",
+            "hap test http://127.0.0.1:8000            # one that runs already",
+            "```",
+        ],
+    );
+    prints(
+        page,
+        &[
+            "```sh",
+            "hap key new",
+            "hap test ./bell --level full --report bell.report.json --sign ~/.config/hap/key",
+            "```",
+        ],
+    );
+    let folder = bell();
+    let bell = folder.path().join("bell");
+    let done = |folder: &Path, arguments: &[&str]| {
+        let output = hap(folder, arguments, "");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    };
+    done(
+        &bell,
+        &[
+            "test",
+            "--no-docker",
+            "--junit",
+            "report.xml",
+            "--report",
+            "report.json",
+        ],
+    );
+    for file in ["report.xml", "report.json"] {
+        assert!(bell.join(file).is_file(), "{file}");
+    }
+
+    let key = folder.path().join(".config/hap/key");
+    done(folder.path(), &["key", "new", "-o", key.to_str().unwrap()]);
+    let signed = ["--report", "bell.report.json", "--sign", key.to_str().unwrap()];
+    done(
+        folder.path(),
+        &[["test", "./bell", "--level", "full"].as_slice(), &signed].concat(),
+    );
+    assert!(folder.path().join("bell.report.json.minisig").is_file());
+
+    done(folder.path(), &["new", "chime", "--lang", "python"]);
+    let chime = folder.path().join("chime");
+    done(&chime, &["test", "--", "python3", "plugin.py"]);
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let mut running = Command::new("python3")
+        .arg("plugin.py")
+        .current_dir(&chime)
+        .env("PORT", port.to_string())
+        .env("HAP_DATA_DIR", folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // It says by itself when nothing answers yet.
+    let began = Instant::now();
+    let tested = loop {
+        let tested = hap(folder.path(), &["test", &format!("http://127.0.0.1:{port}")], "");
+        if tested.status.code() != Some(5) || began.elapsed() > Duration::from_secs(60) {
+            break tested;
+        }
+    };
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert!(tested.status.success(), "{tested:?}");
 }
 
 /// Into a folder of its own, and as the tests are built: a release takes minutes.

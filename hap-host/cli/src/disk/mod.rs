@@ -31,6 +31,14 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 }
 
 fn write(path: &Path, bytes: &[u8], existing: Existing, mode: u32) -> io::Result<()> {
+    let is_stream = |found: &fs::Metadata| !found.is_file() && !found.is_dir();
+    if fs::metadata(path).is_ok_and(|found| is_stream(&found)) {
+        // Such as /dev/stdout: it has no content to keep whole, and nothing may take its place.
+        return File::options().write(true).open(path)?.write_all(bytes);
+    }
+    // A link stays, and leads to the new content.
+    let resolved = fs::canonicalize(path);
+    let path = resolved.as_deref().unwrap_or(path);
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -118,6 +126,27 @@ mod tests {
         write_whole(&path, b"second", Existing::Replace).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"second");
         assert_eq!(names(folder.path()), ["a"], "no half file is left");
+    }
+
+    #[test]
+    fn what_a_link_leads_to_is_replaced_and_a_pipe_is_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("a"), "first").unwrap();
+        std::os::unix::fs::symlink("a", at("link")).unwrap();
+        write_whole(&at("link"), b"second", Existing::Replace).unwrap();
+        assert_eq!(fs::read(at("a")).unwrap(), b"second");
+        assert!(at("link").is_symlink());
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, at("pipe"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        for existing in [Existing::Keep, Existing::Replace] {
+            std::thread::scope(|scope| {
+                let read = scope.spawn(|| fs::read(at("pipe")).unwrap());
+                write_whole(&at("pipe"), b"all of it", existing).unwrap();
+                assert_eq!(read.join().unwrap(), b"all of it");
+            });
+        }
+        assert_eq!(names(folder.path()), ["a", "link", "pipe"]);
     }
 
     #[test]

@@ -38,7 +38,7 @@ Examples:
     hap test bell:0.1.0 --manifest ./bell/manifest.json
     hap test http://127.0.0.1:8000 --token \"$HAP_API_TOKEN\"
     hap test -- python3 plugin.py
-    hap test --junit conformance.xml --report conformance.json --sign ~/.config/hap/key
+    hap test --junit report.xml --report report.json --sign ~/.config/hap/key
     hap test --only command,hostile.empty")]
 pub(crate) struct Test {
     /// What is tested [default: the plugin in this folder]

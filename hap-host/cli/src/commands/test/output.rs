@@ -1,4 +1,8 @@
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use hap_conformance::Report;
@@ -51,6 +55,21 @@ impl Output {
                 let message = format!("{} cannot be written: it is a folder", file.display());
                 return Err(Failure::new(Exit::Usage, "not_written", message).help("name a file"));
             }
+            // Nobody wants the inputs of the suite, or a manifest, replaced by what came of them.
+            if !is_replaceable(file) {
+                let message = format!(
+                    "{} cannot be written: a file of that name is there that is no report",
+                    file.display()
+                );
+                return Err(Failure::new(Exit::Conflict, "already_there", message)
+                    .help("name another file, or remove it first"));
+            }
+        }
+        if let (Some(junit), Some(report)) = (&self.junit, &self.report)
+            && junit == report
+        {
+            let message = format!("{} is named for both reports", junit.display());
+            return Err(Failure::new(Exit::Usage, "not_written", message).help("name a file for each"));
         }
         Ok(Checked {
             key: self.sign.as_deref().map(SigningKey::open).transpose()?,
@@ -58,6 +77,23 @@ impl Output {
             report: self.report.clone(),
         })
     }
+}
+
+/// Whether there is nothing of that name that would be missed: no file, an empty one, an earlier report of either kind, or
+/// something that is written to and not replaced, such as a pipe.
+fn is_replaceable(file: &Path) -> bool {
+    if !file.is_file() {
+        return true;
+    }
+    let mut beginning = Vec::new();
+    let read = File::open(file).and_then(|file| file.take(1024).read_to_end(&mut beginning));
+    let text = String::from_utf8_lossy(&beginning);
+    read.is_ok()
+        && (text.is_empty()
+            || text.contains("<testsuites")
+            || ["\"format\":", "\"suite\":", "\"target\":"]
+                .iter()
+                .all(|key| text.contains(key)))
 }
 
 impl Checked {
@@ -85,4 +121,33 @@ fn comment(report: &Report) -> String {
     let plain: String = target.chars().filter(|c| !c.is_control()).take(200).collect();
     let conforms = if report.conformant { "yes" } else { "no" };
     format!("level:{}\tconformant:{conforms}\ttarget:{plain}", report.level)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_replaces_an_earlier_one_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        let output = |junit: Option<&Path>| {
+            let junit = junit.map(Path::to_owned);
+            let report = Some(file.clone());
+            let sign = None;
+            Output { junit, report, sign }.check().map(|_| ())
+        };
+        assert!(output(None).is_ok());
+        let report = r#"{"format": 1, "suite": "0.1.0", "target": "bell"}"#;
+        for good in ["", report, "<?xml version=\"1.0\"?>\n<testsuites name=\"x\">"] {
+            std::fs::write(&file, good).unwrap();
+            assert!(output(None).is_ok(), "{good}");
+        }
+        for bad in [r#"{"commands": [{"command": "ring"}]}"#, "{}", "text", "\u{0}"] {
+            std::fs::write(&file, bad).unwrap();
+            assert_eq!(output(None).unwrap_err().exit(), Exit::Conflict, "{bad}");
+        }
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(output(Some(&file)).unwrap_err().exit(), Exit::Usage);
+    }
 }
