@@ -12,17 +12,60 @@ mod bell;
 mod moments;
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader},
-    process::{Child, Command, Stdio},
+    ops::{Deref, DerefMut},
+    process::{Child, Command, Output, Stdio},
     time::Instant,
 };
 
 use bell::{Bell, code, text};
 use moments::{interrupt_at_twenty_moments, no_network_is_left};
 
+/// A run that a test which fails does not leave behind.
+struct Running(Option<Child>);
+
+impl Running {
+    fn of(bell: &Bell, arguments: &[&str]) -> Self {
+        Self(Some(start_with(bell, arguments)))
+    }
+
+    fn ended(mut self) -> Output {
+        self.0.take().expect("it ends once").wait_with_output().unwrap()
+    }
+}
+
+impl Deref for Running {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        self.0.as_ref().expect("it did not end")
+    }
+}
+
+impl DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Child {
+        self.0.as_mut().expect("it did not end")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            signal(&child, "-INT");
+            let _ = child.wait();
+        }
+    }
+}
+
 fn start(bell: &Bell) -> Child {
+    start_with(bell, &[])
+}
+
+fn start_with(bell: &Bell, arguments: &[&str]) -> Child {
     bell.hap()
         .arg("run")
+        .args(arguments)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -63,45 +106,47 @@ fn a_run_shows_what_the_plugin_does_and_leaves_nothing_however_it_ends() {
     after_a_kill();
     a_crash_at_the_start();
     a_plugin_that_listens_to_itself();
+    its_settings_reach_it_or_are_refused_by_it();
+    nobody_who_reads_its_output_is_an_end_of_it();
     at_twenty_moments();
 }
 
 fn until_an_interrupt() {
     let bell = Bell::new("");
-    let mut running = start(&bell);
+    let mut running = Running::of(&bell, &[]);
     // Its first line comes before or after the one that says that it runs.
     let told = until(&mut running, "listens");
     assert!(told.contains("-- starting"), "{told}");
     assert!(told.contains("bell \u{fffd}[31mlistens\u{fffd}"), "{told:?}");
     signal(&running, "-INT");
-    let ended = running.wait_with_output().unwrap();
+    let ended = running.ended();
     assert_eq!(code(&ended), 130, "{ended:?}");
     leaves_nothing(&bell);
 }
 
 fn a_second_run_of_one_project() {
     let bell = Bell::new("");
-    let mut running = start(&bell);
+    let mut running = Running::of(&bell, &[]);
     until(&mut running, "Ctrl-C ends it");
     let second = bell.hap().arg("run").output().unwrap();
     assert_eq!(code(&second), 6, "{second:?}");
     assert!(text(&second.stderr).contains("already running"), "{second:?}");
     signal(&running, "-TERM");
-    running.wait().unwrap();
+    running.ended();
     leaves_nothing(&bell);
 }
 
 fn after_a_kill() {
     let bell = Bell::new("");
-    let mut killed = start(&bell);
+    let mut killed = Running::of(&bell, &[]);
     until(&mut killed, "Ctrl-C ends it");
     killed.kill().unwrap();
-    killed.wait().unwrap();
+    killed.ended();
     assert!(!bell.left().is_empty(), "a killed run leaves its container");
-    let mut next = start(&bell);
+    let mut next = Running::of(&bell, &[]);
     until(&mut next, "Ctrl-C ends it");
     signal(&next, "-INT");
-    next.wait().unwrap();
+    next.ended();
     leaves_nothing(&bell);
 }
 
@@ -122,6 +167,40 @@ fn a_plugin_that_listens_to_itself() {
     let told = text(&ended.stderr);
     assert_eq!(code(&ended), 1, "{told}");
     assert!(told.contains("127.0.0.1") && told.contains("0.0.0.0"), "{told}");
+    leaves_nothing(&bell);
+}
+
+fn its_settings_reach_it_or_are_refused_by_it() {
+    let bell = Bell::new("");
+    let outside = tempfile::tempdir().unwrap();
+    let settings = outside.path().join("settings.json");
+    let line = ["--config", settings.to_str().unwrap()];
+    fs::write(&settings, r#"{"tone":3}"#).unwrap();
+    let mut running = Running::of(&bell, &line);
+    let told = until(&mut running, "tuned");
+    assert!(told.contains("   tuned"), "{told}");
+    signal(&running, "-INT");
+    assert_eq!(code(&running.ended()), 130);
+    leaves_nothing(&bell);
+    fs::write(&settings, r#"{"tone":"loud"}"#).unwrap();
+    let ended = Running::of(&bell, &line).ended();
+    let told = text(&ended.stderr);
+    assert_eq!(code(&ended), 1, "{told}");
+    assert!(
+        told.contains("loud is no tone") && told.contains("--config"),
+        "{told}"
+    );
+    leaves_nothing(&bell);
+}
+
+/// As in `hap run | head -n 1`.
+fn nobody_who_reads_its_output_is_an_end_of_it() {
+    let bell = Bell::new("");
+    let mut running = Running::of(&bell, &[]);
+    until(&mut running, "--");
+    drop(running.stdout.take());
+    let ended = running.ended();
+    assert_eq!(code(&ended), 0, "{ended:?}");
     leaves_nothing(&bell);
 }
 

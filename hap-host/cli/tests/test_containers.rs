@@ -3,6 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::disallowed_methods,
     reason = "helpers of tests fail the test, and there is no runtime to block"
 )]
@@ -11,7 +12,7 @@ mod bell;
 #[path = "bell/moments.rs"]
 mod moments;
 
-use std::{process::Stdio, time::Instant};
+use std::{fs, process::Stdio, time::Instant};
 
 use bell::{Bell, code, docker, text};
 use moments::{interrupt_at_twenty_moments, no_network_is_left};
@@ -99,6 +100,31 @@ fn a_plugin_that_crashes_at_its_start_is_told_with_its_last_lines() {
     let told = text(&done.stdout);
     assert!(told.contains("it exited with code 7"), "{told}");
     assert!(told.contains("no clapper \u{fffd}[2J here"), "{told:?}");
+    assert_eq!(bell.left(), [""; 0]);
+}
+
+/// The report names it by the digest that `hap describe` prints.
+#[test]
+#[ignore = "needs a Docker engine"]
+fn a_package_is_tested_as_it_would_be_installed_and_nothing_is_left() {
+    let bell = Bell::new("");
+    let outside = tempfile::tempdir().unwrap();
+    let package = outside.path().join("bell.zip");
+    // No package goes without one, checked or not.
+    fs::write(bell.folder.path().join("README.md"), "# Bell\n\nRings.\n").unwrap();
+    let packed = bell.hap().args(["package", "-o"]).arg(&package).output().unwrap();
+    assert_eq!(code(&packed), 0, "{packed:?}");
+    let named = |line: &[&str], at: &str| {
+        let mut command = bell.hap();
+        let done = command.arg("--json").args(line).arg(&package).output().unwrap();
+        assert_eq!(code(&done), 0, "{}\n{}", text(&done.stdout), text(&done.stderr));
+        let told: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+        told.pointer(at)
+            .unwrap_or_else(|| panic!("{at} in {told:#}"))
+            .clone()
+    };
+    let digest = named(&["test", "--level", "guide"], "/result/digest");
+    assert_eq!(digest, named(&["describe"], "/result/package/digest"));
     assert_eq!(bell.left(), [""; 0]);
 }
 
