@@ -107,6 +107,36 @@ async fn node_of_the_standard_library_conforms_in_full() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs golang-go"]
+async fn go_of_the_standard_library_conforms_in_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("plugin");
+    let built = std::process::Command::new("go")
+        .args(["build", "-o"])
+        .args([&program, &fixture("plugin.go")])
+        // It needs no C, no module of others, and nothing of whoever runs the test.
+        .envs([
+            ("CGO_ENABLED", "0"),
+            ("GOTOOLCHAIN", "local"),
+            ("GO111MODULE", "off"),
+        ])
+        .env("GOCACHE", folder.path().join("cache"))
+        .status()
+        .unwrap();
+    assert!(built.success(), "the fixture compiles");
+    let report = suite(Program::new(program))
+        .level(Level::Full)
+        .declaration(guide_only("turn_on"))
+        .run()
+        .await;
+    assert!(report.is_success(), "{report}");
+    assert!(
+        ids(&report, Weight::Recommended, Outcome::Fail).is_empty(),
+        "{report}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_plugin_of_the_readme_conforms_in_full() {
     let readme = fs::read_to_string(document::path("../README.md")).unwrap();
     let code = readme
