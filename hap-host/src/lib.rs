@@ -25,7 +25,7 @@
 //! | to take only what somebody you trust has signed | [`Policy::trust_key`], [`Policy::unsigned_packages`] |
 #![cfg_attr(
     feature = "management",
-    doc = "| to manage it over HTTP, behind your own authentication | [`Supervisor::management_router`] |"
+    doc = "| to manage it over HTTP, behind your own authentication | [`Supervisor::management_router`], [`Role`] |"
 )]
 //! | to see and remove what belongs to no plugin | [`Supervisor::orphans`], [`Orphan`], [`SweepReport`], [`Supervisor::prune_images`] |
 //! | to change the figures | [`RestartPolicy`], [`HealthPolicy`], [`DefaultLimits`], [`EventRateLimit`], [`EventRetention`], [`LogForwarding`] |
@@ -48,7 +48,7 @@ mod store;
 mod supervisor;
 
 #[cfg(feature = "management")]
-pub use self::management::origin::ManagementOptions;
+pub use self::management::{origin::ManagementOptions, role::Role};
 pub use self::{
     error::{Error, ErrorKind, Result},
     model::{

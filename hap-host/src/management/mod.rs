@@ -18,6 +18,7 @@ mod overrides;
 mod params;
 mod permissions;
 mod plugins;
+pub(crate) mod role;
 mod route;
 mod router;
 mod schemas;
@@ -52,6 +53,10 @@ impl Supervisor {
     /// reads what plugins print and removes their data. So put a check around them, and never serve
     /// them where plugins reach them: not beside [`events_router`](Self::events_router), not on the
     /// gateways of the plugins' networks, not on all interfaces.
+    ///
+    /// A check that knows what its users may do puts the [`Role`](crate::Role) of each into the extensions of the
+    /// request; what that role may not do is then refused with 403 `forbidden_role`. A request without
+    /// one may do everything.
     ///
     /// A web page elsewhere cannot use a signed-in user's browser against them: whatever changes
     /// something takes only the content types `application/json` and `application/zip`, or the

@@ -40,7 +40,7 @@ fn document() -> Value {
             "title": "Plugin management",
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Installs, starts, stops, asks, configures and watches plugins. It authenticates nobody by itself: \
-                the application that serves it does. Every refusal has the shape of WireError; its `code` is stable, and \
+                the application that serves it does; `x-hap-role` is the least role that an operation is for, where that application knows roles. Every refusal has the shape of WireError; its `code` is stable, and \
                 `refused_by` tells the host's from a plugin's.",
         },
         // Beside this document, wherever the embedder has put it.
@@ -54,6 +54,7 @@ fn operation(route: &Route, refusal: &Value, schemas: &mut Schemas) -> Value {
     let mut operation = json!({
         "operationId": route.operation,
         "summary": route.summary,
+        "x-hap-role": route.role.as_str(),
         "responses": responses(route, refusal, schemas),
     });
     let mut parameters = Vec::new();
@@ -207,6 +208,7 @@ pub(super) fn refusals(route: &Route) -> BTreeMap<u16, BTreeSet<&'static str>> {
     }
     add(400, "unknown_parameter");
     add(421, "unknown_host");
+    add(403, "forbidden_role");
     if route.method != "GET" || matches!(route.output, Output::Events(_)) {
         add(403, "cross_site");
     }

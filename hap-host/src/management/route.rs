@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::routing::MethodRouter;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::state::Api;
+use super::{role::Role, state::Api};
 use crate::error::ErrorKind;
 
 /// One method of one path: how it is served, checked and described.
@@ -16,6 +16,8 @@ pub(super) struct Route {
     pub path: &'static str,
     /// Its name in the OpenAPI document.
     pub operation: &'static str,
+    /// The least role that may have it.
+    pub role: Role,
     pub summary: &'static str,
     /// All that it takes in its query and, for its description only, in headers.
     pub parameters: &'static [Parameter],
@@ -36,6 +38,7 @@ impl Route {
         method: &'static str,
         path: &'static str,
         operation: &'static str,
+        role: Role,
         summary: &'static str,
         output: Output,
         serve: fn() -> MethodRouter<Api>,
@@ -44,6 +47,7 @@ impl Route {
             method,
             path,
             operation,
+            role,
             summary: summary.trim_ascii_start(),
             parameters: &[],
             input: Input::None,

@@ -14,6 +14,7 @@ use super::{
     error::{Refusal, quoted},
     origin::protect,
     params::Params,
+    role::Role,
     route::{Input, Output, Route},
     state::Api,
     table::ROUTES,
@@ -49,6 +50,15 @@ async fn guard(route: &'static Route, api: &Api, request: Request, next: Next) -
     if let Err(refusal) = api.options.check(&request, guarded) {
         return refusal.into_response();
     }
+    if let Some(role) = request
+        .extensions()
+        .get::<Role>()
+        .filter(|role| **role < route.role)
+    {
+        let (path, role) = (request.uri().path(), role.as_str());
+        tracing::warn!(operation = route.operation, %path, role, "management call refused: it is not for this role");
+        return forbidden_role(route, role).into_response();
+    }
     let request = match check(route, request).await {
         Ok(request) => request,
         Err(refusal) => return refusal.into_response(),
@@ -67,6 +77,18 @@ async fn guard(route: &'static Route, api: &Api, request: Request, next: Next) -
         tracing::info!(operation = route.operation, %path, status, "management call");
     }
     response
+}
+
+/// Says which role a route is for; the request's body is not read.
+fn forbidden_role(route: &Route, role: &str) -> Refusal {
+    let needed = route.role.as_str();
+    let message = format!(
+        "{} {} is for the role {needed}, and this user has the role {role}: ask whoever runs this host",
+        route.method, route.path
+    );
+    Refusal::new(StatusCode::FORBIDDEN, "forbidden_role", message)
+        .with_details(json!({ "role": role, "needed": needed }))
+        .closing()
 }
 
 async fn check(route: &Route, request: Request) -> Result<Request, Refusal> {

@@ -9,6 +9,7 @@ mod life;
 mod openapi;
 mod origin;
 mod orphans;
+mod roles;
 mod routes;
 mod streams;
 mod talk;
