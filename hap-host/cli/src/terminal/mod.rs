@@ -3,10 +3,12 @@
 mod console;
 mod harmless;
 mod interrupt;
+mod log_line;
 mod progress;
 
 pub(crate) use self::{
     console::{BAD, Colour, Console, DIM, GOOD, HINT, OutputOptions, WARNING},
     harmless::harmless,
     interrupt::Interrupt,
+    log_line::log_line,
 };

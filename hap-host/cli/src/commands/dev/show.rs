@@ -2,7 +2,7 @@ use hap_conformance::platform::{Answer, Delivery};
 use serde_json::{Value, json};
 
 use super::caller::Reply;
-use crate::terminal::{BAD, Console, DIM, GOOD, HINT, WARNING, harmless};
+use crate::terminal::{BAD, Console, DIM, GOOD, HINT, WARNING, harmless, log_line};
 
 /// Tells people and programs what happens.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +20,7 @@ impl Show<'_> {
 
     /// A line that the plugin wrote.
     pub(super) fn output(self, id: &str, line: &str) {
-        let text = format!("{DIM}{id} |{DIM:#} {}", harmless(line));
+        let text = format!("{DIM}{id} |{DIM:#} {}", log_line(line));
         self.tell("output", json!({ "line": line }), &text);
     }
 

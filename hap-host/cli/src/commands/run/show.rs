@@ -4,7 +4,7 @@ use hap_host::{
 };
 use serde_json::json;
 
-use crate::terminal::{Console, harmless};
+use crate::terminal::{Console, harmless, log_line};
 
 /// A line of the plugin's output. The host has made it harmless.
 pub(super) fn log(line: &LogLine, console: &Console) {
@@ -16,7 +16,7 @@ pub(super) fn log(line: &LogLine, console: &Console) {
     let text = harmless(&line.text);
     let shown = match line.source {
         LogSource::Host => format!("-- {text}"),
-        _ => format!("   {text}"),
+        _ => format!("   {}", log_line(&line.text)),
     };
     console.event(&json!({"event": "log", "source": source, "line": text}), shown);
 }
