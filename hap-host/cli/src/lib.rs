@@ -15,6 +15,7 @@ mod failure;
 mod lint;
 mod project;
 mod signing;
+mod site;
 mod template;
 mod terminal;
 

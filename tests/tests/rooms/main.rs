@@ -165,11 +165,12 @@ const CLI: Rooms = &[
     ("lint", &["elf", "failure"]),
     ("engine", &["failure", "project"]),
     ("build", &["cargo", "engine", "failure", "project", "terminal"]),
+    ("site", &["failure"]),
     (
         "commands",
         &[
-            "build", "cargo", "disk", "elf", "engine", "failure", "lint", "project", "signing", "template",
-            "terminal",
+            "build", "cargo", "disk", "elf", "engine", "failure", "lint", "project", "signing", "site",
+            "template", "terminal",
         ],
     ),
 ];

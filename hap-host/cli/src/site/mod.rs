@@ -1,0 +1,39 @@
+//! Where a host is: the folder with its state, and its socket in there.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use crate::failure::{Exit, Failure};
+
+/// The folder of a host that root runs.
+const OF_ROOT: &str = "/var/lib/hap";
+
+/// Returns the folder with a host's state: the one that was given, or that of this user.
+///
+/// Of root it is `/var/lib/hap`, of others `hap` in `$XDG_STATE_HOME`, or in `~/.local/state` where that is not set.
+pub(crate) fn state_folder(given: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(given) = given {
+        return Ok(given.to_owned());
+    }
+    if rustix::process::geteuid().is_root() {
+        return Ok(PathBuf::from(OF_ROOT));
+    }
+    // As the base directory specification has it, a path that is not absolute counts as none.
+    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
+    state.map(|state| state.join("hap")).ok_or_else(|| {
+        Failure::new(
+            Exit::Usage,
+            "no_state_folder",
+            "neither XDG_STATE_HOME nor HOME is set, so this user has no folder for a host's state",
+        )
+        .help("Name one: --state DIR, or HAP_STATE=DIR.")
+    })
+}
+
+/// Returns the socket on which the host of a state folder serves its management API.
+pub(crate) fn socket(state: &Path) -> PathBuf {
+    state.join("hap.sock")
+}
