@@ -12,6 +12,7 @@ mod disk;
 mod elf;
 mod engine;
 mod failure;
+mod host;
 mod lint;
 mod project;
 mod signing;

@@ -166,11 +166,12 @@ const CLI: Rooms = &[
     ("engine", &["failure", "project"]),
     ("build", &["cargo", "engine", "failure", "project", "terminal"]),
     ("site", &["failure"]),
+    ("host", &["disk", "failure", "site", "terminal"]),
     (
         "commands",
         &[
-            "build", "cargo", "disk", "elf", "engine", "failure", "lint", "project", "signing", "site",
-            "template", "terminal",
+            "build", "cargo", "disk", "elf", "engine", "failure", "host", "lint", "project", "signing",
+            "site", "template", "terminal",
         ],
     ),
 ];

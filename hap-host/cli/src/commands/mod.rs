@@ -10,6 +10,8 @@ mod new;
 mod package;
 mod run;
 mod test;
+mod up;
+mod user;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
@@ -67,6 +69,8 @@ enum Command {
     Run(Box<run::Run>),
     Test(Box<test::Test>),
     Package(package::Package),
+    Up(up::Up),
+    User(user::User),
     Completions(completions::Completions),
 }
 
@@ -91,6 +95,8 @@ impl Arguments {
             Command::Run(_) => "run",
             Command::Test(_) => "test",
             Command::Package(_) => "package",
+            Command::Up(_) => "up",
+            Command::User(_) => "user",
             Command::Completions(_) => "completions",
         }
     }
@@ -108,6 +114,9 @@ impl Arguments {
             Command::Run(command) => command.run(console, interrupt).await,
             Command::Test(command) => command.run(console, interrupt).await,
             Command::Package(command) => command.run(console, interrupt).await,
+            // It hears signals by itself: one of them means another thing to it.
+            Command::Up(command) => command.run(console).await,
+            Command::User(command) => interrupt.or(async { command.run(console) }).await?,
             Command::Completions(command) => interrupt.or(async { command.run(Self::command()) }).await?,
         }
     }

@@ -30,6 +30,11 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     write(path, bytes, Existing::Keep, 0o600).map_err(|error| not_written(path, &error))
 }
 
+/// Writes a file that nobody else may read, in place of the one that is there.
+pub(crate) fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    write(path, bytes, Existing::Replace, 0o600).map_err(|error| not_written(path, &error))
+}
+
 fn write(path: &Path, bytes: &[u8], existing: Existing, mode: u32) -> io::Result<()> {
     let is_stream = |found: &fs::Metadata| !found.is_file() && !found.is_dir();
     if fs::metadata(path).is_ok_and(|found| is_stream(&found)) {
