@@ -50,7 +50,11 @@ use hap_manifest::ImageRef;
 pub use self::contract::{ContractViolation, EngineContract};
 #[cfg(feature = "docker")]
 #[cfg_attr(docsrs, doc(cfg(feature = "docker")))]
-pub use self::docker::{DockerEngine, subnet::SubnetPool};
+pub use self::docker::{
+    DockerEngine,
+    isolation::cgroup::LimitsInForce,
+    subnet::{FreeSubnets, SubnetPool},
+};
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub use self::fake::{

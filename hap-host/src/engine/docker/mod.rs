@@ -13,7 +13,7 @@ mod elf;
 mod error;
 mod identity;
 mod image;
-mod isolation;
+pub(crate) mod isolation;
 mod layers;
 mod listening;
 mod log_lines;
@@ -34,7 +34,11 @@ use async_trait::async_trait;
 use hap_manifest::{ImageRef, PluginId};
 use tokio::sync::Mutex;
 
-use self::{client::Client, subnet::SubnetPool};
+use self::{
+    client::Client,
+    isolation::cgroup::LimitsInForce,
+    subnet::{FreeSubnets, SubnetPool},
+};
 use super::{
     Engine, EngineCapabilities, HostEndpoints, ImageId,
     build::BuildContext,
@@ -47,7 +51,7 @@ use super::{
     program_fault::ProgramFault,
     progress::ProgressSink,
     resource::{Resource, ResourceKind},
-    spec::{ContainerSpec, ResourceLimits},
+    spec::{ContainerSpec, NetworkMode, ResourceLimits},
     stream::{EngineEvent, EngineStream, LogLine, LogOptions, StatsSample},
     volume_copy::{VolumeCopy, VolumeUsage},
 };
@@ -144,6 +148,50 @@ impl DockerEngine {
     pub fn with_subnet_pool(mut self, pool: SubnetPool) -> Self {
         self.pool = pool;
         self
+    }
+
+    /// Measures from which networks of an instance a container does not reach a port of this host, on which the caller
+    /// listens at all addresses: those whose plugins could post no events, because a firewall is in the way.
+    ///
+    /// `endpoints` is what [`prepare`](Engine::prepare) returned. It leaves nothing behind, also when the future is dropped.
+    ///
+    /// # Errors
+    /// When the engine does not run its containers within 30 s, or fails.
+    pub async fn measure_way_in(
+        &self,
+        instance: &InstanceName,
+        endpoints: &HostEndpoints,
+        port: u16,
+    ) -> Result<Vec<NetworkMode>, EngineError> {
+        let turn = Arc::clone(&self.measuring).lock_owned().await;
+        Box::pin(isolation::machine::cut_off(
+            &self.client,
+            instance,
+            endpoints,
+            port,
+            turn,
+        ))
+        .await
+    }
+
+    /// Measures which limits of a container the kernel holds it to: one of the engine's own is started with limits, on the
+    /// networks that [`prepare`](Engine::prepare) made, and its control groups are read.
+    ///
+    /// It leaves nothing behind, also when the future is dropped.
+    ///
+    /// # Errors
+    /// When the engine does not run its container within 30 s, or fails.
+    pub async fn measure_limits(&self, instance: &InstanceName) -> Result<LimitsInForce, EngineError> {
+        let turn = Arc::clone(&self.measuring).lock_owned().await;
+        Box::pin(isolation::machine::limits(&self.client, instance, turn)).await
+    }
+
+    /// Counts the subnets of the pool that new networks can have, and names what takes the others.
+    ///
+    /// # Errors
+    /// When the engine does not list its networks, or this machine's routes cannot be read.
+    pub async fn free_subnets(&self) -> Result<FreeSubnets, EngineError> {
+        network::create::free_subnets(&self.client, self.pool).await
     }
 
     /// Where this engine is reached.

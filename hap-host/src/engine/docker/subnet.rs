@@ -62,6 +62,19 @@ impl SubnetPool {
     }
 }
 
+/// What of a [`SubnetPool`] is free, as
+/// [`DockerEngine::free_subnets`](crate::engine::DockerEngine::free_subnets) finds it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct FreeSubnets {
+    /// Subnets that overlap no network of the engine and no route of this host.
+    pub free: usize,
+    /// All subnets of the pool.
+    pub total: usize,
+    /// What takes the others, each as `the network NAME (SUBNET)` or `the route to SUBNET by INTERFACE`, the most of it first.
+    pub in_the_way: Vec<String>,
+}
+
 impl Default for SubnetPool {
     fn default() -> Self {
         Self {

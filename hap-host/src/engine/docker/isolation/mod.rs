@@ -5,6 +5,8 @@
 //! the host, which goes past the rules that keep containers apart. The engine may be told to make
 //! no rules, or a firewall may have removed them: nothing that either reports tells that.
 
+pub(crate) mod cgroup;
+pub(super) mod machine;
 pub(super) mod probe;
 mod program;
 pub(super) mod signs;
@@ -61,20 +63,7 @@ async fn within_deadline(
     instance: &InstanceName,
     turn: OwnedMutexGuard<()>,
 ) -> Result<Option<IsolationLoss>, EngineError> {
-    let version = client
-        .read(OPERATION, instance.as_str(), client.docker().version())
-        .await?;
-    let architecture = version.arch.unwrap_or_default();
-    let archive = archive(&architecture).ok_or_else(|| {
-        let message =
-            format!("there is no program to measure it with for a machine of kind {architecture:?}");
-        EngineError::new(
-            EngineErrorKind::Unsupported,
-            OPERATION,
-            instance.as_str(),
-            message,
-        )
-    })?;
+    let archive = program_of(client, instance).await?;
     let mut networks = Vec::new();
     for mode in MODES {
         networks.push((mode, network::find::id(client, instance, mode).await?));
@@ -92,6 +81,24 @@ async fn within_deadline(
         Ok(Some(false))
     );
     Ok(Some(loss(open, unfiltered)))
+}
+
+/// The image's root with the program for the engine's processor.
+async fn program_of(client: &Client, instance: &InstanceName) -> Result<Vec<u8>, EngineError> {
+    let version = client
+        .read(OPERATION, instance.as_str(), client.docker().version())
+        .await?;
+    let architecture = version.arch.unwrap_or_default();
+    archive(&architecture).ok_or_else(|| {
+        let message =
+            format!("there is no program to measure it with for a machine of kind {architecture:?}");
+        EngineError::new(
+            EngineErrorKind::Unsupported,
+            OPERATION,
+            instance.as_str(),
+            message,
+        )
+    })
 }
 
 /// The ways from network to network that are open each time.

@@ -20,7 +20,10 @@ use bollard::{
 use futures_util::StreamExt as _;
 use tokio::{net::TcpStream, runtime::Handle, sync::OwnedMutexGuard, time::Instant};
 
-use super::program::{PATH, PORT, argument, layer, reached};
+use super::{
+    cgroup::{self, Given, LimitsInForce},
+    program::{PATH, PORT, argument, layer, reached},
+};
 use crate::engine::{
     docker::client::Client,
     error::{EngineError, EngineErrorKind},
@@ -33,6 +36,8 @@ pub(super) const OPERATION: &str = "measure isolation";
 
 /// Memory of one container, of which its start takes nearly all.
 const MEMORY: i64 = 16 << 20;
+const NANO_CPUS: i64 = 100_000_000;
+const PROCESSES: i64 = 16;
 /// Longest wait for one that listens.
 const LISTENS_WITHIN: Duration = Duration::from_secs(5);
 /// Longest that the engine may take to remove one that ended.
@@ -94,6 +99,31 @@ impl Probe {
         let address = SocketAddrV4::new(address, PORT);
         self.reach(mode, address).await?;
         Ok(address)
+    }
+
+    /// Starts one, and looks what the kernel holds it to.
+    pub(super) async fn limits(&self, network: &str) -> Result<LimitsInForce, EngineError> {
+        let name = self.name("listens", NetworkMode::Isolated);
+        let id = self.create(&name, network, Vec::new()).await?;
+        self.start(&name, &id).await?;
+        let looked = self
+            .client
+            .docker()
+            .inspect_container(&id, None::<InspectContainerOptions>);
+        let found = self.client.read(OPERATION, &name, looked).await?;
+        let process = found
+            .state
+            .and_then(|state| state.pid)
+            .filter(|process| *process > 0);
+        let given = Given {
+            memory: MEMORY,
+            processes: PROCESSES,
+            nano_cpus: NANO_CPUS,
+        };
+        // Files of the kernel are read at once.
+        Ok(process
+            .map(|process| cgroup::in_force(process, given))
+            .unwrap_or_default())
     }
 
     /// Connects from the host to one that listens.
@@ -335,9 +365,9 @@ fn body(instance: &InstanceName, image: &str, network: &str, arguments: Vec<Stri
         host_config: Some(HostConfig {
             memory: Some(MEMORY),
             memory_swap: Some(MEMORY),
-            nano_cpus: Some(100_000_000),
+            nano_cpus: Some(NANO_CPUS),
             cpu_shares: Some(64),
-            pids_limit: Some(16),
+            pids_limit: Some(PROCESSES),
             cap_drop: Some(vec!["ALL".to_owned()]),
             security_opt: Some(vec!["no-new-privileges".to_owned()]),
             privileged: Some(false),

@@ -12,7 +12,7 @@ use crate::engine::{
     docker::{
         client::Client,
         error::Failure,
-        subnet::{self, SubnetPool},
+        subnet::{self, FreeSubnets, SubnetPool},
     },
     error::{EngineError, EngineErrorKind},
     instance::InstanceName,
@@ -72,10 +72,33 @@ pub(super) async fn create(
     })
 }
 
-/// Names what takes addresses of the pool, the most of it first.
-fn in_the_way(taken: &[(Ipv4Net, String)], pool: SubnetPool) -> String {
+/// Counts the subnets that a new network could have now.
+pub(in crate::engine::docker) async fn free_subnets(
+    client: &Client,
+    pool: SubnetPool,
+) -> Result<FreeSubnets, EngineError> {
+    let taken = taken_subnets(client, pool, "pool").await?;
+    let is_free = |one: &Ipv4Net| !taken.iter().any(|(other, _)| subnet::overlap(*other, *one));
+    Ok(FreeSubnets {
+        free: pool.candidates("").filter(is_free).count(),
+        total: pool.candidates("").count(),
+        in_the_way: of_pool(&taken, pool)
+            .into_iter()
+            .map(|(_, who)| who.clone())
+            .collect(),
+    })
+}
+
+/// What takes addresses of the pool, the most of it first.
+fn of_pool(taken: &[(Ipv4Net, String)], pool: SubnetPool) -> Vec<&(Ipv4Net, String)> {
     let mut named: Vec<_> = taken.iter().filter(|(net, _)| pool.overlaps(*net)).collect();
     named.sort_by_key(|(net, _)| net.prefix_len());
+    named
+}
+
+/// Names what takes addresses of the pool, the most of it first.
+fn in_the_way(taken: &[(Ipv4Net, String)], pool: SubnetPool) -> String {
+    let named = of_pool(taken, pool);
     let (shown, more) = named.split_at(named.len().min(MOST_NAMED));
     let shown: Vec<_> = shown.iter().map(|(_, who)| who.as_str()).collect();
     match (shown.is_empty(), more.len()) {

@@ -1,6 +1,6 @@
 //! The two networks of an instance: one that leads nowhere, and one with a way out.
 
-mod create;
+pub(super) mod create;
 pub(super) mod filter;
 pub(super) mod find;
 mod local;
