@@ -9,6 +9,7 @@ mod build;
 mod cargo;
 mod commands;
 mod disk;
+mod doctor;
 mod elf;
 mod engine;
 mod failure;

@@ -167,11 +167,12 @@ const CLI: Rooms = &[
     ("build", &["cargo", "engine", "failure", "project", "terminal"]),
     ("site", &["failure"]),
     ("host", &["disk", "failure", "site", "terminal"]),
+    ("doctor", &["elf", "engine", "failure", "site", "terminal"]),
     (
         "commands",
         &[
-            "build", "cargo", "disk", "elf", "engine", "failure", "host", "lint", "project", "signing",
-            "site", "template", "terminal",
+            "build", "cargo", "disk", "doctor", "elf", "engine", "failure", "host", "lint", "project",
+            "signing", "site", "template", "terminal",
         ],
     ),
 ];

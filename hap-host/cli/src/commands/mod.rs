@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod describe;
 mod dev;
+mod doctor;
 mod key;
 mod new;
 mod package;
@@ -64,6 +65,7 @@ enum Command {
     Check(check::Check),
     Dev(Box<dev::Dev>),
     Describe(describe::Describe),
+    Doctor(doctor::Doctor),
     Key(key::Key),
     Build(build::Build),
     Run(Box<run::Run>),
@@ -90,6 +92,7 @@ impl Arguments {
             Command::Check(_) => "check",
             Command::Dev(_) => "dev",
             Command::Describe(_) => "describe",
+            Command::Doctor(_) => "doctor",
             Command::Key(_) => "key",
             Command::Build(_) => "build",
             Command::Run(_) => "run",
@@ -109,6 +112,7 @@ impl Arguments {
             Command::Check(command) => interrupt.or(command.run(console)).await?,
             Command::Dev(command) => command.run(console, interrupt).await,
             Command::Describe(command) => interrupt.or(command.run(console)).await?,
+            Command::Doctor(command) => command.run(console, interrupt).await,
             Command::Key(command) => interrupt.or(command.run(console)).await?,
             Command::Build(command) => command.run(console, interrupt).await,
             Command::Run(command) => command.run(console, interrupt).await,
