@@ -9,6 +9,10 @@ pub(super) fn failure(error: &Error) -> Failure {
     let message = error.report();
     let has = |words: &str| message.contains(words);
     let (exit, code, help) = match error.kind() {
+        // It says by itself what to do.
+        ErrorKind::Engine if has("What to do: ") => {
+            return Failure::new(Exit::Unreachable, "no_engine", message);
+        }
         ErrorKind::Engine if has("ermission denied") => (
             Exit::Unreachable,
             "no_engine",
@@ -41,4 +45,25 @@ pub(super) fn failure(error: &Error) -> Failure {
         ),
     };
     Failure::new(exit, code, message).help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use hap_host::{Supervisor, SupervisorConfig};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_engine_that_does_not_answer_is_not_reached_and_one_piece_of_advice_is_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = serde_json::json!({ "state_folder": folder.path(), "engine": "unix:///no/such.sock" });
+        let config = SupervisorConfig::from_json(&text.to_string()).unwrap();
+        let failure = failure(&Supervisor::from_config(config).await.unwrap_err());
+        assert_eq!(failure.exit(), Exit::Unreachable);
+        let advice = [
+            failure.help_text().is_some(),
+            failure.to_string().contains("What to do: "),
+        ];
+        assert_eq!(advice.iter().filter(|given| **given).count(), 1, "{failure}");
+    }
 }

@@ -17,7 +17,7 @@ const FILE_OF_ROOT: &str = "/etc/hap/hap.toml";
 ///
 /// Of root it is `/etc/hap/hap.toml`, of others `hap/hap.toml` in `$XDG_CONFIG_HOME`, or in `~/.config` where that is not set.
 pub(crate) fn configuration(given: Option<&Path>) -> Option<PathBuf> {
-    if let Some(given) = given {
+    if let Some(given) = named(given) {
         return Some(given.to_owned());
     }
     let usual = if rustix::process::geteuid().is_root() {
@@ -27,6 +27,11 @@ pub(crate) fn configuration(given: Option<&Path>) -> Option<PathBuf> {
     };
     // One that is there and cannot be read is told, not passed over.
     usual.symlink_metadata().is_ok().then_some(usual)
+}
+
+/// A variable that is set to nothing names nothing.
+fn named(given: Option<&Path>) -> Option<&Path> {
+    given.filter(|path| !path.as_os_str().is_empty())
 }
 
 /// Returns the folder of a variable, or the usual one in the home folder. As the base directory specification has it, a path
@@ -44,7 +49,7 @@ fn folder_of(variable: &str, in_home: &str) -> Option<PathBuf> {
 ///
 /// Of root it is `/var/lib/hap`, of others `hap` in `$XDG_STATE_HOME`, or in `~/.local/state` where that is not set.
 pub(crate) fn state_folder(given: Option<&Path>) -> Result<PathBuf, Failure> {
-    if let Some(given) = given {
+    if let Some(given) = named(given) {
         return Ok(given.to_owned());
     }
     if rustix::process::geteuid().is_root() {

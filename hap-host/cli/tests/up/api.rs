@@ -107,7 +107,7 @@ fn beyond_loopback_it_is_served_with_tls_and_a_new_certificate_holds_after_a_rel
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer);
     assert!(!text(&answer).contains("HTTP"), "{}", text(&answer));
-    let get = |certificate: &str| {
+    let get_as = |name: &str, certificate: &str| {
         let mut roots = RootCertStore::empty();
         roots
             .add(CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap())
@@ -122,14 +122,15 @@ fn beyond_loopback_it_is_served_with_tls_and_a_new_certificate_holds_after_a_rel
         while tls.is_handshaking() {
             tls.complete_io(&mut stream)?;
         }
-        let headers = [
-            ("authorization", bearer(&token)),
-            ("x-forwarded-for", "home.test".to_owned()),
-        ];
+        let headers = [("authorization", bearer(&token)), ("host", name.to_owned())];
         let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
         Ok::<u16, std::io::Error>(call(StreamOwned::new(tls, stream), "GET", "/v1/health", &headers, "").0)
     };
+    let get = |certificate: &str| get_as("localhost", certificate);
     assert_eq!(get(&first).unwrap(), 200);
+    // It answers to the name that the file gives it, and to no other.
+    assert_eq!(get_as("home.test:8443", &first).unwrap(), 200);
+    assert_eq!(get_as("evil.test", &first).unwrap(), 421);
     let second = make();
     get(&second).expect_err("it has the first until it is told");
     host.signal("-HUP");

@@ -142,9 +142,19 @@ fn plugins_go_on_while_their_host_is_restarted_killed_and_upgraded() {
     host.logs("the configuration was read again");
     host.end();
     assert_eq!(household.running().len(), 0);
-    let host = household.place.up();
+    let mut host = household.place.up();
     household.healthy();
     assert_eq!(household.running().len(), 3);
+
+    // The plugin does not end by itself when it is asked to: whoever does not want to wait says so twice.
+    let begun = Instant::now();
+    host.signal("-TERM");
+    host.logs("the host ends");
+    host.signal("-TERM");
+    assert_eq!(host.ended(), Some(130));
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    let host = household.place.up();
+    household.healthy();
     for id in &household.plugins {
         let (status, answer) =
             household
