@@ -1,6 +1,6 @@
 //! `hap up`: a host in the foreground, as a service manager runs it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -45,8 +45,9 @@ pub(crate) struct Up {
 
 impl Up {
     pub(crate) async fn run(self, console: &Console) -> Result<Exit, Failure> {
-        let state = site::state_folder(self.state.as_deref())?;
+        let state = whole(&site::state_folder(self.state.as_deref())?)?;
         let file = site::configuration(self.config.as_deref());
+        let file = file.as_deref().map(whole).transpose()?;
         let config = HostConfig::read(file.as_deref(), &state)?;
         let read = json!({ "file": file, "state": state });
         if self.check_config {
@@ -65,5 +66,18 @@ impl Up {
             console.warning(format_args!("of the policy: {warning}"));
         }
         Box::pin(Host { state, file, config }.run(console)).await
+    }
+}
+
+/// The path from the root on, as it is told to others and kept.
+fn whole(path: &Path) -> Result<PathBuf, Failure> {
+    let refuse = |why: &dyn std::fmt::Display| {
+        let message = format!("the path {} cannot be used: {why}", path.display());
+        Failure::new(Exit::Usage, "invalid_path", message).help("name another one")
+    };
+    let path = std::path::absolute(path).map_err(|error| refuse(&error))?;
+    match path.to_str() {
+        Some(_) => Ok(path),
+        None => Err(refuse(&"it is no UTF-8")),
     }
 }

@@ -6,6 +6,7 @@ mod log;
 mod manager;
 mod open;
 mod refusal;
+mod room;
 mod run;
 mod running;
 mod serve;

@@ -11,15 +11,16 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
     time,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{door::Peer, tls::Tls};
+use super::{
+    door::Peer,
+    room::{Place, Room},
+    tls::Tls,
+};
 
-/// Connections at a time, of each socket that is listened on.
-const CONNECTIONS: usize = 128;
 /// Pause after a failed accept, such as when the process has too many files open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Longest time for TLS to be agreed on, and for the head of a request.
@@ -51,7 +52,7 @@ impl Servers {
             tasks: self.tasks.clone(),
             stop: self.stop.clone(),
             abort: self.abort.clone(),
-            room: Arc::new(Semaphore::new(CONNECTIONS)),
+            room: Arc::default(),
         };
         self.tasks.spawn(server.run(socket));
     }
@@ -79,7 +80,7 @@ struct Server {
     tasks: TaskTracker,
     stop: CancellationToken,
     abort: CancellationToken,
-    room: Arc<Semaphore>,
+    room: Arc<Room>,
 }
 
 /// A connection as it comes.
@@ -98,9 +99,9 @@ impl Server {
             };
             match accepted {
                 // Over the bound it is closed at once rather than left to wait.
-                Ok((stream, peer)) => match Arc::clone(&self.room).try_acquire_owned() {
-                    Ok(room) => drop(self.tasks.spawn(self.clone().connection(stream, peer, room))),
-                    Err(_) => tracing::debug!(?peer, "refused a connection: too many at once"),
+                Ok((stream, peer)) => match self.room.take(peer) {
+                    Some(place) => drop(self.tasks.spawn(self.clone().connection(stream, peer, place))),
+                    None => tracing::debug!(?peer, "refused a connection: too many at once"),
                 },
                 Err(error) => {
                     tracing::warn!(%error, "could not accept a connection");
@@ -110,7 +111,7 @@ impl Server {
         }
     }
 
-    async fn connection(self, stream: Stream, peer: Peer, _room: OwnedSemaphorePermit) {
+    async fn connection(self, stream: Stream, peer: Peer, _place: Place) {
         match stream {
             Stream::Unix(stream) => self.http(stream, peer).await,
             Stream::Tcp(stream, None) => self.http(stream, peer).await,

@@ -38,6 +38,25 @@ fn an_interrupt_ends_it_in_order_too() {
 }
 
 #[test]
+fn a_reader_of_a_stream_is_told_of_the_end_and_does_not_hold_it_up() {
+    let place = Place::new("");
+    let mut host = place.up();
+    let mut stream = UnixStream::connect(place.socket()).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream
+        .write_all(b"GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .unwrap();
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).unwrap();
+    assert_eq!(text(&head), "HTTP/1.1 200");
+    host.signal("-TERM");
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).unwrap();
+    assert!(text(&rest).contains("shutting_down"), "{}", text(&rest));
+    assert_eq!(host.ended(), Some(0));
+}
+
+#[test]
 fn the_second_host_of_a_state_folder_is_refused_with_the_process_of_the_first() {
     let place = Place::new("");
     let host = place.up();

@@ -94,6 +94,20 @@ fn a_path_that_is_too_long_for_a_socket_is_told_with_the_limit() {
 }
 
 #[test]
+fn a_path_that_is_no_text_is_told_and_not_fallen_over() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+
+    let place = Place::new("");
+    let odd = OsStr::from_bytes(b"/tmp/\xff");
+    for variable in ["HAP_STATE", "HAP_CONFIG"] {
+        let done = place.hap(&["up"]).env(variable, odd).output().unwrap();
+        let told = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(2), "{told}");
+        assert!(told.contains("it is no UTF-8"), "{told}");
+    }
+}
+
+#[test]
 fn users_that_are_there_already_or_not_at_all_are_told_with_what_to_do() {
     let place = Place::new("");
     place.add_user("anna", "viewer");
