@@ -20,6 +20,42 @@ fn without_an_engine_it_says_where_it_looked() {
     ends(&place, 5, "/no/such.sock", "start Docker");
 }
 
+/// The socket of the machine's engine, for whoever may not use it.
+#[test]
+#[ignore = "needs a Docker engine and root"]
+fn a_socket_that_the_user_may_not_use_is_told_with_how_to_be_let_in() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let place = Place::with("");
+    let all_may = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(place.folder.path(), all_may).unwrap();
+    // The program may lie where only root looks.
+    let program = place.folder.path().join("hap");
+    fs::copy(env!("CARGO_BIN_EXE_hap"), &program).unwrap();
+    let done = Command::new("setpriv")
+        .args([
+            "--reuid",
+            "65534",
+            "--regid",
+            "65534",
+            "--clear-groups",
+            "--inh-caps=-all",
+        ])
+        .arg(&program)
+        .arg("up")
+        .env("HAP_STATE", place.state())
+        .env("HAP_CONFIG", place.file())
+        .output()
+        .unwrap();
+    let told = text(&done.stderr);
+    assert_eq!(code(&done), 5, "{told}");
+    assert_eq!(told.matches("error: ").count(), 1, "{told}");
+    assert!(
+        told.contains("may this user open the socket?") && told.contains("usermod -aG docker"),
+        "{told}"
+    );
+}
+
 #[test]
 fn a_port_that_is_taken_is_told_with_its_key() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

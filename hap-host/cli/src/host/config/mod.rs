@@ -226,6 +226,6 @@ fn refused(path: &Path, file: &toml::File<'_>, mut problems: Vec<Issue>) -> Fail
         })
         .collect();
     Failure::new(Exit::Failed, "invalid_config", message)
-        .help("hap up --check-config reads the file and does nothing else")
+        .help("docs/hap-up.md describes every key, and hap up --check-config reads the file without starting anything")
         .details(json!({ "problems": told }))
 }
