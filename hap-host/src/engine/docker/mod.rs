@@ -56,6 +56,9 @@ use super::{
     volume_copy::{VolumeCopy, VolumeUsage},
 };
 
+/// Longest wait for a measurement that clears away what it made.
+const CLEARED_WITHIN: Duration = Duration::from_secs(5);
+
 /// Where Docker listens unless told otherwise.
 const DEFAULT_URI: &str = "unix:///var/run/docker.sock";
 
@@ -227,7 +230,9 @@ impl Engine for DockerEngine {
 
     async fn teardown(&self, instance: &InstanceName) -> Result<(), EngineError> {
         let _one_at_a_time = self.preparing.lock().await;
-        isolation::probe::clear(&self.client, instance).await?;
+        // A measurement that was dropped is clearing away what it made. One of another instance may go on for longer.
+        let _turn = tokio::time::timeout(CLEARED_WITHIN, self.measuring.lock()).await;
+        isolation::clear(&self.client, instance).await?;
         network::remove::teardown(&self.client, instance).await
     }
 

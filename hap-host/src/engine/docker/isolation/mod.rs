@@ -18,7 +18,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use self::{
     probe::{OPERATION, Probe},
-    program::archive,
+    program::{archive, layer},
     signs::UNFILTERED,
 };
 use super::{client::Client, network};
@@ -81,6 +81,16 @@ async fn within_deadline(
         Ok(Some(false))
     );
     Ok(Some(loss(open, unfiltered)))
+}
+
+/// Removes what a measurement left that was dropped, or whose host was killed.
+pub(super) async fn clear(client: &Client, instance: &InstanceName) -> Result<(), EngineError> {
+    probe::clear(client, instance).await?;
+    // Of the engine's processor, which is not worth a question.
+    for archive in ["amd64", "arm64"].into_iter().filter_map(archive) {
+        probe::clear_images(client, instance, &layer(&archive)).await?;
+    }
+    Ok(())
 }
 
 /// The image's root with the program for the engine's processor.

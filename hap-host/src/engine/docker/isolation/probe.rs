@@ -235,10 +235,7 @@ fn prefix(instance: &InstanceName) -> String {
 }
 
 /// Removes the containers that measure, or were left by a host that was killed meanwhile.
-pub(in crate::engine::docker) async fn clear(
-    client: &Client,
-    instance: &InstanceName,
-) -> Result<(), EngineError> {
+pub(super) async fn clear(client: &Client, instance: &InstanceName) -> Result<(), EngineError> {
     let label = format!("{}={instance}", labels::PROBE_INSTANCE);
     let options = ListContainersOptionsBuilder::default()
         .all(true)
@@ -259,7 +256,11 @@ pub(in crate::engine::docker) async fn clear(
 
 /// Removes images that a host left which was killed meanwhile: those that consist of the very
 /// program, whatever they say of themselves.
-async fn clear_images(client: &Client, instance: &InstanceName, layer: &str) -> Result<(), EngineError> {
+pub(super) async fn clear_images(
+    client: &Client,
+    instance: &InstanceName,
+    layer: &str,
+) -> Result<(), EngineError> {
     let options = ListImagesOptionsBuilder::default()
         .filters(&HashMap::from([
             ("label", vec![format!("{}={instance}", labels::PROBE_IMAGE)]),
