@@ -81,7 +81,8 @@ impl Doctor {
         let facts = Box::pin(gather(request, interrupt)).await;
         drop(progress);
         let facts = facts?;
-        let findings: Vec<_> = checks.iter().map(|check| check.judge(&facts)).collect();
+        let concerned = checks.iter().filter(|check| check.concerns(&facts));
+        let findings: Vec<_> = concerned.map(|check| check.judge(&facts)).collect();
         let count = |health| findings.iter().filter(|finding| finding.health == health).count();
         let fixes = count(Health::Fix);
         let result = json!({

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::facts::Facts;
+use super::facts::{Facts, Way};
 
 /// One look at the facts.
 #[derive(Debug)]
@@ -119,7 +119,17 @@ pub(crate) struct Finding {
     pub(crate) fix: Option<String>,
 }
 
+/// Checks about an engine or its networks that are not about Docker alone.
+const OF_ANY_ENGINE: [&str; 2] = ["engine.address", "network.events_port"];
+
 impl Check {
+    /// Whether it is about this machine: where the configuration names the process engine, none of Docker is.
+    pub(crate) fn concerns(&self, facts: &Facts) -> bool {
+        let is_of_docker =
+            matches!(self.group, Group::Engine | Group::Network) && !OF_ANY_ENGINE.contains(&self.id);
+        facts.address.way != Way::None || !is_of_docker
+    }
+
     /// Looks.
     pub(crate) fn judge(&self, facts: &Facts) -> Finding {
         let Verdict {

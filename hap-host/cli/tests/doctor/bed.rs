@@ -5,7 +5,7 @@ use std::{
     fs,
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use serde_json::Value;
@@ -76,6 +76,34 @@ impl Machine {
     /// Runs `hap` by another program, which is given its command line.
     pub(crate) fn wrap(&mut self, line: &[&str]) {
         self.wrapper = line.iter().map(|word| (*word).to_owned()).collect();
+    }
+
+    /// Starts a host on the machine's state folder.
+    pub(crate) fn start_host(&self) -> Child {
+        let mut command = Command::new(HAP);
+        command
+            .arg("up")
+            .env("HAP_STATE", self.state())
+            .envs(&self.environment);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.spawn().unwrap()
+    }
+
+    /// Starts the doctor, whose end is somebody else's.
+    pub(crate) fn start(&self) -> Child {
+        let mut command = Command::new(HAP);
+        command
+            .arg("doctor")
+            .env("HAP_STATE", self.state())
+            .envs(&self.environment);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.spawn().unwrap()
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {

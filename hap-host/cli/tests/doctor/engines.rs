@@ -1,6 +1,11 @@
 //! Machines whose networks are broken, each with an engine of its own in a network of its own.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::PathBuf,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use hap_tests::docker::{PrivateDocker, in_private_network};
 
@@ -149,7 +154,7 @@ fn an_engine_that_was_stopped_by_a_signal_hangs_and_is_told_in_time() {
         let docker = PrivateDocker::start(false).await;
         let (machine, before) = machine(&docker);
         docker.signal(rustix::process::Signal::STOP);
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         machine.finds(
             &[],
             &before,
@@ -157,11 +162,32 @@ fn an_engine_that_was_stopped_by_a_signal_hangs_and_is_told_in_time() {
             "fix",
             "sudo systemctl restart docker",
         );
-        assert!(
-            began.elapsed() < std::time::Duration::from_secs(20),
-            "{:?}",
-            began.elapsed()
-        );
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
         docker.signal(rustix::process::Signal::CONT);
+    });
+}
+
+#[test]
+#[ignore = "needs root and dockerd"]
+fn an_interrupt_at_any_moment_leaves_nothing_on_the_engine() {
+    in_private_network(async || {
+        let docker = PrivateDocker::start(false).await;
+        let machine = Machine::new(&docker.uri());
+        // Moments between its first network and the end of its measurements.
+        for moment in [0, 300, 900, 1800, 3000] {
+            let mut doctor = machine.start();
+            tokio::time::sleep(Duration::from_millis(moment)).await;
+            let process = rustix::process::Pid::from_child(&doctor);
+            let _ = rustix::process::kill_process(process, rustix::process::Signal::INT);
+            let ended = tokio::task::spawn_blocking(move || doctor.wait());
+            let ended = tokio::time::timeout(Duration::from_secs(60), ended).await;
+            let code = ended.unwrap().unwrap().unwrap().code();
+            // Before it listens for the signal it is ended by it, and then nothing is made yet.
+            assert!(
+                [Some(130), None, Some(0)].contains(&code),
+                "{code:?} after {moment} ms"
+            );
+            assert_eq!(left(&docker), "", "after {moment} ms");
+        }
     });
 }

@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     net::TcpListener,
     os::unix::fs::PermissionsExt as _,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -86,6 +87,34 @@ fn a_host_that_runs_well_is_nothing_to_mend() {
     host(&socket, "holds");
     fs::set_permissions(&socket, fs::Permissions::from_mode(0o600)).unwrap();
     let before = self::machine().found(&["--quick"]);
+    assert_eq!(machine.found(&[]), before);
+}
+
+#[test]
+fn a_real_host_that_starts_is_waited_for_and_has_nothing_to_mend() {
+    let mut machine = machine();
+    machine.configure("engine = \"process\"\n");
+    let before = machine.found(&[]);
+    let mut host = machine.start_host();
+    // It is asked as soon as it has its folder.
+    let began = Instant::now();
+    while !machine.path("state/hap.lock").exists() {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "the host does not start"
+        );
+        std::thread::yield_now();
+    }
+    let found = machine.found(&[]);
+    let told = String::from_utf8(machine.run(&[]).stdout).unwrap();
+    host.kill().unwrap();
+    host.wait().unwrap();
+    assert_eq!(found, before);
+    let number = host.id();
+    assert!(told.contains(&format!("process {number}")), "{told}");
+    assert!(told.contains("host.health: the host is healthy"), "{told}");
+    assert!(!told.contains("engine.reach"), "{told}");
+    // What it left is in nobody's way.
     assert_eq!(machine.found(&[]), before);
 }
 

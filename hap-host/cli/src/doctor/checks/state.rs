@@ -194,7 +194,7 @@ pub(super) const LOCK: Check = Check {
     id: "state.lock",
     group: Group::State,
     what: "Who holds the state folder. A second host on it is refused.",
-    bounds: "*fix*: a process holds it, and no host answers on its socket.",
+    bounds: "*fix*: a process holds it, and no host answers on its socket within 3 s.",
     fix: "end that process, or give the other host a folder of its own: `--state DIR`",
     probes: false,
     judge: |facts| {

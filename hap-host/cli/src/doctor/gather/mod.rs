@@ -15,15 +15,19 @@ mod user;
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use self::blocking::{WITHIN, blocking};
-use super::facts::{Entry, Facts, Probed, StateFacts};
+use super::facts::{Answer, Entry, Facts, Probed, Socket, StateFacts};
 use crate::{elf::this_arch, failure::Failure, site, terminal::Interrupt};
 
+/// Longest wait for a host that has its folder already to answer.
+const STARTS_WITHIN: Duration = Duration::from_secs(3);
+/// Pause before it is asked again.
+const POLL: Duration = Duration::from_millis(100);
 /// The instance of a host whose configuration names none.
 const USUAL_INSTANCE: &str = "default";
 
@@ -109,12 +113,28 @@ async fn state_of(folder: PathBuf) -> StateFacts {
         blocking(move || state::holder(&lock)),
         timeout(WITHIN * 2, state::socket(site::socket(&folder))),
     );
+    let (holder, mut socket) = (holder.flatten(), socket.ok().flatten());
+    // A host has its folder for a moment before it answers.
+    let until = Instant::now() + STARTS_WITHIN;
+    while holder.is_some() && is_unanswered(socket.as_ref()) && Instant::now() < until {
+        sleep(POLL).await;
+        let again = timeout(WITHIN * 2, state::socket(site::socket(&folder))).await;
+        socket = again.ok().flatten();
+    }
     StateFacts {
         entry: entry.unwrap_or_else(|| Entry::Unreadable(silent())),
         disk: disk.unwrap_or_else(|| Err(silent())),
-        holder: holder.flatten(),
-        socket: socket.ok().flatten(),
+        holder,
+        socket,
         folder,
+    }
+}
+
+/// Whether no host is there to be asked.
+const fn is_unanswered(socket: Option<&Socket>) -> bool {
+    match socket {
+        None => true,
+        Some(socket) => matches!(socket.answer, Answer::Nobody),
     }
 }
 

@@ -160,6 +160,25 @@ fn an_engine_that_is_not_supported_is_told() {
 }
 
 #[test]
+fn a_host_of_processes_is_not_told_of_docker() {
+    let mut facts = healthy();
+    facts.address.way = Way::None;
+    facts.engine = Err(Unreached::NotAsked);
+    let concerned: Vec<_> = CHECKS.iter().filter(|check| check.concerns(&facts)).collect();
+    let unknown = concerned.iter().map(|check| check.judge(&facts));
+    assert!(unknown.into_iter().all(|finding| finding.health == Health::Ok));
+    let ids: Vec<_> = concerned.iter().map(|check| check.id).collect();
+    assert!(
+        ids.contains(&"engine.address") && ids.contains(&"state.disk"),
+        "{ids:?}"
+    );
+    assert!(
+        !ids.contains(&"engine.reach") && !ids.contains(&"network.pool"),
+        "{ids:?}"
+    );
+}
+
+#[test]
 fn limits_that_the_engine_or_the_kernel_does_not_keep_are_told() {
     finds("fix engine.limits | sudo sed", |facts| {
         described(facts).memory_limit = false
