@@ -23,8 +23,9 @@ pub(super) fn page(checks: &[&Check]) -> String {
          A check finds *ok*, *warn* (a host runs, with less than it should have), *fix* (no host runs, or plugins are not safe) or\n\
          *unknown* (it could not be looked at, and the finding says why). The exit code is 1 where one finds *fix*, else 0. Each *warn* and *fix*\n\
          comes with the command that mends it.\n\n\
-         `--only ID` looks at some. `--quick` starts no containers and is done in 15 s at the most, mostly at once; without it all is done in\n\
-         two minutes at the most, mostly in ten seconds.\n",
+         `--only ID` looks at some. `--quick` starts no containers: it is mostly done at once, and in 20 s at the most, whatever hangs. Otherwise\n\
+         containers of the doctor's own run for some seconds, 40 s at the most, and are removed; an engine that hangs meanwhile is given\n\
+         three minutes for that.\n",
     );
     let mut group = None;
     for check in checks {
