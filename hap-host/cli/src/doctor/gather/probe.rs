@@ -2,7 +2,7 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use hap_host::engine::{DockerEngine, Engine as _, HostEndpoints, NetworkMode};
+use hap_host::engine::{DockerEngine, Engine as _, EngineError, HostEndpoints, NetworkMode};
 use hap_manifest::PluginId;
 use tokio::{net::TcpListener, time::timeout};
 
@@ -38,20 +38,38 @@ pub(super) async fn run(
     Ok(probed)
 }
 
+const BROKE_OFF: &str = "the measurement broke off";
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is what a mapping of errors is given"
+)]
+fn told(error: EngineError) -> String {
+    error.message().to_owned()
+}
+
 async fn probe(own: &Own, events_port: Option<u16>) -> Probed {
     let endpoints = match own.prepare().await {
         Ok(endpoints) => endpoints,
         Err(failure) => return Probed::Not(failure.to_string()),
     };
-    let (engine, instance) = (own.engine(), own.instance());
-    let isolation = engine.measure_isolation(instance).await;
+    // Each goes on to its end when it is interrupted: what the engine makes for a caller that is gone would be found by nobody.
+    let (engine, instance) = (own.engine().clone(), own.instance().clone());
+    let isolation = own
+        .whole(async move { engine.measure_isolation(&instance).await })
+        .await;
+    let isolation = isolation.map_or_else(|| Err(BROKE_OFF.to_owned()), |measured| measured.map_err(told));
     let isolation = isolation.map(|loss| loss.map(|loss| (loss.message, loss.hint)));
-    let (port, cut_off) = way_in(own, &endpoints, events_port).await;
-    let limits = engine.measure_limits(instance).await;
+    let (port, cut_off) = way_in(own, endpoints, events_port).await;
+    let (engine, instance) = (own.engine().clone(), own.instance().clone());
+    let limits = own
+        .whole(async move { engine.measure_limits(&instance).await })
+        .await;
+    let limits = limits.map_or_else(|| Err(BROKE_OFF.to_owned()), |measured| measured.map_err(told));
     Probed::Done(Box::new(Probe {
-        isolation: isolation.map_err(|error| error.message().to_owned()),
+        isolation,
         cut_off,
-        limits: limits.map_err(|error| error.message().to_owned()),
+        limits,
         port,
     }))
 }
@@ -60,7 +78,7 @@ async fn probe(own: &Own, events_port: Option<u16>) -> Probed {
 /// port alone.
 async fn way_in(
     own: &Own,
-    endpoints: &HostEndpoints,
+    endpoints: HostEndpoints,
     events_port: Option<u16>,
 ) -> (u16, Result<Vec<&'static str>, String>) {
     let any = Ipv4Addr::UNSPECIFIED;
@@ -74,12 +92,16 @@ async fn way_in(
         Err(error) => return (0, Err(format!("no port can be opened: {error}"))),
     };
     let accepting = tokio::spawn(async move { while listener.accept().await.is_ok() {} });
-    let cut_off = own.engine().measure_way_in(own.instance(), endpoints, port).await;
+    let (engine, instance) = (own.engine().clone(), own.instance().clone());
+    let measured = own.whole(async move { engine.measure_way_in(&instance, &endpoints, port).await });
+    let cut_off = measured
+        .await
+        .map_or_else(|| Err(BROKE_OFF.to_owned()), |measured| measured.map_err(told));
     accepting.abort();
     let name = |mode| match mode {
         NetworkMode::Isolated => "isolated network",
         _ => "network with a way out",
     };
     let cut_off = cut_off.map(|all| all.into_iter().map(name).collect());
-    (port, cut_off.map_err(|error| error.message().to_owned()))
+    (port, cut_off)
 }
