@@ -27,6 +27,10 @@
     feature = "management",
     doc = "| to manage it over HTTP, behind your own authentication | [`Supervisor::management_router`], [`Role`] |"
 )]
+#![cfg_attr(
+    feature = "client",
+    doc = "| to use the management API of another process | [`client::Client`] |"
+)]
 //! | to see and remove what belongs to no plugin | [`Supervisor::orphans`], [`Orphan`], [`SweepReport`], [`Supervisor::prune_images`] |
 //! | to change the figures | [`RestartPolicy`], [`HealthPolicy`], [`DefaultLimits`], [`EventRateLimit`], [`EventRetention`], [`LogForwarding`] |
 //! | another engine, or a test without one | [`engine`]: [`Engine`](engine::Engine) and what implements it |
@@ -34,6 +38,9 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub mod client;
 pub mod engine;
 mod error;
 #[cfg(feature = "management")]

@@ -30,7 +30,7 @@ mod table;
 mod tests;
 mod upload;
 mod versions;
-mod view;
+pub(crate) mod view;
 
 use std::sync::Arc;
 

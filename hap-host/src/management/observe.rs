@@ -92,7 +92,7 @@ pub(super) async fn metrics(State(api): State<Api>, headers: HeaderMap) -> impl 
 pub(super) async fn health(State(api): State<Api>) -> Result<Json<Health>, Refusal> {
     let mut phases = BTreeMap::new();
     for plugin in api.supervisor.plugins() {
-        *phases.entry(plugin.state().phase.as_str()).or_default() += 1;
+        *phases.entry(plugin.state().phase.as_str().into()).or_default() += 1;
     }
     let engine = api.supervisor.capabilities();
     let info = api.supervisor.ask_engine().await.map_err(|error| {
@@ -106,7 +106,7 @@ pub(super) async fn health(State(api): State<Api>) -> Result<Json<Health>, Refus
     })?;
     let isolation = api.supervisor.isolation();
     Ok(Json(Health {
-        status: "healthy",
+        status: "healthy".into(),
         engine: EngineReport::new(&engine, info, &isolation),
         isolation: isolation.into(),
         events_port: api.supervisor.events_port(),

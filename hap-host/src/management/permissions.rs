@@ -49,7 +49,7 @@ pub(super) async fn review(
     review.warnings.extend(warnings);
     Ok(Json(Review {
         text: review.consent.to_string(),
-        consent: review.consent,
+        consent: review.consent.into(),
         refusals: review.violations.iter().map(RefusalReason::of).collect(),
         warnings: review.warnings,
     }))

@@ -145,11 +145,11 @@ async fn pump(source: impl Stream<Item = Message>, sender: mpsc::Sender<Message>
     if cancel.is_cancelled() {
         // A reader that is behind learns it from the end of the stream itself: nothing
         // waits for it now.
-        let reason = "shutting_down";
+        let reason = "shutting_down".into();
         let _ = sender.try_send(Message::new("end", &Ended { reason }));
         return;
     }
-    let reason = "no_more";
+    let reason = "no_more".into();
     let end = Message::new("end", &Ended { reason });
     // Whoever has gone need not know.
     let _ = sender.send_timeout(end, STALLED).await;

@@ -120,6 +120,7 @@ const HOST: Rooms = &[
             "engine",
         ],
     ),
+    ("client", &["management"]),
 ];
 
 const CONFORMANCE: Rooms = &[

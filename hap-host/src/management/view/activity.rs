@@ -1,14 +1,17 @@
+use std::borrow::Cow;
+
 use hap_manifest::PluginId;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::rfc3339;
 use crate::model::activity::{Activity, EngineOperation, InstallProgress};
 
 /// What is going on with a plugin.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Activity")]
-pub(in crate::management) struct ActivityView {
+#[non_exhaustive]
+pub struct ActivityView {
     /// The operation on the engine that is under way.
     pub operation: Option<OperationView>,
     /// The calls that wait for the plugin to come to what they want, the oldest first.
@@ -22,7 +25,7 @@ impl From<Activity> for ActivityView {
             operation: activity.operation.map(OperationView::from),
             calls: calls
                 .map(|call| CallView {
-                    name: call.name,
+                    name: call.name.into(),
                     since: rfc3339(call.since),
                 })
                 .collect(),
@@ -31,11 +34,12 @@ impl From<Activity> for ActivityView {
 }
 
 /// An operation on the engine that is under way.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Operation")]
-pub(in crate::management) struct OperationView {
+#[non_exhaustive]
+pub struct OperationView {
     /// What it does: `look`, `create`, `set_limits`, `start`, `stop`, `remove` or `remove_data`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// Since when, by RFC 3339.
     pub since: String,
 }
@@ -43,39 +47,43 @@ pub(in crate::management) struct OperationView {
 impl From<EngineOperation> for OperationView {
     fn from(operation: EngineOperation) -> Self {
         Self {
-            kind: operation.kind.as_str(),
+            kind: operation.kind.as_str().into(),
             since: rfc3339(operation.since),
         }
     }
 }
 
 /// A call that waits for a plugin.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Call")]
-pub(in crate::management) struct CallView {
+#[non_exhaustive]
+pub struct CallView {
     /// What it does, such as `start`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Since when, by RFC 3339.
     pub since: String,
 }
 
 /// The installations that are under way, by id.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::management) struct InstallingList {
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct InstallingList {
+    /// Each of them.
     pub installing: Vec<InstallingView>,
 }
 
 /// An installation that is under way.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Installing")]
-pub(in crate::management) struct InstallingView {
+#[non_exhaustive]
+pub struct InstallingView {
     /// The plugin.
     pub plugin: PluginId,
     /// Since when, by RFC 3339.
     pub since: String,
     /// What it is doing: `unpacking`, `pulling`, `sending` or `building`; null before
     /// its first stage.
-    pub stage: Option<&'static str>,
+    pub stage: Option<Cow<'static, str>>,
     /// What it said last in words, such as why a pull is tried again; null while it said nothing.
     pub step: Option<String>,
 }
@@ -85,7 +93,7 @@ impl From<InstallProgress> for InstallingView {
         Self {
             plugin: installing.plugin,
             since: rfc3339(installing.since),
-            stage: installing.stage.map(|stage| stage.as_str()),
+            stage: installing.stage.map(|stage| stage.as_str().into()),
             step: installing.step,
         }
     }

@@ -1,8 +1,9 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use hap_manifest::PluginId;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
@@ -17,8 +18,9 @@ use crate::{
 };
 
 /// A plugin is gone.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::management) struct Removed {
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Removed {
     /// Its id.
     pub id: PluginId,
     /// Its volumes are gone too.
@@ -26,8 +28,9 @@ pub(in crate::management) struct Removed {
 }
 
 /// The settings that are kept for a plugin.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::management) struct KeptConfig {
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct KeptConfig {
     /// The settings, secrets shown as `[REDACTED]`; null when there are none.
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub settings: Option<Value>,
@@ -36,8 +39,9 @@ pub(in crate::management) struct KeptConfig {
 }
 
 /// New settings were taken.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::management) struct ConfigAnswer {
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct ConfigAnswer {
     /// True.
     pub success: bool,
     /// The plugin has them. Otherwise they are kept, and the plugin gets them when it is healthy.
@@ -47,19 +51,21 @@ pub(in crate::management) struct ConfigAnswer {
 }
 
 /// The last status that a plugin sent on its own.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::management) struct LastStatus {
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct LastStatus {
     /// Null when it never sent one.
     pub event: Option<PluginEventView>,
 }
 
 /// How the supervisor itself does.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::management) struct Health {
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Health {
     /// `healthy`. When the engine does not answer this call is refused with 503 and
     /// the code `engine`.
     #[schemars(extend("enum" = ["healthy"]))]
-    pub status: &'static str,
+    pub status: Cow<'static, str>,
     /// The engine.
     pub engine: EngineReport,
     /// Whether plugins are kept apart from each other, as it was measured last.
@@ -67,21 +73,22 @@ pub(in crate::management) struct Health {
     /// The port on which plugins reach the platform.
     pub events_port: u16,
     /// How many plugins are in each phase; phases without any are left out.
-    pub phases: BTreeMap<&'static str, u64>,
+    pub phases: BTreeMap<Cow<'static, str>, u64>,
     /// What is wrong with the host itself.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<HostProblemView>,
     /// Containers that carry a plugin's labels and are not the plugin's own.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub second_containers: Vec<SecondContainerView>,
 }
 
 /// What runs the containers.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Engine")]
-pub(in crate::management) struct EngineReport {
+#[non_exhaustive]
+pub struct EngineReport {
     /// Its name, such as `docker`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Its version, as it says.
     pub version: String,
     /// The newest version of its API.
@@ -110,7 +117,7 @@ impl EngineReport {
         isolation: &IsolationState,
     ) -> Self {
         Self {
-            name: capabilities.name,
+            name: capabilities.name.into(),
             version: info.version,
             api: info.api,
             storage: info.storage,

@@ -1,6 +1,8 @@
+use std::borrow::Cow;
+
 use hap_manifest::{PluginId, wire};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     failure::{FailureView, phase_schema},
@@ -14,8 +16,9 @@ use crate::{
 };
 
 /// Something that happened to a plugin.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::management) struct SupervisorEvent {
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct SupervisorEvent {
     /// The plugin.
     pub plugin: PluginId,
     /// When the supervisor learned of it, by RFC 3339.
@@ -26,19 +29,20 @@ pub(in crate::management) struct SupervisorEvent {
 }
 
 /// What happened.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub(in crate::management) enum What {
+#[non_exhaustive]
+pub enum What {
     /// It is installed now.
     Installed,
     /// Its phase changed.
     Phase {
         /// The phase before.
         #[schemars(schema_with = "phase_schema")]
-        from: &'static str,
+        from: Cow<'static, str>,
         /// The phase now.
         #[schemars(schema_with = "phase_schema")]
-        to: &'static str,
+        to: Cow<'static, str>,
     },
     /// A run of it failed, or an operation on it did.
     Failed {
@@ -74,6 +78,10 @@ pub(in crate::management) enum What {
         /// Which.
         container: SecondContainerView,
     },
+    /// Something that only a newer version knows.
+    #[serde(other)]
+    #[schemars(skip)]
+    Unknown,
 }
 
 impl From<Event> for SupervisorEvent {
@@ -81,8 +89,8 @@ impl From<Event> for SupervisorEvent {
         let what = match event.kind {
             EventKind::Installed => What::Installed,
             EventKind::Phase { from, to } => What::Phase {
-                from: from.as_str(),
-                to: to.as_str(),
+                from: from.as_str().into(),
+                to: to.as_str().into(),
             },
             EventKind::Failed(failure) => What::Failed {
                 failure: failure.into(),
@@ -111,9 +119,10 @@ impl From<Event> for SupervisorEvent {
 }
 
 /// An event that a plugin sent, verified and on the disk.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "PluginEvent")]
-pub(in crate::management) struct PluginEventView {
+#[non_exhaustive]
+pub struct PluginEventView {
     /// Its place: go on after it the next time.
     pub cursor: String,
     /// Who sent it, as proved by its key; the event's own `source` is only what the plugin says.

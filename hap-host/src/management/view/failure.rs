@@ -1,19 +1,22 @@
+use std::borrow::Cow;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{failure::Failure, phase::Phase};
 
 /// Why a plugin does not do what is wanted.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Failure")]
-pub(in crate::management) struct FailureView {
+#[non_exhaustive]
+pub struct FailureView {
     /// The class, such as `out_of_memory`.
-    pub cause: &'static str,
+    pub cause: Cow<'static, str>,
     /// Trying again is pointless until someone acts.
     pub permanent: bool,
     /// Where it was in its life when it failed; `unknown` where that says nothing.
     #[schemars(schema_with = "phase_schema")]
-    pub phase: &'static str,
+    pub phase: Cow<'static, str>,
     /// One sentence with the values.
     pub message: String,
     /// What to do about it, where that is known.
@@ -25,9 +28,9 @@ pub(in crate::management) struct FailureView {
 impl From<Failure> for FailureView {
     fn from(failure: Failure) -> Self {
         Self {
-            cause: failure.cause.as_str(),
+            cause: failure.cause.as_str().into(),
             permanent: failure.cause.is_permanent(),
-            phase: failure.phase.as_str(),
+            phase: failure.phase.as_str().into(),
             message: failure.message,
             hint: failure.hint,
             last_lines: failure.last_lines,

@@ -1,5 +1,7 @@
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::rfc3339;
 use crate::{
@@ -12,13 +14,14 @@ use crate::{
 };
 
 /// Whether plugins are kept apart from each other, as it was measured last.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Isolation")]
-pub(in crate::management) struct IsolationView {
+#[non_exhaustive]
+pub struct IsolationView {
     /// `holds`: no plugin reaches another. `lost`: some do. `unknown`: it was not measured, or could
     /// not be. `absent`: the engine keeps nothing apart.
     #[schemars(extend("enum" = ["absent", "unknown", "holds", "lost"]))]
-    pub state: &'static str,
+    pub state: Cow<'static, str>,
     /// Since when, by RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
@@ -36,7 +39,7 @@ pub(in crate::management) struct IsolationView {
 impl From<IsolationState> for IsolationView {
     fn from(isolation: IsolationState) -> Self {
         let mut view = Self {
-            state: isolation.as_str(),
+            state: isolation.as_str().into(),
             since: None,
             measured_at: None,
             message: None,
@@ -63,9 +66,10 @@ impl From<IsolationState> for IsolationView {
 }
 
 /// Something that happened to the host as a whole.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "HostEvent")]
-pub(in crate::management) struct HostEventView {
+#[non_exhaustive]
+pub struct HostEventView {
     /// When the supervisor learned of it, by RFC 3339.
     pub at: String,
     /// What it is.
@@ -74,9 +78,10 @@ pub(in crate::management) struct HostEventView {
 }
 
 /// What happened to the host.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub(in crate::management) enum HostWhat {
+#[non_exhaustive]
+pub enum HostWhat {
     /// Plugins reach each other that should not. Told once, until it is regained.
     IsolationLost {
         /// What was seen.
@@ -95,18 +100,23 @@ pub(in crate::management) enum HostWhat {
     ProblemEnded {
         /// Its class, as `problem` of the beginning says.
         #[schemars(extend("enum" = ["resources", "state_folder", "state_disk"]))]
-        problem: &'static str,
+        problem: Cow<'static, str>,
     },
+    /// Something that only a newer version knows.
+    #[serde(other)]
+    #[schemars(skip)]
+    Unknown,
 }
 
 /// Something that is wrong with the host itself, and with no plugin.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "HostProblem")]
-pub(in crate::management) struct HostProblemView {
+#[non_exhaustive]
+pub struct HostProblemView {
     /// Its class. `resources`: the host lacks what it takes to ask plugins for their health.
     /// `state_folder`: the state folder was removed or replaced. `state_disk`: its disk is full.
     #[schemars(extend("enum" = ["resources", "state_folder", "state_disk"]))]
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// What is wrong, what the host does meanwhile, and what to do.
     pub message: String,
     /// Since when, by RFC 3339.
@@ -116,7 +126,7 @@ pub(in crate::management) struct HostProblemView {
 impl From<HostProblem> for HostProblemView {
     fn from(problem: HostProblem) -> Self {
         Self {
-            kind: problem.kind.as_str(),
+            kind: problem.kind.as_str().into(),
             message: problem.message,
             since: rfc3339(problem.since),
         }
@@ -134,7 +144,7 @@ impl From<HostEvent> for HostEventView {
                 problem: problem.into(),
             },
             HostEventKind::ProblemEnded(kind) => HostWhat::ProblemEnded {
-                problem: kind.as_str(),
+                problem: kind.as_str().into(),
             },
         };
         Self {

@@ -1,4 +1,10 @@
 //! What goes over the wire. Names and meanings are kept; fields may be added.
+//!
+//! All of it is read too, by the clients of `client/`: words are texts there, so that those of a newer host can be read.
+#![cfg_attr(
+    not(feature = "client"),
+    allow(unreachable_pub, reason = "they are public with the client")
+)]
 
 pub(crate) mod access;
 pub(crate) mod activity;
@@ -13,7 +19,7 @@ pub(crate) mod plugin;
 pub(crate) mod progress;
 pub(crate) mod request;
 pub(crate) mod second_container;
-mod update;
+pub(crate) mod update;
 pub(crate) mod usage;
 
 use std::time::{Duration, SystemTime};

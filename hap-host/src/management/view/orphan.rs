@@ -1,23 +1,28 @@
+use std::borrow::Cow;
+
 use hap_manifest::{PluginId, wire::WireError};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::millis;
 use crate::supervisor::orphans::orphan::{Orphan, OrphanDisposition, OrphanReason};
 
 /// What the engine keeps for this supervisor that belongs to no plugin.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::management) struct OrphanList {
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct OrphanList {
+    /// Each of them.
     pub orphans: Vec<OrphanView>,
 }
 
 /// Something that belongs to no plugin.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Orphan")]
-pub(in crate::management) struct OrphanView {
+#[non_exhaustive]
+pub struct OrphanView {
     /// `container`, `network`, `volume` or `image`.
     #[schemars(extend("enum" = ["container", "network", "volume", "image"]))]
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// The engine's id of it.
     pub id: String,
     /// Its name for people.
@@ -30,11 +35,11 @@ pub(in crate::management) struct OrphanView {
     pub bytes: Option<u64>,
     /// Why it belongs to nobody.
     #[schemars(schema_with = "reason_schema")]
-    pub reason: OrphanReason,
+    pub reason: Cow<'static, str>,
     /// What becomes of it: `due` goes with the next sweep, `young` later, `in_use` not; `image`
     /// goes by `POST /v1/orphans/prune-images` alone, `data` by `DELETE /v1/orphans/data` alone.
     #[schemars(schema_with = "fate_schema")]
-    pub fate: OrphanDisposition,
+    pub fate: Cow<'static, str>,
     /// What it is and why it belongs to nobody, in words.
     pub text: String,
 }
@@ -43,21 +48,22 @@ impl From<Orphan> for OrphanView {
     fn from(orphan: Orphan) -> Self {
         Self {
             text: orphan.to_string(),
-            kind: orphan.kind.as_str(),
+            kind: orphan.kind.as_str().into(),
             id: orphan.id,
             name: orphan.name,
             plugin: orphan.plugin,
             age_ms: orphan.age.map(millis),
             bytes: orphan.bytes,
-            reason: orphan.reason,
-            fate: orphan.disposition,
+            reason: word(&orphan.reason),
+            fate: word(&orphan.disposition),
         }
     }
 }
 
 /// What was removed.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::management) struct Swept {
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Swept {
     /// What is gone.
     pub removed: Vec<OrphanView>,
     /// What the engine did not remove. The next sweep tries again.
@@ -67,8 +73,9 @@ pub(in crate::management) struct Swept {
 }
 
 /// Something that the engine did not remove.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::management) struct NotSwept {
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct NotSwept {
     /// What it is.
     pub orphan: OrphanView,
     /// Why it is still there.
@@ -76,10 +83,17 @@ pub(in crate::management) struct NotSwept {
 }
 
 /// The data that an uninstalled plugin left is gone.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::management) struct DataRemoved {
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct DataRemoved {
     /// The plugin.
     pub plugin: PluginId,
+}
+
+/// The name of an enum's variant, as it is written.
+fn word(variant: &impl Serialize) -> Cow<'static, str> {
+    let written = serde_json::to_value(variant).unwrap_or_default();
+    Cow::Owned(written.as_str().unwrap_or_default().to_owned())
 }
 
 fn reason_schema(_: &mut SchemaGenerator) -> Schema {

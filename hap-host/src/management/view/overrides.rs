@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use hap_manifest::{CpuLimit, MemoryLimit, PidsLimit};
 use schemars::JsonSchema;
@@ -10,8 +10,9 @@ use crate::{
 };
 
 /// The limits of a plugin.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::management) struct Limits {
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Limits {
     /// Those that hold for its container: the operator's, else its manifest's, else the host's
     /// default, and none above what the policy gives.
     pub in_force: LimitsInForce,
@@ -38,8 +39,9 @@ impl Limits {
 }
 
 /// Limits as numbers.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::management) struct LimitsInForce {
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct LimitsInForce {
     /// Memory, in bytes.
     pub memory_bytes: u64,
     /// CPU time, in billionths of a core.
@@ -50,9 +52,10 @@ pub(in crate::management) struct LimitsInForce {
 
 /// Limits in place of those of the manifest, by the manifest's own names. What is left out or null
 /// is as the manifest says.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::management) struct WantedLimits {
+#[non_exhaustive]
+pub struct WantedLimits {
     /// Memory, such as `64m`.
     #[serde(default)]
     pub memory_limit: Option<MemoryLimit>,
@@ -75,9 +78,9 @@ impl From<WantedLimits> for LimitOverrides {
 }
 
 /// What becomes of a plugin when the host starts.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::management) struct WantedBoot {
+pub(crate) struct WantedBoot {
     /// `as_wanted`, `never` or `always`.
     pub boot: BootState,
 }
@@ -87,7 +90,8 @@ pub(in crate::management) struct WantedBoot {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
-pub(in crate::management) enum BootState {
+#[non_exhaustive]
+pub enum BootState {
     /// It goes on as it was.
     AsWanted,
     /// It is not started.
@@ -118,16 +122,26 @@ impl From<Autostart> for BootState {
 
 /// The environment variables that the operator sets for a plugin, over those of its manifest. What
 /// is read can be written back: a secret that says `[REDACTED]` stays as it is.
-// Without `Debug`: what comes in holds secrets.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::management) struct OperatorEnv {
+#[non_exhaustive]
+pub struct OperatorEnv {
     /// Values by their names.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
     /// The same for values that nobody shall see: they are shown as `[REDACTED]`.
     #[serde(default)]
     pub secrets: BTreeMap<String, String>,
+}
+
+/// The names alone: what comes in holds secrets.
+impl fmt::Debug for OperatorEnv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OperatorEnv")
+            .field("variables", &self.variables.keys())
+            .field("secrets", &self.secrets.keys())
+            .finish()
+    }
 }
 
 impl From<&EnvOverrides> for OperatorEnv {

@@ -1,6 +1,8 @@
+use std::borrow::Cow;
+
 use hap_manifest::{Manifest, PluginId};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::{
@@ -22,15 +24,18 @@ use crate::{
 };
 
 /// All installed plugins, by id.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "PluginList")]
-pub(in crate::management) struct PluginList {
+#[non_exhaustive]
+pub struct PluginList {
+    /// Each of them.
     pub plugins: Vec<PluginSummary>,
 }
 
 /// One plugin in a list.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::management) struct PluginSummary {
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct PluginSummary {
     /// Its id.
     pub id: PluginId,
     /// Its name for people.
@@ -41,17 +46,17 @@ pub(in crate::management) struct PluginSummary {
     pub image: String,
     /// What is wanted.
     #[schemars(schema_with = "desired_schema")]
-    pub desired: &'static str,
+    pub desired: Cow<'static, str>,
     /// Where it is.
     #[schemars(schema_with = "phase_schema")]
-    pub phase: &'static str,
+    pub phase: Cow<'static, str>,
     /// It failed again and again lately.
     pub crash_loop: bool,
     /// How often it was started again after a failure, since the supervisor took it over.
     pub restarts: u64,
     /// Whether it has the settings that are kept for it: `none`, `pending`,
     /// `delivered` or `refused`.
-    pub config: &'static str,
+    pub config: Cow<'static, str>,
     /// What is wrong with it, in one sentence: its failure, what it waits for, the health check that
     /// it missed, what it says of itself while it is degraded, why it refused its settings, or that its
     /// data is gone.
@@ -79,8 +84,9 @@ impl PluginSummary {
 }
 
 /// Everything that is known of one plugin.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::management) struct PluginDetails {
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct PluginDetails {
     /// Its id.
     pub id: PluginId,
     /// Where it is in its life.
@@ -89,23 +95,29 @@ pub(in crate::management) struct PluginDetails {
     pub permissions: Permissions,
     /// The settings that are kept for it, secrets shown as `[REDACTED]`; null when there are none.
     /// Absent while a call is configuring it: `GET /v1/plugins/{id}/config` waits for that.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "there", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub settings: Option<Value>,
     /// The manifest that it was installed from.
     pub manifest: Manifest,
 }
 
+/// Null is a value here, and not the absence of one.
+fn there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
 /// A snapshot of where a plugin is in its life.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "PluginState")]
-pub(in crate::management) struct PluginStateView {
+#[non_exhaustive]
+pub struct PluginStateView {
     /// What is wanted.
     #[schemars(schema_with = "desired_schema")]
-    pub desired: &'static str,
+    pub desired: Cow<'static, str>,
     /// Where it is.
     #[schemars(schema_with = "phase_schema")]
-    pub phase: &'static str,
+    pub phase: Cow<'static, str>,
     /// The engine's id of its container, where there is one.
     pub container: Option<String>,
     /// How often it was started again after a failure, since the supervisor took it over.
@@ -153,9 +165,10 @@ pub(in crate::management) struct PluginStateView {
 }
 
 /// Data of a plugin that was there and is gone.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "DataLoss")]
-pub(in crate::management) struct DataLossView {
+#[non_exhaustive]
+pub struct DataLossView {
     /// The volumes that are new and empty now.
     pub volumes: Vec<String>,
     /// When it was noticed, by RFC 3339.
@@ -175,8 +188,8 @@ impl PluginStateView {
     pub(in crate::management) fn of(plugin: &PluginHandle) -> Self {
         let state = plugin.state();
         Self {
-            desired: desired_name(state.desired),
-            phase: state.phase.as_str(),
+            desired: desired_name(state.desired).into(),
+            phase: state.phase.as_str().into(),
             container: state.container.map(|id| id.as_str().to_owned()),
             restarts: state.restarts,
             crash_loop: state.crash_loop,
@@ -202,13 +215,14 @@ impl PluginStateView {
 }
 
 /// Who the program of a plugin runs as.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "RunsAs")]
-pub(in crate::management) struct RunsAsView {
+#[non_exhaustive]
+pub struct RunsAsView {
     /// `own`: a number that only it has; `manifest` or `image`: the user that one names; `as_before`: as
     /// its image says, maybe root, because it was installed before plugins had numbers of their own;
     /// `host`: the engine runs programs without a container.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// The number, or the user as it is named.
     pub user: Option<String>,
     /// All of it in words.
@@ -225,7 +239,7 @@ impl From<&RunsAs> for RunsAsView {
             RunsAs::Host => ("host", None),
         };
         Self {
-            kind,
+            kind: Cow::Borrowed(kind),
             user,
             text: runs_as.to_string(),
         }
@@ -233,9 +247,10 @@ impl From<&RunsAs> for RunsAsView {
 }
 
 /// How a run ended, as the engine reports it.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Exit")]
-pub(in crate::management) struct ExitView {
+#[non_exhaustive]
+pub struct ExitView {
     /// Exit code; 128 + n after signal n.
     pub code: i64,
     /// The signal that ended the run, where the code says one.
@@ -261,9 +276,10 @@ impl From<Exit> for ExitView {
 }
 
 /// A plugin that another one needs and does not have now.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Unmet")]
-pub(in crate::management) struct UnmetView {
+#[non_exhaustive]
+pub struct UnmetView {
     /// The plugin that is needed.
     pub plugin: PluginId,
     /// It, and why it is not there, in words.
@@ -280,12 +296,13 @@ impl UnmetView {
 }
 
 /// How far the settings that are kept for a plugin have come.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ConfigState")]
-pub(in crate::management) struct ConfigStateView {
+#[non_exhaustive]
+pub struct ConfigStateView {
     /// `none`, `pending`, `delivered` or `refused`.
     #[schemars(extend("enum" = ["none", "pending", "delivered", "refused"]))]
-    pub state: &'static str,
+    pub state: Cow<'static, str>,
     /// Why they were not delivered, or are refused.
     pub reason: Option<String>,
 }
@@ -293,7 +310,7 @@ pub(in crate::management) struct ConfigStateView {
 impl From<&ConfigState> for ConfigStateView {
     fn from(state: &ConfigState) -> Self {
         Self {
-            state: state.as_str(),
+            state: state.as_str().into(),
             reason: state.reason().map(str::to_owned),
         }
     }
@@ -313,8 +330,9 @@ fn desired_schema(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// A plugin has another version now, or went back.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::management) struct Updated {
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Updated {
     /// What became of it.
     pub outcome: UpdateOutcomeView,
     /// Where the plugin is now.

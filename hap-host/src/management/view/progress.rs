@@ -1,17 +1,20 @@
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::progress::Progress;
 
 /// What an installation is doing.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Progress")]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub(in crate::management) enum ProgressView {
+#[non_exhaustive]
+pub enum ProgressView {
     /// A stage began. Counts of bytes begin anew with it.
     Stage {
         /// `unpacking`, `pulling`, `sending` or `building`.
-        stage: &'static str,
+        stage: Cow<'static, str>,
     },
     /// A step in words, such as a line of a build.
     Step {
@@ -25,13 +28,17 @@ pub(in crate::management) enum ProgressView {
         /// To transfer in all; 0 while it is unknown.
         total: u64,
     },
+    /// Something that only a newer version knows.
+    #[serde(other)]
+    #[schemars(skip)]
+    Unknown,
 }
 
 impl From<Progress> for ProgressView {
     fn from(progress: Progress) -> Self {
         match progress {
             Progress::Stage(stage) => Self::Stage {
-                stage: stage.as_str(),
+                stage: stage.as_str().into(),
             },
             Progress::Step(text) => Self::Step { text },
             Progress::Bytes { done, total } => Self::Bytes { done, total },
@@ -40,18 +47,18 @@ impl From<Progress> for ProgressView {
 }
 
 /// Items of a stream are gone.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Missed")]
-pub(in crate::management) struct Counted {
+pub(crate) struct Counted {
     /// How many.
     pub count: u64,
 }
 
 /// A stream has ended.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "End")]
-pub(in crate::management) struct Ended {
+pub(crate) struct Ended {
     /// `no_more` when there is nothing left to tell, `shutting_down` when the supervisor ends.
     #[schemars(extend("enum" = ["no_more", "shutting_down"]))]
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
 }

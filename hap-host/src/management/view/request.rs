@@ -1,21 +1,22 @@
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::desired::Desired;
 
 /// What is wanted of a plugin.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::management) struct WantedState {
+pub(crate) struct WantedState {
     /// `running` or `stopped`.
     pub desired: DesiredState,
 }
 
 /// What may be wanted of a plugin that stays installed.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
-pub(in crate::management) enum DesiredState {
+#[non_exhaustive]
+pub enum DesiredState {
     /// It shall run.
     Running,
     /// It shall not run.
@@ -32,15 +33,15 @@ impl From<DesiredState> for Desired {
 }
 
 /// What a plugin is granted, in place of what it was granted before.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::management) struct WantedGrants {
+pub(crate) struct WantedGrants {
     /// Permissions by their short names, such as `network` and `device:/dev/ttyUSB0`. What the
     /// manifest does not ask for is left out.
     pub grants: Vec<String>,
 }
 
 /// An empty object: the call needs nothing more.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::management) struct Nothing {}
+pub(crate) struct Nothing {}

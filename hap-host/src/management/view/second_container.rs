@@ -1,13 +1,14 @@
 use hap_manifest::PluginId;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::second_container::SecondContainer;
 
 /// A container that carries a plugin's labels and is not the plugin's own.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "SecondContainer")]
-pub(in crate::management) struct SecondContainerView {
+#[non_exhaustive]
+pub struct SecondContainerView {
     /// The plugin that its label names.
     pub plugin: PluginId,
     /// The engine's id of it.

@@ -1,13 +1,16 @@
+use std::borrow::Cow;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::rfc3339;
 use crate::model::update::{UpdateOutcome, UpdateResult, UpdateStage, UpdateState};
 
 /// An update that is under way.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "UpdateState")]
-pub(in crate::management) struct UpdateStateView {
+#[non_exhaustive]
+pub struct UpdateStateView {
     /// The version that it goes from.
     pub from: String,
     /// The version that it goes to.
@@ -15,7 +18,7 @@ pub(in crate::management) struct UpdateStateView {
     /// `snapshot`: the plugin is stopped and its data is copied. `probation`: the new version has
     /// taken the old one's place and is watched. `restore`: data of a snapshot is put back.
     #[schemars(schema_with = "stage_schema")]
-    pub stage: &'static str,
+    pub stage: Cow<'static, str>,
     /// Since when it has been at this stage, by RFC 3339.
     pub since: String,
 }
@@ -25,16 +28,17 @@ impl From<&UpdateState> for UpdateStateView {
         Self {
             from: update.from.to_string(),
             to: update.to.to_string(),
-            stage: update.stage.as_str(),
+            stage: update.stage.as_str().into(),
             since: rfc3339(update.since),
         }
     }
 }
 
 /// How an update, or a way back, ended.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "UpdateOutcome")]
-pub(in crate::management) struct UpdateOutcomeView {
+#[non_exhaustive]
+pub struct UpdateOutcomeView {
     /// The version before.
     pub from: String,
     /// The version that was tried.
@@ -44,7 +48,7 @@ pub(in crate::management) struct UpdateOutcomeView {
     /// `committed`: it is the plugin's version now. `rolled_back`: the version before is back, or
     /// was never left.
     #[schemars(extend("enum" = ["committed", "rolled_back"]))]
-    pub result: &'static str,
+    pub result: Cow<'static, str>,
     /// Why it was rolled back, in words.
     pub reason: Option<String>,
 }
@@ -59,7 +63,7 @@ impl From<UpdateOutcome> for UpdateOutcomeView {
             from: outcome.from.to_string(),
             to: outcome.to.to_string(),
             at: rfc3339(outcome.at),
-            result,
+            result: Cow::Borrowed(result),
             reason,
         }
     }

@@ -1,13 +1,14 @@
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::millis;
 use crate::plugin::usage::Usage;
 
 /// What a plugin uses now. Counters run since its container's start.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Usage")]
-pub(in crate::management) struct UsageView {
+#[non_exhaustive]
+pub struct UsageView {
     /// CPU used since an earlier sample, in per cent of one core: 200 is two cores. Null for
     /// the first sample.
     pub cpu_percent: Option<f64>,
