@@ -1,6 +1,6 @@
 //! How a command fails.
 
-use std::{fmt, process::ExitCode};
+use std::{borrow::Cow, fmt, process::ExitCode};
 
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ impl From<Exit> for ExitCode {
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Exit,
-    code: &'static str,
+    code: Cow<'static, str>,
     message: String,
     help: Option<String>,
     details: Option<Value>,
@@ -48,10 +48,10 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// A failure with a word for programs and a sentence for people. The sentence names the value and the rule.
-    pub(crate) fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(exit: Exit, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
             exit,
-            code,
+            code: code.into(),
             message: message.into(),
             help: None,
             details: None,

@@ -23,7 +23,7 @@ mod terminal;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::FromArgMatches as _;
 
 use self::{
     commands::Arguments,
@@ -34,7 +34,7 @@ use self::{
 /// Returns all that `hap` takes: its sub-commands, their arguments and their help.
 #[must_use]
 pub fn command() -> clap::Command {
-    Arguments::command()
+    commands::command()
 }
 
 /// Runs the command line of this process and returns its exit code.
@@ -76,7 +76,7 @@ fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
         .and_then(|runtime| {
             let ended = runtime.block_on(async {
                 let interrupt = Interrupt::listen()?;
-                arguments.run(&console, &interrupt).await
+                Box::pin(arguments.run(&console, &interrupt)).await
             });
             // A blocked read of the terminal must not keep the process.
             runtime.shutdown_background();

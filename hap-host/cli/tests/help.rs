@@ -226,3 +226,37 @@ fn completions_are_scripts_that_know_each_sub_command() {
         }
     }
 }
+
+/// One page with every command, made from its help.
+#[test]
+fn the_page_of_commands_is_made_from_the_help() {
+    let mut page = "# Every command of `hap`\n\nMade from the help of each: `hap help COMMAND` prints the same. `--json`, `--quiet` and \
+        `--color` hold for all of them, and `hap help` lists the exit codes. [Operating a host](guide-operate.md) and [writing a \
+        plugin](guide-plugin.md) show them at work.\n"
+        .to_owned();
+    for (path, mut command) in commands() {
+        let depth = path.split(' ').count();
+        // What this machine's environment says is no part of it.
+        command = command.mut_args(|argument| argument.hide_env_values(true));
+        let help = command
+            .term_width(100)
+            .bin_name(&path)
+            .render_long_help()
+            .to_string();
+        let help: Vec<_> = help.lines().map(str::trim_end).collect();
+        page.push_str(&format!(
+            "\n{} {path}\n\n```text\n{}\n```\n",
+            "#".repeat(depth),
+            help.join("\n").trim()
+        ));
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/hap.md");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&file, &page).unwrap();
+    }
+    let kept = fs::read_to_string(file).unwrap();
+    assert_eq!(
+        kept, page,
+        "docs/hap.md is another: write it anew with UPDATE_GOLDEN=1"
+    );
+}

@@ -63,6 +63,11 @@ impl Console {
         }
     }
 
+    /// Whether programs read what it tells.
+    pub(crate) const fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Is cancelled when nobody reads the results any more.
     pub(crate) const fn closed(&self) -> &CancellationToken {
         &self.closed
