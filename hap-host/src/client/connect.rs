@@ -94,7 +94,18 @@ impl Place {
         if host.is_empty() {
             return Err(wrong("this one has no name"));
         }
-        let port = authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let port = match authority.port_u16() {
+            Some(port) => port,
+            // What follows the name is empty, or a port that is none: another host may be at the default one.
+            None if authority.as_str().ends_with(authority.host()) => {
+                if is_tls {
+                    443
+                } else {
+                    80
+                }
+            }
+            None => return Err(wrong("its port is no number from 0 to 65535")),
+        };
         let way = if is_tls {
             let config = Arc::new(tls::config()?);
             Way::Tls { host, port, config }

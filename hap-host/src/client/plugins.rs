@@ -25,6 +25,7 @@ use super::{
     },
     sse::{EVENTS, Events},
 };
+use crate::management::view::overrides::KeptEnv;
 
 /// What is left for the way of a command's answer, beyond what the plugin may take.
 const COMMAND_WAY: Duration = Duration::from_secs(10);
@@ -224,7 +225,8 @@ impl Client {
     /// # Errors
     /// Any [`ClientError`].
     pub async fn get_env(&self, plugin: &PluginId) -> Result<OperatorEnv, ClientError> {
-        self.call_of(Operation::GetEnv, plugin).answer().await
+        let kept: KeptEnv = self.call_of(Operation::GetEnv, plugin).answer().await?;
+        Ok(kept.env)
     }
 
     /// Replaces the environment variables that the operator sets for a plugin, and returns when it runs with them.
@@ -232,7 +234,8 @@ impl Client {
     /// # Errors
     /// Any [`ClientError`].
     pub async fn set_env(&self, plugin: &PluginId, env: &OperatorEnv) -> Result<OperatorEnv, ClientError> {
-        self.call_of(Operation::SetEnv, plugin).json(env).answer().await
+        let kept: KeptEnv = self.call_of(Operation::SetEnv, plugin).json(env).answer().await?;
+        Ok(kept.env)
     }
 
     /// Returns what is going on with a plugin.

@@ -2,7 +2,8 @@ use std::{collections::BTreeMap, fmt};
 
 use hap_manifest::{CpuLimit, MemoryLimit, PidsLimit};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
 
 use crate::{
     model::{autostart::Autostart, env::EnvOverrides, limits::LimitOverrides, redact::REDACTED},
@@ -17,6 +18,7 @@ pub struct Limits {
     /// default, and none above what the policy gives.
     pub in_force: LimitsInForce,
     /// What the operator gave it in place of its manifest's.
+    #[serde(deserialize_with = "WantedLimits::of_an_answer")]
     pub overrides: WantedLimits,
 }
 
@@ -67,6 +69,20 @@ pub struct WantedLimits {
     pub pids_limit: Option<PidsLimit>,
 }
 
+impl WantedLimits {
+    fn of_an_answer<'de, D: Deserializer<'de>>(answer: D) -> Result<Self, D::Error> {
+        known(answer, &["memory_limit", "cpu_limit", "pids_limit"])
+    }
+}
+
+/// Reads of an answer what a request may say too. A request with a field that nobody knows is refused; in
+/// an answer it is what a newer host adds, and passed over.
+fn known<'de, D: Deserializer<'de>, T: DeserializeOwned>(answer: D, names: &[&str]) -> Result<T, D::Error> {
+    let mut fields = Map::<String, Value>::deserialize(answer)?;
+    fields.retain(|name, _| names.contains(&name.as_str()));
+    T::deserialize(Value::Object(fields)).map_err(serde::de::Error::custom)
+}
+
 impl From<WantedLimits> for LimitOverrides {
     fn from(wanted: WantedLimits) -> Self {
         Self {
@@ -98,6 +114,18 @@ pub enum BootState {
     Never,
     /// It is started, also when it was stopped before.
     Always,
+}
+
+impl BootState {
+    /// Returns its word in requests and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AsWanted => "as_wanted",
+            Self::Never => "never",
+            Self::Always => "always",
+        }
+    }
 }
 
 impl From<BootState> for Autostart {
@@ -132,6 +160,20 @@ pub struct OperatorEnv {
     /// The same for values that nobody shall see: they are shown as `[REDACTED]`.
     #[serde(default)]
     pub secrets: BTreeMap<String, String>,
+}
+
+/// The same as a host answers it, for clients: what a newer one adds is passed over.
+#[cfg(feature = "client")]
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct KeptEnv {
+    #[serde(deserialize_with = "kept")]
+    pub(crate) env: OperatorEnv,
+}
+
+#[cfg(feature = "client")]
+fn kept<'de, D: Deserializer<'de>>(answer: D) -> Result<OperatorEnv, D::Error> {
+    known(answer, &["variables", "secrets"])
 }
 
 /// The names alone: what comes in holds secrets.

@@ -154,7 +154,8 @@ pub struct PluginStateView {
     /// none was kept.
     pub previous_snapshot: Option<bool>,
     /// What becomes of it when the host starts: `as_wanted`, `never` or `always`.
-    pub boot: BootState,
+    #[schemars(with = "BootState")]
+    pub boot: Cow<'static, str>,
     /// Who its program runs as: `own`, `manifest`, `image`, `as_before` or `host`, with the number or
     /// the name where there is one.
     pub runs_as: RunsAsView,
@@ -206,7 +207,7 @@ impl PluginStateView {
             last_update: state.last_update.map(UpdateOutcomeView::from),
             previous_version: plugin.previous_version().map(|version| version.to_string()),
             previous_snapshot: plugin.previous_snapshot(),
-            boot: state.autostart.into(),
+            boot: BootState::from(state.autostart).as_str().into(),
             runs_as: RunsAsView::from(&state.runs_as),
             data_loss: state.data_loss.map(DataLossView::from),
             operation: state.operation.map(OperationView::from),
