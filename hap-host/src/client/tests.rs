@@ -73,7 +73,9 @@ fn serve(socket: &Path, router: Router) -> JoinHandle<()> {
 }
 
 async fn soon<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(DEADLINE, Box::pin(work)).await.expect("in time")
+    tokio::time::timeout(DEADLINE, Box::pin(work))
+        .await
+        .expect("in time")
 }
 
 /// A server of one answer, whatever it is asked.
