@@ -1,6 +1,9 @@
 //! Somebody takes plugins off their network, or the network away.
 
-use std::{collections::HashMap, time::Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use bollard::{
     Docker,
@@ -44,8 +47,17 @@ impl Hand {
             .unwrap();
     }
 
+    /// The engine refuses while it still takes somebody out of it.
     async fn remove(&self) {
-        self.docker.remove_network(&self.network).await.unwrap();
+        let removed = async {
+            while let Err(error) = self.docker.remove_network(&self.network).await {
+                assert!(error.to_string().contains("active endpoints"), "{error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), removed)
+            .await
+            .unwrap();
     }
 
     async fn subnet(&self) -> String {
