@@ -6,6 +6,14 @@
 # Texts are compared as they are written in JSON, with their quotes: "ring" is not found where it is written as "r\u0069ng".
 
 export LC_ALL=C
+
+# The shell of some kinds of busybox, such as Debian's, does not bring its tools along. It gets links to them, in a folder
+# that the program removes at its end.
+if [ -z "${HAP_TOOLS:-}" ] && ! usleep 0 2>/dev/null; then
+    HAP_TOOLS=$(mktemp -d) && busybox --install -s "$HAP_TOOLS" || exit 1
+    export HAP_TOOLS PATH="$HAP_TOOLS:$PATH"
+fi
+
 MOST_BODY=65536
 MOST_CONNECTIONS=64
 TAB=$(printf '\t')
@@ -413,7 +421,7 @@ run() {
     # It never ends by itself, unless it cannot listen.
     echo "cannot listen on port $PORT" >&2
     kill $sender
-    rm -rf "$RUN"
+    rm -rf "$RUN" ${HAP_TOOLS:+"$HAP_TOOLS"}
     exit 1
 }
 
@@ -434,6 +442,6 @@ stop() {
         tries=$((tries + 1))
     done
     kill $sender 2>/dev/null
-    rm -rf "$RUN"
+    rm -rf "$RUN" ${HAP_TOOLS:+"$HAP_TOOLS"}
     exit 0
 }

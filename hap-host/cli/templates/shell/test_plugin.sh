@@ -5,7 +5,7 @@ set -- test
 . ./plugin.sh
 
 RUN=$(mktemp -d) OUTBOX=$RUN CONNECTION=test PLUGIN_ID=hap-new-id invalid=invalid_params traceparent=
-trap 'rm -rf "$RUN"' EXIT
+trap 'rm -rf "$RUN" ${HAP_TOOLS:+"$HAP_TOOLS"}' EXIT
 mkfifo "$RUN/wake" && exec 4<>"$RUN/wake"
 failed=0
 
