@@ -126,6 +126,11 @@ impl AgeClock {
 }
 
 impl Jump {
+    /// How far it went.
+    pub(super) const fn by(self) -> Duration {
+        self.by
+    }
+
     /// Reads what [`Display`](fmt::Display) wrote. What cannot be read is no jump.
     pub(super) fn from_text(text: &str) -> Option<Self> {
         let mut numbers = text

@@ -40,9 +40,11 @@ use self::{
 use crate::{error::Error, metrics::Metrics, store::Store};
 
 /// How often the machine's clock is looked at. A host that is killed forgets a jump that is younger.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How many of these looks pass between two times that what is too old is removed.
-const PRUNE_EVERY: u64 = 10;
+const PRUNE_EVERY: u64 = 120;
+/// How long what is kept of a jump stays as it was written: it says how much longer the jump does not count.
+const NOTE_EVERY: Duration = Duration::from_secs(60);
 /// The name in the store of a jump of the clock that does not count yet.
 const META_JUMP: &str = "events.clock_jump";
 
@@ -98,13 +100,21 @@ impl Inbox {
     pub(crate) async fn maintain(&self, cancel: CancellationToken) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut clock = None;
+        let mut clock: Option<AgeClock> = None;
+        let mut noted = None;
         let mut looks = 0_u64;
         loop {
             tokio::select! {
                 biased;
                 // Both are cancel safe; a step of pruning that has begun is finished by the store.
-                () = cancel.cancelled() => return,
+                () = cancel.cancelled() => {
+                    // The next host learns what this one saw last.
+                    if let Some(clock) = &mut clock {
+                        clock.judge(SystemTime::now(), Instant::now());
+                        self.note_jump(clock.jump(), &mut None).await;
+                    }
+                    return;
+                }
                 _ = ticks.tick() => {}
             }
             let clock = match &mut clock {
@@ -118,7 +128,7 @@ impl Inbox {
                 },
             };
             let now = clock.judge(SystemTime::now(), Instant::now());
-            self.note_jump(clock.jump()).await;
+            self.note_jump(clock.jump(), &mut noted).await;
             looks = looks.wrapping_add(1);
             if looks % PRUNE_EVERY != 1 {
                 continue;
@@ -143,23 +153,28 @@ impl Inbox {
         ))
     }
 
-    /// Keeps a jump for the next host. Without one, which is nearly always, this is a look into the store.
-    async fn note_jump(&self, jump: Option<Jump>) {
-        let noted = async {
+    /// Keeps a jump for the next host. `noted` is how far it was when that was done last, and when; where nothing changed
+    /// since, nothing is done.
+    async fn note_jump(&self, jump: Option<Jump>, noted: &mut Option<(Duration, Instant)>) {
+        let by = jump.map(Jump::by).unwrap_or_default();
+        let now = Instant::now();
+        let is_known = noted.is_some_and(|(known, at)| {
+            known == by && (by.is_zero() || now.saturating_duration_since(at) < NOTE_EVERY)
+        });
+        if is_known {
+            return;
+        }
+        let kept = async {
             let text = jump.map(|jump| jump.to_string()).unwrap_or_default();
-            if text.is_empty()
-                && self
-                    .store
-                    .meta(META_JUMP)
-                    .await?
-                    .is_none_or(|known| known.is_empty())
-            {
+            let known = self.store.meta(META_JUMP).await?.unwrap_or_default();
+            if known == text {
                 return Ok(());
             }
             self.store.set_meta(META_JUMP, &text).await
         };
-        if let Err(error) = noted.await {
-            tracing::warn!(error = error.report(), "a jump of the clock could not be kept");
+        match kept.await {
+            Ok(()) => *noted = Some((by, now)),
+            Err(error) => tracing::warn!(error = error.report(), "a jump of the clock could not be kept"),
         }
     }
 }
