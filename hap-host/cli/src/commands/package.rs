@@ -65,7 +65,7 @@ pub(crate) struct Package {
     no_check: bool,
 }
 
-type Packed = package::Package<Cursor<Vec<u8>>>;
+pub(super) type Packed = package::Package<Cursor<Vec<u8>>>;
 
 impl Package {
     pub(crate) async fn run(self, console: &Console, interrupt: &Interrupt) -> Result<Exit, Failure> {
@@ -161,11 +161,7 @@ impl Package {
         for name in &self.allow_secret {
             options = options.allow_secret(name);
         }
-        let packed = tokio::task::spawn_blocking(move || package::pack(&folder, &options))
-            .await
-            .map_err(|error| Failure::new(Exit::Failed, "not_packed", error.to_string()))?
-            .map_err(|error| refused(&error))?;
-        Ok((seen, packed))
+        Ok((seen, pack(folder, options).await?))
     }
 
     /// Refuses what has errors.
@@ -195,6 +191,14 @@ impl Package {
             )
             .details(json!({"findings": details})))
     }
+}
+
+/// Packs the folder of a plugin.
+pub(super) async fn pack(folder: PathBuf, options: PackOptions) -> Result<Packed, Failure> {
+    tokio::task::spawn_blocking(move || package::pack(&folder, &options))
+        .await
+        .map_err(|error| Failure::new(Exit::Failed, "not_packed", error.to_string()))?
+        .map_err(|error| refused(&error))
 }
 
 /// The folder that is meant: itself, or that of the manifest.

@@ -5,10 +5,7 @@ use std::{
 
 use clap::Args;
 use hap_host::client::{Client, InstallOptions, Package, ProgressView, Review, UpdateOptions};
-use hap_manifest::{
-    PluginId,
-    package::{self, PackOptions},
-};
+use hap_manifest::{PluginId, package::PackOptions};
 use serde_json::json;
 
 use super::{
@@ -17,6 +14,7 @@ use super::{
 };
 use crate::{
     build::program_for_image,
+    commands::package::pack,
     engine::Recipe,
     failure::{Exit, Failure},
     project::Project,
@@ -285,14 +283,7 @@ async fn packed(path: &Path, console: &Console) -> Result<Package, Failure> {
         program_for_image(&project, &recipe, None).await?;
     }
     let progress = console.progress("packing");
-    let folder = project.folder().to_owned();
-    let packed = tokio::task::spawn_blocking(move || package::pack(&folder, &PackOptions::new()))
-        .await
-        .map_err(|error| Failure::new(Exit::Failed, "not_packed", error.to_string()))?
-        .map_err(|error| {
-            Failure::new(Exit::Failed, "not_packed", harmless(&error.to_string()))
-                .help("`hap check` lists all that is wrong with a plugin at once")
-        })?;
+    let packed = pack(project.folder().to_owned(), PackOptions::new()).await?;
     drop(progress);
     Ok(packed.into_bytes().into())
 }
