@@ -3,7 +3,7 @@ use hap_host::client::{DesiredState, PluginStateView, RollBackOptions, Uninstall
 use hap_manifest::PluginId;
 use serde_json::json;
 
-use super::reach::{Reach, failure};
+use super::reach::{Reach, waited};
 use crate::{
     failure::{Exit, Failure},
     terminal::{Console, GOOD, harmless},
@@ -31,19 +31,14 @@ pub(crate) struct Start {
 impl Start {
     pub(crate) async fn run(self, console: &Console) -> Result<Exit, Failure> {
         let client = self.reach.client()?;
-        let progress = console.progress(format!("starting {}", self.plugin));
-        let state = if self.no_wait {
-            client.set_desired(&self.plugin, DesiredState::Running).await
-        } else {
-            client.start_plugin(&self.plugin).await
-        };
-        drop(progress);
-        told(
-            "start",
-            &self.plugin,
-            &state.map_err(|error| failure(&error))?,
-            console,
-        );
+        let state = waited(console, format!("starting {}", self.plugin), async {
+            if self.no_wait {
+                client.set_desired(&self.plugin, DesiredState::Running).await
+            } else {
+                client.start_plugin(&self.plugin).await
+            }
+        });
+        told("start", &self.plugin, &state.await?, console);
         Ok(Exit::Done)
     }
 }
@@ -74,19 +69,14 @@ pub(crate) struct Stop {
 impl Stop {
     pub(crate) async fn run(self, console: &Console) -> Result<Exit, Failure> {
         let client = self.reach.client()?;
-        let progress = console.progress(format!("stopping {}", self.plugin));
-        let state = if self.no_wait {
-            client.set_desired(&self.plugin, DesiredState::Stopped).await
-        } else {
-            client.stop_plugin(&self.plugin, self.force).await
-        };
-        drop(progress);
-        told(
-            "stop",
-            &self.plugin,
-            &state.map_err(|error| failure(&error))?,
-            console,
-        );
+        let state = waited(console, format!("stopping {}", self.plugin), async {
+            if self.no_wait {
+                client.set_desired(&self.plugin, DesiredState::Stopped).await
+            } else {
+                client.stop_plugin(&self.plugin, self.force).await
+            }
+        });
+        told("stop", &self.plugin, &state.await?, console);
         Ok(Exit::Done)
     }
 }
@@ -112,15 +102,9 @@ pub(crate) struct Restart {
 impl Restart {
     pub(crate) async fn run(self, console: &Console) -> Result<Exit, Failure> {
         let client = self.reach.client()?;
-        let progress = console.progress(format!("restarting {}", self.plugin));
-        let state = client.restart_plugin(&self.plugin, self.force).await;
-        drop(progress);
-        told(
-            "restart",
-            &self.plugin,
-            &state.map_err(|error| failure(&error))?,
-            console,
-        );
+        let restart = client.restart_plugin(&self.plugin, self.force);
+        let state = waited(console, format!("restarting {}", self.plugin), restart).await?;
+        told("restart", &self.plugin, &state, console);
         Ok(Exit::Done)
     }
 }
@@ -149,12 +133,10 @@ pub(crate) struct Rollback {
 impl Rollback {
     pub(crate) async fn run(self, console: &Console) -> Result<Exit, Failure> {
         let client = self.reach.client()?;
-        let progress = console.progress(format!("going back with {}", self.plugin));
         let mut options = RollBackOptions::default();
         options.restore_data = self.restore_data;
-        let updated = client.roll_back_plugin(&self.plugin, options).await;
-        drop(progress);
-        let updated = updated.map_err(|error| failure(&error))?;
+        let going_back = client.roll_back_plugin(&self.plugin, options);
+        let updated = waited(console, format!("going back with {}", self.plugin), going_back).await?;
         let text = format!(
             "{} {} is back, in place of {}: {}",
             self.plugin,
@@ -201,14 +183,12 @@ pub(crate) struct Uninstall {
 impl Uninstall {
     pub(crate) async fn run(self, console: &Console) -> Result<Exit, Failure> {
         let client = self.reach.client()?;
-        let progress = console.progress(format!("removing {}", self.plugin));
         let mut options = UninstallOptions::default();
         options.remove_data = self.remove_data;
         options.even_if_needed = self.even_if_needed;
         options.force = self.force;
-        let removed = client.uninstall_plugin(&self.plugin, options).await;
-        drop(progress);
-        let removed = removed.map_err(|error| failure(&error))?;
+        let removing = client.uninstall_plugin(&self.plugin, options);
+        let removed = waited(console, format!("removing {}", self.plugin), removing).await?;
         let data = if removed.data_removed {
             "and its data is removed"
         } else {

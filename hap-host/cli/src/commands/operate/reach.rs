@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     failure::{Exit, Failure},
     site,
-    terminal::harmless,
+    terminal::{Console, harmless},
 };
 
 /// The variable with the token for a host at an address. It is no argument, which others on this machine could read.
@@ -51,6 +51,21 @@ impl Reach {
             client = client.timeout(Duration::from_secs(seconds));
         }
         Ok(client)
+    }
+}
+
+/// Waits for a host's answer, and shows on a terminal what it does meanwhile.
+pub(super) fn waited<T>(
+    console: &Console,
+    what: String,
+    answer: impl Future<Output = Result<T, ClientError>>,
+) -> impl Future<Output = Result<T, Failure>> {
+    let answer = Box::pin(answer);
+    async move {
+        let progress = console.progress(what);
+        let answer = answer.await;
+        drop(progress);
+        answer.map_err(|error| failure(&error))
     }
 }
 
